@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside scsi/: the op table's row, what a handler gets, and the state of a LU and of an I_T_L nexus. All of it
+ * belongs to the LU's home reactor.
+ */
+#ifndef SCSI_SCSI_INT_H
+#define SCSI_SCSI_INT_H
+
+#include "base/buf.h"
+#include "base/endian.h"
+#include "scsi/scsi.h"
+
+/* ---- unit attentions: one bit per condition and nexus, the lowest bit is reported first ------------------------ */
+
+enum scsi_ua {
+    UA_POWER_ON,          /* 29/00 */
+    UA_BUS_RESET,         /* 29/02 target reset by a TMF */
+    UA_LU_RESET,          /* 29/03 */
+    UA_NEXUS_LOSS,        /* 29/07 */
+    UA_MODE_CHANGED,      /* 2A/01 */
+    UA_RES_PREEMPTED,     /* 2A/03 */
+    UA_RES_RELEASED,      /* 2A/04 */
+    UA_REG_PREEMPTED,     /* 2A/05 */
+    UA_CAPACITY_CHANGED,  /* 2A/09 */
+    UA_INQUIRY_CHANGED,   /* 3F/03 */
+    UA_LUNS_CHANGED,      /* 3F/0E */
+    UA_ALUA_CHANGED,      /* 2A/06 */
+    UA_COMMANDS_CLEARED,  /* 2F/00 */
+    UA_THIN_THRESHOLD,    /* 38/07 */
+    UA_IDENTIFYING_INFO_CHANGED, /* 3F/05 device identifier changed */
+    UA_COUNT,
+};
+
+/* ---- ordering: which class must wait for which older one (ordering.c has the matrix) ---------------------------- */
+
+enum scsi_order {
+    ORDER_FREE,    /* INQUIRY, REPORT LUNS, TEST UNIT READY, REQUEST SENSE: never waits */
+    ORDER_READ,
+    ORDER_WRITE,
+    ORDER_SYNC,    /* SYNCHRONIZE CACHE and flush-like */
+    ORDER_MODE,    /* MODE SELECT, reservations, SET TARGET PORT GROUPS: alone */
+    ORDER_COUNT,
+};
+
+/* ---- the op table --------------------------------------------------------------------------------- */
+
+#define OP_UA_KEEP      (1u << 0)  /* executes with a unit attention pending and keeps it (INQUIRY, REPORT LUNS) */
+#define OP_UA_OWN       (1u << 1)  /* REQUEST SENSE: reports it itself */
+#define OP_WRITES       (1u << 2)  /* refused on a write protected LU (07/27/00) */
+#define OP_NO_MEDIUM    (1u << 3)  /* works while the volume is not available yet or the LU is stopped */
+#define OP_DATA_OUT     (1u << 4)  /* takes data-out */
+#define OP_DATA_IN      (1u << 5)
+#define OP_DPOFUA       (1u << 6)  /* CDB byte 1: DPO and FUA as in READ(10) */
+#define OP_NO_LU        (1u << 7)  /* answered for LUNs without a LU as well (INQUIRY, REPORT LUNS, REQUEST SENSE) */
+
+/* Who may execute it under reservations of others (SPC-4 table 66 ff.), and under RESERVE(6)/(10). */
+enum scsi_pr_class {
+    PR_ANY,          /* always allowed */
+    PR_READ,         /* allowed under write exclusive types */
+    PR_WRITE,        /* conflicts under all types */
+    PR_SPECIAL,      /* the handler decides (PERSISTENT RESERVE OUT, RELEASE) */
+};
+
+/* How many bytes the CDB asks to move: blocks or bytes at a place in the CDB. */
+enum scsi_xfer {
+    XFER_NONE,
+    XFER_BLOCKS_6, XFER_BLOCKS_10, XFER_BLOCKS_12, XFER_BLOCKS_16, /* transfer length in logical blocks */
+    XFER_BYTES_4, /* one byte at 4 */
+    XFER_BYTES_3_16, /* two bytes at 3 */
+    XFER_BYTES_5_32, /* four bytes at 5 */
+    XFER_BYTES_6_32, /* four bytes at 6 */
+    XFER_BYTES_7_16, /* two bytes at 7 */
+    XFER_BYTES_10_32, /* four bytes at 10 */
+    XFER_ONE_BLOCK, /* WRITE SAME */
+    XFER_CAW,       /* two times byte 13 */
+    XFER_VERIFY,    /* by BYTCHK */
+};
+
+struct scsi_op {
+    const char *name;
+    /* Sets status and sense by task_*() helpers, fills data_in. Runs in the task's fiber on the LU's home, after all common
+     * checks. Parks. */
+    void (*execute)(struct scsi_lu *lu, struct scsi_task *t);
+    uint8_t opcode;
+    uint8_t service_action;  /* with has_sa */
+    bool has_sa;
+    uint8_t cdb_len;
+    uint8_t usage[16];       /* bits of the CDB that are looked at; the opcode itself in usage[0] */
+    uint16_t flags;
+    enum scsi_order order;
+    enum scsi_pr_class pr;
+    enum scsi_xfer xfer;
+    uint16_t timeout_s;      /* recommended timeout, REPORT SUPPORTED OPCODES */
+    /* Clears usage bits that this LU does not honour (DPO/FUA, UNMAP); NULL: all as in the table. */
+    void (*usage_hook)(const struct scsi_lu *lu, uint8_t usage[16]);
+};
+/* The row for a CDB, or NULL; *ret_opcode_known tells unknown opcode (20/00) from unknown service action (24/00). */
+const struct scsi_op *scsi_op_find(const uint8_t *cdb, bool *ret_opcode_known);
+/* All rows in ascending order of opcode and service action. */
+const struct scsi_op *scsi_ops(size_t *ret_n);
+
+/* ---- I_T_L nexus and LU ------------------------------------------------------------------------------- */
+
+struct scsi_itl {
+    struct list on_lu;
+    struct scsi_lu *lu;
+    struct scsi_nexus *nexus;             /* touched on its home only, save params, which never change */
+    const struct scsi_nexus_params *who;  /* lives as long as the ITL */
+    uint16_t lun;
+    uint32_t ua;                          /* bit mask of 1 << enum scsi_ua */
+    bool d_sense;                         /* descriptor format wanted (control page, shared by all when changed) */
+};
+
+struct scsi_pr; /* pr.c */
+struct scsi_modes; /* mode.c: current and saved values */
+struct range_lock; /* range.c */
+
+struct scsi_lu {
+    struct volume *vol;
+    struct reactor *home;
+    struct scsi_lu_params params;
+    struct list itls;                /* of struct scsi_itl */
+    struct list tasks;               /* of struct scsi_task, oldest first */
+    struct list ranges;              /* held and awaited range locks, range.c */
+    struct scsi_pr *pr;
+    struct scsi_modes *modes;
+    struct scsi_itl *reserved_by;    /* RESERVE(6)/(10), SPC-2 */
+    struct scsi_target_port *ports;  /* all, ascending by rel_port_id */
+    unsigned nports;
+    struct scsi_alua_group *groups;  /* alua.c: state per group */
+    unsigned ngroups;
+    uint32_t pr_generation;
+    bool stopped;                    /* START STOP UNIT */
+    bool threshold_armed;
+    char *identifying_info;          /* REPORT/SET IDENTIFYING INFORMATION; NULL: none */
+    struct fmutex meta;              /* held across durable changes of reservations, modes, identity */
+    struct waitq drained;            /* a task has ended */
+    struct scsi_lu_stats stats;
+};
+
+static inline uint32_t lu_block(const struct scsi_lu *lu)
+{
+    return lu->vol->geo.block_size;
+}
+static inline uint64_t lu_blocks(const struct scsi_lu *lu)
+{
+    return lu->vol->geo.size / lu->vol->geo.block_size;
+}
+
+/* ---- sense (sense.c) ---------------------------------------------------------------------------------- */
+
+#define SK_NO_SENSE        0x0
+#define SK_RECOVERED       0x1
+#define SK_NOT_READY       0x2
+#define SK_MEDIUM_ERROR    0x3
+#define SK_HARDWARE_ERROR  0x4
+#define SK_ILLEGAL_REQUEST 0x5
+#define SK_UNIT_ATTENTION  0x6
+#define SK_DATA_PROTECT    0x7
+#define SK_COPY_ABORTED    0xa
+#define SK_ABORTED_COMMAND 0xb
+#define SK_MISCOMPARE      0xe
+
+struct sense {
+    uint8_t key, asc, ascq;
+    bool has_info;
+    uint64_t info;          /* LBA, or offset of a miscompare */
+    enum { SKS_NONE, SKS_CDB, SKS_DATA, SKS_PROGRESS, SKS_SEGMENT } sks;
+    uint16_t sks_field;     /* byte of the CDB or parameter list; progress */
+    int8_t sks_bit;         /* most significant bit in error, -1: none */
+};
+/* Encodes in the LU's format (fixed or descriptor, D_SENSE). Returns bytes stored. SPC-4 4.5. */
+size_t sense_encode(const struct sense *s, bool descriptor, uint8_t *ret_bytes, size_t cap);
+
+/* End the task; each is the last word of a handler. */
+void task_good(struct scsi_task *t);
+void task_status(struct scsi_task *t, uint8_t status);
+void task_sense(struct scsi_task *t, const struct sense *s);
+void task_check(struct scsi_task *t, uint8_t key, uint16_t asc_ascq);      /* CHECK CONDITION, e.g. 0x2100 */
+void task_bad_cdb(struct scsi_task *t, uint8_t byte, int8_t bit);          /* 05/24/00 with the field pointer */
+void task_bad_param(struct scsi_task *t, uint16_t byte, int8_t bit);       /* 05/26/00 with the field pointer */
+void task_errno(struct scsi_task *t, int err, uint64_t lba);               /* a volume's error, see volume.h */
+/* Sends the writer's bytes (cut at the CDB's allocation length alloc) as data-in and ends GOOD. -ENOMEM becomes BUSY. */
+void task_reply(struct scsi_task *t, const struct wbuf *w, size_t alloc);
+/* Pulls a parameter list of len bytes into flat memory. False: the task has ended already (cancelled, or too short: 05/1A/00). Parks. */
+bool task_param_list(struct scsi_task *t, void *ret_bytes, size_t len);
+
+/* ---- rooms in scsi/ that others call ------------------------------------------------------------------- */
+
+void ua_raise(struct scsi_itl *itl, enum scsi_ua ua);
+void ua_raise_all(struct scsi_lu *lu, enum scsi_ua ua, const struct scsi_itl *except);
+bool ua_take(struct scsi_itl *itl, struct sense *ret_sense); /* the first by priority, and clears it */
+
+/* Range lock (range.c): writes take it shared-by-range, COMPARE AND WRITE too: nobody overlaps. Parks; -ECANCELED. */
+struct range_lock {
+    struct list node;
+    uint64_t lba, nblk;
+    bool held;
+    struct waitq q;
+};
+int range_lock(struct scsi_lu *lu, struct range_lock *l, uint64_t lba, uint64_t nblk, struct cancel *c);
+void range_unlock(struct scsi_lu *lu, struct range_lock *l);
+
+int ordering_wait(struct scsi_lu *lu, struct scsi_task *t); /* parks; -ECANCELED */
+
+int pr_load(struct scsi_lu *lu);                   /* parks */
+void pr_free(struct scsi_lu *lu);
+bool pr_conflicts(const struct scsi_lu *lu, const struct scsi_itl *itl, const struct scsi_op *op, const uint8_t *cdb);
+int modes_load(struct scsi_lu *lu);                /* parks */
+void modes_free(struct scsi_lu *lu);
+
+/* Aborts the tasks of the LU that match (itl NULL: all; except: not this one) and waits for them. tas_for_others: tasks of other
+ * nexuses end TASK ABORTED when the control mode page says so. Parks. Used by TMFs, PREEMPT AND ABORT, nexus loss. */
+void lu_abort_tasks(struct scsi_lu *lu, const struct scsi_itl *itl, const struct scsi_task *except, const struct scsi_itl *by);
+
+#endif
