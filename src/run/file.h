@@ -52,6 +52,9 @@ int file_zero(struct file *f, uint64_t off, uint64_t len, bool may_unmap);
 int file_extent(struct file *f, uint64_t off, uint64_t len, uint64_t *ret_len, bool *ret_data);
 /* Bytes really allocated (st_blocks). */
 int file_allocated(struct file *f, uint64_t *ret_bytes);
+/* Bytes its file system could still give (statvfs f_bavail; the simulation: what is left of disk_capacity). -EOPNOTSUPP on
+ * block devices. */
+int file_available(struct file *f, uint64_t *ret_bytes);
 int file_resize(struct file *f, uint64_t size);
 
 /* ---- names: what the configuration store needs ------------------------------------------------------- */

@@ -82,6 +82,7 @@ struct file_ops {
     int (*zero)(struct file *f, uint64_t off, uint64_t len, bool may_unmap);
     int (*extent)(struct file *f, uint64_t off, uint64_t len, uint64_t *ret_len, bool *ret_data);
     int (*allocated)(struct file *f, uint64_t *ret_bytes);
+    int (*available)(struct file *f, uint64_t *ret_bytes);
     int (*resize)(struct file *f, uint64_t size);
 };
 struct name_ops {

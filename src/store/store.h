@@ -10,6 +10,7 @@ struct store_params {
     struct uuid id;
     uint32_t block_size;        /* 512 or 4096 */
     uint32_t physical_block;    /* 0: 4096, or the device's own */
+    bool thick;                 /* regular files: keeps its blocks, UNMAP is not offered */
     bool read_only;
     enum volume_sync sync;
     struct attr_store *attrs;   /* borrowed; mem volumes keep attributes in memory when NULL */
@@ -21,9 +22,10 @@ struct store_params {
  * (null = true) stores nothing, reads zeros at once: the ceiling for benchmarks. */
 int store_mem_open(const struct store_params *p, uint64_t size, bool null, struct volume **ret_volume, struct err *reterr);
 
-/* A regular file (sparse when thin) or block device. The file must be there, exclusive to us. size 0: as it is. */
+/* A regular file or block device, as large as it is. It must be there, and is exclusive to us while open; attrs is needed. */
 int store_file_open(const struct store_params *p, const char *path, struct volume **ret_volume, struct err *reterr);
-/* Makes a new regular file of that size (thin: sparse; else allocated) for store_file_open. Never over an existing one. */
+/* Makes a new regular file of that size for store_file_open (thin: sparse; else allocated). Never over an existing one;
+ * a failed one is removed again. Parks. */
 int store_file_create(const char *path, uint64_t size, bool thin, struct err *reterr);
 
 #endif

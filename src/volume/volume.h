@@ -32,7 +32,8 @@ enum volume_sync {
     VOL_SYNC_STANDARD, /* WCE=1, FUA and SYNCHRONIZE CACHE honoured */
     VOL_SYNC_DISABLED, /* durability is given up; shown in status */
 };
-const char *volume_sync_name(enum volume_sync s);
+const char *volume_sync_name(enum volume_sync s); /* "always", "standard", "disabled" */
+bool volume_sync_parse(const char *text, enum volume_sync *ret_sync);
 
 struct volume_geometry {
     uint64_t size;             /* bytes */
@@ -59,7 +60,7 @@ struct volume_space {
 
 struct volume_ops {
     const char *engine; /* "mem", "file", ... */
-    /* Appends len bytes of buffers to out, fresh ones or references to its cache's. */
+    /* Appends len bytes of buffers to out, fresh ones or references to its cache's: not the caller's to change. */
     int (*read)(struct volume *v, uint64_t off, uint64_t len, struct sgl *out);
     /* data->len == len. The bytes may be used after return only by taking references. */
     int (*write)(struct volume *v, uint64_t off, const struct sgl *data, unsigned flags);
@@ -73,6 +74,7 @@ struct volume_ops {
     int (*extents)(struct volume *v, uint64_t off, uint64_t len, uint64_t *ret_len, enum volume_extent *ret_state);
     /* Clones bytes between two volumes of the same engine without moving data; NULL or -EOPNOTSUPP: the caller reads and writes. */
     int (*copy)(struct volume *dst, uint64_t dst_off, struct volume *src, uint64_t src_off, uint64_t len);
+    /* Grows, durable on return, then volume_changed(); 0: to what the store has now (a block device that grew). */
     int (*resize)(struct volume *v, uint64_t new_size);
     int (*space)(struct volume *v, struct volume_space *ret_space);
     /* Attributes: small named values (identity, reservations, thresholds) that live with the volume; at most
@@ -89,6 +91,7 @@ struct volume_ops {
 /* First member of every engine's volume. */
 struct volume {
     const struct volume_ops *ops;
+    struct volume *lower;        /* of a filter: what it stands on and closes; NULL: an engine */
     struct reactor *home;
     char name[256];              /* as the operator wrote it, for logs and status */
     struct uuid id;              /* never changes, never reused */
@@ -112,12 +115,27 @@ int volume_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags)
 int volume_flush(struct volume *v);
 int volume_extents(struct volume *v, uint64_t off, uint64_t len, uint64_t *ret_len, enum volume_extent *ret_state);
 int volume_copy(struct volume *dst, uint64_t dst_off, struct volume *src, uint64_t src_off, uint64_t len);
-int volume_resize(struct volume *v, uint64_t new_size);
+int volume_resize(struct volume *v, uint64_t new_size); /* -EINVAL: smaller, or not whole blocks */
 int volume_space(struct volume *v, struct volume_space *ret_space);
 int volume_get_attr(struct volume *v, const char *name, char **ret_value);
 int volume_set_attr(struct volume *v, const char *name, const char *value);
 int volume_list_attr(struct volume *v, const char *prefix, char ***ret_names);
 void volume_close(struct volume *v); /* NULL is fine */
+
+/* Change the policy under load. What was acknowledged under a laxer one is made durable before they return; on an
+ * error the stricter policy is in force all the same. write_cache: -EPERM unless sync is standard. Park. */
+int volume_set_sync(struct volume *v, enum volume_sync sync);
+int volume_set_write_cache(struct volume *v, bool on);
+
+/* ---- for engines and filters --------------------------------------------------------------------- */
+
+/* Fills what is common, on the home reactor; the engine then completes geo. name is copied (cut at 255 bytes). */
+void volume_init(struct volume *v, const struct volume_ops *ops, const char *name, const struct uuid *id,
+                 enum volume_sync sync);
+/* Tells who serves the volume that geo or thresholds changed (VOL_CHANGED_*); does not park. */
+void volume_changed(struct volume *v, unsigned what);
+/* The engine's name, below all filters. */
+const char *volume_engine(const struct volume *v);
 
 /* ---- attribute stores for engines that cannot keep attributes themselves (file, block devices) ------------------- */
 
@@ -127,41 +145,51 @@ struct attr_store {
     int (*set)(struct attr_store *s, const struct uuid *id, const char *name, const char *value);
     int (*list)(struct attr_store *s, const struct uuid *id, const char *prefix, char ***ret_names);
 };
+/* One that lives and dies with the process: for mem volumes and tests. NULL: no memory. */
+struct attr_store *attr_mem_new(void);
+void attr_mem_free(struct attr_store *s); /* NULL is fine */
 
 /* ---- filters -------------------------------------------------------------------------------------- */
 
-/* Histogram of latencies: 64 buckets of 4 per doubling from 1 us (bucket i covers 2^(i/4) us and up). */
+/* Histogram of latencies: 4 buckets per doubling from 1 us (bucket i covers 2^(i/4) us and up, the last all above
+ * 14 s, the first all below 1.19 us). */
 #define VOL_LAT_BUCKETS 96
 enum volume_op { VOL_OP_READ, VOL_OP_WRITE, VOL_OP_ZERO, VOL_OP_DISCARD, VOL_OP_FLUSH, VOL_NOPS };
 struct volume_op_stats {
     uint64_t ops, bytes, errors, ns;
-    uint32_t lat[VOL_LAT_BUCKETS];
+    uint64_t lat[VOL_LAT_BUCKETS];
 };
 struct volume_stats {
     struct volume_op_stats op[VOL_NOPS];
     uint32_t in_flight;
 };
-/* Upper bound in nanoseconds of the quantile (0..1) of a histogram. */
-uint64_t volume_lat_quantile(const uint32_t lat[VOL_LAT_BUCKETS], double quantile);
+unsigned volume_lat_bucket(uint64_t ns);
+/* Upper bound in nanoseconds of the quantile (0..1) of a histogram; 0 when it is empty. */
+uint64_t volume_lat_quantile(const uint64_t lat[VOL_LAT_BUCKETS], double quantile);
 
 /* Each takes over the lower volume and returns the upper one; -ENOMEM leaves the lower one alone. */
 int filter_stats_new(struct volume *lower, struct volume **ret_volume);
 
 struct volume_limits {
     uint64_t iops; /* operations a second, 0: no limit */
-    uint64_t bps;  /* bytes a second, 0: no limit */
+    uint64_t bps;  /* bytes read and written a second, 0: no limit */
 };
+/* Operations wait in order of arrival, but none longer than this: a host must not take a limit for a dead disk. */
+#define VOL_LIMITS_WAIT_MAX_MS 4000
 int filter_limits_new(struct volume *lower, const struct volume_limits *limits, struct volume **ret_volume);
 void filter_limits_set(struct volume *v, const struct volume_limits *limits);
 
-/* For tests: fails one operation in n, of the kinds in ops (bit mask of 1 << VOL_OP_x), within [off, off + len). */
+/* For tests: fails every one_in-th operation of the kinds in ops (bit mask of 1 << VOL_OP_x) that touches [off, off + len),
+ * before anything of it is done. */
 struct volume_fault {
     unsigned ops;
-    uint32_t one_in;
-    int err;
-    uint64_t off, len;
+    uint32_t one_in;   /* 0: none fails */
+    int err;           /* negative errno */
+    uint64_t off, len; /* bytes; len 0: everywhere. Flushes are everywhere */
 };
 int filter_fault_new(struct volume *lower, const struct volume_fault *fault, struct volume **ret_volume);
+void filter_fault_set(struct volume *v, const struct volume_fault *fault);
+/* For tests: each operation of those kinds begins delay_ns late. */
 int filter_delay_new(struct volume *lower, uint64_t delay_ns, unsigned ops, struct volume **ret_volume);
 
 #endif
