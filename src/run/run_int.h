@@ -111,6 +111,7 @@ struct sock_ops {
     int (*connect)(struct run *run, const struct sock_addr *addr, uint64_t deadline, struct cancel *c,
                    struct sock **ret_sock, struct err *reterr);
     ssize_t (*recv)(struct sock *s, void *ret_bytes, size_t cap, uint64_t deadline, struct cancel *c);
+    int (*wait_readable)(struct sock *s, uint64_t deadline, struct cancel *c);
     ssize_t (*try_send)(struct sock *s, const struct iovec *iov, int n);
     int (*wait_writable)(struct sock *s, uint64_t deadline, struct cancel *c);
     void (*shutdown)(struct sock *s);

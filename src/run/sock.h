@@ -50,6 +50,9 @@ int64_t sock_peer_uid(const struct sock *s);
 /* At least one byte, 0 at end of stream, or negative errno. When the socket was drained by the last call (a short read) it
  * waits for the next readiness first instead of asking the kernel again. Parks. */
 ssize_t sock_recv(struct sock *s, void *ret_bytes, size_t cap, uint64_t deadline, struct cancel *c);
+/* Parks until sock_recv() has something to give (data, the end, an error), so that an idle reader need not hold
+ * a buffer. Returns at once when the socket was not drained. */
+int sock_wait_readable(struct sock *s, uint64_t deadline, struct cancel *c);
 /* Sends what the kernel takes now; -EAGAIN: nothing. Does not park; for turn hooks. more: MSG_MORE. */
 ssize_t sock_try_send(struct sock *s, const struct iovec *iov, int n);
 /* Parks until sock_try_send() may take bytes again, or an error. */
