@@ -236,13 +236,15 @@ int options_share(const struct options *o, uint32_t i, uint64_t lun_bytes,
                   struct work_config *ret_cfg, struct err *reterr)
 {
     uint64_t bytes = o->span != 0 ? MIN(o->span, lun_bytes) : lun_bytes;
-    uint32_t on_lun = o->sessions / o->nurls + (i % o->nurls < o->sessions % o->nurls);
+    bool shared = o->verify == PATTERN_OFF && !o->fill;
+    uint32_t on_lun =
+        shared ? 1 : o->sessions / o->nurls + (i % o->nurls < o->sessions % o->nurls);
     uint64_t slots = bytes / o->block / on_lun;
-    if (slots == 0 || (slots < 2 * (uint64_t)o->depth && !o->fill))
+    if (slots == 0 || (slots < 2 * (uint64_t)o->depth && !o->fill && !shared))
         return err_set(reterr, -ERANGE, "%s is too small for %u session(s) of depth %u",
                        o->urls[i % o->nurls], on_lun, o->depth);
     *ret_cfg = (struct work_config){
-        .first = slots * (i / o->nurls),
+        .first = shared ? 0 : slots * (i / o->nurls),
         .slots = slots,
         .block = (uint32_t)o->block,
         .run = o->run,
