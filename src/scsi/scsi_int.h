@@ -52,13 +52,15 @@ enum scsi_order {
 #define OP_DATA_IN      (1u << 5)
 #define OP_DPOFUA       (1u << 6)  /* CDB byte 1: DPO and FUA as in READ(10) */
 #define OP_NO_LU        (1u << 7)  /* answered for LUNs without a LU as well (INQUIRY, REPORT LUNS, REQUEST SENSE) */
+#define OP_RESERVE_ANY  (1u << 8)  /* allowed while another nexus holds RESERVE(6)/(10) (SPC-2 table 10); all others conflict */
 
 /* Who may execute it under reservations of others (SPC-4 table 66 ff.), and under RESERVE(6)/(10). */
 enum scsi_pr_class {
     PR_ANY,          /* always allowed */
     PR_READ,         /* allowed under write exclusive types */
     PR_WRITE,        /* conflicts under all types */
-    PR_SPECIAL,      /* the handler decides (PERSISTENT RESERVE OUT, RELEASE) */
+    PR_START,        /* as PR_ANY with START=1 and no power condition, else as PR_WRITE (START STOP UNIT) */
+    PR_SPECIAL,      /* the handler decides (PERSISTENT RESERVE OUT, RESERVE, RELEASE) */
 };
 
 /* How many bytes the CDB asks to move: blocks or bytes at a place in the CDB. */
@@ -71,9 +73,12 @@ enum scsi_xfer {
     XFER_BYTES_6_32, /* four bytes at 6 */
     XFER_BYTES_7_16, /* two bytes at 7 */
     XFER_BYTES_10_32, /* four bytes at 10 */
-    XFER_ONE_BLOCK, /* WRITE SAME */
-    XFER_CAW,       /* two times byte 13 */
-    XFER_VERIFY,    /* by BYTCHK */
+    XFER_8_BYTES,   /* READ CAPACITY(10) */
+    XFER_ONE_BLOCK, /* WRITE SAME(10) */
+    XFER_ONE_BLOCK_NDOB, /* WRITE SAME(16): none with NDOB */
+    XFER_CAW,       /* two times byte 13, in blocks */
+    XFER_VERIFY_10, XFER_VERIFY_12, XFER_VERIFY_16, /* by BYTCHK: none, all blocks, one block */
+    XFER_BLOCKS_ATOMIC, /* WRITE ATOMIC(16): two bytes at 12, in blocks */
 };
 
 struct scsi_op {
@@ -85,19 +90,26 @@ struct scsi_op {
     uint8_t service_action;  /* with has_sa */
     bool has_sa;
     uint8_t cdb_len;
-    uint8_t usage[16];       /* bits of the CDB that are looked at; the opcode itself in usage[0] */
+    uint8_t usage[16];       /* bits of the CDB that are looked at, from byte 1 on; without the service action */
     uint16_t flags;
     enum scsi_order order;
     enum scsi_pr_class pr;
     enum scsi_xfer xfer;
     uint16_t timeout_s;      /* recommended timeout, REPORT SUPPORTED OPCODES */
-    /* Clears usage bits that this LU does not honour (DPO/FUA, UNMAP); NULL: all as in the table. */
+    /* Clears usage bits that this LU does not honour (UNMAP, ANCHOR); NULL: all as in the table. */
     void (*usage_hook)(const struct scsi_lu *lu, uint8_t usage[16]);
+    /* Whether this LU has the command at all (20/00 when not); NULL: every LU has. */
+    bool (*present)(const struct scsi_lu *lu);
 };
+#define SCSI_SA_MASK 0x1f /* of byte 1: the service action */
 /* The row for a CDB, or NULL; *ret_opcode_known tells unknown opcode (20/00) from unknown service action (24/00). */
 const struct scsi_op *scsi_op_find(const uint8_t *cdb, bool *ret_opcode_known);
 /* All rows in ascending order of opcode and service action. */
 const struct scsi_op *scsi_ops(size_t *ret_n);
+/* The row's usage map for this LU (NULL: any), opcode and service action included: as REPORT SUPPORTED OPCODES shows it. */
+void scsi_op_usage(const struct scsi_op *op, const struct scsi_lu *lu, uint8_t ret_usage[16]);
+/* Bytes that the CDB asks to move, with blocks of the given size. */
+uint64_t scsi_op_xfer(const struct scsi_op *op, const uint8_t *cdb, uint32_t block_size);
 
 /* ---- I_T_L nexus and LU ------------------------------------------------------------------------------- */
 
@@ -182,6 +194,12 @@ void task_bad_param(struct scsi_task *t, uint16_t byte, int8_t bit);       /* 05
 void task_errno(struct scsi_task *t, int err, uint64_t lba);               /* a volume's error, see volume.h */
 /* Sends the writer's bytes (cut at the CDB's allocation length alloc) as data-in and ends GOOD. -ENOMEM becomes BUSY. */
 void task_reply(struct scsi_task *t, const struct wbuf *w, size_t alloc);
+/* A writer on fresh data-in of the task, for replies too long for the stack: at most max bytes and alloc, whichever is
+ * less. task_reply() with it ends the task without copying. False: the task has ended already (BUSY). */
+bool task_wbuf(struct scsi_task *t, size_t alloc, size_t max, struct wbuf *ret_w);
+/* The point of no return before a volume operation that changes something: from here an abort waits for the task
+ * instead of stopping it. False: it was aborted before; the handler gives everything back and returns (status is ignored). */
+bool task_commit(struct scsi_task *t);
 /* Pulls a parameter list of len bytes into flat memory. False: the task has ended already (cancelled, or too short: 05/1A/00). Parks. */
 bool task_param_list(struct scsi_task *t, void *ret_bytes, size_t len);
 
