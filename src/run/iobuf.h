@@ -12,6 +12,7 @@
 
 #include "run/fiber.h"
 
+#include <stdatomic.h>
 #include <sys/uio.h>
 
 #define IOBUF_MIN 4096u
@@ -21,6 +22,7 @@ struct iobuf {
     uint8_t *p;
     uint32_t cap;         /* bytes, a power of two from IOBUF_MIN to IOBUF_MAX */
     uint32_t refs;        /* touched on home only */
+    atomic_uint puts_abroad; /* dropped elsewhere, not yet settled at home */
     struct reactor *home;
     void (*release)(struct iobuf *b); /* on home, when the last reference goes; NULL: back to run's pool */
     struct msg going_home;

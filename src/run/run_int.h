@@ -9,6 +9,7 @@
 #include "run/file.h"
 #include "run/iobuf.h"
 #include "run/run.h"
+#include "run/san.h"
 #include "run/sock.h"
 
 #include <stdatomic.h>
@@ -41,8 +42,18 @@ struct reactor {
     uint64_t slice_start;       /* precise time at which the current fiber was resumed */
     struct list free_stacks;    /* of struct fiber */
     struct list *buf_pool;      /* free buffers by class (iobuf.c) */
-    struct reactor_stats stats;
+    struct reactor_stats stats; /* private; readers get what publish_stats() copied */
     void *world;                /* struct real_reactor or struct sim_reactor */
+
+    /* the core's own */
+    struct list yielded;        /* of struct fiber: ready again in the next turn */
+    struct list all_fibers;     /* every stack, in use or free */
+    struct list calls_waiting;  /* of struct msg: calls that wait for a stack (message.c) */
+    unsigned nfree_stacks;
+    struct san_ctx loop_san;    /* what the sanitizers know of the loop's stack */
+    uint64_t pooled_bytes;      /* in buf_pool */
+    atomic_uint_fast64_t buf_bytes; /* of buffers in use; written here, read by admission everywhere */
+    struct reactor_stats published;
 };
 
 struct world_ops {
@@ -58,6 +69,8 @@ struct world_ops {
     void (*stop)(struct run *run);
     void (*offload)(void (*fn)(void *), void *arg);
     void (*blocking)(void (*fn)(void *), void *arg);
+    /* CPU time of the reactor's thread, asked from any thread; NULL: not known here. */
+    uint64_t (*cpu_ns)(const struct reactor *r);
 
     const struct file_ops *file;
     const struct name_ops *name;
@@ -140,6 +153,11 @@ void reactor_set_self(struct reactor *r);
 /* core: fires due timers, runs the ready fibers (those woken during the turn too, up to a bound), then the turn hooks.
  * Returns whether fibers are ready still. The world delivers messages and I/O completions before it calls. */
 bool reactor_turn(struct reactor *r);
+/* core: hands a message over on its reactor, before a turn. */
+void reactor_deliver(struct reactor *r, struct msg *m);
+/* core: samples the clock for run_now(). reactor_turn() does so itself; a world that delivers messages or completions
+ * after having slept calls it before, so that their handlers see the new time. */
+void reactor_tick(struct reactor *r);
 /* core: the nearest timer, NO_DEADLINE when none is armed. */
 uint64_t reactor_next_deadline(const struct reactor *r);
 /* core: starts main_fn on reactor 0; called by ops->loop. */

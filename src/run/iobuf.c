@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Data buffers and their pools. Each reactor keeps free buffers by size class (powers of two), so that the pages of a
+ * busy server are faulted in once; what it may keep is bounded by its share of the budget. Reference counts are
+ * plain integers of the home reactor. A reference dropped elsewhere is counted in puts_abroad, and the first of them sends the
+ * buffer's message home, where all that have gathered until then are settled at once.
+ *
+ * Outside any reactor (tests of pure code) a buffer has no home, belongs to its thread and is freed at once.
+ */
+#include "run/fiber_int.h"
+
+#include "base/check.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define CLASSES 9 /* 4 KiB << 0..8 */
+static_assert(IOBUF_MIN << (CLASSES - 1) == IOBUF_MAX, "one class per power of two");
+
+static unsigned class_of(size_t len)
+{
+    unsigned c = 0;
+    while ((size_t)IOBUF_MIN << c < len)
+        c++;
+    return c;
+}
+
+static void count_bytes(struct reactor *r, uint64_t add)
+{
+    /* One writer: no locked instruction needed. */
+    uint64_t now = atomic_load_explicit(&r->buf_bytes, memory_order_relaxed);
+    atomic_store_explicit(&r->buf_bytes, now + add, memory_order_relaxed);
+}
+
+static struct iobuf *iobuf_new(uint32_t cap)
+{
+    struct iobuf *b = calloc(1, sizeof(*b));
+    if (!b)
+        return NULL;
+    b->p = aligned_alloc(IOBUF_MIN, cap);
+    if (!b->p) {
+        free(b);
+        return NULL;
+    }
+    b->cap = cap;
+    list_init(&b->node);
+    return b;
+}
+
+static void iobuf_free(struct iobuf *b)
+{
+    free(b->p);
+    free(b);
+}
+
+struct iobuf *iobuf_get(size_t len)
+{
+    check_cmp(len, <=, (size_t)IOBUF_MAX);
+    struct reactor *r = reactor_self();
+    unsigned class = class_of(len);
+    struct list *n = r ? list_pop(&r->buf_pool[class]) : NULL;
+    struct iobuf *b = n ? list_entry(n, struct iobuf, node) : iobuf_new(IOBUF_MIN << class);
+    if (!b)
+        return NULL;
+    b->refs = 1;
+    b->home = r;
+    if (r) {
+        r->pooled_bytes -= n ? b->cap : 0;
+        count_bytes(r, b->cap);
+    }
+    return b;
+}
+
+/* A reactor keeps at most a quarter of its share, and nothing beyond the share. */
+static bool pool_wants(const struct reactor *r, const struct iobuf *b)
+{
+    uint64_t share = r->run->cfg.buf_budget / r->run->nreactors;
+    uint64_t pooled = r->pooled_bytes + b->cap;
+    return pooled <= share / 4 &&
+           pooled + atomic_load_explicit(&r->buf_bytes, memory_order_relaxed) <= share;
+}
+
+static void drop_refs(struct iobuf *b, uint32_t n)
+{
+    check_cmp(b->refs, >=, n);
+    b->refs -= n;
+    if (b->refs > 0)
+        return;
+    struct reactor *r = b->home;
+    if (b->release) {
+        b->release(b);
+        return;
+    }
+    if (r)
+        count_bytes(r, -(uint64_t)b->cap);
+    if (!r || !pool_wants(r, b)) {
+        iobuf_free(b);
+        return;
+    }
+    r->pooled_bytes += b->cap;
+    list_push_front(&r->buf_pool[class_of(b->cap)], &b->node);
+}
+
+static void came_home(struct msg *m)
+{
+    struct iobuf *b = container_of(m, struct iobuf, going_home);
+    drop_refs(b, atomic_exchange(&b->puts_abroad, 0));
+}
+
+void iobuf_ref(struct iobuf *b)
+{
+    check(!b->home || b->home == reactor_self());
+    b->refs++;
+}
+
+void iobuf_put(struct iobuf *b)
+{
+    if (!b)
+        return;
+    if (!b->home || b->home == reactor_self()) {
+        drop_refs(b, 1);
+    } else if (atomic_fetch_add(&b->puts_abroad, 1) == 0) {
+        b->going_home.fn = came_home;
+        reactor_post(b->home, &b->going_home);
+    }
+}
+
+int iobuf_pool_init(struct reactor *r)
+{
+    r->buf_pool = calloc(CLASSES, sizeof(*r->buf_pool));
+    if (!r->buf_pool)
+        return E(-ENOMEM);
+    for (unsigned i = 0; i < CLASSES; i++)
+        list_init(&r->buf_pool[i]);
+    return 0;
+}
+
+void iobuf_pool_fini(struct reactor *r)
+{
+    for (unsigned i = 0; r->buf_pool && i < CLASSES; i++) {
+        struct list *n;
+        while ((n = list_pop(&r->buf_pool[i])))
+            iobuf_free(list_entry(n, struct iobuf, node));
+    }
+    free(r->buf_pool);
+    r->buf_pool = NULL;
+}
+
+/* ---- admission ---------------------------------------------------------------------------------- */
+
+static uint64_t buffers_in_use(const struct run *run)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < run->nreactors; i++)
+        sum += atomic_load_explicit(&run->reactors[i].buf_bytes, memory_order_relaxed);
+    return sum;
+}
+
+uint64_t admit_used(const struct run *run)
+{
+    uint64_t admitted = atomic_load_explicit(&run->admitted, memory_order_relaxed);
+    uint64_t buffers = buffers_in_use(run);
+    return MAX(admitted, buffers);
+}
+
+uint64_t admit_budget(const struct run *run)
+{
+    return run->cfg.buf_budget;
+}
+
+bool admit_try(struct run *run, uint64_t len)
+{
+    uint64_t budget = run->cfg.buf_budget, buffers = buffers_in_use(run);
+    uint64_t admitted = atomic_load_explicit(&run->admitted, memory_order_relaxed);
+    do {
+        uint64_t used = MAX(admitted, buffers);
+        if (used > budget || len > budget - used)
+            return false;
+    } while (!atomic_compare_exchange_weak(&run->admitted, &admitted, admitted + len));
+    return true;
+}
+
+void admit_return(struct run *run, uint64_t len)
+{
+    check_cmp(atomic_fetch_sub(&run->admitted, len), >=, len);
+}
