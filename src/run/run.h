@@ -31,8 +31,8 @@ struct run_config {
     unsigned reactors;       /* 0: one per core this process may use */
     enum run_io io;          /* AUTO: uring, or threads where io_uring is refused (one log line) */
     uint32_t spin_us;        /* adaptive spin before sleeping; 0: off. Main decides the default */
-    uint64_t buf_budget;     /* bytes of data buffers, whole process (iobuf.h) */
-    uint32_t max_fibers;     /* per reactor */
+    uint64_t buf_budget;     /* bytes of data buffers, whole process (iobuf.h); 0: 256 MiB */
+    uint32_t max_fibers;     /* per reactor; 0: 8192 */
     size_t fiber_stack;      /* bytes; 0: the default (64 KiB, 256 KiB in sanitizer builds) */
     bool fatal_slow_fiber;   /* abort when a fiber runs longer than 250 us of virtual work (sim only) */
 };

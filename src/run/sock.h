@@ -53,7 +53,7 @@ ssize_t sock_recv(struct sock *s, void *ret_bytes, size_t cap, uint64_t deadline
 /* Parks until sock_recv() has something to give (data, the end, an error), so that an idle reader need not hold
  * a buffer. Returns at once when the socket was not drained. */
 int sock_wait_readable(struct sock *s, uint64_t deadline, struct cancel *c);
-/* Sends what the kernel takes now; -EAGAIN: nothing. Does not park; for turn hooks. more: MSG_MORE. */
+/* Sends what the kernel takes now; -EAGAIN: nothing. Does not park; for turn hooks. */
 ssize_t sock_try_send(struct sock *s, const struct iovec *iov, int n);
 /* Parks until sock_try_send() may take bytes again, or an error. */
 int sock_wait_writable(struct sock *s, uint64_t deadline, struct cancel *c);
