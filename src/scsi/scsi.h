@@ -74,6 +74,9 @@ const struct scsi_identity *scsi_lu_identity(const struct scsi_lu *lu);
  * whichever path asks. A copy is taken. On the LU's home. */
 int scsi_lu_set_ports(struct scsi_lu *lu, const struct scsi_target_port *ports, unsigned n);
 
+/* Another soft threshold, see scsi_lu_params. On the LU's home. */
+void scsi_lu_set_threshold(struct scsi_lu *lu, uint32_t pct);
+
 struct scsi_lu_stats {
     uint64_t commands, check_conditions, reservation_conflicts, task_set_full, aborted;
     uint64_t caw, caw_miscompares, caw_ns_max, unit_attentions;
