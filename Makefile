@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The front door. Meson does the work below build/; each target installs what it needs from Debian's packages.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+CONFIGURE = test -f $(1)/build.ninja || meson setup $(1) $(2) > $(1).log 2>&1 || { cat $(1).log; exit 1; }
+
+.PHONY: help run build test test-long bench fuzz lint sim coverage clean install
+
+help:
+	@sed -n 's/^##* *\(make [a-z-]*\)/  \1/p' Makefile
+
+## make run         build, start the daemon here, print how to connect (PORT=3260, STATE=folder)
+run: build
+	@exec scripts/run.sh build/release/src/cmd/zsand build/release/src/cmd/zsan
+
+build:
+	@scripts/setup.sh build
+	@mkdir -p build
+	@$(call CONFIGURE,build/release,--buildtype=release -Dtests=false)
+	@ninja -C build/release -j$(JOBS) --quiet
+
+## make test        build with two compilers and run every test that fits into 25 minutes
+test:
+	@scripts/setup.sh build test
+	@tests/run-suites test $(if $(ZSAN_SUM),--sum $(ZSAN_SUM))
+
+## make test-long   the rest: real kernels, power loss, long simulations
+test-long:
+	@scripts/setup.sh build test
+	@tests/run-suites long $(if $(ZSAN_SUM),--sum $(ZSAN_SUM))
+
+## make bench       compare with tgt in one run (QUICK=1: about 3 minutes)
+bench: build
+	@scripts/setup.sh build test bench
+	@mkdir -p build
+	@$(call CONFIGURE,build/bench,--buildtype=release)
+	@ninja -C build/bench -j$(JOBS) --quiet
+	@tests/bench/bench --build build/bench $(if $(QUICK),--quick)
+
+## make fuzz        all fuzz targets, SECONDS_EACH=600
+fuzz:
+	@scripts/setup.sh build test
+	@tests/fuzz/run $(or $(SECONDS_EACH),600)
+
+## make lint        layers, style, forbidden calls, purity, documents
+lint:
+	@scripts/setup.sh build test
+	@scripts/lint.sh
+
+## make sim         one simulated run, SEED=n; the same seed replays it exactly
+sim:
+	@scripts/setup.sh build test
+	@mkdir -p build
+	@$(call CONFIGURE,build/sim,--buildtype=debugoptimized -Dmutants=true)
+	@ninja -C build/sim -j$(JOBS) --quiet tests/sim/zsan-sim
+	@build/sim/tests/sim/zsan-sim --seed $(or $(SEED),1) --verbose
+
+## make coverage    line coverage of wire, iscsi, scsi
+coverage:
+	@scripts/setup.sh build test
+	@scripts/coverage.sh
+
+install: build
+	@meson install -C build/release
+
+clean:
+	rm -rf build

@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# All static checks, as TAP: layers, style, forbidden calls, licence lines, documents.
+set -u
+cd "$(dirname "$(realpath "$0")")/.." || exit 1
+n=0 failed=0
+check() { # NAME COMMAND...: prints its output only when it fails
+    local out
+    n=$((n + 1))
+    if out=$("${@:2}" 2>&1); then
+        echo "ok $n - $1"
+    else
+        echo "not ok $n - $1"
+        printf '%s\n' "$out" | sed 's/^/#   /'
+        failed=$((failed + 1))
+    fi
+}
+sources() { git ls-files 'src/*.[ch]' 'tests/*.[ch]'; }
+style() { sources | xargs clang-format --dry-run -Werror; }
+forbidden() {
+    ! sources | xargs grep -nE '\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|alloca|gets|system|popen|rand)\(' --
+}
+licence() { ! git ls-files '*.[chS]' '*.py' '*.sh' '*.build' Makefile | xargs grep -L 'SPDX-License-Identifier: BSD-2-Clause' | grep .; }
+unfinished() { ! git grep -nE '#if 0|\b(TODO|FIXME|XXX)\b' -- src api tests ':!tests/*.md' | grep .; }
+shell() { git ls-files '*.sh' tests/run-suites .ci/run | xargs -n1 bash -n; }
+manuals() { command -v scdoc >/dev/null && for m in man/*.scd; do scdoc < "$m" | mandoc -Tlint -W warning || return 1; done; }
+check "includes point down" scripts/check-layers.py
+check "clang-format" style
+check "no forbidden calls" forbidden
+check "licence lines" licence
+check "nothing unfinished" unfinished
+check "shell scripts parse" shell
+check "manual pages" manuals
+[ -x scripts/check-generated.sh ] && check "generated files are up to date" scripts/check-generated.sh
+echo "1..$n"
+exit $((failed != 0))

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Logins, all on reactor 0 (connections are accepted there and leave only afterwards). The configuration says who
+ * may; this file counts logins in progress per source address, registers sessions, ends an older session of the same
+ * name (RFC 7143 6.3.5) and sends the connection to the home of its target's LUs.
+ */
+#include "net/net_int.h"
+
+#include "base/log.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOGIN_OUT_OF_RESOURCES 0x0302
+#define LOGIN_NOT_FOUND        0x0203
+
+/* ---- logins in progress by source address ------------------------------------------------------------------ */
+
+struct login_count {
+    struct list node;
+    char host[SOCK_ADDR_LEN];
+    uint32_t n;
+};
+
+static struct login_count *count_of(struct net *net, const char *host)
+{
+    struct login_count *k;
+    list_for_each(k, &net->addresses, node)
+    {
+        if (strcmp(k->host, host) == 0)
+            return k;
+    }
+    return NULL;
+}
+
+bool login_count(struct net *net, struct conn *c)
+{
+    struct login_count *k = count_of(net, c->peer_host);
+    if (!k) {
+        k = calloc(1, sizeof(*k));
+        if (!k)
+            return false;
+        text_copy(k->host, sizeof(k->host), c->peer_host);
+        list_push(&net->addresses, &k->node);
+    }
+    k->n++;
+    net->nlogins++;
+    c->counted = true;
+    return k->n <= net->cfg->limits.max_logins_per_address;
+}
+
+uint32_t login_count_of(struct net *net, const struct conn *c)
+{
+    struct login_count *k = count_of(net, c->peer_host);
+    return k ? k->n : 0;
+}
+
+void login_uncount(struct net *net, struct conn *c)
+{
+    struct login_count *k = c->counted ? count_of(net, c->peer_host) : NULL;
+    c->counted = false;
+    if (!k)
+        return;
+    net->nlogins--;
+    if (--k->n == 0) {
+        list_remove(&k->node);
+        free(k);
+    }
+}
+
+void login_count_free(struct net *net)
+{
+    struct list *n;
+    while ((n = list_pop(&net->addresses)))
+        free(list_entry(n, struct login_count, node));
+}
+
+/* ---- events ------------------------------------------------------------------------------------------------- */
+
+void login_identify(struct conn *c)
+{
+    struct iscsi_login_answer a;
+    policy_answer(c->net->cfg, iscsi_conn_params(c->iscsi), c->portal->group, c->loopback, &a);
+    if (c->overload || c->net->stopping) {
+        wipe(&a, sizeof(a));
+        a.status = LOGIN_OUT_OF_RESOURCES;
+    }
+    iscsi_login_answer(c->iscsi, &a);
+    wipe(&a, sizeof(a));
+}
+
+void login_failed(struct conn *c, const struct iscsi_event *ev)
+{
+    const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
+    c->net->totals.logins_refused++;
+    log_warn("login.refused", KV("initiator", "%s", p->initiator), KV("target", "%s", p->target),
+             KV("peer", "%s", sock_peer(c->sock)->text), KV("status", "%04x", ev->login_status),
+             KV("why", "%s", ev->why ? ev->why : ""));
+}
+
+static void describe_auth(struct conn *c, const struct iscsi_params *p)
+{
+    static const char *const names[] = {
+        [ISCSI_CHAP_MD5] = "MD5",
+        [ISCSI_CHAP_SHA1] = "SHA-1",
+        [ISCSI_CHAP_SHA256] = "SHA-256",
+        [ISCSI_CHAP_SHA3_256] = "SHA3-256",
+    };
+    if (p->chap_alg == 0)
+        text_copy(c->auth, sizeof(c->auth), "none");
+    else
+        snprintf(c->auth, sizeof(c->auth), "CHAP %s%s", names[p->chap_alg], p->mutual ? " mutual" : "");
+}
+
+static uint16_t new_tsih(struct net *net)
+{
+    struct conn *o;
+    for (;;) {
+        if (++net->last_tsih == 0)
+            net->last_tsih = 1;
+        bool used = false;
+        list_for_each(o, &net->conns, node) used = used || o->tsih == net->last_tsih;
+        if (!used)
+            return net->last_tsih;
+    }
+}
+
+/* Everything up to the answer happens without parking after the reinstatement, so the map and the registry agree. */
+static void establish(struct conn *c, const struct cfg_target *t, const struct cfg_initiator *i, uint64_t now)
+{
+    struct net *net = c->net;
+    c->first_map = lun_map_for(net, t);
+    if (!c->first_map) {
+        iscsi_login_refuse(c->iscsi, LOGIN_OUT_OF_RESOURCES);
+        return;
+    }
+    for (unsigned k = 0; k < t->ngroups; k++)
+        if (t->groups[k]->tag == c->portal->group) {
+            c->rel_port_id = t->rel_port_ids[k];
+            c->alua_group = t->groups[k]->alua_group;
+        }
+    if (i->host)
+        text_copy(c->host, sizeof(c->host), i->host->name);
+    c->session = true;
+    c->max_tasks = net->cfg->limits.tasks_per_session;
+    c->move_to = session_pick_home(net, t);
+    c->tsih = new_tsih(net);
+    iscsi_login_accept(c->iscsi, c->tsih, now);
+}
+
+static void log_login(struct conn *c, const struct iscsi_params *p)
+{
+    log_info("session.login", KV("id", "%llu", (unsigned long long)c->id), KV("initiator", "%s", p->initiator),
+             KV("target", "%s", p->discovery ? "(discovery)" : p->target),
+             KV("peer", "%s", sock_peer(c->sock)->text), KV("auth", "%s", c->auth));
+}
+
+void login_done(struct conn *c)
+{
+    struct net *net = c->net;
+    const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
+    describe_auth(c, p);
+    c->logged_in = run_wall() / NS_PER_SEC;
+    login_uncount(net, c);
+    net->totals.logins++;
+    if (p->discovery) {
+        iscsi_login_accept(c->iscsi, 0, run_now());
+        log_login(c, p);
+        return;
+    }
+    session_reinstate(net, c);
+    /* The configuration may have changed while the older session ended. */
+    const struct cfg_target *t = config_target(net->cfg, p->target);
+    const struct cfg_initiator *i = config_initiator(net->cfg, p->initiator);
+    if (!t || !i || net->stopping || !policy_may_see(net->cfg, p->initiator, t)) {
+        iscsi_login_refuse(c->iscsi, LOGIN_NOT_FOUND);
+        return;
+    }
+    establish(c, t, i, run_now());
+    log_login(c, p);
+}

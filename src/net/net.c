@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Bringing what is served in line with a version of the configuration, in an order in which nothing is ever reachable that should not be:
+ * first what goes is taken from the sessions, then closed; then what comes is opened, then mapped, then portals open. An object that
+ * cannot be brought up stays on the list and is tried again every RETRY_MS; its LUNs answer "becoming ready".
+ */
+#include "net/net_int.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_MS        3000
+#define STOP_LOGOUT_MS  1000 /* initiators get this long to log out by themselves */
+
+int net_new(struct run *run, const struct net_env *env, struct net **ret_net, struct err *reterr)
+{
+    struct net *net = calloc(1, sizeof(*net));
+    if (!net)
+        return err_set(reterr, -ENOMEM, "out of memory");
+    net->run = run;
+    net->env = *env;
+    list_init(&net->volumes);
+    list_init(&net->portals);
+    list_init(&net->conns);
+    list_init(&net->addresses);
+    fmutex_init(&net->applying);
+    waitq_init(&net->conn_gone);
+    cancel_init(&net->stop);
+    waitq_init(&net->retry_ended);
+    *ret_net = net;
+    return 0;
+}
+
+/* ---- sessions follow ---------------------------------------------------------------------------------------- */
+
+static void remap_here(struct conn *c, void *arg)
+{
+    struct lun_map **want = arg;
+    struct lun_map *m = *want;
+    *want = NULL;
+    session_remap(c, m);
+}
+
+static void revoke_here(struct conn *c, void *arg)
+{
+    (void)arg;
+    if (!c->closing) {
+        iscsi_async_drop(c->iscsi, 0, 0);
+        conn_close(c, "its grant or target is gone");
+    }
+}
+
+static void follow(struct net *net, struct conn *c)
+{
+    const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
+    const struct cfg_target *t = config_target(net->cfg, p->target);
+    if (!t || !policy_may_see(net->cfg, p->initiator, t)) {
+        conn_call(c, revoke_here, NULL);
+        return;
+    }
+    struct lun_map *m = lun_map_for(net, t);
+    if (!m) {
+        log_error("session.remap", KV("error", "out of memory: the session keeps its old LUNs"));
+        return;
+    }
+    conn_call(c, remap_here, &m);
+    free(m);
+}
+
+/* The list may change while a call is under way: each session is marked when it was told, and the walk starts again. */
+static void sessions_follow(struct net *net)
+{
+    uint64_t round = ++net->round;
+    struct conn *c;
+again:
+    list_for_each(c, &net->conns, node)
+    {
+        if (c->session && !c->gone && c->round != round) {
+            c->round = round;
+            follow(net, c);
+            goto again;
+        }
+    }
+}
+
+/* Waits until connections that were told to go have unmapped what is about to be closed. */
+static void wait_revoked(struct net *net)
+{
+    struct conn *c;
+    for (;;) {
+        bool any = false;
+        list_for_each(c, &net->conns, node)
+        {
+            if (!c->session)
+                continue;
+            const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
+            const struct cfg_target *t = config_target(net->cfg, p->target);
+            any = any || !t || !policy_may_see(net->cfg, p->initiator, t);
+        }
+        if (!any)
+            return;
+        waitq_wait(&net->conn_gone, run_deadline_ms(100), NULL);
+    }
+}
+
+/* ---- applying ----------------------------------------------------------------------------------------------- */
+
+static void retry(void *arg);
+
+static void retry_later(struct net *net)
+{
+    if (!net->retry_running && !net->stopping)
+        net->retry_running = fiber_start(retry, net, "net-retry") != NULL;
+}
+
+static int bring_up(struct net *net, struct err *reterr)
+{
+    const struct config *c = net->cfg;
+    int r = volumes_apply(net, c, reterr);
+    volumes_tell_ports(net, c);
+    sessions_follow(net);
+    int p = portals_apply(net, c, r < 0 ? NULL : reterr);
+    if (r < 0 || p < 0)
+        retry_later(net);
+    return r < 0 ? r : p;
+}
+
+static void retry(void *arg)
+{
+    struct net *net = arg;
+    int r = -EAGAIN;
+    while (r < 0 && fiber_sleep_until(run_deadline_ms(RETRY_MS), &net->stop) == 0) {
+        fmutex_lock(&net->applying);
+        r = net->stopping ? 0 : bring_up(net, NULL);
+        fmutex_unlock(&net->applying);
+    }
+    net->retry_running = false;
+    waitq_wake_all(&net->retry_ended);
+}
+
+int net_apply(void *arg, const struct config *c, struct err *reterr)
+{
+    struct net *net = arg;
+    fmutex_lock(&net->applying);
+    if (net->stopping) {
+        fmutex_unlock(&net->applying);
+        return err_set(reterr, -ESHUTDOWN, "the daemon is stopping");
+    }
+    const struct config *old = net->cfg;
+    config_ref(c);
+    net->cfg = c;
+    volumes_mark(net, c);
+    sessions_follow(net);
+    wait_revoked(net);
+    volumes_close_marked(net);
+    int r = bring_up(net, reterr);
+    if (old)
+        config_put(old);
+    fmutex_unlock(&net->applying);
+    return r;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------ */
+
+static void ask_logout(struct conn *c, void *arg)
+{
+    (void)arg;
+    if (!c->closing && c->logged_in) {
+        iscsi_async_logout(c->iscsi, 1);
+        conn_kick(c);
+    }
+}
+
+static void stop_here(struct conn *c, void *arg)
+{
+    (void)arg;
+    if (!c->closing && c->logged_in)
+        iscsi_async_drop(c->iscsi, 1, 60);
+    conn_close(c, "the daemon stops");
+}
+
+static void for_all(struct net *net, void (*fn)(struct conn *c, void *arg))
+{
+    uint64_t round = ++net->round;
+    struct conn *c;
+again:
+    list_for_each(c, &net->conns, node)
+    {
+        if (!c->gone && c->round != round) {
+            c->round = round;
+            conn_call(c, fn, NULL);
+            goto again;
+        }
+    }
+}
+
+void net_stop(struct net *net)
+{
+    net->stopping = true;
+    cancel_fire(&net->stop);
+    fmutex_lock(&net->applying);
+    portals_apply(net, NULL, NULL);
+    for_all(net, ask_logout);
+    uint64_t until = run_deadline_ms(STOP_LOGOUT_MS);
+    while (!list_empty(&net->conns) && waitq_wait(&net->conn_gone, until, NULL) == 0)
+        ;
+    for_all(net, stop_here);
+    while (!list_empty(&net->conns))
+        waitq_wait(&net->conn_gone, NO_DEADLINE, NULL);
+    while (net->retry_running)
+        waitq_wait(&net->retry_ended, NO_DEADLINE, NULL);
+    volumes_mark(net, NULL);
+    volumes_close_marked(net);
+    fmutex_unlock(&net->applying);
+}
+
+void net_free(struct net *net)
+{
+    login_count_free(net);
+    if (net->cfg)
+        config_put(net->cfg);
+    free(net);
+}
