@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The driver of `make bench`: servers, cases, measuring, reporting. Standard library only."""
