@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIRECT_ALIGN 512u
-
 struct sim_file {
     struct file base;
     struct list node;
@@ -81,10 +79,11 @@ static int inode_for_open(struct sim_world *w, const char *path, const struct fi
 
 static void info_fill(struct sim_file *f, bool direct)
 {
+    uint32_t align = MAX(world_of(f)->cfg.dio_align, SIM_SECTOR);
     f->base.info = (struct file_info){
         .size = f->inode->size,
         .direct = direct,
-        .dio_align = direct ? DIRECT_ALIGN : 1,
+        .dio_align = direct ? align : 1,
         .logical_block = SIM_SECTOR,
         .physical_block = SIM_PAGE,
         .discard_granularity = SIM_PAGE,

@@ -234,7 +234,8 @@ size_t sim_stream_send(struct sim_sock *from, const uint8_t *bytes, size_t len)
     struct sim_world *w = from->conn->w;
     uint64_t max = w->cfg.net_segment_max;
     for (size_t at = 0, piece; at < len; at += piece) {
-        piece = max ? (size_t)MIN(sim_rand_size(&w->io, max), len - at) : len - at;
+        uint64_t cut = max ? sim_rand_size(&w->io, max) : len;
+        piece = (size_t)MIN(cut, len - at);
         segment_send(w, from, bytes + at, piece);
     }
     return len;

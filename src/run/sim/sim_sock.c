@@ -108,7 +108,9 @@ static int sim_accept(struct listener *listener, struct sock **ret_sock, struct 
     }
     if (r < 0)
         return r;
-    struct sim_sock *s = list_entry(list_pop(&l->backlog), struct sim_sock, node);
+    struct list *first = list_pop(&l->backlog);
+    check(first);
+    struct sim_sock *s = list_entry(first, struct sim_sock, node);
     s->base.home = reactor_self();
     sim_note(sim_world_of(l->base.run), "accept", 0, 0);
     *ret_sock = &s->base;

@@ -74,6 +74,29 @@ void sim_stats(const struct run *run, struct sim_stats *ret_stats)
     *ret_stats = sim_world_of(run)->stats;
 }
 
+/* ---- giving up -------------------------------------------------------------------------------------- */
+
+static void print_fibers(struct reactor *r)
+{
+    static const char *const names[] = {"free", "ready", "running", "parked", "done"};
+    const struct fiber *f;
+    list_for_each (f, &r->all_fibers, all) {
+        if (f->state != FIBER_FREE)
+            fprintf(stderr, "  reactor %u: %s (%s)\n", r->index, f->name, names[f->state]);
+    }
+}
+
+NO_RETURN static void give_up(struct sim_world *w, const char *who, const char *why)
+{
+    fprintf(stderr,
+            "simulation, seed %" PRIu64 ": %s %s after %" PRIu64 " turns, %" PRIu64
+            " us; fibers:\n",
+            w->cfg.seed, who, why, w->stats.turns, (uint64_t)(w->now / NS_PER_US));
+    for (unsigned i = 0; i < w->run->nreactors; i++)
+        print_fibers(&w->run->reactors[i]);
+    abort();
+}
+
 /* ---- events and time -------------------------------------------------------------------------------- */
 
 void sim_at(struct sim_world *w, struct sim_event *ev, uint64_t at)
@@ -124,10 +147,14 @@ void sim_pass(struct sim_world *w, uint64_t delay)
     sim_pass_until(w, w->now + delay);
 }
 
+/* A fiber that only ever looks at the clock would stop the world: the turn measures slices when they have ended. */
 static uint64_t sim_now(struct reactor *r)
 {
     struct sim_world *w = sim_world_of(r->run);
-    return w->now += LOOK_NS;
+    w->now += LOOK_NS;
+    if (r->current && w->now > r->slice_start + 2 * FIBER_SLICE_NS)
+        give_up(w, r->current->name, "ran on without yielding");
+    return w->now;
 }
 
 static uint64_t sim_wall(struct reactor *r)
@@ -201,7 +228,8 @@ static void sim_post(struct reactor *to, struct msg *m)
     };
     uint64_t *last =
         &w->msg_last[(from ? from->index : run->nreactors) * run->nreactors + to->index];
-    *last = MAX(*last, w->now + sim_rand_below(&w->sched, w->cfg.msg_delay_max_ns + 1));
+    uint64_t at = w->now + sim_rand_below(&w->sched, w->cfg.msg_delay_max_ns + 1);
+    *last = MAX(*last, at);
     sim_at(w, &l->ev, *last);
 }
 
@@ -281,27 +309,6 @@ static uint64_t next_happening(const struct sim_world *w)
     return at;
 }
 
-static void print_fibers(struct reactor *r)
-{
-    static const char *const names[] = {"free", "ready", "running", "parked", "done"};
-    const struct fiber *f;
-    list_for_each (f, &r->all_fibers, all) {
-        if (f->state != FIBER_FREE)
-            fprintf(stderr, "  reactor %u: %s (%s)\n", r->index, f->name, names[f->state]);
-    }
-}
-
-NO_RETURN static void give_up(struct sim_world *w, const char *why)
-{
-    fprintf(stderr,
-            "simulation, seed %" PRIu64 ": %s after %" PRIu64 " turns, %" PRIu64
-            " us; fibers:\n",
-            w->cfg.seed, why, w->stats.turns, (uint64_t)(w->now / NS_PER_US));
-    for (unsigned i = 0; i < w->run->nreactors; i++)
-        print_fibers(&w->run->reactors[i]);
-    abort();
-}
-
 static void sim_loop(struct run *run)
 {
     struct sim_world *w = sim_world_of(run);
@@ -315,11 +322,11 @@ static void sim_loop(struct run *run)
         } else {
             uint64_t at = next_happening(w);
             if (at == NO_DEADLINE)
-                give_up(w, "deadlock");
+                give_up(w, "the program", "is in a deadlock");
             w->now = MAX(w->now, at);
         }
         if (w->stats.turns > w->cfg.max_turns || w->now > w->cfg.max_time_ns)
-            give_up(w, "no end in sight");
+            give_up(w, "the program", "comes to no end");
     }
     sim_note(w, w->cut ? "cut" : "stop", 0, 0);
 }
