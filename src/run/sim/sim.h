@@ -31,7 +31,8 @@ struct sim_config {
     uint64_t net_delay_min_ns, net_delay_max_ns;
     uint32_t net_segment_max; /* bytes delivered at once, random 1..max; 0: no splitting */
     uint32_t net_window;      /* bytes in flight per direction before the sender must wait */
-    uint32_t dio_align; /* bytes that a file opened direct asks for: 512 (0: this) or 4096 */
+    uint32_t dio_align;  /* bytes that a file opened direct asks for: 512 (0: this) or 4096 */
+    uint32_t disk_align; /* what O_DIRECT asks for: 512 or 4096 */
     uint64_t disk_capacity; /* bytes the simulated file system can allocate; ENOSPC beyond */
     uint64_t max_time_ns,
         max_turns; /* a run that is not over by then has lost its way: abort */

@@ -168,14 +168,23 @@ void sim_listeners_drop(struct sim_world *w)
 
 /* ---- connecting -------------------------------------------------------------------------------------------- */
 
+/* The address we seem to come from: this machine's, when that is where we go. */
+static const char *near_host(const struct sock_addr *to)
+{
+    if (strncmp(to->text, "127.", 4) == 0)
+        return "127.0.0.1";
+    if (strncmp(to->text, "[::1]", 5) == 0)
+        return "::1";
+    return to->text[0] == '[' ? "2001:db8::100" : "192.0.2.100";
+}
+
 static void name_ends(struct sim_world *w, struct sim_conn *c, const struct sock_addr *addr)
 {
     struct sock_addr mine = *addr;
     if (is_unix(addr)) {
         c->end[0].base.peer_uid = c->end[1].base.peer_uid = 0;
     } else {
-        bool v6 = addr->text[0] == '[';
-        check(sock_addr_make(v6 ? "2001:db8::100" : "192.0.2.100", port_next(w), &mine) == 0);
+        check(sock_addr_make(near_host(addr), port_next(w), &mine) == 0);
     }
     c->end[0].base.local = c->end[1].base.peer = mine;
     c->end[0].base.peer = c->end[1].base.local = *addr;
