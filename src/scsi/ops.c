@@ -73,7 +73,7 @@ static const struct scsi_op ops[] = {
     { "MODE SENSE(6)", op_mode_sense, .opcode = 0x1a, .cdb_len = 6, .usage = { 0, 0x08, F2, F1, 0 },
       .flags = OP_DATA_IN | OP_NO_MEDIUM, .order = ORDER_FREE, .pr = PR_READ,
       .xfer = XFER_BYTES_4, .timeout_s = 10 },
-    { "START STOP UNIT", op_start_stop, .opcode = 0x1b, .cdb_len = 6, .usage = { 0, 0x01, 0, 0x0f, 0xf7, 0 },
+    { "START STOP UNIT", op_start_stop, .opcode = 0x1b, .cdb_len = 6, .usage = { 0, 0x01, Z2, 0x05, 0 },
       .flags = OP_NO_MEDIUM, .order = ORDER_MODE, .pr = PR_START, .timeout_s = 30 },
     { "READ CAPACITY(10)", op_read_capacity10, .opcode = 0x25, .cdb_len = 10,
       .flags = OP_DATA_IN, .order = ORDER_FREE, .pr = PR_ANY, .xfer = XFER_8_BYTES, .timeout_s = 10 },

@@ -164,6 +164,7 @@ struct scsi_task {
     bool enabled;          /* past the ordering table */
     bool committed;        /* entered a volume write: can no longer be aborted, only waited for */
     bool aborting;
+    bool fenced;           /* its TMF was answered while it is still inside a stuck volume */
     bool tas;              /* aborted by another nexus with TAS=1: ends TASK ABORTED */
 };
 

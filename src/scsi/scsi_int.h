@@ -101,6 +101,7 @@ struct scsi_op {
     /* Whether this LU has the command at all (20/00 when not); NULL: every LU has. */
     bool (*present)(const struct scsi_lu *lu);
 };
+#define OPCODE_REPORT_LUNS 0xa0 /* answered by the nexus, not by a LU */
 #define SCSI_SA_MASK 0x1f /* of byte 1: the service action */
 /* The row for a CDB, or NULL; *ret_opcode_known tells unknown opcode (20/00) from unknown service action (24/00). */
 const struct scsi_op *scsi_op_find(const uint8_t *cdb, bool *ret_opcode_known);
@@ -115,17 +116,50 @@ uint64_t scsi_op_xfer(const struct scsi_op *op, const uint8_t *cdb, uint32_t blo
 
 struct scsi_itl {
     struct list on_lu;
-    struct scsi_lu *lu;
+    struct scsi_lu *lu;                   /* NULL: mapped, but its volume is not there yet; then never on a LU's home */
     struct scsi_nexus *nexus;             /* touched on its home only, save params, which never change */
     const struct scsi_nexus_params *who;  /* lives as long as the ITL */
     uint16_t lun;
     uint32_t ua;                          /* bit mask of 1 << enum scsi_ua */
-    bool d_sense;                         /* descriptor format wanted (control page, shared by all when changed) */
+    /* On the nexus's home. */
+    struct list on_nexus;
+    unsigned executing;                   /* tasks of this nexus on their way to the LU, in it, or on their way back */
+    struct waitq idle;
 };
 
 struct scsi_pr; /* pr.c */
 struct scsi_modes; /* mode.c: current and saved values */
 struct range_lock; /* range.c */
+
+/* What the control mode page says at present, for those who must not walk mode pages per command. mode.c keeps it. */
+struct scsi_control {
+    bool d_sense;   /* sense data in descriptor format */
+    bool swp;       /* software write protect */
+    bool tas;       /* tasks aborted by others end TASK ABORTED */
+    uint8_t tst;    /* 0: one task set for all nexuses, 1: one for each */
+    uint8_t qerr;   /* 0: none, 1: all, 3: those of the same nexus are aborted by a CHECK CONDITION */
+};
+
+/* For LOG SENSE page 19h. */
+struct scsi_perf {
+    uint64_t reads, writes;           /* commands that moved blocks */
+    uint64_t blocks_read, blocks_written;
+    uint64_t read_ns, write_ns;       /* from arrival to status, added up */
+    uint64_t idle_since, idle_ns;     /* without any task */
+};
+
+enum scsi_alua_state { ALUA_OPTIMIZED = 0x0, ALUA_NON_OPTIMIZED = 0x1, ALUA_STANDBY = 0x2 };
+struct scsi_alua_group {
+    uint16_t id;
+    enum scsi_alua_state state;
+    uint8_t status; /* SPC-4 table 277: 0 none, 1 by SET TARGET PORT GROUPS */
+};
+
+#define IDENT_TYPES 2 /* identifying information: of the logical unit (0), text (1) */
+struct scsi_ident {
+    uint8_t *bytes; /* NULL: none */
+    size_t len;
+};
 
 struct scsi_lu {
     struct volume *vol;
@@ -133,23 +167,41 @@ struct scsi_lu {
     struct scsi_lu_params params;
     struct list itls;                /* of struct scsi_itl */
     struct list tasks;               /* of struct scsi_task, oldest first */
+    unsigned ntasks;
+    unsigned nstrict;                /* of them, those that somebody may have to wait for (ordering.c) */
+    unsigned nblocked;               /* of them, those that wait in ordering_wait() */
     struct list ranges;              /* held and awaited range locks, range.c */
+    unsigned ranges_waiting;
     struct scsi_pr *pr;
     struct scsi_modes *modes;
+    struct scsi_control control;
     struct scsi_itl *reserved_by;    /* RESERVE(6)/(10), SPC-2 */
     struct scsi_target_port *ports;  /* all, ascending by rel_port_id */
     unsigned nports;
-    struct scsi_alua_group *groups;  /* alua.c: state per group */
+    struct scsi_alua_group *groups;  /* alua.c: state per group, ascending by id */
     unsigned ngroups;
     uint32_t pr_generation;
     bool stopped;                    /* START STOP UNIT */
     bool threshold_armed;
-    char *identifying_info;          /* REPORT/SET IDENTIFYING INFORMATION; NULL: none */
+    uint64_t threshold_next;         /* run_now() of the next look at the room that is left */
+    struct scsi_ident ident[IDENT_TYPES];
     struct fmutex meta;              /* held across durable changes of reservations, modes, identity */
     struct waitq drained;            /* a task has ended */
+    struct waitgroup background;     /* fibers of the LU's own */
+    struct scsi_perf perf;
     struct scsi_lu_stats stats;
 };
 
+/* Blocks can be given back: LBPME in READ CAPACITY(16), LBPU and LBPWS in VPD B2, the command UNMAP and WRITE SAME's UNMAP bit all
+ * say the same. */
+static inline bool lu_unmaps(const struct scsi_lu *lu)
+{
+    return lu->vol->geo.unmap_granularity != 0;
+}
+static inline bool lu_write_protected(const struct scsi_lu *lu)
+{
+    return lu->params.read_only || lu->vol->geo.read_only || lu->control.swp;
+}
 static inline uint32_t lu_block(const struct scsi_lu *lu)
 {
     return lu->vol->geo.block_size;
@@ -172,6 +224,24 @@ static inline uint64_t lu_blocks(const struct scsi_lu *lu)
 #define SK_COPY_ABORTED    0xa
 #define SK_ABORTED_COMMAND 0xb
 #define SK_MISCOMPARE      0xe
+
+#define ASC_BECOMING_READY           0x0401
+#define ASC_START_REQUIRED           0x0402
+#define ASC_STANDBY                  0x040b
+#define ASC_UNRECOVERED_READ_ERROR   0x1100
+#define ASC_PARAMETER_LIST_LENGTH    0x1a00
+#define ASC_MISCOMPARE               0x1d00
+#define ASC_INVALID_OPCODE           0x2000
+#define ASC_LBA_OUT_OF_RANGE         0x2100
+#define ASC_INVALID_FIELD_IN_CDB     0x2400
+#define ASC_LUN_NOT_SUPPORTED        0x2500
+#define ASC_INVALID_FIELD_IN_PARAM   0x2600
+#define ASC_WRITE_PROTECTED          0x2700
+#define ASC_SPACE_ALLOCATION_FAILED  0x2707
+#define ASC_SAVING_NOT_SUPPORTED     0x3900
+#define ASC_LOGICAL_UNIT_FAILURE     0x3e01
+#define ASC_INTERNAL_TARGET_FAILURE  0x4400
+#define ASC_INVALID_MESSAGE          0x4900
 
 struct sense {
     uint8_t key, asc, ascq;
@@ -219,16 +289,63 @@ struct range_lock {
 int range_lock(struct scsi_lu *lu, struct range_lock *l, uint64_t lba, uint64_t nblk, struct cancel *c);
 void range_unlock(struct scsi_lu *lu, struct range_lock *l);
 
-int ordering_wait(struct scsi_lu *lu, struct scsi_task *t); /* parks; -ECANCELED */
+/* Puts the task on the LU's list and waits until it may begin. -ECANCELED: aborted meanwhile. Parks. ordering_leave() takes
+ * it off in any case and lets others go. */
+void ordering_enter(struct scsi_lu *lu, struct scsi_task *t);
+int ordering_wait(struct scsi_lu *lu, struct scsi_task *t);
+void ordering_leave(struct scsi_lu *lu, struct scsi_task *t);
+
+/* Executes a task on the LU's home: all checks, the handler, the outcome. Parks. */
+void lu_execute(struct scsi_lu *lu, struct scsi_task *t);
+/* The CDB against the row's usage map (lu NULL: as the table has it). False: ended with the field pointer. */
+bool cdb_check(const struct scsi_lu *lu, struct scsi_task *t);
 
 int pr_load(struct scsi_lu *lu);                   /* parks */
 void pr_free(struct scsi_lu *lu);
 bool pr_conflicts(const struct scsi_lu *lu, const struct scsi_itl *itl, const struct scsi_op *op, const uint8_t *cdb);
 int modes_load(struct scsi_lu *lu);                /* parks */
 void modes_free(struct scsi_lu *lu);
+void modes_reset(struct scsi_lu *lu);              /* a LU reset: the saved values again. Parks */
+int ident_load(struct scsi_lu *lu);                /* parks */
+void ident_free(struct scsi_lu *lu);
 
-/* Aborts the tasks of the LU that match (itl NULL: all; except: not this one) and waits for them. tas_for_others: tasks of other
- * nexuses end TASK ABORTED when the control mode page says so. Parks. Used by TMFs, PREEMPT AND ABORT, nexus loss. */
+/* Target port groups of the ports; keeps the states of groups that stay. -ENOMEM. */
+int alua_set_ports(struct scsi_lu *lu);
+enum scsi_alua_state alua_state(const struct scsi_lu *lu, uint16_t group);
+
+/* After a task that may have taken room: looks at the soft threshold once in a while, in a fiber of its own. */
+void threshold_touch(struct scsi_lu *lu);
+void threshold_check_now(struct scsi_lu *lu);
+/* Room is counted in units of this many blocks, as a power of two (VPD B2 THRESHOLD EXPONENT): 1 MiB. */
+unsigned threshold_exponent(const struct scsi_lu *lu);
+/* Of what the volume has and could get, the part in threshold units that must stay available. Parks. */
+int threshold_units(struct scsi_lu *lu, uint32_t *ret_units);
+
+/* Aborts the tasks of the LU that match (itl NULL: all; except: not this one) and waits for them, at most 5 s: then
+ * they are fenced, whatever they still do is not answered. by: who asked for it; tasks of other nexuses end TASK ABORTED, or with
+ * TAS=0 in UA COMMANDS CLEARED; NULL: a reset or loss, nobody is told. Parks. Used by TMFs, PREEMPT AND ABORT. */
 void lu_abort_tasks(struct scsi_lu *lu, const struct scsi_itl *itl, const struct scsi_task *except, const struct scsi_itl *by);
+/* As above, but waits for as long as it takes: nexus loss. */
+void lu_abort_and_drain(struct scsi_lu *lu, const struct scsi_itl *itl);
+/* Only marks and wakes them: QERR. */
+void lu_abort_mark(struct scsi_lu *lu, const struct scsi_itl *itl, const struct scsi_task *except, const struct scsi_itl *by);
+/* One task of the nexus; false: there is none with the tag. Parks. */
+bool lu_abort_tag(struct scsi_lu *lu, const struct scsi_itl *itl, uint64_t tag);
+/* Whether the nexus has a task (with the tag, if not NULL) in the LU. */
+bool lu_has_task(const struct scsi_lu *lu, const struct scsi_itl *itl, const uint64_t *tag);
+void lu_reset(struct scsi_lu *lu, enum scsi_ua ua); /* parks */
+
+/* The LUN number's ITL, NULL: not mapped. On the nexus's home. */
+struct scsi_itl *nexus_itl(const struct scsi_nexus *n, uint16_t lun);
+const struct scsi_nexus_params *nexus_params(const struct scsi_nexus *n);
+/* The next mapped number from lun on; false: none. */
+bool nexus_next_lun(const struct scsi_nexus *n, uint32_t from, uint16_t *ret_lun);
+/* The initiator knows the inventory now: takes UA REPORTED LUNS DATA HAS CHANGED off all its LUs. Parks. */
+void nexus_inventory_told(struct scsi_nexus *n);
+/* Keeps the ITL's memory while somebody is away on the LU's home with it. On the nexus's home. */
+void nexus_itl_hold(struct scsi_itl *itl);
+void nexus_itl_release(struct scsi_itl *itl);
+/* lun field to ITL; false: not a form that is ours, or not mapped. */
+bool nexus_find(const struct scsi_nexus *n, const uint8_t lun[8], struct scsi_itl **ret_itl);
 
 #endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An I_T nexus: the map from LUN to LU of one session. The map belongs to the nexus's home; what an I_T_L nexus
+ * (struct scsi_itl) means to its LU belongs to the LU's. A command hops there and back with call_on(), which is a
+ * plain call when both live on one reactor.
+ *
+ * An ITL is unmapped in three steps: it leaves the map (no new command finds it), the LU aborts its tasks and forgets it, and
+ * the last command that was on its way comes home (executing). Only then its memory goes.
+ */
+#include "scsi/ops.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define PAGE_LUNS 256u
+#define PAGES     ((SCSI_MAX_LUN + 1u) / PAGE_LUNS)
+
+struct scsi_nexus {
+    struct reactor *home;
+    struct scsi_nexus_params params;
+    struct list itls;               /* of struct scsi_itl */
+    struct scsi_itl **pages[PAGES]; /* the map, in pages that are made when needed */
+    bool
+        inventory_changed; /* UA REPORTED LUNS DATA HAS CHANGED was raised since the last report */
+};
+
+int scsi_nexus_new(const struct scsi_nexus_params *p, struct scsi_nexus **ret_nexus)
+{
+    struct scsi_nexus *n = calloc(1, sizeof(*n));
+    if (!n)
+        return E(-ENOMEM);
+    n->home = reactor_self();
+    n->params = *p;
+    list_init(&n->itls);
+    *ret_nexus = n;
+    return 0;
+}
+
+void scsi_nexus_move(struct scsi_nexus *n, struct reactor *home)
+{
+    const struct scsi_itl *itl;
+    list_for_each (itl, &n->itls, on_nexus)
+        check(itl->executing == 0);
+    n->home = home;
+}
+
+struct reactor *scsi_nexus_home(const struct scsi_nexus *n)
+{
+    return n->home;
+}
+
+const struct scsi_nexus_params *nexus_params(const struct scsi_nexus *n)
+{
+    return &n->params;
+}
+
+struct scsi_itl *nexus_itl(const struct scsi_nexus *n, uint16_t lun)
+{
+    struct scsi_itl **page = lun <= SCSI_MAX_LUN ? n->pages[lun / PAGE_LUNS] : NULL;
+    return page ? page[lun % PAGE_LUNS] : NULL;
+}
+
+bool nexus_find(const struct scsi_nexus *n, const uint8_t lun[8], struct scsi_itl **ret_itl)
+{
+    uint16_t number;
+    if (!scsi_lun_decode(lun, &number))
+        return false;
+    *ret_itl = nexus_itl(n, number);
+    return *ret_itl != NULL;
+}
+
+bool nexus_next_lun(const struct scsi_nexus *n, uint32_t from, uint16_t *ret_lun)
+{
+    while (from <= SCSI_MAX_LUN) {
+        if (!n->pages[from / PAGE_LUNS]) {
+            from = (from / PAGE_LUNS + 1) * PAGE_LUNS;
+            continue;
+        }
+        if (nexus_itl(n, (uint16_t)from)) {
+            *ret_lun = (uint16_t)from;
+            return true;
+        }
+        from++;
+    }
+    return false;
+}
+
+void nexus_itl_hold(struct scsi_itl *itl)
+{
+    itl->executing++;
+}
+
+void nexus_itl_release(struct scsi_itl *itl)
+{
+    check_cmp(itl->executing, >, 0u);
+    if (--itl->executing == 0)
+        waitq_wake_all(&itl->idle);
+}
+
+/* ---- on the LU's home ------------------------------------------------------------------------------------- */
+
+static void attach(void *arg)
+{
+    struct scsi_itl *itl = arg;
+    list_push(&itl->lu->itls, &itl->on_lu);
+    ua_raise(itl, UA_POWER_ON);
+}
+
+static void detach(void *arg)
+{
+    struct scsi_itl *itl = arg;
+    lu_abort_and_drain(itl->lu, itl);
+    if (itl->lu->reserved_by == itl)
+        itl->lu->reserved_by = NULL;
+    list_remove(&itl->on_lu);
+}
+
+static void raise_luns_changed(void *arg)
+{
+    ua_raise(arg, UA_LUNS_CHANGED);
+}
+
+static void clear_luns_changed(void *arg)
+{
+    struct scsi_itl *itl = arg;
+    itl->ua &= ~(1u << UA_LUNS_CHANGED);
+}
+
+/* ---- the map ----------------------------------------------------------------------------------------------- */
+
+/* Calls fn on the home of each LU of the nexus, save that of except. By number: the map may change while we wait. */
+static void each_lu(struct scsi_nexus *n, void (*fn)(void *arg), const struct scsi_itl *except)
+{
+    uint16_t lun;
+    for (uint32_t from = 0; nexus_next_lun(n, from, &lun); from = lun + 1u) {
+        struct scsi_itl *itl = nexus_itl(n, lun);
+        if (itl == except || !itl->lu)
+            continue;
+        nexus_itl_hold(itl);
+        call_on(itl->lu->home, fn, itl);
+        nexus_itl_release(itl);
+    }
+}
+
+static void announce_inventory(struct scsi_nexus *n, const struct scsi_itl *except)
+{
+    n->inventory_changed = true;
+    each_lu(n, raise_luns_changed, except);
+}
+
+void nexus_inventory_told(struct scsi_nexus *n)
+{
+    if (!n->inventory_changed)
+        return;
+    n->inventory_changed = false;
+    each_lu(n, clear_luns_changed, NULL);
+}
+
+static struct scsi_itl **map_slot(struct scsi_nexus *n, uint16_t lun)
+{
+    struct scsi_itl ***page = &n->pages[lun / PAGE_LUNS];
+    if (!*page)
+        *page = calloc(PAGE_LUNS, sizeof(**page));
+    return *page ? *page + lun % PAGE_LUNS : NULL;
+}
+
+static struct scsi_itl *itl_new(struct scsi_nexus *n, uint16_t lun, struct scsi_lu *lu)
+{
+    struct scsi_itl *itl = calloc(1, sizeof(*itl));
+    if (!itl)
+        return NULL;
+    itl->lu = lu;
+    itl->nexus = n;
+    itl->who = &n->params;
+    itl->lun = lun;
+    list_init(&itl->on_lu);
+    list_init(&itl->on_nexus);
+    waitq_init(&itl->idle);
+    return itl;
+}
+
+/* Out of the map already: waits until nobody touches it. Parks. */
+static void itl_retire(struct scsi_itl *itl)
+{
+    nexus_itl_hold(
+        itl); /* our own hop counts, so that the order of the two waits does not matter */
+    if (itl->lu)
+        call_on(itl->lu->home, detach, itl);
+    nexus_itl_release(itl);
+    while (itl->executing != 0)
+        waitq_wait(&itl->idle, NO_DEADLINE, NULL);
+    free(itl);
+}
+
+int scsi_nexus_map(struct scsi_nexus *n, uint16_t lun, struct scsi_lu *lu, bool announce)
+{
+    if (lun > SCSI_MAX_LUN)
+        return E(-EINVAL);
+    struct scsi_itl **slot = map_slot(n, lun);
+    if (!slot)
+        return E(-ENOMEM);
+    struct scsi_itl *placeholder = *slot;
+    if (placeholder && (placeholder->lu ||
+                        !lu)) /* only a volume that came may take the place of one to come */
+        return E(-EEXIST);
+    struct scsi_itl *itl = itl_new(n, lun, lu);
+    if (!itl)
+        return E(-ENOMEM);
+    if (lu)
+        call_on(lu->home, attach, itl);
+    if (placeholder)
+        list_remove(&placeholder->on_nexus);
+    *slot = itl;
+    list_push(&n->itls, &itl->on_nexus);
+    if (placeholder)
+        itl_retire(placeholder);
+    if (announce)
+        announce_inventory(n, itl);
+    return 0;
+}
+
+static void unmap(struct scsi_nexus *n, struct scsi_itl *itl)
+{
+    n->pages[itl->lun / PAGE_LUNS][itl->lun % PAGE_LUNS] = NULL;
+    list_remove(&itl->on_nexus);
+    itl_retire(itl);
+}
+
+int scsi_nexus_unmap(struct scsi_nexus *n, uint16_t lun, bool announce)
+{
+    struct scsi_itl *itl = nexus_itl(n, lun);
+    if (!itl)
+        return E(-ENOENT);
+    unmap(n, itl);
+    if (announce)
+        announce_inventory(n, NULL);
+    return 0;
+}
+
+void scsi_nexus_free(struct scsi_nexus *n)
+{
+    struct scsi_itl *itl;
+    while ((itl = list_first(&n->itls, struct scsi_itl, on_nexus)))
+        unmap(n, itl);
+    for (size_t i = 0; i < PAGES; i++)
+        free(n->pages[i]);
+    free(n);
+}
+
+/* ---- commands ----------------------------------------------------------------------------------------------- */
+
+static void execute_on_lu(void *arg)
+{
+    struct scsi_task *t = arg;
+    lu_execute(t->itl->lu, t);
+}
+
+/* Nothing is mapped there, or its volume is not there yet, or it is a question about the nexus itself. */
+static void execute_without_lu(struct scsi_task *t)
+{
+    bool known;
+    t->op = scsi_op_find(t->cdb, &known);
+    if (t->op && t->op->flags & OP_NO_LU) {
+        if (cdb_check(NULL, t))
+            t->op->execute(NULL, t);
+    } else if (t->itl) {
+        task_check(t, SK_NOT_READY, ASC_BECOMING_READY);
+    } else {
+        task_check(t, SK_ILLEGAL_REQUEST, ASC_LUN_NOT_SUPPORTED);
+    }
+    t->outcome = SCSI_DONE;
+}
+
+static void task_begin(struct scsi_task *t)
+{
+    list_init(&t->on_lu);
+    cancel_init(&t->cancel);
+    waitq_init(&t->blocked);
+    t->op = NULL;
+    t->enabled = t->committed = t->aborting = t->fenced = t->tas = false;
+    t->status = SCSI_STATUS_GOOD;
+    t->sense_len = 0;
+    t->data_len = 0;
+    t->data_is_out = false;
+}
+
+void scsi_nexus_execute(struct scsi_nexus *n, struct scsi_task *t)
+{
+    struct scsi_itl *itl = NULL;
+    task_begin(t);
+    nexus_find(n, t->lun, &itl);
+    t->itl = itl;
+    if (!itl || !itl->lu || t->cdb[0] == OPCODE_REPORT_LUNS) {
+        execute_without_lu(t);
+        return;
+    }
+    nexus_itl_hold(itl);
+    call_on(itl->lu->home, execute_on_lu, t);
+    nexus_itl_release(itl);
+}
