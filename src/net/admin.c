@@ -56,8 +56,7 @@ static void session_here(struct conn *c, void *arg)
 static struct conn *next_conn(struct net *net, uint64_t round)
 {
     struct conn *c;
-    list_for_each(c, &net->conns, node)
-    {
+    list_for_each (c, &net->conns, node) {
         if (!c->gone && c->round != round) {
             c->round = round;
             return c;
@@ -96,8 +95,7 @@ static void drop_here(struct conn *c, void *arg)
 int net_session_drop(struct net *net, uint64_t id)
 {
     struct conn *c;
-    list_for_each(c, &net->conns, node)
-    {
+    list_for_each (c, &net->conns, node) {
         if (c->id == id && !c->gone) {
             conn_call(c, drop_here, NULL);
             return 0;
@@ -151,11 +149,13 @@ int net_volumes(struct net *net, struct net_volume_info **ret_volumes, unsigned 
     unsigned n = 0;
     struct served_volume *v;
     fmutex_lock(&net->applying);
-    list_for_each(v, &net->volumes, node) n++;
+    list_for_each (v, &net->volumes, node)
+        n++;
     struct net_volume_info *out = calloc(n + 1, sizeof(*out));
     n = 0;
     if (out)
-        list_for_each(v, &net->volumes, node) volume_info(v, &out[n++]);
+        list_for_each (v, &net->volumes, node)
+            volume_info(v, &out[n++]);
     fmutex_unlock(&net->applying);
     if (!out)
         return -ENOMEM;
@@ -195,9 +195,11 @@ int net_volume_resize(struct net *net, const char *name, uint64_t size, struct e
         call_on(v->home, resize_here, &w);
     fmutex_unlock(&net->applying);
     if (!w.vol)
-        return err_set(reterr, -ENOENT, "volume %s: %s", name, v ? "not available now" : "no such volume");
+        return err_set(reterr, -ENOENT, "volume %s: %s", name,
+                       v ? "not available now" : "no such volume");
     if (w.result < 0)
-        return err_set(reterr, w.result, "volume %s: cannot be resized: %s", name, strerror(-w.result));
+        return err_set(reterr, w.result, "volume %s: cannot be resized: %s", name,
+                       strerror(-w.result));
     return 0;
 }
 
@@ -207,13 +209,13 @@ int net_portals(struct net *net, struct net_portal_info **ret_portals, unsigned 
 {
     unsigned n = 0;
     struct served_portal *p;
-    list_for_each(p, &net->portals, node) n++;
+    list_for_each (p, &net->portals, node)
+        n++;
     struct net_portal_info *out = calloc(n + 1, sizeof(*out));
     if (!out)
         return -ENOMEM;
     n = 0;
-    list_for_each(p, &net->portals, node)
-    {
+    list_for_each (p, &net->portals, node) {
         struct net_portal_info *i = &out[n++];
         i->group = p->group;
         i->listening = p->listener != NULL;
@@ -236,7 +238,8 @@ void net_totals(struct net *net, struct net_totals *ret_totals)
     *t = net->totals;
     t->connections = net->nconns;
     t->logins_in_progress = net->nlogins;
-    list_for_each(c, &net->conns, node) t->sessions += c->session && !c->gone;
+    list_for_each (c, &net->conns, node)
+        t->sessions += c->session && !c->gone;
     t->data_used = admit_used(net->run);
     t->data_budget = admit_budget(net->run);
     t->nreactors = run_nreactors(net->run);

@@ -211,8 +211,8 @@ static int ring_fill(struct conn *c)
         c->ring = iobuf_get(RING_LEN);
     if (!c->ring)
         return -ENOMEM;
-    ssize_t n = sock_recv(c->sock, c->ring->p + c->ring_len, RING_LEN - c->ring_len, NO_DEADLINE,
-                          &c->stop_rx);
+    ssize_t n = sock_recv(c->sock, c->ring->p + c->ring_len, RING_LEN - c->ring_len,
+                          NO_DEADLINE, &c->stop_rx);
     if (n <= 0)
         return n == 0 ? -ECONNRESET : (int)n;
     c->ring_len += (size_t)n;

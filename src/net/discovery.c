@@ -24,7 +24,8 @@ static bool is_any(const char *host)
     return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
 }
 
-static void address_of(const struct conn *c, const struct cfg_portal *p, struct sock_addr *ret_addr)
+static void address_of(const struct conn *c, const struct cfg_portal *p,
+                       struct sock_addr *ret_addr)
 {
     char host[SOCK_ADDR_LEN];
     if (p->advertise[0]) {
@@ -73,7 +74,8 @@ static void list_targets(void *arg)
             continue;
         collect(a->c, t, l);
         if (!iscsi_targets_add(a->c->iscsi, t->name, l->text, l->tags, l->n)) {
-            log_warn("discovery.cut", KV("initiator", "%s", p->initiator), KV("at", "%s", t->name));
+            log_warn("discovery.cut", KV("initiator", "%s", p->initiator),
+                     KV("at", "%s", t->name));
             break;
         }
     }

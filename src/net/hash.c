@@ -20,8 +20,8 @@ static const char *name_of(enum iscsi_chap_alg alg)
 }
 
 /* Fetched per use: a login is rare, and a provider may be switched (FIPS) while we run. */
-bool net_hash(void *arg, enum iscsi_chap_alg alg, const struct iovec *parts, int n, uint8_t ret_digest[32],
-              size_t *ret_len)
+bool net_hash(void *arg, enum iscsi_chap_alg alg, const struct iovec *parts, int n,
+              uint8_t ret_digest[32], size_t *ret_len)
 {
     (void)arg;
     const char *name = name_of(alg);

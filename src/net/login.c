@@ -27,8 +27,7 @@ struct login_count {
 static struct login_count *count_of(struct net *net, const char *host)
 {
     struct login_count *k;
-    list_for_each(k, &net->addresses, node)
-    {
+    list_for_each (k, &net->addresses, node) {
         if (strcmp(k->host, host) == 0)
             return k;
     }
@@ -95,9 +94,9 @@ void login_failed(struct conn *c, const struct iscsi_event *ev)
 {
     const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
     c->net->totals.logins_refused++;
-    log_warn("login.refused", KV("initiator", "%s", p->initiator), KV("target", "%s", p->target),
-             KV("peer", "%s", sock_peer(c->sock)->text), KV("status", "%04x", ev->login_status),
-             KV("why", "%s", ev->why ? ev->why : ""));
+    log_warn("login.refused", KV("initiator", "%s", p->initiator),
+             KV("target", "%s", p->target), KV("peer", "%s", sock_peer(c->sock)->text),
+             KV("status", "%04x", ev->login_status), KV("why", "%s", ev->why ? ev->why : ""));
 }
 
 static void describe_auth(struct conn *c, const struct iscsi_params *p)
@@ -111,7 +110,8 @@ static void describe_auth(struct conn *c, const struct iscsi_params *p)
     if (p->chap_alg == 0)
         text_copy(c->auth, sizeof(c->auth), "none");
     else
-        snprintf(c->auth, sizeof(c->auth), "CHAP %s%s", names[p->chap_alg], p->mutual ? " mutual" : "");
+        snprintf(c->auth, sizeof(c->auth), "CHAP %s%s", names[p->chap_alg],
+                 p->mutual ? " mutual" : "");
 }
 
 static uint16_t new_tsih(struct net *net)
@@ -121,14 +121,16 @@ static uint16_t new_tsih(struct net *net)
         if (++net->last_tsih == 0)
             net->last_tsih = 1;
         bool used = false;
-        list_for_each(o, &net->conns, node) used = used || o->tsih == net->last_tsih;
+        list_for_each (o, &net->conns, node)
+            used = used || o->tsih == net->last_tsih;
         if (!used)
             return net->last_tsih;
     }
 }
 
 /* Everything up to the answer happens without parking after the reinstatement, so the map and the registry agree. */
-static void establish(struct conn *c, const struct cfg_target *t, const struct cfg_initiator *i, uint64_t now)
+static void establish(struct conn *c, const struct cfg_target *t, const struct cfg_initiator *i,
+                      uint64_t now)
 {
     struct net *net = c->net;
     c->first_map = lun_map_for(net, t);
@@ -152,7 +154,8 @@ static void establish(struct conn *c, const struct cfg_target *t, const struct c
 
 static void log_login(struct conn *c, const struct iscsi_params *p)
 {
-    log_info("session.login", KV("id", "%llu", (unsigned long long)c->id), KV("initiator", "%s", p->initiator),
+    log_info("session.login", KV("id", "%llu", (unsigned long long)c->id),
+             KV("initiator", "%s", p->initiator),
              KV("target", "%s", p->discovery ? "(discovery)" : p->target),
              KV("peer", "%s", sock_peer(c->sock)->text), KV("auth", "%s", c->auth));
 }

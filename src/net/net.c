@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_MS        3000
-#define STOP_LOGOUT_MS  1000 /* initiators get this long to log out by themselves */
+#define RETRY_MS       3000
+#define STOP_LOGOUT_MS 1000 /* initiators get this long to log out by themselves */
 
-int net_new(struct run *run, const struct net_env *env, struct net **ret_net, struct err *reterr)
+int net_new(struct run *run, const struct net_env *env, struct net **ret_net,
+            struct err *reterr)
 {
     struct net *net = calloc(1, sizeof(*net));
     if (!net)
@@ -63,7 +64,8 @@ static void follow(struct net *net, struct conn *c)
     }
     struct lun_map *m = lun_map_for(net, t);
     if (!m) {
-        log_error("session.remap", KV("error", "out of memory: the session keeps its old LUNs"));
+        log_error("session.remap",
+                  KV("error", "out of memory: the session keeps its old LUNs"));
         return;
     }
     conn_call(c, remap_here, &m);
@@ -76,8 +78,7 @@ static void sessions_follow(struct net *net)
     uint64_t round = ++net->round;
     struct conn *c;
 again:
-    list_for_each(c, &net->conns, node)
-    {
+    list_for_each (c, &net->conns, node) {
         if (c->session && !c->gone && c->round != round) {
             c->round = round;
             follow(net, c);
@@ -92,8 +93,7 @@ static void wait_revoked(struct net *net)
     struct conn *c;
     for (;;) {
         bool any = false;
-        list_for_each(c, &net->conns, node)
-        {
+        list_for_each (c, &net->conns, node) {
             if (!c->session)
                 continue;
             const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
@@ -187,8 +187,7 @@ static void for_all(struct net *net, void (*fn)(struct conn *c, void *arg))
     uint64_t round = ++net->round;
     struct conn *c;
 again:
-    list_for_each(c, &net->conns, node)
-    {
+    list_for_each (c, &net->conns, node) {
         if (!c->gone && c->round != round) {
             c->round = round;
             conn_call(c, fn, NULL);

@@ -15,12 +15,14 @@ struct net;
 
 struct net_env {
     /* Opens the engine behind a volume, on the current reactor, which becomes its home. Wired by cmd/ (net/ knows no store). Parks. */
-    int (*open_volume)(void *arg, const struct cfg_volume *v, struct volume **ret_volume, struct err *reterr);
+    int (*open_volume)(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
+                       struct err *reterr);
     void *arg;
 };
 
 /* On reactor 0. Serves nothing until the first net_apply(). -ENOMEM. */
-int net_new(struct run *run, const struct net_env *env, struct net **ret_net, struct err *reterr);
+int net_new(struct run *run, const struct net_env *env, struct net **ret_net,
+            struct err *reterr);
 /* Reconciles; fits config_subscribe(). An object that cannot be brought up (a missing file, a port in use) is logged, reported as
  * reterr, retried every few seconds, and disturbs nothing else. Parks. */
 int net_apply(void *net, const struct config *c, struct err *reterr);

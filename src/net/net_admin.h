@@ -7,19 +7,19 @@
 #include "run/sock.h"
 
 struct net_session_info {
-    uint64_t id;                    /* unique in this run of the daemon */
+    uint64_t id;                                        /* unique in this run of the daemon */
     char initiator[CFG_NAME_LEN], target[CFG_NAME_LEN]; /* target "" for discovery */
     char host[CFG_NAME_LEN];
     char initiator_alias[256];
     struct sock_addr peer, local;
     uint16_t tsih, portal_group;
     uint8_t isid[6];
-    char auth[40];                  /* "none", "CHAP SHA3-256 mutual", ... */
-    bool weak;                      /* no or one-way authentication, or MD5, away from loopback */
+    char auth[40]; /* "none", "CHAP SHA3-256 mutual", ... */
+    bool weak;     /* no or one-way authentication, or MD5, away from loopback */
     bool header_digest, data_digest;
-    uint64_t logged_in;             /* seconds since 1970 */
+    uint64_t logged_in; /* seconds since 1970 */
     unsigned reactor;
-    uint32_t tasks;                 /* outstanding */
+    uint32_t tasks; /* outstanding */
     uint64_t commands, bytes_in, bytes_out;
 };
 /* malloc'd array; the caller frees. -ENOMEM. */
@@ -31,19 +31,20 @@ enum net_volume_state { NET_VOL_ONLINE, NET_VOL_WAITING, NET_VOL_FAILED };
 struct net_volume_info {
     char name[CFG_NAME_LEN];
     enum net_volume_state state;
-    char reason[200];               /* why it is not online */
+    char reason[200]; /* why it is not online */
     unsigned reactor;
     struct volume_geometry geo;
     struct volume_space space;
     struct volume_stats stats;
-    char naa[40];                   /* "naa.3…" */
+    char naa[40]; /* "naa.3…" */
     char serial[33];
     uint64_t commands, reservation_conflicts, caw, caw_miscompares, caw_ns_max;
     uint32_t registrations;
     uint8_t pr_type;
 };
 int net_volumes(struct net *net, struct net_volume_info **ret_volumes, unsigned *ret_n);
-int net_volume(struct net *net, const char *name, struct net_volume_info *ret_volume); /* -ENOENT */
+int net_volume(struct net *net, const char *name,
+               struct net_volume_info *ret_volume); /* -ENOENT */
 /* Grows (or shrinks, with force checked by the caller) the store online and tells initiators. -ENOENT, engine's errors. */
 int net_volume_resize(struct net *net, const char *name, uint64_t size, struct err *reterr);
 

@@ -20,15 +20,15 @@
 struct served_volume {
     struct list node;
     struct uuid id;
-    struct cfg_volume cfg;       /* as it was opened or last changed */
+    struct cfg_volume cfg; /* as it was opened or last changed */
     struct reactor *home;
-    struct volume *vol;          /* NULL: not there (yet) */
-    struct volume *limits;       /* the limits filter in vol's stack */
+    struct volume *vol;    /* NULL: not there (yet) */
+    struct volume *limits; /* the limits filter in vol's stack */
     struct scsi_lu *lu;
     char naa[40];
-    char reason[200];            /* why vol is NULL */
-    bool closing;                /* its LU is about to go: mapped no more */
-    bool seen;                   /* mark of a running apply */
+    char reason[200]; /* why vol is NULL */
+    bool closing;     /* its LU is about to go: mapped no more */
+    bool seen;        /* mark of a running apply */
 };
 
 /* A portal of the configuration with its listener; on reactor 0. */
@@ -37,31 +37,31 @@ struct served_portal {
     struct net *net;
     uint16_t group;
     struct cfg_portal cfg;
-    struct listener *listener;   /* NULL: could not be opened (yet) */
+    struct listener *listener; /* NULL: could not be opened (yet) */
     char reason[200];
     uint32_t connections;
     bool closing, seen;
-    unsigned pins;               /* connections and the accept fiber that still point here */
+    unsigned pins; /* connections and the accept fiber that still point here */
 };
 
 struct net {
     struct run *run;
     struct net_env env;
-    const struct config *cfg;    /* current; NULL before the first apply */
+    const struct config *cfg;     /* current; NULL before the first apply */
     struct list volumes, portals; /* of struct served_volume, served_portal */
-    struct list conns;           /* of struct conn, all */
-    struct list addresses;       /* of struct login_count: logins in progress by source */
+    struct list conns;            /* of struct conn, all */
+    struct list addresses;        /* of struct login_count: logins in progress by source */
     struct fmutex applying;
     uint64_t last_session_id;
     uint16_t last_tsih;
     uint32_t nconns, nlogins;
     bool stopping;
     struct waitq conn_gone;
-    struct cancel stop;          /* of the retry fiber */
+    struct cancel stop; /* of the retry fiber */
     bool retry_running;
     struct waitq retry_ended;
-    uint64_t round;              /* of a walk over the connections */
-    struct net_totals totals;    /* counters only */
+    uint64_t round;           /* of a walk over the connections */
+    struct net_totals totals; /* counters only */
 };
 
 /* ---- connections ------------------------------------------------------------------------------------------ */
@@ -70,27 +70,27 @@ struct lun_map {
     unsigned n;
     struct lun_map_entry {
         uint16_t lun;
-        struct scsi_lu *lu;      /* NULL: mapped, not there yet */
+        struct scsi_lu *lu; /* NULL: mapped, not there yet */
     } e[];
 };
 
 struct conn {
     /* Reactor 0's. */
-    struct list node;            /* [0] net->conns */
-    unsigned pins;               /* [0] call_on()s under way */
-    bool gone;                   /* [0] freed when pins is 0 */
-    uint64_t round;              /* [0] of the last walk that was here */
-    bool session;                /* [0] logged in, not discovery: subject to reinstatement and reconciling */
-    struct reactor *home;        /* [0] while reactors may change it; equals where the fibers run */
+    struct list node; /* [0] net->conns */
+    unsigned pins;    /* [0] call_on()s under way */
+    bool gone;        /* [0] freed when pins is 0 */
+    uint64_t round;   /* [0] of the last walk that was here */
+    bool session; /* [0] logged in, not discovery: subject to reinstatement and reconciling */
+    struct reactor *home; /* [0] while reactors may change it; equals where the fibers run */
     char peer_host[SOCK_ADDR_LEN]; /* [0] source address, of the login count */
-    bool counted;                /* [0] still in the login count */
+    bool counted;                  /* [0] still in the login count */
 
     /* Fixed from the accept, or from the login on. */
     struct net *net;
     struct served_portal *portal;
     struct sock *sock;
     uint64_t id;
-    uint64_t logged_in;          /* wall seconds, 0: not (yet) */
+    uint64_t logged_in; /* wall seconds, 0: not (yet) */
     bool loopback, overload;
     char auth[40];
     char host[CFG_NAME_LEN];
@@ -98,28 +98,28 @@ struct conn {
 
     /* The home reactor's. */
     struct iscsi_conn *iscsi;
-    struct iobuf *ring;          /* borrowed while bytes are pending */
-    size_t ring_len;             /* bytes in it, from its start */
-    struct reactor *move_to;     /* set by the login: the reader moves the connection there */
+    struct iobuf *ring;      /* borrowed while bytes are pending */
+    size_t ring_len;         /* bytes in it, from its start */
+    struct reactor *move_to; /* set by the login: the reader moves the connection there */
     struct turn_hook tx_hook;
     struct timer tick;
-    bool tx_waiting;             /* a fiber waits for the socket to take more */
-    bool closing;                /* no more input is taken */
-    bool dropped;                /* no more output either */
-    bool ended;                  /* nothing is left but the memory */
+    bool tx_waiting; /* a fiber waits for the socket to take more */
+    bool closing;    /* no more input is taken */
+    bool dropped;    /* no more output either */
+    bool ended;      /* nothing is left but the memory */
     const char *why;
     struct cancel stop_rx, stop_tx;
-    struct waitq tx_done;        /* dropped */
+    struct waitq tx_done; /* dropped */
     struct scsi_nexus *nexus;
-    struct fmutex mapping;       /* held while the LUN map is changed */
-    struct lun_map *first_map;   /* to be mapped when the session starts */
-    struct lun_map *map;         /* as mapped */
-    struct list tasks;           /* of struct net_task, live */
+    struct fmutex mapping;     /* held while the LUN map is changed */
+    struct lun_map *first_map; /* to be mapped when the session starts */
+    struct lun_map *map;       /* as mapped */
+    struct list tasks;         /* of struct net_task, live */
     struct list free_tasks;
     unsigned ntasks, nfree, max_tasks;
-    unsigned fibers;             /* of this connection, besides the reader */
-    struct waitq idle;           /* fibers fell to 0 */
-    struct msg msg;              /* to start on another reactor, and to die on reactor 0 */
+    unsigned fibers;   /* of this connection, besides the reader */
+    struct waitq idle; /* fibers fell to 0 */
+    struct msg msg;    /* to start on another reactor, and to die on reactor 0 */
 };
 
 struct net_task {
@@ -127,21 +127,23 @@ struct net_task {
     struct scsi_task scsi;
     struct conn *conn;
     struct list node;
-    struct sgl out;              /* data-out, all of it allocated beforehand */
-    uint64_t admitted;           /* bytes of the budget */
-    struct waitq data;           /* more of it has come */
-    struct cancel cancel;        /* of waits for data */
+    struct sgl out;       /* data-out, all of it allocated beforehand */
+    uint64_t admitted;    /* bytes of the budget */
+    struct waitq data;    /* more of it has come */
+    struct cancel cancel; /* of waits for data */
     struct msg cancel_msg;
     bool started, executing, aborted;
-    uint8_t refuse;              /* SAM status to end with instead of executing, 0: none */
+    uint8_t refuse; /* SAM status to end with instead of executing, 0: none */
 };
 
 /* conn.c */
 struct conn *conn_new(struct net *net, struct served_portal *portal, struct sock *sock);
-void conn_start(struct conn *c);                    /* on home: starts the reader */
-void conn_kick(struct conn *c);                     /* something may be there to send */
-void conn_close(struct conn *c, const char *why);   /* takes no more input; sends what is queued, then ends */
-bool conn_fiber(struct conn *c, void (*fn)(void *), void *arg, const char *name); /* counted in c->fibers */
+void conn_start(struct conn *c); /* on home: starts the reader */
+void conn_kick(struct conn *c);  /* something may be there to send */
+void conn_close(struct conn *c,
+                const char *why); /* takes no more input; sends what is queued, then ends */
+bool conn_fiber(struct conn *c, void (*fn)(void *), void *arg,
+                const char *name); /* counted in c->fibers */
 void conn_fiber_done(struct conn *c);
 /* [0] Runs fn(c) on c's home unless it is gone there; keeps c alive meanwhile. Parks. */
 void conn_call(struct conn *c, void (*fn)(struct conn *c, void *arg), void *arg);
@@ -163,24 +165,27 @@ void task_drop_unstarted(struct conn *c, const uint8_t *lun);
 void tmf_start(struct conn *c, const struct iscsi_tmf *tmf);
 
 /* login.c */
-void login_identify(struct conn *c);                /* parks */
-void login_done(struct conn *c);                    /* parks */
+void login_identify(struct conn *c); /* parks */
+void login_done(struct conn *c);     /* parks */
 void login_failed(struct conn *c, const struct iscsi_event *ev);
 void login_uncount(struct net *net, struct conn *c); /* [0] */
 bool login_count(struct net *net, struct conn *c);   /* [0] false: too many from there */
 uint32_t login_count_of(struct net *net, const struct conn *c); /* [0] from the same address */
-void login_count_free(struct net *net);              /* [0] */
+void login_count_free(struct net *net);                         /* [0] */
 
 /* policy.c: who may log in where, from the configuration alone */
-void policy_answer(const struct config *cfg, const struct iscsi_params *p, uint16_t portal_group, bool loopback,
-                   struct iscsi_login_answer *ret_answer);
-bool policy_may_see(const struct config *cfg, const char *initiator, const struct cfg_target *t);
+void policy_answer(const struct config *cfg, const struct iscsi_params *p,
+                   uint16_t portal_group, bool loopback, struct iscsi_login_answer *ret_answer);
+bool policy_may_see(const struct config *cfg, const char *initiator,
+                    const struct cfg_target *t);
 
 /* session.c */
-struct lun_map *lun_map_for(struct net *net, const struct cfg_target *t); /* [0] NULL: no memory */
-int session_start(struct conn *c);                  /* on home: the nexus and its first map. Parks */
+struct lun_map *lun_map_for(struct net *net,
+                            const struct cfg_target *t); /* [0] NULL: no memory */
+int session_start(struct conn *c); /* on home: the nexus and its first map. Parks */
 void session_remap(struct conn *c, struct lun_map *want); /* on home; takes want. Parks */
-void session_reinstate(struct net *net, struct conn *c); /* [0] ends an older session of the same name. Parks */
+void session_reinstate(struct net *net,
+                       struct conn *c); /* [0] ends an older session of the same name. Parks */
 struct reactor *session_pick_home(struct net *net, const struct cfg_target *t); /* [0] */
 
 /* discovery.c */
@@ -194,13 +199,13 @@ void portal_put(struct served_portal *p);
 int volumes_apply(struct net *net, const struct config *c, struct err *reterr); /* parks */
 /* Marks what goes or must be opened anew with c (NULL: all goes). */
 void volumes_mark(struct net *net, const struct config *c);
-void volumes_close_marked(struct net *net);                                     /* parks */
+void volumes_close_marked(struct net *net); /* parks */
 struct served_volume *served_find(struct net *net, const struct uuid *id);
 struct served_volume *served_by_name(struct net *net, const char *name);
-void volumes_tell_ports(struct net *net, const struct config *c);               /* parks */
+void volumes_tell_ports(struct net *net, const struct config *c); /* parks */
 
 /* hash.c */
-bool net_hash(void *arg, enum iscsi_chap_alg alg, const struct iovec *parts, int n, uint8_t ret_digest[32],
-              size_t *ret_len);
+bool net_hash(void *arg, enum iscsi_chap_alg alg, const struct iovec *parts, int n,
+              uint8_t ret_digest[32], size_t *ret_len);
 
 #endif

@@ -54,7 +54,8 @@ static void require_chap(const struct cfg_initiator *i, const struct cfg_credent
 }
 
 static void authenticate(const struct cfg_initiator *i, const struct cfg_credential *forward,
-                         const struct cfg_credential *reverse, bool loopback, struct iscsi_login_answer *a)
+                         const struct cfg_credential *reverse, bool loopback,
+                         struct iscsi_login_answer *a)
 {
     if (i->auth == CFG_AUTH_NONE && loopback)
         return;
@@ -64,8 +65,8 @@ static void authenticate(const struct cfg_initiator *i, const struct cfg_credent
         require_chap(i, forward, reverse, a);
 }
 
-void policy_answer(const struct config *cfg, const struct iscsi_params *p, uint16_t portal_group, bool loopback,
-                   struct iscsi_login_answer *ret_answer)
+void policy_answer(const struct config *cfg, const struct iscsi_params *p,
+                   uint16_t portal_group, bool loopback, struct iscsi_login_answer *ret_answer)
 {
     struct iscsi_login_answer *a = ret_answer;
     memset(a, 0, sizeof(*a));
@@ -84,7 +85,8 @@ void policy_answer(const struct config *cfg, const struct iscsi_params *p, uint1
         return;
     }
     if (g->target->redirect[0]) {
-        a->status = g->target->redirect_permanent ? LOGIN_PERMANENTLY_MOVED : LOGIN_TEMPORARILY_MOVED;
+        a->status =
+            g->target->redirect_permanent ? LOGIN_PERMANENTLY_MOVED : LOGIN_TEMPORARILY_MOVED;
         text_copy(a->redirect, sizeof(a->redirect), g->target->redirect);
         return;
     }

@@ -96,7 +96,8 @@ static void accept_loop(void *arg)
         else if (r == -ECANCELED)
             break;
         else
-            fiber_sleep_until(run_deadline_ms(100), NULL); /* out of descriptors or memory: let some go */
+            fiber_sleep_until(run_deadline_ms(100),
+                              NULL); /* out of descriptors or memory: let some go */
     }
     p->pins--;
     portal_free_if_unused(p);
@@ -126,7 +127,8 @@ static int portal_up(struct served_portal *p, struct err *reterr)
     }
     if (strcmp(p->reason, err.msg) != 0) {
         text_copy(p->reason, sizeof(p->reason), err.msg);
-        log_error("portal.unavailable", KV("address", "%s", p->cfg.address), KV("error", "%s", err.msg));
+        log_error("portal.unavailable", KV("address", "%s", p->cfg.address),
+                  KV("error", "%s", err.msg));
     }
     if (reterr)
         *reterr = err;
@@ -143,17 +145,19 @@ static void portal_down(struct served_portal *p)
     portal_free_if_unused(p);
 }
 
-static bool same_portal(const struct served_portal *p, uint16_t group, const struct cfg_portal *cfg)
+static bool same_portal(const struct served_portal *p, uint16_t group,
+                        const struct cfg_portal *cfg)
 {
-    return p->group == group && p->cfg.port == cfg->port && strcmp(p->cfg.address, cfg->address) == 0 &&
+    return p->group == group && p->cfg.port == cfg->port &&
+           strcmp(p->cfg.address, cfg->address) == 0 &&
            strcmp(p->cfg.interface, cfg->interface) == 0;
 }
 
-static struct served_portal *portal_entry(struct net *net, uint16_t group, const struct cfg_portal *cfg)
+static struct served_portal *portal_entry(struct net *net, uint16_t group,
+                                          const struct cfg_portal *cfg)
 {
     struct served_portal *p;
-    list_for_each(p, &net->portals, node)
-    {
+    list_for_each (p, &net->portals, node) {
         if (same_portal(p, group, cfg))
             return p;
     }
@@ -170,8 +174,7 @@ static struct served_portal *portal_entry(struct net *net, uint16_t group, const
 static void mark(struct net *net, const struct config *c)
 {
     struct served_portal *p;
-    list_for_each(p, &net->portals, node)
-    {
+    list_for_each (p, &net->portals, node) {
         p->seen = false;
         for (unsigned g = 0; c && g < c->ngroups; g++)
             for (unsigned i = 0; i < c->groups[g].nportals; i++)
@@ -185,8 +188,7 @@ int portals_apply(struct net *net, const struct config *c, struct err *reterr)
     struct served_portal *p, *tmp;
     int result = 0;
     mark(net, c);
-    list_for_each_safe(p, tmp, &net->portals, node)
-    {
+    list_for_each_safe (p, tmp, &net->portals, node) {
         if (!p->seen)
             portal_down(p);
     }

@@ -44,8 +44,10 @@ struct reactor *session_pick_home(struct net *net, const struct cfg_target *t)
 
 static bool same_session(const struct conn *a, const struct conn *b)
 {
-    const struct iscsi_params *p = iscsi_conn_params(a->iscsi), *q = iscsi_conn_params(b->iscsi);
-    return a->portal->group == b->portal->group && memcmp(p->isid, q->isid, sizeof(p->isid)) == 0 &&
+    const struct iscsi_params *p = iscsi_conn_params(a->iscsi),
+                              *q = iscsi_conn_params(b->iscsi);
+    return a->portal->group == b->portal->group &&
+           memcmp(p->isid, q->isid, sizeof(p->isid)) == 0 &&
            strcmp(p->initiator, q->initiator) == 0 && strcmp(p->target, q->target) == 0;
 }
 
@@ -58,8 +60,7 @@ static void close_reinstated(struct conn *c, void *arg)
 static struct conn *find_older(struct net *net, const struct conn *c)
 {
     struct conn *o;
-    list_for_each(o, &net->conns, node)
-    {
+    list_for_each (o, &net->conns, node) {
         if (o != c && o->session && !o->gone && same_session(o, c))
             return o;
     }

@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DATA_TIMEOUT_MS 60000 /* solicited data that does not come: the initiator is broken, drop it */
-#define KEEP_FREE       8     /* task structs that an idle session keeps */
-#define EXTRA_TASKS     32    /* immediate commands beyond the window */
+#define DATA_TIMEOUT_MS                                                                        \
+    60000              /* solicited data that does not come: the initiator is broken, drop it */
+#define KEEP_FREE   8  /* task structs that an idle session keeps */
+#define EXTRA_TASKS 32 /* immediate commands beyond the window */
 
 static struct net_task *net_task_of(struct iscsi_task *t)
 {
@@ -281,14 +282,14 @@ void task_start(struct conn *c, struct iscsi_task *t)
 void task_cancel_all(struct conn *c)
 {
     struct net_task *nt, *tmp;
-    list_for_each_safe(nt, tmp, &c->tasks, node) cancel_fire(&nt->cancel);
+    list_for_each_safe (nt, tmp, &c->tasks, node)
+        cancel_fire(&nt->cancel);
 }
 
 void task_drop_unstarted(struct conn *c, const uint8_t *lun)
 {
     struct net_task *nt, *tmp;
-    list_for_each_safe(nt, tmp, &c->tasks, node)
-    {
+    list_for_each_safe (nt, tmp, &c->tasks, node) {
         if (!nt->started && (!lun || memcmp(nt->iscsi.lun, lun, 8) == 0))
             iscsi_task_drop(c->iscsi, &nt->iscsi);
     }

@@ -36,12 +36,12 @@ static const struct tmf_row {
     bool drops_lun; /* unstarted commands of the LUN end too */
     bool drops_all;
 } rows[FN_COUNT] = {
-    [FN_ABORT_TASK]        = {.known = true, .scsi = SCSI_TMF_ABORT_TASK},
-    [FN_ABORT_TASK_SET]    = {.known = true, .scsi = SCSI_TMF_ABORT_TASK_SET, .drops_lun = true},
-    [FN_CLEAR_ACA]         = {.known = true, .scsi = SCSI_TMF_CLEAR_ACA},
-    [FN_CLEAR_TASK_SET]    = {.known = true, .scsi = SCSI_TMF_CLEAR_TASK_SET, .drops_lun = true},
-    [FN_LU_RESET]          = {.known = true, .scsi = SCSI_TMF_LU_RESET, .drops_lun = true},
-    [FN_TARGET_WARM_RESET] = {.known = true, .scsi = SCSI_TMF_TARGET_RESET, .drops_all = true},
+    [FN_ABORT_TASK] = {.known = true,                    .scsi = SCSI_TMF_ABORT_TASK},
+    [FN_ABORT_TASK_SET] = {             .known = true, .scsi = SCSI_TMF_ABORT_TASK_SET,           .drops_lun = true},
+    [FN_CLEAR_ACA] = {             .known = true,      .scsi = SCSI_TMF_CLEAR_ACA                           },
+    [FN_CLEAR_TASK_SET] = { .known = true,               .scsi = SCSI_TMF_CLEAR_TASK_SET,                                          .drops_lun = true},
+    [FN_LU_RESET] = { .known = true,               .scsi = SCSI_TMF_LU_RESET,                                          .drops_lun = true},
+    [FN_TARGET_WARM_RESET] = { .known = true,               .scsi = SCSI_TMF_TARGET_RESET,                                          .drops_all = true},
 };
 
 static const uint8_t responses[] = {
@@ -112,5 +112,6 @@ void tmf_start(struct conn *c, const struct iscsi_tmf *tmf)
         }
     }
     free(w);
-    iscsi_tmf_done(c->iscsi, tmf->itt, tmf->response >= 0 ? (uint8_t)tmf->response : RSP_REJECTED);
+    iscsi_tmf_done(c->iscsi, tmf->itt,
+                   tmf->response >= 0 ? (uint8_t)tmf->response : RSP_REJECTED);
 }

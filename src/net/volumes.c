@@ -16,8 +16,7 @@
 struct served_volume *served_find(struct net *net, const struct uuid *id)
 {
     struct served_volume *v;
-    list_for_each(v, &net->volumes, node)
-    {
+    list_for_each (v, &net->volumes, node) {
         if (memcmp(&v->id, id, sizeof(*id)) == 0)
             return v;
     }
@@ -27,8 +26,7 @@ struct served_volume *served_find(struct net *net, const struct uuid *id)
 struct served_volume *served_by_name(struct net *net, const char *name)
 {
     struct served_volume *v;
-    list_for_each(v, &net->volumes, node)
-    {
+    list_for_each (v, &net->volumes, node) {
         if (strcmp(v->cfg.name, name) == 0)
             return v;
     }
@@ -74,8 +72,8 @@ static int open_lu(struct open_work *w)
     };
     int r = scsi_identity_load(v->vol, w->net->cfg->oui, &p.id);
     if (r < 0)
-        return err_set(&w->err, r, "volume %s: its identity cannot be read or kept: %s", v->cfg.name,
-                       strerror(-r));
+        return err_set(&w->err, r, "volume %s: its identity cannot be read or kept: %s",
+                       v->cfg.name, strerror(-r));
     snprintf(v->naa, sizeof(v->naa), "naa.");
     hex_encode(p.id.naa, p.id.naa_len, v->naa + 4);
     return scsi_lu_new(&p, &v->lu, &w->err);
@@ -99,8 +97,7 @@ static struct reactor *least_loaded(struct net *net)
 {
     unsigned count[RUN_MAX_REACTORS] = {0}, best = 0;
     struct served_volume *v;
-    list_for_each(v, &net->volumes, node)
-    {
+    list_for_each (v, &net->volumes, node) {
         if (v->home)
             count[reactor_index(v->home)]++;
     }
@@ -121,9 +118,11 @@ static int volume_up(struct net *net, struct served_volume *v, struct err *reter
         log_info("volume.online", KV("volume", "%s", v->cfg.name), KV("naa", "%s", v->naa));
         return 0;
     }
-    if (strcmp(v->reason, w.err.msg) != 0) { /* once for each reason, however often it is tried */
+    if (strcmp(v->reason, w.err.msg) !=
+        0) { /* once for each reason, however often it is tried */
         text_copy(v->reason, sizeof(v->reason), w.err.msg);
-        log_error("volume.unavailable", KV("volume", "%s", v->cfg.name), KV("error", "%s", w.err.msg));
+        log_error("volume.unavailable", KV("volume", "%s", v->cfg.name),
+                  KV("error", "%s", w.err.msg));
     }
     if (reterr)
         *reterr = w.err;
@@ -145,8 +144,7 @@ static void close_here(void *arg)
 void volumes_close_marked(struct net *net)
 {
     struct served_volume *v, *tmp;
-    list_for_each_safe(v, tmp, &net->volumes, node)
-    {
+    list_for_each_safe (v, tmp, &net->volumes, node) {
         if (!v->closing)
             continue;
         if (v->vol) {
@@ -165,15 +163,17 @@ void volumes_close_marked(struct net *net)
 
 static bool must_reopen(const struct cfg_volume *a, const struct cfg_volume *b)
 {
-    return a->engine != b->engine || strcmp(a->path, b->path) != 0 || a->block_size != b->block_size ||
-           a->physical_block != b->physical_block || a->read_only != b->read_only || a->thin != b->thin ||
+    return a->engine != b->engine || strcmp(a->path, b->path) != 0 ||
+           a->block_size != b->block_size || a->physical_block != b->physical_block ||
+           a->read_only != b->read_only || a->thin != b->thin ||
            (a->engine != CFG_FILE && b->size < a->size);
 }
 
 void volumes_mark(struct net *net, const struct config *c)
 {
     struct served_volume *v;
-    list_for_each(v, &net->volumes, node) v->seen = false;
+    list_for_each (v, &net->volumes, node)
+        v->seen = false;
     for (unsigned i = 0; c && i < c->nvolumes; i++) {
         v = served_find(net, &c->volumes[i].id);
         if (v) {
@@ -181,7 +181,8 @@ void volumes_mark(struct net *net, const struct config *c)
             v->closing = must_reopen(&v->cfg, &c->volumes[i]);
         }
     }
-    list_for_each(v, &net->volumes, node) v->closing = v->closing || !v->seen;
+    list_for_each (v, &net->volumes, node)
+        v->closing = v->closing || !v->seen;
 }
 
 struct change {
@@ -200,15 +201,17 @@ static void change_here(void *arg)
 }
 
 /* What an open volume can take on while it is served. */
-static int volume_change(struct served_volume *v, const struct cfg_volume *want, struct err *reterr)
+static int volume_change(struct served_volume *v, const struct cfg_volume *want,
+                         struct err *reterr)
 {
     struct change k = {v, want, 0};
-    if (memcmp(&v->cfg.limits, &want->limits, sizeof(want->limits)) == 0 && v->cfg.sync == want->sync &&
-        v->cfg.threshold_pct == want->threshold_pct)
+    if (memcmp(&v->cfg.limits, &want->limits, sizeof(want->limits)) == 0 &&
+        v->cfg.sync == want->sync && v->cfg.threshold_pct == want->threshold_pct)
         return 0;
     call_on(v->home, change_here, &k);
     if (k.result < 0)
-        return err_set(reterr, k.result, "volume %s: what it holds could not be made durable: %s", want->name,
+        return err_set(reterr, k.result,
+                       "volume %s: what it holds could not be made durable: %s", want->name,
                        strerror(-k.result));
     return 0;
 }
@@ -268,7 +271,8 @@ static bool maps(const struct cfg_target *t, const struct uuid *id)
     return false;
 }
 
-static unsigned collect_ports(const struct config *c, const struct uuid *id, struct scsi_target_port *ret_ports)
+static unsigned collect_ports(const struct config *c, const struct uuid *id,
+                              struct scsi_target_port *ret_ports)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < c->ntargets; i++) {
@@ -288,8 +292,7 @@ static unsigned collect_ports(const struct config *c, const struct uuid *id, str
 void volumes_tell_ports(struct net *net, const struct config *c)
 {
     struct served_volume *v;
-    list_for_each(v, &net->volumes, node)
-    {
+    list_for_each (v, &net->volumes, node) {
         if (!v->lu)
             continue;
         struct ports_work w = {.lu = v->lu, .n = collect_ports(c, &v->id, NULL)};

@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Line coverage of the pure rooms by their own unit tests: prints it, and fails below the floor. TAP.
+set -u
+cd "$(dirname "$(realpath "$0")")/.." || exit 1
+floor=90
+dir=build/coverage
+[ -f $dir/build.ninja ] || meson setup $dir --buildtype=debug -Db_coverage=true >/dev/null || exit 1
+ninja -C $dir --quiet || exit 1
+find $dir -name '*.gcda' -delete
+meson test -C $dir --suite unit --suite fuzz-smoke --no-rebuild >/dev/null || exit 1
+n=0 bad=0
+for room in wire iscsi scsi; do
+    n=$((n + 1))
+    line=$(gcovr -r . $dir --filter "src/$room/" --exclude '.*_test\.c' --exclude '.*fixture.*' --print-summary 2>/dev/null |
+        sed -n 's/^lines: \([0-9.]*\)%.*/\1/p')
+    line=${line:-100} # a room of headers alone has no lines
+    if awk -v a="$line" -v b=$floor 'BEGIN {exit !(a >= b)}'; then
+        echo "ok $n - $room: $line % of lines"
+    else
+        echo "not ok $n - $room: $line % of lines, the floor is $floor"
+        bad=1
+        gcovr -r . $dir --filter "src/$room/" --exclude '.*_test\.c' 2>/dev/null | sed 's/^/#   /'
+    fi
+done
+echo "1..$n"
+exit $bad

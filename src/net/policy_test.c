@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Who may log in where, row by row. */
+#include "net/net_int.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ESX     "iqn.1998-01.com.vmware:esx1"
+#define OTHER   "iqn.1998-01.com.vmware:esx2"
+#define ONE_WAY "iqn.1991-05.com.microsoft:win1"
+#define LOCAL   "iqn.2004-10.example:local"
+#define TARGET  "iqn.2026-11.example:t1"
+#define CLOSED  "iqn.2026-11.example:closed"
+#define MOVED   "iqn.2026-11.example:moved"
+
+static struct cfg_credential credential(const char *name, const char *secret)
+{
+    struct cfg_credential c = {.minted = 1};
+    snprintf(c.name, sizeof(c.name), "%s", name);
+    c.secret[0].len = (uint16_t)strlen(secret);
+    memcpy(c.secret[0].bytes, secret, strlen(secret));
+    return c;
+}
+
+static struct cfg_portal_group groups[] = {{.tag = 1}, {.tag = 2}};
+static const struct cfg_portal_group *served[] = {&groups[0]};
+static struct cfg_target targets[] = {
+    {.name = TARGET, .alias = "first", .groups = served, .ngroups = 1                },
+    {.name = CLOSED, .groups = served, .ngroups = 1,     .disabled = true            },
+    {.name = MOVED,  .groups = served, .ngroups = 1,     .redirect = "192.0.2.9:3260"},
+};
+static struct cfg_initiator initiators[] = {
+    {.name = ESX,     .auth = CFG_AUTH_MUTUAL },
+    {.name = OTHER,   .auth = CFG_AUTH_MUTUAL },
+    {.name = ONE_WAY, .auth = CFG_AUTH_ONE_WAY},
+    {.name = LOCAL,   .auth = CFG_AUTH_NONE   },
+};
+static struct cfg_grant grants[] = {
+    {.initiator = &initiators[0], .target = &targets[0]},
+    {.initiator = &initiators[0], .target = &targets[1]},
+    {.initiator = &initiators[0], .target = &targets[2]},
+    {.initiator = &initiators[2], .target = &targets[0]},
+    {.initiator = &initiators[3], .target = &targets[0]},
+};
+static struct config config = {
+    .targets = targets,
+    .ntargets = ARRAY_LEN(targets),
+    .groups = groups,
+    .ngroups = ARRAY_LEN(groups),
+    .initiators = initiators,
+    .ninitiators = ARRAY_LEN(initiators),
+    .grants = grants,
+    .ngrants = ARRAY_LEN(grants),
+};
+
+static int setup(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(grants); i++) {
+        grants[i].forward = credential(grants[i].initiator->name, "forward-secret-1");
+        grants[i].reverse = credential(grants[i].target->name, "reverse-secret-1");
+    }
+    initiators[0].discovery = credential(ESX, "discovery-secret");
+    initiators[0].discovery_reverse = credential("zsan", "discovery-answer");
+    return 0;
+}
+
+static struct iscsi_login_answer ask(const char *initiator, const char *target, uint16_t group,
+                                     bool loopback)
+{
+    struct iscsi_params p = {.discovery = target == NULL};
+    struct iscsi_login_answer a;
+    snprintf(p.initiator, sizeof(p.initiator), "%s", initiator);
+    snprintf(p.target, sizeof(p.target), "%s", target ? target : "");
+    policy_answer(&config, &p, group, loopback, &a);
+    return a;
+}
+
+static void test_policy_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *initiator, *target; /* target NULL: discovery */
+        uint16_t group;
+        bool loopback;
+        bool fake, chap, mutual;
+        uint16_t status;
+    } rows[] = {
+        {ESX,         TARGET,                     1, false, false, true,  true,  0     },
+        {ESX,         TARGET,                     2, false, true,  true,  false, 0     }, /* not through this group */
+        {ESX,         CLOSED,                     1, false, true,  true,  false, 0     },
+        {ESX,         MOVED,                      1, false, false, false, false, 0x0101},
+        {ESX,         "iqn.2026-11.example:none", 1, false, true,  true,  false, 0     },
+        {OTHER,       TARGET,                     1, false, true,  true,  false, 0     }, /* known, not granted */
+        {"iqn.x:who", TARGET,                     1, false, true,  true,  false, 0     },
+        {"iqn.x:who", NULL,                       1, false, true,  true,  false, 0     },
+        {"iqn.x:who", TARGET,                     1, true,  true,  true,  false, 0     }, /* loopback grants nothing */
+        {ONE_WAY,     TARGET,                     1, false, false, true,  false, 0     },
+        {LOCAL,       TARGET,                     1, true,  false, false, false, 0     },
+        {LOCAL,       TARGET,                     1, false, true,  true,  false,
+         0                                                                             }, /* no CHAP away from loopback: nobody */
+        {ESX,         NULL,                       1, false, false, true,  true,  0     },
+        {OTHER,       NULL,                       1, false, true,  true,  true,  0     }, /* no discovery secret was minted */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct iscsi_login_answer a =
+            ask(rows[i].initiator, rows[i].target, rows[i].group, rows[i].loopback);
+        print_message("# row %zu\n", i);
+        assert_int_equal(a.fake, rows[i].fake);
+        assert_int_equal(a.chap_required, rows[i].chap);
+        if (!rows[i].fake)
+            assert_int_equal(a.mutual_required, rows[i].mutual);
+        assert_int_equal(a.status, rows[i].status);
+    }
+}
+
+static void test_policy_hands_over_the_pairs_own_secrets(void **state)
+{
+    (void)state;
+    struct iscsi_login_answer a = ask(ESX, TARGET, 1, false);
+    assert_string_equal(a.chap_name, ESX);
+    assert_int_equal(a.secret[0].len, strlen("forward-secret-1"));
+    assert_memory_equal(a.secret[0].bytes, "forward-secret-1", a.secret[0].len);
+    assert_string_equal(a.reverse_name, TARGET);
+    assert_memory_equal(a.reverse_secret.bytes, "reverse-secret-1", a.reverse_secret.len);
+    assert_string_equal(a.target_alias, "first");
+}
+
+static void test_policy_unknown_and_ungranted_get_the_same_answer(void **state)
+{
+    (void)state;
+    struct iscsi_login_answer a = ask("iqn.x:who", TARGET, 1, false);
+    struct iscsi_login_answer b = ask("iqn.x:who", "iqn.2026-11.example:none", 1, false);
+    struct iscsi_login_answer c = ask(OTHER, TARGET, 1, false);
+    assert_memory_equal(&a, &b, sizeof(a));
+    assert_memory_equal(&a, &c, sizeof(a));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_policy_rows),
+        cmocka_unit_test(test_policy_hands_over_the_pairs_own_secrets),
+        cmocka_unit_test(test_policy_unknown_and_ungranted_get_the_same_answer),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
