@@ -34,10 +34,6 @@
 
 /* clang-format on */
 
-static bool has_unmap(const struct scsi_lu *lu)
-{
-    return lu->vol->geo.unmap_granularity != 0;
-}
 static bool has_atomic(const struct scsi_lu *lu)
 {
     return lu->vol->geo.atomic_max != 0;
@@ -45,7 +41,7 @@ static bool has_atomic(const struct scsi_lu *lu)
 /* WRITE SAME with UNMAP=1 only where blocks can be given back (SBC-4 5.52). */
 static void usage_write_same(const struct scsi_lu *lu, uint8_t usage[16])
 {
-    if (!has_unmap(lu))
+    if (!lu_unmaps(lu))
         usage[1] &= (uint8_t)~0x08;
 }
 
@@ -96,7 +92,7 @@ static const struct scsi_op ops[] = {
       .timeout_s = 60, .usage_hook = usage_write_same },
     { "UNMAP", op_unmap, .opcode = 0x42, .cdb_len = 10, .usage = { 0, 0, Z4, 0, F2, 0 },
       .flags = OP_DATA_OUT | OP_WRITES, .order = ORDER_WRITE, .pr = PR_WRITE, .xfer = XFER_BYTES_7_16,
-      .timeout_s = 60, .present = has_unmap },
+      .timeout_s = 60, .present = lu_unmaps },
     { "LOG SENSE", op_log_sense, .opcode = 0x4d, .cdb_len = 10, .usage = { 0, 0, F2, 0, F2, F2, 0 },
       .flags = OP_DATA_IN | OP_NO_MEDIUM | OP_RESERVE_ANY, .order = ORDER_FREE, .pr = PR_ANY,
       .xfer = XFER_BYTES_7_16, .timeout_s = 10 },

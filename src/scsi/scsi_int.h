@@ -196,7 +196,7 @@ struct scsi_lu {
  * say the same. */
 static inline bool lu_unmaps(const struct scsi_lu *lu)
 {
-    return lu->vol->geo.unmap_granularity != 0;
+    return lu->vol->geo.thin && lu->vol->geo.unmap_granularity != 0;
 }
 static inline bool lu_write_protected(const struct scsi_lu *lu)
 {
