@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Draws the summary as an SVG that follows the reader's light or dark theme.
 
-Two panels per case, a bar per server: operations per second, relative to tgt (to the slowest where
-tgt has no part), and the server's CPU time per operation. A tick on the left panel is the floor.
+Two panels per case, a bar per server: operations per second, with their ratio to the first server's,
+and the server's CPU time per operation. A tick on the left panel is the floor.
 """
 from xml.sax.saxutils import escape
 
@@ -10,28 +10,40 @@ from . import cases
 
 WIDTH = 1000
 MARGIN = 28
-LABEL = 262  # the column with the names of cases and servers
-PANEL = 300
-GAP = 44
+LABEL = 126  # the column with the names of the servers
+PANEL = 400
+GAP = 18
+FIGURE = 104  # room for the figure behind a bar
 BAR, BAR_GAP, CASE_GAP = 14, 4, 18
 TOP = 132
 
 CLASSES = {cases.TGT: "tgt", cases.ZSAN: "zsan", cases.SPIN: "spin", cases.ONE: "one",
            cases.TWO: "two"}
 
-STYLE = """
-  svg { --bg: #ffffff; --ink: #1c2430; --soft: #66717f; --grid: #e3e7ec;
-        --tgt: #9aa5b1; --zsan: #0f7b6c; --spin: #5fb7a6; --one: #3d6fb4; --two: #0b3d80; --floor: #d1495b; }
-  @media (prefers-color-scheme: dark) {
-    svg { --bg: #11161d; --ink: #e6eaf0; --soft: #93a0ae; --grid: #26303b;
-          --tgt: #66727f; --zsan: #2cc7ad; --spin: #1b8371; --one: #6ba3ee; --two: #b4d2ff; --floor: #ff7a88; } }
-  text { font: 12px system-ui, sans-serif; fill: var(--ink); }
-  .title { font-size: 20px; font-weight: 600; } .case { font-weight: 600; }
-  .soft { fill: var(--soft); } .value { font-variant-numeric: tabular-nums; }
-  .end { text-anchor: end; } .grid { stroke: var(--grid); } .floor { stroke: var(--floor); stroke-width: 2; }
-  .tgt { fill: var(--tgt); } .zsan { fill: var(--zsan); } .spin { fill: var(--spin); }
-  .one { fill: var(--one); } .two { fill: var(--two); }
-"""
+# what is painted: (light, dark)
+COLOURS = {
+    ".paper": ("#ffffff", "#11161d"),
+    "text": ("#1c2430", "#e6eaf0"),
+    ".soft": ("#66717f", "#93a0ae"),
+    ".tgt": ("#9aa5b1", "#66727f"),
+    ".zsan": ("#0f7b6c", "#2cc7ad"),
+    ".spin": ("#5fb7a6", "#1b8371"),
+    ".one": ("#3d6fb4", "#6ba3ee"),
+    ".two": ("#0b3d80", "#b4d2ff"),
+}
+LINES = {".grid": ("#e3e7ec", "#26303b"), ".floor": ("#d1495b", "#ff7a88")}
+
+
+def _style():
+    """Plain rules for light, the same again for dark: every viewer knows at least the first."""
+    def rules(theme):
+        return "".join(f"{k} {{ fill: {v[theme]}; }} " for k, v in COLOURS.items()) + \
+            "".join(f"{k} {{ stroke: {v[theme]}; }} " for k, v in LINES.items())
+
+    return ("text { font: 12px system-ui, 'DejaVu Sans', sans-serif; }"
+            " .title { font-size: 20px; font-weight: 600; } .case { font-weight: 600; }"
+            " .end { text-anchor: end; } .floor { stroke-width: 2; } "
+            + rules(0) + "@media (prefers-color-scheme: dark) { " + rules(1) + "}")
 
 
 class Canvas:
@@ -51,8 +63,8 @@ class Canvas:
 
     def svg(self, height, label):
         return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}"'
-                f' role="img" aria-label="{escape(label)}"><style>{STYLE}</style>'
-                f'<rect width="{WIDTH}" height="{height:.0f}" rx="8" style="fill: var(--bg)"/>'
+                f' role="img" aria-label="{escape(label)}"><style>{_style()}</style>'
+                f'<rect width="{WIDTH}" height="{height:.0f}" rx="8" class="paper"/>'
                 + "\n".join(self.parts) + "</svg>\n")
 
 
@@ -62,12 +74,11 @@ def draw(path, summary, context):
     groups = [(case, rows) for case, rows in groups if rows]
     canvas = Canvas()
     _head(canvas, groups, context)
-    scales = _Scales(groups)
     y = TOP
     for case, rows in groups:
-        y = _case(canvas, case, rows, scales, y)
-    canvas.text(MARGIN, y + 6, "Medians. Operations: relative to tgt, or to the first bar where tgt has no"
-                " part. Hover over a bar for all its figures. * other load on the machine.", "soft")
+        y = _case(canvas, case, rows, y)
+    canvas.text(MARGIN, y + 6, "Medians; every case has a scale of its own. Hover over a bar for all its"
+                " figures.  * other load on the machine.", "soft")
     with open(path, "w", encoding="utf-8") as f:
         f.write(canvas.svg(y + 24, "zsan and tgt: throughput and CPU time per operation"))
 
@@ -97,42 +108,38 @@ def _right():
     return _left() + PANEL + GAP
 
 
-class _Scales:
-    """Both panels: relative to the case's first bar, the longest bar of all fills the panel."""
-
-    def __init__(self, groups):
-        room = PANEL - 96  # for the figure behind the bar
-        ops = [figures["iops"] / rows[0][1]["iops"] for _, rows in groups for _, figures in rows]
-        floors = [_floor_of(case, v) or 0 for case, rows in groups for v, _ in rows]
-        self.ops = room / max(ops + floors)
-        self.room = room
-
-    def cpu(self, figures, rows):
-        return self.room * figures["server_us_per_op"] / max(f["server_us_per_op"] for _, f in rows)
-
-
-def _case(canvas, case, rows, scales, y):
+def _case(canvas, case, rows, y):
+    """Within a case both panels are to scale: the longest bar, or floor, fills the panel."""
+    base = rows[0][1]["iops"]
+    floors = [_floor_of(case, v) or 0 for v, _ in rows]
+    per_ratio = (PANEL - FIGURE) / max([f["iops"] / base for _, f in rows] + floors)
+    per_us = (PANEL - FIGURE) / max(f["server_us_per_op"] for _, f in rows)
     canvas.line(MARGIN, y - CASE_GAP / 2, WIDTH - MARGIN, y - CASE_GAP / 2, "grid")
-    canvas.text(MARGIN, y + 11, case.title.replace("batching client, ", "batching: "), "case")
+    canvas.text(MARGIN, y + 11, case.title, "case")
     y += BAR + BAR_GAP + 2
-    base = rows[0][1]
-    for variant, figures in rows:
+    for (variant, figures), floor in zip(rows, floors):
         hint = _hint(variant, figures)
         canvas.text(_left() - 10, y + 11, variant, "soft end")
-        ratio = figures["iops"] / base["iops"]
-        canvas.bar(_left(), y, ratio * scales.ops, CLASSES[variant], hint)
-        words = f"{_short(figures['iops'])}" + (f"  {ratio:.1f}x" if figures is not base else "")
-        canvas.text(_left() + max(ratio * scales.ops, 1.5) + 6, y + 11,
-                    words + ("*" if figures["marked"] else ""), "value")
-        floor = _floor_of(case, variant)
-        if floor:
-            x = _left() + floor * scales.ops
-            canvas.line(x, y - 2, x, y + BAR + 2, "floor")
-        width = scales.cpu(figures, rows)
+        ratio = figures["iops"] / base
+        canvas.bar(_left(), y, ratio * per_ratio, CLASSES[variant], hint)
+        words = _short(figures["iops"]) + (f"  {ratio:.1f}x" if variant != rows[0][0] else "")
+        _figure(canvas, _left(), y, ratio * per_ratio, floor * per_ratio,
+                words + (" *" if figures["marked"] else ""))
+        width = figures["server_us_per_op"] * per_us
         canvas.bar(_right(), y, width, CLASSES[variant], hint)
-        canvas.text(_right() + width + 6, y + 11, f"{figures['server_us_per_op']:,.1f} us", "value")
+        _figure(canvas, _right(), y, width, 0, f"{figures['server_us_per_op']:,.1f} us")
         y += BAR + BAR_GAP
     return y + CASE_GAP
+
+
+def _figure(canvas, x, y, width, floor, words):
+    """The floor's tick, and the words behind the bar, or behind the tick where it would hit them."""
+    end = max(width, 1.5)
+    if floor:
+        canvas.line(x + floor, y - 2, x + floor, y + BAR + 2, "floor")
+        if end < floor < end + FIGURE - 16:
+            end = floor
+    canvas.text(x + end + 6, y + 11, words)
 
 
 def _floor_of(case, variant):
