@@ -14,7 +14,8 @@ struct file_volume {
     uint32_t align; /* bytes; transfers and addresses that the file takes (1: any) */
     bool thick;     /* keeps its blocks */
     bool is_blockdev;
-    bool said_shrunk, said_flush; /* the event was logged */
+    bool said_shrunk;    /* the event was logged */
+    uint64_t look_again; /* run_now() units: when to ask for the file's size again */
     struct commit commit;
     struct range_lock
         partial; /* taken by everything that changes data when align > block_size */
@@ -32,7 +33,8 @@ int file_vol_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool may
                           unsigned flags);
 int file_vol_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags);
 int file_vol_flush(struct volume *v);
-/* What commit calls: file_flush(), and a look whether the file still has its size. Parks. */
+/* What commit calls, and no more after it failed once: file_flush(), and now and then a look whether the file
+ * still has its size. Parks. */
 int file_vol_sync(void *arg);
 /* The contract's errno for one of the file's; logs once what an operator must see. */
 int file_vol_error(struct file_volume *fv, int rc);

@@ -8,7 +8,8 @@
  *
  * A durable write completes first and then waits for a flush that was submitted afterwards (commit.c). A failed flush means that
  * what was written since the last good one may be lost: run/file poisons the file, commit remembers, every later durable
- * write fails. A shrunk file is found by reads past its end and after each flush. Everything here parks.
+ * write fails. A shrunk file is found by reads past its end and by a look at
+ * its size after a flush. Everything here parks.
  */
 #include "store/file_int.h"
 
@@ -16,7 +17,8 @@
 
 #include <errno.h>
 
-#define ZERO_STEP (1u << 20)
+#define ZERO_STEP  (1u << 20)
+#define LOOK_EVERY NS_PER_SEC
 
 static void say_shrunk(struct file_volume *fv)
 {
@@ -44,24 +46,29 @@ int file_vol_error(struct file_volume *fv, int rc)
     }
 }
 
+/* Writing past the end of a shrunk file makes it grow again, so that only its size tells what was lost. Asking takes a
+ * helper thread: once in a while. */
+static int look_at_size(struct file_volume *fv)
+{
+    if (run_now() < fv->look_again)
+        return 0;
+    fv->look_again = run_now() + LOOK_EVERY;
+    int rc = file_refresh(fv->f);
+    if (rc != 0 || file_info(fv->f)->size >= fv->v.geo.size)
+        return rc;
+    say_shrunk(fv);
+    return -EIO;
+}
+
 /* A flush that fails for want of room lost data all the same: never -ENOSPC, which a host would retry. */
 int file_vol_sync(void *arg)
 {
     struct file_volume *fv = arg;
     int rc = file_flush(fv->f);
-    if (rc != 0) {
-        if (!fv->said_flush)
-            log_error("store.flush_failed", KV("volume", "%s", fv->v.name),
-                      KV("errno", "%d", -rc));
-        fv->said_flush = true;
-        return -EIO;
-    }
-    rc = file_refresh(fv->f);
-    if (rc == 0 && file_info(fv->f)->size < fv->v.geo.size) {
-        say_shrunk(fv);
-        rc = -EIO;
-    }
-    return rc;
+    if (rc == 0)
+        return look_at_size(fv);
+    log_error("store.flush_failed", KV("volume", "%s", fv->v.name), KV("errno", "%d", -rc));
+    return -EIO;
 }
 
 static int make_durable(struct file_volume *fv, int rc, unsigned flags)

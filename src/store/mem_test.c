@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "store/store.h"
-#include "volume/expect.h"
+#include "store/testing.h"
 
 #include <errno.h>
 
@@ -17,40 +16,6 @@ static struct volume *open_mem(uint64_t size, bool null)
     const struct store_params p = {.name = "m", .block_size = 512, .sync = VOL_SYNC_ALWAYS};
     struct volume *v = NULL;
     return store_mem_open(&p, size, null, &v, NULL) == 0 ? v : NULL;
-}
-
-/* Fills [off, off + len) with a byte. */
-static int fill(struct volume *v, uint64_t off, uint32_t len, int byte)
-{
-    uint8_t *bytes = malloc(len);
-    struct sgl s;
-    sgl_init(&s);
-    memset(bytes, byte, len);
-    int rc = sgl_add(&s, NULL, bytes, len);
-    if (rc == 0)
-        rc = volume_write(v, off, &s, 0);
-    sgl_clear(&s);
-    free(bytes);
-    return rc;
-}
-
-/* Whether the list holds nothing but that byte. */
-static bool all_are(const struct sgl *s, int byte)
-{
-    for (unsigned i = 0; i < s->n; i++)
-        for (uint32_t j = 0; j < s->v[i].len; j++)
-            if (s->v[i].p[j] != byte)
-                return false;
-    return true;
-}
-
-static bool reads_as(struct volume *v, uint64_t off, uint64_t len, int byte)
-{
-    struct sgl s;
-    sgl_init(&s);
-    bool same = volume_read(v, off, len, &s) == 0 && s.len == len && all_are(&s, byte);
-    sgl_clear(&s);
-    return same;
 }
 
 static uint64_t used(struct volume *v)
