@@ -18,8 +18,8 @@
 #include <string.h>
 
 #define SECTOR      512u
-#define SLOTS       16u            /* writes in flight, each in an area of its own, so that they never overlap */
-#define AREA        4096u          /* sectors of an area */
+#define SLOTS       16u /* writes in flight, each in an area of its own, so that they never overlap */
+#define AREA        4096u /* sectors of an area */
 #define MAX_SECTORS 64u
 #define MAGIC       0x7a73616e61636b21ull
 
@@ -94,12 +94,13 @@ static void send_next(struct slot *s)
     s->lba = (uint64_t)s->index * AREA + (unsigned)random() % (AREA - s->sectors);
     stamp_sectors(s->data, s->lba, s->sectors, s->seq);
     fprintf(l->log, "i %" PRIu64 " %u %" PRIu64 "\n", s->lba, s->sectors, s->seq);
-    if (!iscsi_write16_task(l->iscsi, l->lun, s->lba, s->data, s->sectors * SECTOR, SECTOR, 0, 0, 0, 0, 0,
-                            written, s))
+    if (!iscsi_write16_task(l->iscsi, l->lun, s->lba, s->data, s->sectors * SECTOR, SECTOR, 0,
+                            0, 0, 0, 0, written, s))
         l->over = true;
 }
 
-static struct iscsi_context *connect_to(const char *url_text, const char *initiator, int *ret_lun)
+static struct iscsi_context *connect_to(const char *url_text, const char *initiator,
+                                        int *ret_lun)
 {
     struct iscsi_context *iscsi = iscsi_create_context(initiator);
     struct iscsi_url *url = iscsi ? iscsi_parse_full_url(iscsi, url_text) : NULL;
@@ -122,7 +123,8 @@ static struct iscsi_context *connect_to(const char *url_text, const char *initia
 static void pump(struct load *l)
 {
     while (!l->over) {
-        struct pollfd p = {.fd = iscsi_get_fd(l->iscsi), .events = (short)iscsi_which_events(l->iscsi)};
+        struct pollfd p = {.fd = iscsi_get_fd(l->iscsi),
+                           .events = (short)iscsi_which_events(l->iscsi)};
         int n = poll(&p, 1, 10000);
         if (n <= 0 || iscsi_service(l->iscsi, p.revents) != 0)
             l->over = true;
@@ -138,7 +140,8 @@ static int write_load(struct load *l)
     }
     pump(l);
     fclose(l->log);
-    printf("ackload: %" PRIu64 " writes sent, %" PRIu64 " acknowledged\n", l->next_seq, l->acked);
+    printf("ackload: %" PRIu64 " writes sent, %" PRIu64 " acknowledged\n", l->next_seq,
+           l->acked);
     return 0;
 }
 
@@ -182,11 +185,15 @@ static int verify(struct load *l)
         return 2;
     for (uint64_t seq = 1; seq <= n; seq++)
         for (unsigned i = 0; h[seq].is_acked && i < h[seq].sectors; i++)
-            want[h[seq].lba + i] = seq; /* one write at a time in an area: numbers grow in order of time */
+            want[h[seq].lba + i] =
+                seq; /* one write at a time in an area: numbers grow in order of time */
     for (uint64_t lba = 0; lba < SLOTS * AREA; lba += MAX_SECTORS) {
-        struct scsi_task *t = iscsi_read16_sync(l->iscsi, l->lun, lba, MAX_SECTORS * SECTOR, SECTOR, 0, 0, 0, 0, 0);
-        if (!t || t->status != SCSI_STATUS_GOOD || t->datain.size != (int)(MAX_SECTORS * SECTOR)) {
-            fprintf(stderr, "ackload: read of %" PRIu64 " failed: %s\n", lba, iscsi_get_error(l->iscsi));
+        struct scsi_task *t = iscsi_read16_sync(l->iscsi, l->lun, lba, MAX_SECTORS * SECTOR,
+                                                SECTOR, 0, 0, 0, 0, 0);
+        if (!t || t->status != SCSI_STATUS_GOOD ||
+            t->datain.size != (int)(MAX_SECTORS * SECTOR)) {
+            fprintf(stderr, "ackload: read of %" PRIu64 " failed: %s\n", lba,
+                    iscsi_get_error(l->iscsi));
             return 2;
         }
         for (unsigned i = 0; i < MAX_SECTORS; i++) {
@@ -197,8 +204,9 @@ static int verify(struct load *l)
         }
         scsi_free_scsi_task(t);
     }
-    printf("ackload: %" PRIu64 " sectors checked, %" PRIu64 " lost, %" PRIu64 " torn or foreign\n", checked, lost,
-           strange);
+    printf("ackload: %" PRIu64 " sectors checked, %" PRIu64 " lost, %" PRIu64
+           " torn or foreign\n",
+           checked, lost, strange);
     free(want);
     free(h);
     return lost != 0 || strange != 0 ? 1 : 0;
