@@ -183,7 +183,7 @@ static void ring_parse(struct conn *c)
 {
     const uint8_t *p = c->ring->p;
     size_t at = 0;
-    while (!c->closing && !c->move_to) {
+    while (!c->closing && !c->first_map) {
         struct iscsi_event ev;
         size_t used = 0;
         bool got = iscsi_rx(c->iscsi, p + at, c->ring_len - at, run_now(), &used, &ev);
@@ -222,13 +222,15 @@ static int ring_fill(struct conn *c)
 static void conn_end(struct conn *c);
 static void conn_move(struct conn *c);
 
+/* A login leaves a map to be mapped, here or on the reactor it sends the connection to; until that is done no further PDU is
+ * looked at. */
 static void reader(void *arg)
 {
     struct conn *c = arg;
-    if (c->first_map && session_start(c) < 0)
-        conn_close(c, "out of memory");
     while (!c->closing) {
-        if (c->ring_len != 0) /* a login that moved may have left whole PDUs */
+        if (c->first_map && session_start(c) < 0)
+            conn_close(c, "out of memory");
+        if (c->ring_len != 0)
             ring_parse(c);
         conn_kick(c);
         arm_tick(c);
@@ -238,6 +240,8 @@ static void reader(void *arg)
             conn_move(c);
             return;
         }
+        if (c->first_map)
+            continue;
         int r = ring_fill(c);
         if (r < 0 && r != -ECANCELED)
             drop(c, r == -ECONNRESET ? "peer closed" : "receive failed");
