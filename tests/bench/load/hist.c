@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A log-linear histogram (as HdrHistogram has it): every power of two is cut into HIST_STEPS equal
- * steps, so the width of a bucket is at most 1/64 of its value whatever the value is. Values under
- * HIST_STEPS have a bucket each and are exact. The maximum is kept apart, exact.
+ * A log-linear histogram (as HdrHistogram has it): every power of two is cut into HIST_STEPS
+ * equal steps, so the width of a bucket is at most 1/64 of its value whatever the value is.
+ * Values under HIST_STEPS have a bucket each and are exact. The maximum is kept apart, exact.
  */
 #include "hist.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The main thread is a clock: it waits until all sessions are in, lets the load run, and prints a
- * line {"event":"start"} and {"event":"stop"} at the very moments between which operations are
- * counted, so that whoever reads them can account the server's CPU time to the same operations.
- * Then it adds up what the threads counted and prints the result. Threads learn the phase from one
- * atomic word and share nothing else.
+ * The main thread is a clock: it waits until all sessions are in, lets the load run, and prints
+ * a line {"event":"start"} and {"event":"stop"} at the very moments between which operations
+ * are counted, so that whoever reads them can account the server's CPU time to the same
+ * operations. Then it adds up what the threads counted and prints the result. Threads learn the
+ * phase from one atomic word and share nothing else.
  */
 #include "load.h"
 

@@ -37,8 +37,8 @@ struct load_thread {
 struct load_kind {
     const char *name;
     /*
-     * Logs in, then load_ready(), then runs until load_phase() says LOAD_STOP or nothing is left to
-     * do, then logs out. An error before load_ready() ends the program.
+     * Logs in, then load_ready(), then runs until load_phase() says LOAD_STOP or nothing is
+     * left to do, then logs out. An error before load_ready() ends the program.
      */
     int (*body)(struct load_thread *t, struct err *reterr);
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One table row per option: its name, its argument, its line of help and the function that takes it,
- * so that help and parser cannot differ.
+ * One table row per option: its name, its argument, its line of help and the function that
+ * takes it, so that help and parser cannot differ.
  */
 #include "options.h"
 
@@ -17,9 +17,8 @@
 #define SECTOR_MAX (64u << 20) /* no target takes larger commands */
 
 struct option_row {
-    const char *name, *arg, *help;
     bool (*take)(struct options *o, const char *value); /* false: not a good value */
-    bool idle;                                          /* exists only where --idle does */
+    const char *name, *arg, *help;
 };
 
 static bool to_u32(const char *s, uint32_t min, uint32_t max, uint32_t *ret)
@@ -151,32 +150,35 @@ static bool take_idle(struct options *o, const char *v UNUSED)
 }
 
 static const struct option_row rows[] = {
-    {"url",        "URL",              "iscsi://[user%secret@]host:port/iqn/lun; again for more LUNs", take_url,
-     false                                                                                                                   },
-    {"initiator",  "NAME",             "initiator name",                                               take_initiator,  false},
-    {"mode",       "read|write|mixed", "what to do (default read; mixed reads 70 %)",                  take_mode,
-     false                                                                                                                   },
-    {"read-pct",   "0..100",           "share of reads",                                               take_read_pct,   false},
-    {"block",      "SIZE",             "bytes of one operation (default 4k)",                          take_block,      false},
-    {"span",       "SIZE",             "bytes of each LUN to use (default all)",                       take_span,       false},
-    {"depth",      "N",                "commands in flight per session (default 32)",                  take_depth,      false},
-    {"sessions",   "N",                "sessions, one connection each (default one per URL)",          take_sessions,
-     false                                                                                                                   },
-    {"threads",    "N",                "threads that share the sessions (default 1)",                  take_threads,    false},
-    {"seconds",    "S",                "measured time (default 5)",                                    take_seconds,    false},
-    {"warmup",     "S",                "time before it (default 1)",                                   take_warmup,     false},
-    {"verify",     "off|stamp|full",   "how data is checked (default stamp)",                          take_verify,     false},
-    {"run",        "N",                "number of this run in the data (default the clock)",           take_run,        false},
-    {"sequential", NULL,               "ascending places instead of random ones",                      take_sequential, false},
-    {"fill",       NULL,               "write every place once, ignore the times",                     take_fill,       false},
-    {"idle",       NULL,               "no commands: log in, answer pings, hold for the time",         take_idle,       true },
+    {take_url,        "url",        "URL",              "iscsi://[user%secret@]host:port/iqn/lun, again for more"},
+    {take_initiator,  "initiator",  "NAME",             "initiator name"                                         },
+    {take_mode,       "mode",       "read|write|mixed", "default read; mixed reads 70 %"                         },
+    {take_read_pct,   "read-pct",   "0..100",           "share of reads"                                         },
+    {take_block,      "block",      "SIZE",             "bytes of one operation (4k)"                            },
+    {take_span,       "span",       "SIZE",             "bytes of each LUN to use (all)"                         },
+    {take_depth,      "depth",      "N",                "commands in flight per session (32)"                    },
+    {take_sessions,   "sessions",   "N",                "each has a connection (one per URL)"                    },
+    {take_threads,    "threads",    "N",                "that share the sessions (1)"                            },
+    {take_seconds,    "seconds",    "S",                "measured time (5)"                                      },
+    {take_warmup,     "warmup",     "S",                "time before it (1)"                                     },
+    {take_verify,     "verify",     "off|stamp|full",   "how data is checked (stamp)"                            },
+    {take_run,        "run",        "N",                "this run's number in the data (the clock)"              },
+    {take_sequential, "sequential", NULL,               "ascending places, not random ones"                      },
+    {take_fill,       "fill",       NULL,               "write every place once, ignore the times"               },
+    {take_idle,       "idle",       NULL,               "no commands: answer pings for the time"                 },
 };
+
+/* --idle exists only in a generator that can do nothing. */
+static bool is_there(const struct option_row *row, bool idle)
+{
+    return idle || row->take != take_idle;
+}
 
 static void usage(const char *program, bool idle)
 {
     printf("usage: %s --url URL [options]\n", program);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (rows[i].idle && !idle)
+        if (!is_there(&rows[i], idle))
             continue;
         char left[48];
         snprintf(left, sizeof(left), "--%s %s", rows[i].name, rows[i].arg ? rows[i].arg : "");
@@ -223,7 +225,7 @@ int options_parse(struct options *o, int argc, char **argv, bool idle, struct er
         if (c == '?')
             return err_set(reterr, -EINVAL, "see --help");
         const struct option_row *row = &rows[c - 1];
-        if ((row->idle && !idle) || !row->take(o, optarg))
+        if (!is_there(row, idle) || !row->take(o, optarg))
             return err_set(reterr, -EINVAL, "--%s %s: not possible, see --help", row->name,
                            optarg ? optarg : "");
     }

@@ -31,9 +31,9 @@ struct options {
 int options_parse(struct options *o, int argc, char **argv, bool idle, struct err *reterr);
 
 /*
- * What session number i does on a LUN of lun_bytes. Sessions of one LUN have an equal part of it
- * each, so that everyone knows what its own part holds; unverified they all use the whole. 0, or
- * -ERANGE when the LUN is too small for that.
+ * What session number i does on a LUN of lun_bytes. Sessions of one LUN have an equal part of
+ * it each, so that everyone knows what its own part holds; unverified they all use the whole.
+ * 0, or -ERANGE when the LUN is too small for that.
  */
 int options_share(const struct options *o, uint32_t i, uint64_t lun_bytes,
                   struct work_config *ret_cfg, struct err *reterr);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A sector is 64 words. Word 0 is its number under a magic, so misplaced and foreign data show;
- * word 1 is the tag, so stale and mixed data show; with the full pattern the other 62 words are a
- * key, made of both, plus multiples of an odd constant, so a shift or a torn sector shows. The top bit of the tag
- * word tells which of the two it is. Words are in the order of the machine: nothing but this
- * program reads them, on the machine that wrote them.
+ * word 1 is the tag, so stale and mixed data show; with the full pattern the other 62 words are
+ * a key, made of both, plus multiples of an odd constant, so a shift or a torn sector shows.
+ * The top bit of the tag word tells which of the two it is. Words are in the order of the
+ * machine: nothing but this program reads them, on the machine that wrote them.
  */
 #include "pattern.h"
 

@@ -14,7 +14,8 @@ enum pattern_level {
 };
 
 /*
- * What a read found. UNWRITTEN: zeros where a stamp would be, i.e. nobody wrote this sector yet.
+ * What a read found. UNWRITTEN: zeros where a stamp would be, i.e. nobody wrote this sector
+ * yet.
  */
 enum pattern_verdict { PATTERN_GOOD, PATTERN_UNWRITTEN, PATTERN_BAD };
 
@@ -32,9 +33,10 @@ void pattern_fill(void *buf, size_t len, uint64_t sector, uint64_t tag,
                   enum pattern_level level);
 
 /*
- * Checks len bytes (whole sectors) read from the given sector. tag 0: any tag will do, and zeros are
- * UNWRITTEN; otherwise every sector must carry exactly that tag. A sector that was written with
- * PATTERN_FULL is checked to its last byte when level is PATTERN_FULL, others by their stamp.
+ * Checks len bytes (whole sectors) read from the given sector. tag 0: any tag will do, and
+ * zeros are UNWRITTEN; otherwise every sector must carry exactly that tag. A sector that was
+ * written with PATTERN_FULL is checked to its last byte when level is PATTERN_FULL, others by
+ * their stamp.
  */
 enum pattern_verdict pattern_check(const void *buf, size_t len, uint64_t sector, uint64_t tag,
                                    enum pattern_level level);

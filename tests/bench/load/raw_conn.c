@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The measured path of zload-raw. One turn of a connection is one recv() of all there is, every
- * whole PDU in it handled in place, every finished task issued again, and one sendmsg() of all the
- * new commands: system calls and wake-ups are shared by as many commands as the target completes at once.
+ * whole PDU in it handled in place, every finished task issued again, and one sendmsg() of all
+ * the new commands: system calls and wake-ups are shared by as many commands as the target
+ * completes at once.
  *
- * Without verification all writes send the same buffer and reads are dropped in the ring, so that
- * any number of large commands costs no memory here. With it, a write has a buffer of its own until
- * its status, and a read is checked piece by piece in the ring.
+ * Without verification all writes send the same buffer and reads are dropped in the ring, so
+ * that any number of large commands costs no memory here. With it, a write has a buffer of its
+ * own until its status, and a read is checked piece by piece in the ring.
  */
 #include "raw_conn.h"
 

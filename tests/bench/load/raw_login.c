@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Straight-line code: every step sends one PDU and reads PDUs until the one that answers it. Login is two requests
- * at most times, security (AuthMethod=None) and operational parameters; a target that wants more
- * rounds gets empty requests until it moves on. Nothing of this is on the measured path.
+ * Straight-line code: every step sends one PDU and reads PDUs until the one that answers it.
+ * Login is two requests at most times, security (AuthMethod=None) and operational parameters; a
+ * target that wants more rounds gets empty requests until it moves on. Nothing of this is on
+ * the measured path.
  */
 #include "raw_login.h"
 
@@ -82,11 +83,10 @@ static int tcp_connect(const struct raw_url *url, struct err *reterr)
 static int send_all(int fd, const void *header, const void *data, uint32_t len)
 {
     static const uint8_t zeros[4];
-    struct iovec iov[] = {
-        {(void *)(uintptr_t)header, RAW_HEADER},
-        {                        (void *)(uintptr_t)data,                      len          },
-        { (void *)(uintptr_t)zeros,                 (size_t)round_up(len,                           4) - len}
-    };
+    struct iovec iov[3];
+    iov[0] = (struct iovec){(void *)(uintptr_t)header, RAW_HEADER};
+    iov[1] = (struct iovec){(void *)(uintptr_t)data, len};
+    iov[2] = (struct iovec){(void *)(uintptr_t)zeros, (size_t)round_up(len, 4) - len};
     const struct msghdr msg = {.msg_iov = iov, .msg_iovlen = ARRAY_LEN(iov)};
     ssize_t whole = (ssize_t)(RAW_HEADER + round_up(len, 4));
     return sendmsg(fd, &msg, MSG_NOSIGNAL) == whole ? 0 : E(-EPIPE);

@@ -32,9 +32,9 @@ struct raw_session {
 int raw_url_parse(const char *text, struct raw_url *ret_url, struct err *reterr);
 
 /*
- * Connects, logs in to a normal session, waits until the LUN is ready, reads its capacity. number
- * tells this session's ISID from that of the others. 0 or a negative errno with reterr; closed by
- * the caller with raw_session_close() in both cases.
+ * Connects, logs in to a normal session, waits until the LUN is ready, reads its capacity.
+ * number tells this session's ISID from that of the others. 0 or a negative errno with reterr;
+ * closed by the caller with raw_session_close() in both cases.
  */
 int raw_session_open(struct raw_session *s, const struct raw_url *url, const char *initiator,
                      uint32_t number, struct err *reterr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The PDUs an initiator sends and gets, RFC 7143 section 11. Written apart from src/wire on purpose: a wrong
- * offset there must not be cancelled out by the same one here.
+ * The PDUs an initiator sends and gets, RFC 7143 section 11. Written apart from src/wire on
+ * purpose: a wrong offset there must not be cancelled out by the same one here.
  */
 #ifndef BENCH_RAW_PDU_H
 #define BENCH_RAW_PDU_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A session owns a part of its LUN, cut into slots of one operation's size. While data is verified
- * a slot carries one operation at a time and its generation counts the writes to it, so what a read
- * must return is exactly known for every slot this run wrote; for others only the stamp's sector number is.
- * Without verification nothing is remembered and slots are free to collide.
+ * A session owns a part of its LUN, cut into slots of one operation's size. While data is
+ * verified a slot carries one operation at a time and its generation counts the writes to it,
+ * so what a read must return is exactly known for every slot this run wrote; for others only
+ * the stamp's sector number is. Without verification nothing is remembered and slots are free
+ * to collide.
  */
 #include "work.h"
 

@@ -28,8 +28,7 @@ struct work {
     struct work_config cfg;
     uint64_t cursor;    /* operations handed out; next slot when sequential */
     uint64_t random[2]; /* xorshift128+ */
-    uint32_t *
-        state; /* per slot: generation, and BUSY while an operation is on it; PATTERN_OFF: NULL */
+    uint32_t *state;    /* per slot: generation, BUSY with an operation on it; may be NULL */
     uint64_t checked, unwritten, failures; /* reads, by their verdict */
 };
 
@@ -42,8 +41,8 @@ bool work_next(struct work *w, struct work_op *ret_op);
 /* Fills buf (one slot) with what a write carries. Does nothing with PATTERN_OFF. */
 void work_fill(const struct work *w, const struct work_op *op, void *buf);
 /*
- * Checks a part of a read, len bytes at off within the slot, both whole sectors; keeps the worst
- * verdict in *verdict, which starts as PATTERN_GOOD.
+ * Checks a part of a read, len bytes at off within the slot, both whole sectors; keeps the
+ * worst verdict in *verdict, which starts as PATTERN_GOOD.
  */
 void work_check(const struct work *w, const struct work_op *op, uint32_t off, const void *buf,
                 uint32_t len, enum pattern_verdict *verdict);

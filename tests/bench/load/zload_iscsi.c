@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zload-iscsi: load through libiscsi, the initiator inside QEMU, so its figures are what users see. It reads
- * and writes one PDU per system call and spends several microseconds on each command: from about
- * queue depth 32 on this client, not a fast server, is the limit. zload-raw exists for that reason.
+ * zload-iscsi: load through libiscsi, the initiator inside QEMU, so its figures are what users
+ * see. It reads and writes one PDU per system call and spends several microseconds on each
+ * command: from about queue depth 32 on this client, not a fast server, is the limit. zload-raw
+ * exists for that reason.
  *
- * A thread polls its sessions. Completions only put their command on the session's free list; when
- * the socket is drained, everything free is issued again in one go.
+ * A thread polls its sessions. Completions only put their command on the session's free list;
+ * when the socket is drained, everything free is issued again in one go.
  */
 #include "load.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zload-raw: load from an initiator that batches (raw_conn.c), about a microsecond per command, to
- * see what a server can do when the client isn't the limit. --sessions 64 --depth 128 --block 1m
- * --mode write --verify off floods it; --idle only holds sessions.
+ * zload-raw: load from an initiator that batches (raw_conn.c), about a microsecond per command,
+ * to see what a server can do when the client isn't the limit. --sessions 64 --depth 128
+ * --block 1m --mode write --verify off floods it; --idle only holds sessions.
  */
 #include "raw_conn.h"
 
