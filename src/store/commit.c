@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A flush covers only writes that had completed when it was submitted. So a caller never joins a flush in flight: it waits
- * for the next, numbered submitted + 1 at the time of its call. At most one is in flight; the first caller that
- * finds none becomes the leader, lets the fibers that are ready now arrive too (their writes completed in the same turn), and
- * submits one flush for all. Who arrives later wakes when that one ends, and one of them leads the next.
- * Under load a device's flush time is thus shared by everything that completed during the flush before.
+ * A flush covers only writes that had completed when it was submitted. So a caller never joins
+ * a flush in flight: it waits for the next, numbered submitted + 1 at the time of its call. At
+ * most one is in flight; the first caller that finds none becomes the leader, lets the fibers
+ * that are ready now arrive too (their writes completed in the same turn), and submits one
+ * flush for all. Who arrives later wakes when that one ends, and one of them leads the next.
+ * Under load a device's flush time is thus shared by everything that completed during the flush
+ * before.
  */
 #include "store/commit.h"
 

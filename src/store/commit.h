@@ -15,8 +15,9 @@ struct commit {
 };
 
 void commit_init(struct commit *c, int (*flush)(void *arg), void *arg);
-/* Returns 0 once a flush that was submitted after this call began has succeeded: every write that returned before the
- * call is durable then. After a failed flush nothing counts as durable any more: its error, then and ever after. Parks. */
+/* Returns 0 once a flush that was submitted after this call began has succeeded: every write
+ * that returned before the call is durable then. After a failed flush nothing counts as
+ * durable any more: its error, then and ever after. Parks. */
 int commit_wait(struct commit *c);
 
 #endif

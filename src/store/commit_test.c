@@ -4,7 +4,8 @@
 
 #include <errno.h>
 
-/* A disk in numbers: a write is counted as done, and a flush makes durable what was done when it was submitted. */
+/* A disk in numbers: a write is counted as done, and a flush makes durable what was done
+ * when it was submitted. */
 struct disk {
     struct commit commit;
     struct run *run;

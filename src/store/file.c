@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Volumes in regular files and on block devices: opening, size, room, provisioning, attributes. The file is
- * exclusively ours while it is open. A thin file is sparse: blocks appear when written and go when discarded, and
- * space() tells how much its file system could still give. A thick one was allocated whole and keeps its
- * blocks, so that a write to it never runs out of room. Block devices keep neither account: all of them is mapped.
+ * Volumes in regular files and on block devices: opening, size, room, provisioning, attributes.
+ * The file is exclusively ours while it is open. A thin file is sparse: blocks appear when
+ * written and go when discarded, and space() tells how much its file system could still give. A
+ * thick one was allocated whole and keeps its blocks, so that a write to it never runs out of
+ * room. Block devices keep neither account: all of them is mapped.
  *
- * The size is what the file had when it was opened, whole blocks of it; a file that shrinks afterwards is an error,
- * one that grows is used up to its new size after a resize. Everything here parks.
+ * The size is what the file had when it was opened, whole blocks of it; a file that shrinks
+ * afterwards is an error, one that grows is used up to its new size after a resize. Everything
+ * here parks.
  */
 #include "store/file_int.h"
 
@@ -53,8 +55,6 @@ static int grow_file(struct file_volume *fv, uint64_t new_size)
     int rc = file_resize(fv->f, new_size);
     if (rc == 0 && fv->thick)
         rc = file_zero(fv->f, old, new_size - old, false);
-    if (rc == -EOPNOTSUPP)
-        rc = file_write_zeros(fv->f, old, new_size - old);
     return file_vol_error(fv, rc);
 }
 
@@ -191,20 +191,19 @@ int store_file_open(const struct store_params *p, const char *path, struct volum
     return 0;
 }
 
-/* ---- making one ------------------------------------------------------------------------------------ */
+/* ---- making one
+ * ------------------------------------------------------------------------------------ */
 
 static int fill_new(struct file *f, uint64_t size, bool thin)
 {
     int rc = file_resize(f, size);
-    if (rc == 0 && !thin) {
+    if (rc == 0 && !thin)
         rc = file_zero(f, 0, size, false);
-        if (rc == -EOPNOTSUPP)
-            rc = file_write_zeros(f, 0, size);
-    }
     return rc != 0 ? rc : file_flush(f);
 }
 
-/* The name appears when the file is complete: it is made beside its place and moved there, which never replaces. */
+/* The name appears when the file is complete: it is made beside its place and moved there,
+ * which never replaces. */
 int store_file_create(const char *path, uint64_t size, bool thin, struct err *reterr)
 {
     if (size == 0 || size > INT64_MAX)

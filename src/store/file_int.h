@@ -33,12 +33,10 @@ int file_vol_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool may
                           unsigned flags);
 int file_vol_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags);
 int file_vol_flush(struct volume *v);
-/* What commit calls, and no more after it failed once: file_flush(), and now and then a look whether the file
- * still has its size. Parks. */
+/* What commit calls, and no more after it failed once: file_flush(), and now and then a look
+ * whether the file still has its size. Parks. */
 int file_vol_sync(void *arg);
 /* The contract's errno for one of the file's; logs once what an operator must see. */
 int file_vol_error(struct file_volume *fv, int rc);
-/* Makes [off, off + len) of an open file zero by writing, for file systems that cannot otherwise. Parks. */
-int file_write_zeros(struct file *f, uint64_t off, uint64_t len);
 
 #endif

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The data path of file volumes. A file under O_DIRECT takes only multiples of its alignment, at aligned addresses. What fits
- * goes straight through; else it goes by way of a bounce buffer, which for a write of part of a block is read first. So
- * two writes of neighbouring 512-byte blocks in one 4 KiB block would lose one of them: on volumes where that
- * can happen (align > block_size) every change of data holds its aligned range, the whole-block ones too, since a stale
- * neighbour must not be written back over them either.
+ * The data path of file volumes. A file under O_DIRECT takes only multiples of its alignment,
+ * at aligned addresses. What fits goes straight through; else it goes by way of a bounce
+ * buffer, which for a write of part of a block is read first. So two writes of neighbouring
+ * 512-byte blocks in one 4 KiB block would lose one of them: on volumes where that can happen
+ * (align > block_size) every change of data holds its aligned range, the whole-block ones too,
+ * since a stale neighbour must not be written back over them either.
  *
- * A durable write completes first and then waits for a flush that was submitted afterwards (commit.c). A failed flush means that
- * what was written since the last good one may be lost: run/file poisons the file, commit remembers, every later durable
- * write fails. A shrunk file is found by reads past its end and by a look at
- * its size after a flush. Everything here parks.
+ * A durable write completes first and then waits for a flush that was submitted afterwards
+ * (commit.c). A failed flush means that what was written since the last good one may be lost:
+ * run/file poisons the file, commit remembers, every later durable write fails. A shrunk file
+ * is found by reads past its end and by a look at its size after a flush. Everything here
+ * parks.
  */
 #include "store/file_int.h"
 
@@ -17,7 +19,6 @@
 
 #include <errno.h>
 
-#define ZERO_STEP  (1u << 20)
 #define LOOK_EVERY NS_PER_SEC
 
 static void say_shrunk(struct file_volume *fv)
@@ -46,8 +47,8 @@ int file_vol_error(struct file_volume *fv, int rc)
     }
 }
 
-/* Writing past the end of a shrunk file makes it grow again, so that only its size tells what was lost. Asking takes a
- * helper thread: once in a while. */
+/* Writing past the end of a shrunk file makes it grow again, so that only its size tells
+ * what was lost. Asking takes a helper thread: once in a while. */
 static int look_at_size(struct file_volume *fv)
 {
     if (run_now() < fv->look_again)
@@ -60,7 +61,8 @@ static int look_at_size(struct file_volume *fv)
     return -EIO;
 }
 
-/* A flush that fails for want of room lost data all the same: never -ENOSPC, which a host would retry. */
+/* A flush that fails for want of room lost data all the same: never -ENOSPC, which a host
+ * would retry. */
 int file_vol_sync(void *arg)
 {
     struct file_volume *fv = arg;
@@ -83,7 +85,8 @@ int file_vol_flush(struct volume *v)
     return commit_wait(&file_of(v)->commit);
 }
 
-/* ---- alignment ------------------------------------------------------------------------------------- */
+/* ---- alignment
+ * ------------------------------------------------------------------------------------- */
 
 static bool range_aligned(const struct file_volume *fv, uint64_t off, uint64_t len)
 {
@@ -117,7 +120,8 @@ static void unlock_blocks(struct file_volume *fv, struct range_hold *h)
         range_drop(&fv->partial, h);
 }
 
-/* ---- read ------------------------------------------------------------------------------------------ */
+/* ---- read
+ * ------------------------------------------------------------------------------------------ */
 
 int file_vol_read(struct volume *v, uint64_t off, uint64_t len, struct sgl *out)
 {
@@ -139,7 +143,8 @@ int file_vol_read(struct volume *v, uint64_t off, uint64_t len, struct sgl *out)
     return file_vol_error(fv, rc);
 }
 
-/* ---- write ----------------------------------------------------------------------------------------- */
+/* ---- write
+ * ----------------------------------------------------------------------------------------- */
 
 /* Reads what a partial write leaves of the first and the last block of [from, to). */
 static int read_edges(struct file_volume *fv, struct sgl *whole, uint64_t from, uint64_t to,
@@ -191,22 +196,8 @@ int file_vol_write(struct volume *v, uint64_t off, const struct sgl *data, unsig
     return make_durable(fv, put(fv, off, data), flags);
 }
 
-/* ---- zeros and holes ------------------------------------------------------------------------------- */
-
-int file_write_zeros(struct file *f, uint64_t off, uint64_t len)
-{
-    struct sgl zeros;
-    sgl_init(&zeros);
-    int rc = store_zeros_add(&zeros, MIN(len, ZERO_STEP));
-    while (rc == 0 && len > 0) {
-        uint64_t n = MIN(len, ZERO_STEP);
-        rc = file_write(f, off, &zeros, 0, n);
-        off += n;
-        len -= n;
-    }
-    sgl_clear(&zeros);
-    return rc;
-}
+/* ---- zeros and holes
+ * ------------------------------------------------------------------------------- */
 
 /* A part of a block: zeros are data like others. */
 static int zero_edge(struct file_volume *fv, uint64_t off, uint64_t len)
@@ -225,8 +216,6 @@ static int zero_blocks(struct file_volume *fv, uint64_t off, uint64_t len, bool 
     struct range_hold hold;
     lock_blocks(fv, &hold, off, len);
     int rc = file_zero(fv->f, off, len, punch);
-    if (rc == -EOPNOTSUPP)
-        rc = file_write_zeros(fv->f, off, len);
     unlock_blocks(fv, &hold);
     return rc;
 }
@@ -259,8 +248,9 @@ int file_vol_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool may
     return make_durable(fv, zero_range(fv, off, len, may_unmap && !fv->thick), flags);
 }
 
-/* Regular files give holes, which read as zeros. A block device promises nothing about discarded blocks (geo.thin
- * is false), so only its whole blocks are discarded and the edges are left alone. */
+/* Regular files give holes, which read as zeros. A block device promises nothing about
+ * discarded blocks (geo.thin is false), so only its whole blocks are discarded and the edges
+ * are left alone. */
 int file_vol_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags)
 {
     struct file_volume *fv = file_of(v);

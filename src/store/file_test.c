@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* File volumes in the simulated world: what they promise about room, errors, sizes, flushes and partial blocks. */
+/* File volumes in the simulated world: what they promise about room, errors, sizes, flushes
+ * and partial blocks. */
 #include "run/file.h"
 #include "store/testing.h"
 
@@ -44,7 +45,8 @@ static struct run *world(void)
     return reactor_run(reactor_self());
 }
 
-/* ---- room ------------------------------------------------------------------------------------------ */
+/* ---- room
+ * ------------------------------------------------------------------------------------------ */
 
 static void thin_body(struct expect *e)
 {
@@ -138,7 +140,8 @@ static void test_thick_file_keeps_its_blocks(void **state)
     in_sim(thick_body, NULL, 512, 64 * MIB);
 }
 
-/* ---- making and opening ------------------------------------------------------------------------------ */
+/* ---- making and opening
+ * ------------------------------------------------------------------------------ */
 
 static void create_body(struct expect *e)
 {
@@ -212,7 +215,8 @@ static void test_read_only_volume(void **state)
     in_sim(read_only_body, NULL, 512, 16 * MIB);
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------------ */
+/* ---- sizes
+ * ------------------------------------------------------------------------------------------ */
 
 static int set_size(uint64_t size)
 {
@@ -322,7 +326,8 @@ static void test_file_grows(void **state)
     in_sim(grow_body, NULL, 512, 64 * MIB);
 }
 
-/* ---- flushes ------------------------------------------------------------------------------------------ */
+/* ---- flushes
+ * ------------------------------------------------------------------------------------------ */
 
 static void poison_body(struct expect *e)
 {
@@ -408,7 +413,8 @@ static void test_neighbours_in_one_physical_block_are_never_lost(void **state)
     in_sim(neighbours_body, &aligns[1], 4096, 64 * MIB);
 }
 
-/* ---- memory that O_DIRECT does not take ---------------------------------------------------------------- */
+/* ---- memory that O_DIRECT does not take
+ * ---------------------------------------------------------------- */
 
 static void odd_address_body(struct expect *e)
 {

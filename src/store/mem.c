@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Volumes in memory, sparse. The volume is a table of 64 KiB chunks, two levels deep; a missing chunk is a hole. Each chunk is an
- * iobuf, so a read hands out references and copies nothing, and holes are references to shared zeros. A chunk that somebody
- * still refers to is replaced before it changes: what was read never changes under the reader's feet (its digest may
- * be computed already).
+ * Volumes in memory, sparse. The volume is a table of 64 KiB chunks, two levels deep; a missing
+ * chunk is a hole. Each chunk is an iobuf, so a read hands out references and copies nothing,
+ * and holes are references to shared zeros. A chunk that somebody still refers to is replaced
+ * before it changes: what was read never changes under the reader's feet (its digest may be
+ * computed already).
  *
- * Nothing here survives the process, so a write of any size is all or nothing across its end, and flushes have
- * nothing to do. Parks only to let others run in the middle of a long transfer. A null volume drops writes and reads zeros.
+ * Nothing here survives the process, so a write of any size is all or nothing across its end,
+ * and flushes have nothing to do. Parks only to let others run in the middle of a long
+ * transfer. A null volume drops writes and reads zeros.
  */
 #include "store/store_int.h"
 
@@ -44,7 +46,8 @@ static struct mem_volume *mem_of(struct volume *v)
     return container_of(v, struct mem_volume, v);
 }
 
-/* ---- the table ------------------------------------------------------------------------------------- */
+/* ---- the table
+ * ------------------------------------------------------------------------------------- */
 
 static void chunk_release(struct iobuf *b)
 {
@@ -79,7 +82,8 @@ static struct chunk **slot_at(struct mem_volume *m, uint64_t off)
     return *leaf ? &(*leaf)->slot[off / CHUNK % LEAF_SLOTS] : NULL;
 }
 
-/* A chunk nobody else refers to, for writing n bytes at off; the others keep their content. NULL: no memory. */
+/* A chunk nobody else refers to, for writing n bytes at off; the others keep their content.
+ * NULL: no memory. */
 static struct chunk *chunk_for_write(struct mem_volume *m, uint64_t off, uint32_t n)
 {
     struct chunk **slot = slot_at(m, off);
@@ -125,7 +129,8 @@ static uint64_t step_len(const struct mem_volume *m, uint64_t off, uint64_t len)
     return m->top[off / LEAF] ? piece_len(off, len) : MIN(LEAF - off % LEAF, len);
 }
 
-/* ---- operations ------------------------------------------------------------------------------------ */
+/* ---- operations
+ * ------------------------------------------------------------------------------------ */
 
 static int mem_read(struct volume *v, uint64_t off, uint64_t len, struct sgl *out)
 {

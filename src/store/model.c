@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Several fibers do random operations on one volume, each under a range lock of blocks, as the SCSI model does; the
- * bytes that must be there are kept in an array. So operations on neighbouring blocks of one physical block
- * run at the same time, but none on the same block. Data come in pieces of odd lengths at odd addresses.
+ * Several fibers do random operations on one volume, each under a range lock of blocks, as the
+ * SCSI model does; the bytes that must be there are kept in an array. So operations on
+ * neighbouring blocks of one physical block run at the same time, but none on the same block.
+ * Data come in pieces of odd lengths at odd addresses.
  */
 #include "store/model.h"
 
@@ -111,9 +112,9 @@ static void op_extents(struct model *m, struct range r)
         enum volume_extent state = VOL_MAPPED;
         EXPECT_EQ(m->e, volume_extents(m->v, r.off, r.len, &n, &state), 0);
         EXPECT(m->e, n > 0 && n <= r.len && n % m->v->geo.block_size == 0);
-        for (uint64_t i = 0; state == VOL_HOLE && i < n; i++)
+        for (uint64_t i = 0; state == VOL_HOLE && i < MIN(n, r.len); i++)
             if (m->bytes[r.off + i] != 0)
-                EXPECT(m->e, !"a hole where data is");
+                EXPECT_EQ(m->e, state, VOL_MAPPED);
         if (n == 0 || n > r.len)
             return;
         r.off += n;

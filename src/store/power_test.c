@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Acknowledged means durable, by cutting the power. Fibers write versions of blocks; a ledger outside of the world notes for each
- * block the last version issued and the last that must survive. The power is cut at a random time, unflushed sectors are
- * lost by the plan, and a second world reads what is there: nothing older than promised, nothing never written.
+ * Acknowledged means durable, by cutting the power. Fibers write versions of blocks; a ledger
+ * outside of the world notes for each block the last version issued and the last that must
+ * survive. The power is cut at a random time, unflushed sectors are lost by the plan, and a
+ * second world reads what is there: nothing older than promised, nothing never written.
  */
 #include "base/check.h"
 #include "base/endian.h"
@@ -40,7 +41,8 @@ static struct volume *open_volume(const struct ledger *l, struct attr_store *att
     return v;
 }
 
-/* ---- before the cut ---------------------------------------------------------------------------------- */
+/* ---- before the cut
+ * ---------------------------------------------------------------------------------- */
 
 /* Every 8 bytes of a block name it and its version. */
 static void stamp(uint8_t *bytes, uint32_t block, uint32_t version)
@@ -114,7 +116,8 @@ static void life(void *arg)
     sim_power_cut(s->run, s->l->how);
 }
 
-/* ---- after it ---------------------------------------------------------------------------------------- */
+/* ---- after it
+ * ---------------------------------------------------------------------------------------- */
 
 static void check_block(struct expect *e, struct ledger *l, const struct sgl *s, uint32_t block)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One list of those who hold or want a range, in order of arrival; one of them holds as soon as none before it overlaps. That
- * is fair and cannot deadlock, and the list is as short as the number of commands in flight.
+ * One list of those who hold or want a range, in order of arrival; one of them holds as soon as
+ * none before it overlaps. That is fair and cannot deadlock, and the list is as short as the
+ * number of commands in flight.
  */
 #include "store/range.h"
 

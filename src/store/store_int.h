@@ -11,7 +11,8 @@ uint8_t *store_zeros(void);
 /* Appends len zero bytes by reference. -ENOMEM: nothing was appended. */
 int store_zeros_add(struct sgl *s, uint64_t len);
 
-/* Checks block sizes of the parameters against each other; fills v->geo but for size and provisioning. */
+/* Checks block sizes of the parameters against each other; fills v->geo but for size and
+ * provisioning. */
 int store_geometry(const struct store_params *p, uint32_t store_physical,
                    struct volume_geometry *ret_geo, struct err *reterr);
 

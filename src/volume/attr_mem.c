@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An attribute store that lives in memory: for mem volumes and for tests. One list kept in order of name, so that
- * list() needs no sort. Never parks; the reactor that made it owns it.
+ * An attribute store that lives in memory: for mem volumes and for tests. One list kept in
+ * order of name, so that list() needs no sort. Never parks; the reactor that made it owns it.
  */
 #include "volume/volume.h"
 

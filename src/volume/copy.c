@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * volume_copy(): by the engine where it can clone, else by reading and writing in pieces. Runs on the destination's home;
- * the source may live on another reactor and is then read there. Pieces are written without FUA and made durable by one
- * flush at the end, because nobody was told of any of them before. A source and destination that overlap in one volume are
- * copied from the end that is not overwritten first, as memmove() does. Parks.
+ * volume_copy(): by the engine where it can clone, else by reading and writing in pieces. Runs
+ * on the destination's home; the source may live on another reactor and is then read there.
+ * Pieces are written without FUA and made durable by one flush at the end, because nobody was
+ * told of any of them before. A source and destination that overlap in one volume are copied
+ * from the end that is not overwritten first, as memmove() does. Parks.
  */
 #include "volume/volume.h"
 

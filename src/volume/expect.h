@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * For unit tests whose subject parks: the test body runs as a fiber of a world, notes the first expectation that
- * fails, and the failure is raised outside of the fiber (cmocka leaves a failed test by longjmp, which must not cross stacks).
+ * For unit tests whose subject parks: the test body runs as a fiber of a world, notes the first
+ * expectation that fails, and the failure is raised outside of the fiber (cmocka leaves a
+ * failed test by longjmp, which must not cross stacks).
  */
 #ifndef VOLUME_EXPECT_H
 #define VOLUME_EXPECT_H

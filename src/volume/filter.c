@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The passing half of every filter. Policy (sync, write_cache) lives on the top volume alone; geometry is copied upwards
- * when the lower volume changes, before whoever serves the upper one is told.
+ * The passing half of every filter. Policy (sync, write_cache) lives on the top volume alone;
+ * geometry is copied upwards when the lower volume changes, before whoever serves the upper one
+ * is told.
  */
 #include "volume/filter_int.h"
 
@@ -58,7 +59,8 @@ int filter_extents(struct volume *v, uint64_t off, uint64_t len, uint64_t *ret_l
     return v->lower->ops->extents(v->lower, off, len, ret_len, ret_state);
 }
 
-/* Both sides are brought down to their engines; the source's filters have nothing to say about a clone. */
+/* Both sides are brought down to their engines; the source's filters have nothing to say
+ * about a clone. */
 int filter_copy(struct volume *dst, uint64_t dst_off, struct volume *src, uint64_t src_off,
                 uint64_t len)
 {

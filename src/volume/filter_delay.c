@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Begins chosen operations late: a slow disk for tests. Each sleeps by itself, so they still overlap. */
+/* Begins chosen operations late: a slow disk for tests. Each sleeps by itself, so they still
+ * overlap. */
 #include "volume/filter_int.h"
 
 #include <errno.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the filters share. A filter is a struct volume whose `lower` is the volume it took over: it copies the lower one's
- * geometry and names up, hears of its changes, and passes on what it has no opinion about. Operation tables name the
- * passing functions one by one, so that a reader sees what a filter touches.
+ * What the filters share. A filter is a struct volume whose `lower` is the volume it took over:
+ * it copies the lower one's geometry and names up, hears of its changes, and passes on what it
+ * has no opinion about. Operation tables name the passing functions one by one, so that a
+ * reader sees what a filter touches.
  */
 #ifndef VOLUME_FILTER_INT_H
 #define VOLUME_FILTER_INT_H

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Limits operations and bytes a second. Two leaky buckets, each one number: the time until which what was let through
- * is paid for. An operation may go once both times are at most BURST ahead of now, and then pushes them on by
- * its own cost; one larger than the burst goes too and leaves a debt that the next ones wait for.
+ * Limits operations and bytes a second. Two leaky buckets, each one number: the time until
+ * which what was let through is paid for. An operation may go once both times are at most BURST
+ * ahead of now, and then pushes them on by its own cost; one larger than the burst goes too and
+ * leaves a debt that the next ones wait for.
  *
- * Fair: a fiber mutex queues arrivals; only its holder waits for time, so a small operation never overtakes a large one.
- * Bounded: nobody waits past VOL_LIMITS_WAIT_MAX_MS after its arrival (and queue order is deadline order), because a host
- * takes a command that is late by seconds for a dead path. Changed limits apply at once: the holder is woken and old
- * debts are forgiven. Flushes pass: what they wait for was paid for as writes.
+ * Fair: a fiber mutex queues arrivals; only its holder waits for time, so a small operation
+ * never overtakes a large one. Bounded: nobody waits past VOL_LIMITS_WAIT_MAX_MS after its
+ * arrival (and queue order is deadline order), because a host takes a command that is late by
+ * seconds for a dead path. Changed limits apply at once: the holder is woken and old debts are
+ * forgiven. Flushes pass: what they wait for was paid for as writes.
  */
 #include "volume/filter_int.h"
 

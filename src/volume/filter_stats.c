@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Counts operations, bytes, errors and latencies of what passes. Two clock readings an operation; no allocation, no
- * parking of its own. The counters are found through volume.stats from every volume above.
+ * Counts operations, bytes, errors and latencies of what passes. Two clock readings an
+ * operation; no allocation, no parking of its own. The counters are found through volume.stats
+ * from every volume above.
  */
 #include "volume/filter_int.h"
 

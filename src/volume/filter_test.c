@@ -9,7 +9,8 @@ static void in_sim(void (*body)(struct expect *e), void *arg)
     expect_in(expect_sim(7), body, arg);
 }
 
-/* ---- a load of concurrent writes ------------------------------------------------------------------- */
+/* ---- a load of concurrent writes
+ * ------------------------------------------------------------------- */
 
 struct load {
     struct volume *v;
@@ -48,7 +49,8 @@ static uint64_t load_run(struct volume *v, unsigned n, uint32_t len)
     return run_now_precise() - begun;
 }
 
-/* ---- stats ----------------------------------------------------------------------------------------- */
+/* ---- stats
+ * ----------------------------------------------------------------------------------------- */
 
 static void stats_body(struct expect *e)
 {
@@ -91,7 +93,8 @@ static void test_stats_count_what_passes(void **state)
     in_sim(stats_body, NULL);
 }
 
-/* ---- delay ------------------------------------------------------------------------------------------ */
+/* ---- delay
+ * ------------------------------------------------------------------------------------------ */
 
 static void delay_body(struct expect *e)
 {
@@ -115,7 +118,8 @@ static void test_delays_overlap(void **state)
     in_sim(delay_body, NULL);
 }
 
-/* ---- fault ----------------------------------------------------------------------------------------- */
+/* ---- fault
+ * ----------------------------------------------------------------------------------------- */
 
 static void fault_body(struct expect *e)
 {
@@ -161,7 +165,8 @@ static void test_fault_strikes_by_count_kind_and_range(void **state)
     in_sim(fault_body, NULL);
 }
 
-/* ---- limits ---------------------------------------------------------------------------------------- */
+/* ---- limits
+ * ---------------------------------------------------------------------------------------- */
 
 static struct volume *limited(struct spy *spy, uint64_t iops, uint64_t bps)
 {

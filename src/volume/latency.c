@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The latency histogram: four buckets per doubling, in integers. A latency is scaled to 1/1024 us; the position of its
- * top bit gives the doubling, the ten bits below it the quarter. 19 % wide buckets are finer than what one run differs
- * from the next.
+ * The latency histogram: four buckets per doubling, in integers. A latency is scaled to 1/1024
+ * us; the position of its top bit gives the doubling, the ten bits below it the quarter. 19 %
+ * wide buckets are finer than what one run differs from the next.
  */
 #include "volume/volume.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * For unit tests: an engine that records what reaches it and answers what it is told to. Reads give zeros, writes keep nothing.
+ * For unit tests: an engine that records what reaches it and answers what it is told to. Reads
+ * give zeros, writes keep nothing.
  */
 #ifndef VOLUME_SPY_H
 #define VOLUME_SPY_H

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The policy layer: the only way from above into an engine or a stack of filters. It states what callers guarantee
- * (ranges, home reactor) as checks, and turns `sync` into the two words that engines know:
+ * The policy layer: the only way from above into an engine or a stack of filters. It states
+ * what callers guarantee (ranges, home reactor) as checks, and turns `sync` into the two words
+ * that engines know:
  *
  *            write, zero, discard         flush
  *   always   FUA added                    nothing left to do
  *   standard as asked; FUA when WCE=0     passed on
  *   disabled FUA dropped                  dropped
  *
- * It acts on the top of a stack only; filters call each other's operations directly, so the policy is applied once.
- * Runs on the volume's home; every call but volume_changed() and the names may park.
+ * It acts on the top of a stack only; filters call each other's operations directly, so the
+ * policy is applied once. Runs on the volume's home; every call but volume_changed() and the
+ * names may park.
  */
 #include "volume/volume.h"
 
 #include "base/check.h"
-#include "base/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -189,7 +190,8 @@ void volume_close(struct volume *v)
         v->ops->close(v);
 }
 
-/* New writes follow the new policy at once; those acknowledged before are made durable by the flush. */
+/* New writes follow the new policy at once; those acknowledged before are made durable by
+ * the flush. */
 int volume_set_sync(struct volume *v, enum volume_sync sync)
 {
     bool was_durable = durable_by_default(v);

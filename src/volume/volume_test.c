@@ -9,7 +9,8 @@ static void in_sim(void (*body)(struct expect *e), void *arg)
     expect_in(expect_sim(1), body, arg);
 }
 
-/* ---- policy -------------------------------------------------------------------------------------- */
+/* ---- policy
+ * -------------------------------------------------------------------------------------- */
 
 struct policy_row {
     enum volume_sync sync;
@@ -108,7 +109,8 @@ static void test_sync_names_round_trip(void **state)
     assert_false(volume_sync_parse("", &s));
 }
 
-/* ---- answers ------------------------------------------------------------------------------------ */
+/* ---- answers
+ * ------------------------------------------------------------------------------------ */
 
 static void read_error_body(struct expect *e)
 {
@@ -203,7 +205,8 @@ static void test_attribute_size_is_bounded(void **state)
     in_sim(attr_size_body, NULL);
 }
 
-/* ---- copy ----------------------------------------------------------------------------------------- */
+/* ---- copy
+ * ----------------------------------------------------------------------------------------- */
 
 #define MIB (1u << 20)
 
