@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Versions per sector. Each sector keeps a short list of the versions that may still be read; time is a counter that
+ * advances with every beginning and end. Version x is dead for a read that began at t if an applied version y has
+ * x.over <= y.begun and y.applied <= t: all of x lies before all of y, and y was there before the read. A version is applied once
+ * it was acknowledged, or once a read has returned it (until the power goes: what was read need not have been durable).
+ */
+#include "model.h"
+
+#include "base/check.h"
+#include "base/endian.h"
+#include "base/list.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NEVER UINT64_MAX
+#define MAGIC 0x7a73616e53494d31ull /* "zsanSIM1" */
+
+enum fate { UNDER_WAY, ACKED, UNKNOWN, REFUSED };
+
+struct model_write {
+    struct list node; /* in model.open while under way */
+    struct model *m;
+    uint64_t version, first, n;
+    uint64_t begun, over; /* over NEVER: it may still happen */
+    uint64_t acked, seen; /* NEVER: it was not */
+    uint64_t durable;
+    enum fate fate;
+    bool zero;
+    uint64_t refs; /* sectors that list it */
+};
+
+struct model_read {
+    struct list node; /* in model.reads */
+    struct model *m;
+    uint64_t begun;
+};
+
+struct sector {
+    struct model_write **v;
+    uint32_t n, cap;
+};
+
+struct model {
+    char name[32];
+    uint64_t nsectors, clock, versions;
+    struct sector *s;
+    bool write_back;
+    struct list open;          /* of struct model_write */
+    struct list reads;         /* of struct model_read */
+    struct model_write *birth; /* zeros, since ever */
+    struct model_counts counts;
+};
+
+/* ---- lists of versions --------------------------------------------------------------------------------- */
+
+static void version_put(struct model_write *w)
+{
+    if (w->refs == 0 && w->fate != UNDER_WAY)
+        free(w);
+}
+
+static void sector_add(struct sector *s, struct model_write *w)
+{
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 2;
+        s->v = realloc(s->v, s->cap * sizeof(struct model_write *));
+        check(s->v);
+    }
+    s->v[s->n++] = w;
+    w->refs++;
+}
+
+static void sector_drop(struct sector *s, uint32_t k)
+{
+    struct model_write *w = s->v[k];
+    s->v[k] = s->v[--s->n];
+    w->refs--;
+    version_put(w);
+}
+
+static uint64_t applied_at(const struct model_write *w)
+{
+    return MIN(w->acked, w->seen);
+}
+
+static bool is_dead(const struct sector *s, const struct model_write *x, uint64_t at)
+{
+    for (uint32_t k = 0; k < s->n; k++) {
+        const struct model_write *y = s->v[k];
+        if (y != x && x->over <= y->begun && applied_at(y) <= at)
+            return true;
+    }
+    return x->fate == REFUSED;
+}
+
+/* Forgets what no read that is under way or to come may return. */
+static void sector_prune(struct sector *s, uint64_t oldest)
+{
+    for (uint32_t k = 0; k < s->n;) {
+        const struct model_write *x = s->v[k];
+        bool dead = x->fate == REFUSED;
+        for (uint32_t j = 0; j < s->n && !dead; j++)
+            dead = x->over <= s->v[j]->begun && s->v[j]->durable <= oldest;
+        if (dead)
+            sector_drop(s, k);
+        else
+            k++;
+    }
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------- */
+
+static struct model_write *version_new(struct model *m, uint64_t first, uint64_t n, bool zero)
+{
+    struct model_write *w = calloc(1, sizeof(*w));
+    check(w);
+    *w = (struct model_write){
+        .m = m,
+        .version = m->versions++,
+        .first = first,
+        .n = n,
+        .begun = m->clock++,
+        .over = NEVER,
+        .acked = NEVER,
+        .seen = NEVER,
+        .durable = NEVER,
+        .zero = zero,
+    };
+    list_init(&w->node);
+    return w;
+}
+
+struct model *model_new(const char *name, uint64_t nsectors, bool write_back)
+{
+    struct model *m = calloc(1, sizeof(*m));
+    check(m);
+    strncpy(m->name, name, sizeof(m->name) - 1);
+    m->nsectors = nsectors;
+    m->s = calloc(nsectors, sizeof(*m->s));
+    check(m->s);
+    m->write_back = write_back;
+    list_init(&m->open);
+    list_init(&m->reads);
+    m->birth = version_new(m, 0, nsectors, true);
+    m->birth->fate = ACKED;
+    m->birth->durable = m->birth->acked = m->birth->over = m->clock++;
+    m->birth->refs = 1;
+    for (uint64_t k = 0; k < nsectors; k++)
+        sector_add(&m->s[k], m->birth);
+    return m;
+}
+
+void model_free(struct model *m)
+{
+    for (uint64_t k = 0; k < m->nsectors; k++) {
+        while (m->s[k].n)
+            sector_drop(&m->s[k], 0);
+        free(m->s[k].v);
+    }
+    struct list *n;
+    while ((n = list_pop(&m->open)))
+        free(list_entry(n, struct model_write, node));
+    while ((n = list_pop(&m->reads)))
+        free(list_entry(n, struct model_read, node));
+    free(m->birth);
+    free(m->s);
+    free(m);
+}
+
+uint64_t model_sectors(const struct model *m)
+{
+    return m->nsectors;
+}
+
+const struct model_counts *model_counts(const struct model *m)
+{
+    return &m->counts;
+}
+
+/* ---- writes -------------------------------------------------------------------------------------------------- */
+
+struct model_write *model_write_begin(struct model *m, uint64_t first, uint64_t n, bool zero)
+{
+    check(first <= m->nsectors && n <= m->nsectors - first);
+    struct model_write *w = version_new(m, first, n, zero);
+    list_push(&m->open, &w->node);
+    for (uint64_t k = first; k < first + n; k++)
+        sector_add(&m->s[k], w);
+    m->counts.written++;
+    return w;
+}
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    uint64_t h = (a * 0x9e3779b97f4a7c15ull) ^ (b + 0xbf58476d1ce4e5b9ull);
+    h = (h ^ h >> 31) * 0x94d049bb133111ebull;
+    return h ^ h >> 29;
+}
+
+/* A sector says which version it is of and where it belongs, and the rest follows from that. */
+static void sector_bytes(uint64_t version, uint64_t sector, uint8_t *ret_bytes)
+{
+    store_be64(ret_bytes, MAGIC);
+    store_be64(ret_bytes + 8, version);
+    store_be64(ret_bytes + 16, sector);
+    uint64_t h = mix(version, sector);
+    for (unsigned at = 24; at < MODEL_SECTOR; at += 8)
+        store_be64(ret_bytes + at, h += 0x9e3779b97f4a7c15ull);
+}
+
+void model_write_fill(const struct model_write *w, uint8_t *ret_bytes)
+{
+    for (uint64_t k = 0; k < w->n; k++) {
+        if (w->zero)
+            memset(ret_bytes + k * MODEL_SECTOR, 0, MODEL_SECTOR);
+        else
+            sector_bytes(w->version, w->first + k, ret_bytes + k * MODEL_SECTOR);
+    }
+}
+
+static uint64_t oldest_question(const struct model *m)
+{
+    uint64_t at = m->clock;
+    const struct model_read *r;
+    list_for_each (r, &m->reads, node)
+        at = MIN(at, r->begun);
+    return at;
+}
+
+static void prune_range(struct model *m, uint64_t first, uint64_t n)
+{
+    uint64_t oldest = oldest_question(m);
+    for (uint64_t k = first; k < first + n; k++)
+        sector_prune(&m->s[k], oldest);
+}
+
+static void write_end(struct model_write *w, enum fate fate, bool durable)
+{
+    struct model *m = w->m;
+    list_remove(&w->node);
+    w->fate = fate;
+    w->over = m->clock++;
+    if (fate == ACKED)
+        w->acked = w->over;
+    if (durable)
+        w->durable = w->over;
+    w->refs++; /* keep it while its sectors are pruned */
+    prune_range(m, w->first, w->n);
+    w->refs--;
+    version_put(w);
+}
+
+void model_write_acked(struct model_write *w, bool fua)
+{
+    w->m->counts.acked++;
+    write_end(w, ACKED, fua || !w->m->write_back);
+}
+
+void model_write_unknown(struct model_write *w)
+{
+    w->m->counts.unknown++;
+    write_end(w, UNKNOWN, false);
+}
+
+void model_write_refused(struct model_write *w)
+{
+    w->m->counts.refused++;
+    write_end(w, REFUSED, false);
+}
+
+/* ---- reads --------------------------------------------------------------------------------------------------- */
+
+struct model_read *model_read_begin(struct model *m)
+{
+    struct model_read *r = calloc(1, sizeof(*r));
+    check(r);
+    r->m = m;
+    r->begun = m->clock++;
+    list_push(&m->reads, &r->node);
+    return r;
+}
+
+static bool all_zero(const uint8_t *p)
+{
+    return p[0] == 0 && memcmp(p, p + 1, MODEL_SECTOR - 1) == 0;
+}
+
+/* The version that the bytes are of, NULL: none that is known. Zeros may be of several: *ret_sure tells whether only
+ * one of them may be read. */
+static struct model_write *version_of(const struct sector *s, const uint8_t *p, uint64_t begun,
+                                      bool *ret_sure)
+{
+    bool zero = all_zero(p);
+    uint64_t version = load_be64(p + 8);
+    struct model_write *found = NULL;
+    unsigned legal = 0;
+    for (uint32_t k = 0; k < s->n; k++) {
+        struct model_write *w = s->v[k];
+        if (w->zero != zero || (!zero && w->version != version))
+            continue;
+        bool dead = is_dead(s, w, begun);
+        legal += !dead;
+        if (!found || !dead)
+            found = w;
+    }
+    *ret_sure = legal == 1;
+    return found;
+}
+
+static const char *explain(const struct sector *s, const struct model_write *w, uint64_t sector,
+                           uint64_t begun, const uint8_t *p)
+{
+    uint8_t want[MODEL_SECTOR];
+    if (!w)
+        return all_zero(p) ? "zeros, which nobody wrote"
+               : load_be64(p) == MAGIC && load_be64(p + 16) == sector
+                   ? "a version that was overwritten, refused or never sent"
+               : load_be64(p) == MAGIC ? "the bytes of another sector"
+                                       : "garbage";
+    if (is_dead(s, w, begun))
+        return "a version that was over before a newer one was acknowledged";
+    if (w->zero)
+        return NULL;
+    sector_bytes(w->version, sector, want);
+    return memcmp(p, want, MODEL_SECTOR) == 0 ? NULL : "a torn sector";
+}
+
+/* x was read: what is over, and would have buried x, did not happen here and never will. */
+static void rule_out(struct sector *s, const struct model_write *x, uint64_t begun)
+{
+    for (uint32_t k = 0; k < s->n;) {
+        const struct model_write *y = s->v[k];
+        if (y->fate == UNKNOWN && y->over <= begun && x->over <= y->begun)
+            sector_drop(s, k);
+        else
+            k++;
+    }
+}
+
+static void sector_check(struct model *m, uint64_t sector, uint64_t begun, const uint8_t *p)
+{
+    bool sure;
+    struct sector *s = &m->s[sector];
+    struct model_write *w = version_of(s, p, begun, &sure);
+    const char *wrong = explain(s, w, sector, begun, p);
+    if (wrong)
+        model_violated("%s sector %" PRIu64 " holds %s (version %" PRIu64 ")", m->name, sector,
+                       wrong, load_be64(p + 8));
+    m->counts.sectors_checked++;
+    if (!sure)
+        return;
+    m->counts.unknown_seen += w->fate == UNKNOWN && w->seen == NEVER;
+    w->seen = MIN(w->seen, m->clock);
+    rule_out(s, w, begun);
+}
+
+void model_read_end(struct model_read *r, uint64_t first, uint64_t n, const uint8_t *bytes)
+{
+    struct model *m = r->m;
+    for (uint64_t k = 0; bytes && k < n; k++)
+        sector_check(m, first + k, r->begun, bytes + k * MODEL_SECTOR);
+    m->clock++;
+    list_remove(&r->node);
+    free(r);
+}
+
+uint64_t model_sync_begin(struct model *m)
+{
+    return m->clock++;
+}
+
+void model_synced(struct model *m, uint64_t begun)
+{
+    uint64_t now = m->clock++;
+    for (uint64_t k = 0; k < m->nsectors; k++) {
+        for (uint32_t j = 0; j < m->s[k].n; j++) {
+            struct model_write *w = m->s[k].v[j];
+            if (w->acked <= begun && w->durable == NEVER)
+                w->durable = now;
+        }
+    }
+    prune_range(m, 0, m->nsectors);
+}
+
+/* ---- power ----------------------------------------------------------------------------------------------------- */
+
+static void forget_volatile(struct model_write *w)
+{
+    w->seen = NEVER;
+    if (w->durable == NEVER && w->fate == ACKED) {
+        w->fate = UNKNOWN;
+        w->acked = NEVER;
+    }
+}
+
+void model_power_cut(struct model *m)
+{
+    struct list *r;
+    while ((r = list_pop(&m->reads)))
+        free(list_entry(r, struct model_read, node));
+    while (!list_empty(&m->open))
+        model_write_unknown(list_first(&m->open, struct model_write, node));
+    for (uint64_t k = 0; k < m->nsectors; k++) {
+        for (uint32_t j = 0; j < m->s[k].n; j++)
+            forget_volatile(m->s[k].v[j]);
+    }
+}
