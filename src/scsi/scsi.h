@@ -60,6 +60,7 @@ struct scsi_lu_params {
     struct scsi_identity id;
     bool read_only;              /* write protected whatever the volume can */
     uint32_t max_tasks;          /* tasks in the LU at once, more get TASK SET FULL; 0: 4096 */
+    uint8_t power_epoch[16];     /* of the machine's boot: registrations without APTPL outlive the daemon within one; zeros: never */
     uint32_t threshold_pct;      /* soft threshold: UA 38/07 when less than this part of the space is left; 0: none */
 };
 /* On the volume's home. Loads reservations (APTPL) and saved mode pages from the volume's attributes. Parks. */

@@ -10,6 +10,11 @@
 #include "base/endian.h"
 #include "scsi/scsi.h"
 
+/* Claim rules of hosts match these: they never change. */
+#define SCSI_VENDOR   "ZSAN"
+#define SCSI_PRODUCT  "VOLUME"
+#define SCSI_REVISION "0001"
+
 /* ---- unit attentions: one bit per condition and nexus, the lowest bit is reported first ------------------------ */
 
 enum scsi_ua {
@@ -121,6 +126,8 @@ struct scsi_itl {
     const struct scsi_nexus_params *who;  /* lives as long as the ITL */
     uint16_t lun;
     uint32_t ua;                          /* bit mask of 1 << enum scsi_ua */
+    const struct pr_reg *reg;             /* its registration as of reg_version, pr.c */
+    uint64_t reg_version;
     /* On the nexus's home. */
     struct list on_nexus;
     unsigned executing;                   /* tasks of this nexus on their way to the LU, in it, or on their way back */
@@ -302,7 +309,8 @@ bool cdb_check(const struct scsi_lu *lu, struct scsi_task *t);
 
 int pr_load(struct scsi_lu *lu);                   /* parks */
 void pr_free(struct scsi_lu *lu);
-bool pr_conflicts(const struct scsi_lu *lu, const struct scsi_itl *itl, const struct scsi_op *op, const uint8_t *cdb);
+/* Persistent reservations and RESERVE(6)/(10). */
+bool pr_conflicts(const struct scsi_lu *lu, struct scsi_itl *itl, const struct scsi_op *op, const uint8_t *cdb);
 int modes_load(struct scsi_lu *lu);                /* parks */
 void modes_free(struct scsi_lu *lu);
 void modes_reset(struct scsi_lu *lu);              /* a LU reset: the saved values again. Parks */
