@@ -17,9 +17,10 @@
 #include "base/uuid.h"
 #include "volume/volume.h"
 
-#define CFG_NAME_LEN  224 /* object names and iSCSI names, with NUL */
-#define CFG_PATH_LEN  1024
-#define CFG_SECRET_MIN 12 /* bytes, RFC 7143 9.2.1 */
+#define CFG_NAME_LEN   224 /* object names and iSCSI names, with NUL */
+#define CFG_PATH_LEN   1024
+#define CFG_MAX_LUN    16383 /* flat space addressing, SAM-5 4.7.4 */
+#define CFG_SECRET_MIN 12    /* bytes, RFC 7143 9.2.1 */
 #define CFG_SECRET_MAX 255
 
 enum cfg_engine { CFG_MEM, CFG_NULL, CFG_FILE };
@@ -28,14 +29,14 @@ struct cfg_volume {
     char name[CFG_NAME_LEN];
     struct uuid id;
     enum cfg_engine engine;
-    char path[CFG_PATH_LEN];  /* CFG_FILE: regular file or block device */
-    uint64_t size;            /* bytes; CFG_FILE: for information, the file rules */
-    uint32_t block_size;      /* 512 or 4096 */
-    uint32_t physical_block;  /* 0: the engine's choice */
+    char path[CFG_PATH_LEN]; /* CFG_FILE: regular file or block device */
+    uint64_t size;           /* bytes; CFG_FILE: for information, the file rules */
+    uint32_t block_size;     /* 512 or 4096 */
+    uint32_t physical_block; /* 0: the engine's choice */
     bool read_only, thin;
     enum volume_sync sync;
     struct volume_limits limits;
-    uint32_t threshold_pct;   /* soft threshold, 0: none */
+    uint32_t threshold_pct; /* soft threshold, 0: none */
 };
 
 struct cfg_lun {
@@ -44,27 +45,29 @@ struct cfg_lun {
 };
 
 struct cfg_target {
-    char name[CFG_NAME_LEN];  /* iSCSI name */
+    char name[CFG_NAME_LEN]; /* iSCSI name */
     char alias[64];
-    struct cfg_lun *luns;     /* ascending */
+    struct cfg_lun *luns; /* ascending */
     unsigned nluns;
     const struct cfg_portal_group **groups; /* it is served through; never empty */
-    uint16_t *rel_port_ids;   /* one per group, unique in the device, kept for good */
+    uint16_t *rel_port_ids; /* one per group, unique in the device, kept for good */
     unsigned ngroups;
     bool disabled;
-    char redirect[256];       /* "": none; else logins get 0101 with this TargetAddress (0102: redirect_permanent) */
+    char redirect
+        [256]; /* "": none; else logins get 0101 with this TargetAddress (0102: redirect_permanent) */
     bool redirect_permanent;
 };
 
 struct cfg_portal {
-    char address[64];         /* numeric host; "0.0.0.0" or "::" only on purpose */
+    char address[64]; /* numeric host; "0.0.0.0" or "::" only on purpose */
     uint16_t port;
-    char interface[16];       /* "": any */
-    char advertise[128];      /* "host:port" for SendTargets; "": the address the initiator connected to */
+    char interface[16]; /* "": any */
+    char advertise
+        [128]; /* "host:port" for SendTargets; "": the address the initiator connected to */
 };
 struct cfg_portal_group {
-    uint16_t tag;             /* 1.. */
-    uint16_t alua_group;      /* target port group; default the tag */
+    uint16_t tag;        /* 1.. */
+    uint16_t alua_group; /* target port group; default the tag */
     struct cfg_portal *portals;
     unsigned nportals;
 };
@@ -72,26 +75,26 @@ struct cfg_portal_group {
 enum cfg_auth {
     CFG_AUTH_MUTUAL, /* default */
     CFG_AUTH_ONE_WAY,
-    CFG_AUTH_NONE,   /* loopback portals only */
+    CFG_AUTH_NONE, /* loopback portals only */
 };
 const char *cfg_auth_name(enum cfg_auth a);
 
 struct cfg_secret {
     uint8_t bytes[CFG_SECRET_MAX];
-    uint16_t len;             /* 0: none */
+    uint16_t len; /* 0: none */
 };
 /* What one side proves itself with: two, so that a rotation has an overlap. */
 struct cfg_credential {
-    char name[CFG_NAME_LEN];  /* CHAP_N */
+    char name[CFG_NAME_LEN]; /* CHAP_N */
     struct cfg_secret secret[2];
-    uint64_t minted;          /* seconds since 1970 */
+    uint64_t minted; /* seconds since 1970 */
 };
 
 struct cfg_initiator {
-    char name[CFG_NAME_LEN];  /* iSCSI name, normalised */
+    char name[CFG_NAME_LEN]; /* iSCSI name, normalised */
     const struct cfg_host *host;
     enum cfg_auth auth;
-    uint16_t chap_algs;       /* bit mask of 1 << algorithm; 0: all */
+    uint16_t chap_algs; /* bit mask of 1 << algorithm; 0: all */
     struct cfg_credential discovery, discovery_reverse;
 };
 struct cfg_host {
@@ -112,7 +115,7 @@ struct cfg_limits {
     uint32_t tasks_per_session;      /* command window, 128 */
     uint64_t data_memory;            /* bytes; 0: an eighth of the machine's, at least 64 MiB */
     uint32_t login_timeout_ms;       /* 15000 */
-    uint32_t nop_interval_ms, nop_timeout_ms; /* 15000, 10000 */
+    uint32_t nop_interval_ms, nop_timeout_ms;               /* 15000, 10000 */
     uint32_t max_recv_data_segment, max_burst, first_burst; /* iSCSI offer, bytes */
     uint16_t max_outstanding_r2t;
 };
@@ -132,14 +135,16 @@ struct config {
     struct cfg_grant *grants;
     unsigned ngrants;
     struct cfg_limits limits;
-    uint32_t oui;                    /* 0: NAA 3 is minted */
+    uint32_t oui;         /* 0: NAA 3 is minted */
+    char iqn_prefix[112]; /* "iqn.YYYY-MM.DOMAIN": made-up target names begin with it */
 };
 
 /* Look-ups; NULL when there is none. iSCSI names compare as RFC 7143 4.2.7 says (normalised at entry). */
 const struct cfg_volume *config_volume(const struct config *c, const char *name);
 const struct cfg_target *config_target(const struct config *c, const char *name);
 const struct cfg_initiator *config_initiator(const struct config *c, const char *name);
-const struct cfg_grant *config_grant(const struct config *c, const char *initiator, const char *target);
+const struct cfg_grant *config_grant(const struct config *c, const char *initiator,
+                                     const char *target);
 const struct cfg_portal_group *config_group(const struct config *c, uint16_t tag);
 
 /* References; any reactor. The last put wipes the secrets. */
@@ -157,9 +162,13 @@ void config_store_close(struct config_store *s);
 const struct config *config_current(struct config_store *s);
 /* fn runs on reactor 0, in a fiber, after each publication with the new version (borrowed). One subscriber: net. Its error is
  * reported to whoever made the change but does not take the change back. Parks. */
-void config_subscribe(struct config_store *s, int (*fn)(void *arg, const struct config *c, struct err *reterr), void *arg);
+void config_subscribe(struct config_store *s,
+                      int (*fn)(void *arg, const struct config *c, struct err *reterr),
+                      void *arg);
 /* Keeps attributes of volumes whose engine cannot (identity, reservations); durable on return. */
 struct attr_store *config_attrs(struct config_store *s);
+/* Drops the attributes of a volume that was deleted; what identified it stays reserved for good. Parks. */
+int config_attrs_forget(struct config_store *s, const struct uuid *id);
 
 /* Mutations live in config_edit.h (used by control/ and zsand's first start). */
 

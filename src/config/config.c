@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Published versions: look-ups and references. A struct config never changes after config_parse() has returned it, so any
+ * reactor may read one that it holds; the count of references is the only thing in it that moves.
+ */
+#include "config/config_int.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct config_version *version_of(const struct config *c)
+{
+    return container_of((uintptr_t)c, struct config_version, c);
+}
+
+void config_set_generation(const struct config *c, uint64_t generation)
+{
+    version_of(c)->c.generation = generation;
+}
+
+void config_ref(const struct config *c)
+{
+    atomic_fetch_add_explicit(&version_of(c)->refs, 1, memory_order_relaxed);
+}
+
+void config_put(const struct config *c)
+{
+    if (!c)
+        return;
+    struct config_version *v = version_of(c);
+    if (atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) == 1)
+        config_version_free(v);
+}
+
+void config_version_free(struct config_version *v)
+{
+    struct config *c = &v->c;
+    for (unsigned i = 0; i < c->ntargets; i++) {
+        free(c->targets[i].luns);
+        free(c->targets[i].groups);
+        free(c->targets[i].rel_port_ids);
+    }
+    for (unsigned i = 0; i < c->ngroups; i++)
+        free(c->groups[i].portals);
+    for (unsigned i = 0; i < c->nhosts; i++)
+        free(c->hosts[i].initiators);
+    if (c->grants)
+        wipe(c->grants, c->ngrants * sizeof(*c->grants));
+    if (c->initiators)
+        wipe(c->initiators, c->ninitiators * sizeof(*c->initiators));
+    free(c->volumes);
+    free(c->targets);
+    free(c->groups);
+    free(c->hosts);
+    free(c->initiators);
+    free(c->grants);
+    free(v);
+}
+
+/* Entry i of an array whose members begin with their name. */
+static const void *find(const void *array, unsigned n, size_t size, const char *name)
+{
+    const char *at = array;
+    for (unsigned i = 0; i < n; i++, at += size)
+        if (strcmp(at, name) == 0)
+            return at;
+    return NULL;
+}
+static_assert(offsetof(struct cfg_volume, name) == 0 &&
+                  offsetof(struct cfg_target, name) == 0 &&
+                  offsetof(struct cfg_initiator, name) == 0 &&
+                  offsetof(struct cfg_host, name) == 0,
+              "find() takes the name from an entry's first byte");
+
+const struct cfg_volume *config_volume(const struct config *c, const char *name)
+{
+    return find(c->volumes, c->nvolumes, sizeof(*c->volumes), name);
+}
+const struct cfg_target *config_target(const struct config *c, const char *name)
+{
+    return find(c->targets, c->ntargets, sizeof(*c->targets), name);
+}
+const struct cfg_initiator *config_initiator(const struct config *c, const char *name)
+{
+    return find(c->initiators, c->ninitiators, sizeof(*c->initiators), name);
+}
+const struct cfg_host *config_host(const struct config *c, const char *name)
+{
+    return find(c->hosts, c->nhosts, sizeof(*c->hosts), name);
+}
+
+const struct cfg_grant *config_grant(const struct config *c, const char *initiator,
+                                     const char *target)
+{
+    const struct cfg_initiator *i = config_initiator(c, initiator);
+    const struct cfg_target *t = config_target(c, target);
+    for (unsigned k = 0; i && t && k < c->ngrants; k++)
+        if (c->grants[k].initiator == i && c->grants[k].target == t)
+            return &c->grants[k];
+    return NULL;
+}
+
+const struct cfg_portal_group *config_group(const struct config *c, uint16_t tag)
+{
+    for (unsigned i = 0; i < c->ngroups; i++)
+        if (c->groups[i].tag == tag)
+            return &c->groups[i];
+    return NULL;
+}
+
+bool config_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
+           strcmp(address, "[::1]") == 0;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The rules that no single member can break: identities and paths belong to one volume, a port to one portal, a secret to one
+ * direction of one pair, sessions without CHAP to loopback. Each message names the objects and what to do. Pure.
+ */
+#include "config/config_int.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- volumes ---------------------------------------------------------------------------------------- */
+
+static int check_blocks(const struct cfg_volume *v, struct err *reterr)
+{
+    if (v->block_size != 512 && v->block_size != 4096)
+        return err_set(reterr, -EINVAL, "volume \"%s\": \"block_size\" is 512 or 4096",
+                       v->name);
+    if (v->physical_block && (!is_pow2(v->physical_block) || v->physical_block < v->block_size))
+        return err_set(
+            reterr, -EINVAL,
+            "volume \"%s\": \"physical_block\" is a power of two not below block_size, or 0",
+            v->name);
+    if (v->size % v->block_size != 0)
+        return err_set(reterr, -EINVAL,
+                       "volume \"%s\": its size must be a multiple of %u bytes", v->name,
+                       v->block_size);
+    return 0;
+}
+
+static int check_volume(const struct cfg_volume *v, struct err *reterr)
+{
+    static const struct uuid none;
+    if (memcmp(&v->id, &none, sizeof(none)) == 0)
+        return err_set(reterr, -EINVAL, "volume \"%s\": \"id\" is missing", v->name);
+    if (v->engine == CFG_FILE && v->path[0] != '/')
+        return err_set(
+            reterr, -EINVAL,
+            "volume \"%s\": \"path\" must be the absolute path of a file or block device",
+            v->name);
+    if (v->engine != CFG_FILE && (v->path[0] || v->size == 0))
+        return err_set(reterr, -EINVAL,
+                       "volume \"%s\": a volume in memory has a \"size\" and no \"path\"",
+                       v->name);
+    return check_blocks(v, reterr);
+}
+
+static const struct cfg_volume *const *sorted_volumes(const struct config *c,
+                                                      int (*cmp)(const void *, const void *))
+{
+    const struct cfg_volume **all = calloc(c->nvolumes + 1, sizeof(*all));
+    for (unsigned i = 0; all && i < c->nvolumes; i++)
+        all[i] = &c->volumes[i];
+    if (all)
+        qsort(all, c->nvolumes, sizeof(*all), cmp);
+    return all;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct cfg_volume *x = *(const struct cfg_volume *const *)a,
+                            *y = *(const struct cfg_volume *const *)b;
+    return memcmp(&x->id, &y->id, sizeof(x->id));
+}
+static int by_path(const void *a, const void *b)
+{
+    const struct cfg_volume *x = *(const struct cfg_volume *const *)a,
+                            *y = *(const struct cfg_volume *const *)b;
+    return strcmp(x->path, y->path);
+}
+
+/* Two neighbours that cmp finds equal (and that are not both without a path). */
+static int check_unique(const struct config *c, int (*cmp)(const void *, const void *),
+                        const char *what, struct err *reterr)
+{
+    const struct cfg_volume *const *all = sorted_volumes(c, cmp);
+    int rc = all ? 0 : err_set(reterr, -ENOMEM, "out of memory");
+    for (unsigned i = 1; rc == 0 && i < c->nvolumes; i++)
+        if (cmp(&all[i - 1], &all[i]) == 0 && (cmp == by_id || all[i]->path[0]))
+            rc = err_set(reterr, -EINVAL,
+                         "volumes \"%s\" and \"%s\" have the same %s: give one of them its own",
+                         all[i - 1]->name, all[i]->name, what);
+    free((void *)(uintptr_t)all);
+    return rc;
+}
+
+static int check_volumes(const struct config *c, struct err *reterr)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < c->nvolumes; i++)
+        rc = check_volume(&c->volumes[i], reterr);
+    if (rc == 0)
+        rc = check_unique(c, by_id, "id", reterr);
+    return rc < 0 ? rc : check_unique(c, by_path, "path", reterr);
+}
+
+/* ---- portals ---------------------------------------------------------------------------------------- */
+
+/* An address in binary: its family and bytes; 0: not numeric. */
+static int address_parse(const char *text, uint8_t ret_bytes[16])
+{
+    memset(ret_bytes, 0, 16);
+    if (inet_pton(AF_INET, text, ret_bytes) == 1)
+        return AF_INET;
+    return inet_pton(AF_INET6, text, ret_bytes) == 1 ? AF_INET6 : 0;
+}
+
+/* True when a listener on one would take what is meant for the other. */
+static bool portals_clash(const struct cfg_portal *a, const struct cfg_portal *b)
+{
+    static const uint8_t any[16];
+    uint8_t x[16], y[16];
+    if (a->port != b->port || address_parse(a->address, x) != address_parse(b->address, y))
+        return false;
+    if (a->interface[0] && b->interface[0] && strcmp(a->interface, b->interface) != 0)
+        return false;
+    return memcmp(x, y, 16) == 0 || memcmp(x, any, 16) == 0 || memcmp(y, any, 16) == 0;
+}
+
+static int check_portal(const struct cfg_portal_group *g, const struct cfg_portal *p,
+                        struct err *reterr)
+{
+    uint8_t bytes[16];
+    if (!address_parse(p->address, bytes))
+        return err_set(reterr, -EINVAL,
+                       "portal group %u: \"%s\" is no numeric IPv4 or IPv6 address", g->tag,
+                       p->address);
+    if (p->advertise[0] && !strrchr(p->advertise, ':'))
+        return err_set(reterr, -EINVAL,
+                       "portal group %u: \"advertise\" is HOST:PORT, not \"%s\"", g->tag,
+                       p->advertise);
+    return 0;
+}
+
+/* Looks at the portals from number k of group i on. */
+static int check_clash(const struct config *c, unsigned i, unsigned k, struct err *reterr)
+{
+    const struct cfg_portal *p = &c->groups[i].portals[k];
+    for (unsigned gi = i; gi < c->ngroups; gi++)
+        for (unsigned pi = gi == i ? k + 1 : 0; pi < c->groups[gi].nportals; pi++)
+            if (portals_clash(p, &c->groups[gi].portals[pi]))
+                return err_set(reterr, -EINVAL,
+                               "portal %s:%u of group %u and portal %s:%u of group %u are in "
+                               "each other's way: "
+                               "change an address or a port",
+                               p->address, p->port, c->groups[i].tag,
+                               c->groups[gi].portals[pi].address,
+                               c->groups[gi].portals[pi].port, c->groups[gi].tag);
+    return 0;
+}
+
+static int check_groups(const struct config *c, struct err *reterr)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < c->ngroups; i++)
+        for (unsigned k = 0; rc == 0 && k < c->groups[i].nportals; k++) {
+            rc = check_portal(&c->groups[i], &c->groups[i].portals[k], reterr);
+            if (rc == 0)
+                rc = check_clash(c, i, k, reterr);
+        }
+    return rc;
+}
+
+/* ---- targets ---------------------------------------------------------------------------------------- */
+
+static int check_luns(const struct cfg_target *t, struct err *reterr)
+{
+    for (unsigned i = 0; i < t->nluns; i++)
+        for (unsigned k = i + 1; k < t->nluns; k++)
+            if (t->luns[i].volume == t->luns[k].volume)
+                return err_set(reterr, -EINVAL,
+                               "target \"%.120s\" maps volume \"%s\" as LUN %u and as LUN %u: "
+                               "one volume is one "
+                               "LUN of a target",
+                               t->name, t->luns[i].volume->name, t->luns[i].lun,
+                               t->luns[k].lun);
+    return 0;
+}
+
+static int check_rel_ports(const struct config *c, struct err *reterr)
+{
+    const struct cfg_target **owner = calloc(UINT16_MAX + 1, sizeof(*owner));
+    int rc = owner ? 0 : err_set(reterr, -ENOMEM, "out of memory");
+    for (unsigned i = 0; rc == 0 && i < c->ntargets; i++) {
+        const struct cfg_target *t = &c->targets[i];
+        for (unsigned k = 0; rc == 0 && k < t->ngroups; k++) {
+            uint16_t id = t->rel_port_ids[k];
+            if (id == 0)
+                rc = err_set(reterr, -EINVAL,
+                             "target \"%s\": \"rel_ports\" lacks portal group %u", t->name,
+                             t->groups[k]->tag);
+            else if (owner[id])
+                rc = err_set(
+                    reterr, -EINVAL,
+                    "targets \"%.80s\" and \"%.80s\" share relative port %u: give one its own",
+                    owner[id]->name, t->name, id);
+            owner[id] = t;
+        }
+    }
+    free((void *)(uintptr_t)owner);
+    return rc;
+}
+
+static int check_targets(const struct config *c, struct err *reterr)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < c->ntargets; i++) {
+        const struct cfg_target *t = &c->targets[i];
+        rc = check_luns(t, reterr);
+        if (rc == 0 && t->redirect[0] && !strrchr(t->redirect, ':'))
+            rc = err_set(reterr, -EINVAL, "target \"%s\": \"redirect\" is ADDRESS:PORT[,TAG]",
+                         t->name);
+    }
+    return rc < 0 ? rc : check_rel_ports(c, reterr);
+}
+
+/* ---- who may come in without CHAP ------------------------------------------------------------------- */
+
+static const struct cfg_portal *portal_abroad(const struct cfg_target *t)
+{
+    for (unsigned i = 0; i < t->ngroups; i++)
+        for (unsigned k = 0; k < t->groups[i]->nportals; k++)
+            if (!config_loopback(t->groups[i]->portals[k].address))
+                return &t->groups[i]->portals[k];
+    return NULL;
+}
+
+static int check_open_grants(const struct config *c, struct err *reterr)
+{
+    for (unsigned i = 0; i < c->ngrants; i++) {
+        const struct cfg_grant *g = &c->grants[i];
+        const struct cfg_portal *p =
+            g->initiator->auth == CFG_AUTH_NONE ? portal_abroad(g->target) : NULL;
+        if (p)
+            return err_set(reterr, -EINVAL,
+                           "initiator \"%.60s\" has auth none but target \"%.60s\" is served "
+                           "on %s: only loopback "
+                           "portals may go without CHAP",
+                           g->initiator->name, g->target->name, p->address);
+    }
+    return 0;
+}
+
+/* ---- secrets ---------------------------------------------------------------------------------------- */
+
+struct secret_use {
+    uint64_t hash;
+    const struct cfg_initiator *initiator;
+    const struct cfg_target *target; /* NULL: discovery */
+    bool reverse;
+};
+
+static int by_hash(const void *a, const void *b)
+{
+    uint64_t x = ((const struct secret_use *)a)->hash, y = ((const struct secret_use *)b)->hash;
+    return x < y ? -1 : x > y;
+}
+
+static void add_uses(const struct cfg_credential *cred, struct secret_use like,
+                     const struct siphash_key *key, struct secret_use *uses, size_t *n)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(cred->secret); i++)
+        if (cred->secret[i].len > 0) {
+            like.hash = siphash(key, cred->secret[i].bytes, cred->secret[i].len);
+            uses[(*n)++] = like;
+        }
+}
+
+/* Hashes under a random key are compared instead of secrets: the time that takes tells nothing about them. */
+static int check_secrets(const struct config *c, const struct siphash_key *key,
+                         struct err *reterr)
+{
+    size_t n = 0;
+    struct secret_use *uses =
+        calloc(((size_t)c->ngrants + c->ninitiators) * 4 + 1, sizeof(*uses));
+    if (!uses)
+        return err_set(reterr, -ENOMEM, "out of memory");
+    for (unsigned i = 0; i < c->ninitiators; i++) {
+        const struct cfg_initiator *ini = &c->initiators[i];
+        add_uses(&ini->discovery, (struct secret_use){0, ini, NULL, false}, key, uses, &n);
+        add_uses(&ini->discovery_reverse, (struct secret_use){0, ini, NULL, true}, key, uses,
+                 &n);
+    }
+    for (unsigned i = 0; i < c->ngrants; i++) {
+        const struct cfg_grant *g = &c->grants[i];
+        add_uses(&g->forward, (struct secret_use){0, g->initiator, g->target, false}, key, uses,
+                 &n);
+        add_uses(&g->reverse, (struct secret_use){0, g->initiator, g->target, true}, key, uses,
+                 &n);
+    }
+    qsort(uses, n, sizeof(*uses), by_hash);
+    int rc = 0;
+    for (size_t i = 1; rc == 0 && i < n; i++)
+        if (uses[i - 1].hash == uses[i].hash)
+            rc = err_set(reterr, -EINVAL,
+                         "one secret is used twice: by %.60s with %.50s%s, and elsewhere "
+                         "(%.50s): mint another",
+                         uses[i].initiator->name,
+                         uses[i].target ? uses[i].target->name : "discovery",
+                         uses[i].reverse ? " (reverse)" : "", uses[i - 1].initiator->name);
+    free(uses);
+    return rc;
+}
+
+int config_check(const struct config *c, const struct siphash_key *key, struct err *reterr)
+{
+    int rc;
+    if (c->limits.first_burst > c->limits.max_burst)
+        return err_set(reterr, -EINVAL,
+                       "limits: \"first_burst\" must not be over \"max_burst\"");
+    if ((rc = check_volumes(c, reterr)) < 0 || (rc = check_groups(c, reterr)) < 0 ||
+        (rc = check_targets(c, reterr)) < 0 || (rc = check_open_grants(c, reterr)) < 0)
+        return rc;
+    return check_secrets(c, key, reterr);
+}

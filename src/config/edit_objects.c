@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Edits of what is served: volumes, portals, targets, LUNs. An edit refuses what would leave a dangling reference, because it
+ * can name the fix better than the check of the whole can. Nothing here parks.
+ */
+#include "config/edit_int.h"
+#include "config/names.h"
+#include "config/schema.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- volumes ---------------------------------------------------------------------------------------- */
+
+static int put_volume(json_t *j, const struct cfg_volume *v, struct err *reterr)
+{
+    static const struct uuid none;
+    if (schema_volume_write(j, v) < 0)
+        return edit_no_memory(reterr);
+    if (memcmp(&v->id, &none, sizeof(none)) == 0)
+        json_object_del(j, "id");
+    return 0;
+}
+
+int edit_volume_add(struct config_edit *e, const struct cfg_volume *v, struct err *reterr)
+{
+    json_t *j;
+    int rc = name_check("volume", v->name, reterr);
+    if (rc == 0)
+        rc = edit_insert(e, "volumes", "volume", v->name, &j, reterr);
+    return rc < 0 ? rc : put_volume(j, v, reterr);
+}
+
+int edit_volume_put(struct config_edit *e, const struct cfg_volume *v, struct err *reterr)
+{
+    json_t *j = edit_find(e, "volumes", v->name);
+    return j ? put_volume(j, v, reterr) : edit_missing("volume", "volume", v->name, reterr);
+}
+
+int edit_volume_remove(struct config_edit *e, const char *name, struct err *reterr)
+{
+    const char *target, *lun;
+    const json_t *t, *v;
+    if (!edit_find(e, "volumes", name))
+        return edit_missing("volume", "volume", name, reterr);
+    field_each(json_object_get(e->doc, "targets"), target, t)
+    {
+        for (void *l = json_object_iter(json_object_get(t, "luns")); l;
+             l = json_object_iter_next(json_object_get(t, "luns"), l)) {
+            lun = json_object_iter_key(l);
+            v = json_object_iter_value(l);
+            if (strcmp(json_string_value(v), name) == 0)
+                return err_set(
+                    reterr, -EBUSY,
+                    "volume \"%s\" is LUN %s of target %.100s: zsan lun remove it first", name,
+                    lun, target);
+        }
+    }
+    json_object_del(edit_section(e, "volumes"), name);
+    return 0;
+}
+
+/* ---- portals ---------------------------------------------------------------------------------------- */
+
+static void tag_key(uint16_t tag, char ret_key[8])
+{
+    snprintf(ret_key, 8, "%u", tag);
+}
+
+/* Place of the portal with that address and port in a group's list, or -1. */
+static int portal_find(const json_t *list, const char *address, uint16_t port)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *p = json_array_get(list, i);
+        const char *have = json_string_value(json_object_get(p, "address"));
+        if (have && strcmp(have, address) == 0 &&
+            json_integer_value(json_object_get(p, "port")) == port)
+            return (int)i;
+    }
+    return -1;
+}
+
+int edit_portal_add(struct config_edit *e, uint16_t tag, const struct cfg_portal *p,
+                    struct err *reterr)
+{
+    char key[8];
+    tag_key(tag, key);
+    json_t *group = edit_nested(edit_section(e, "portal_groups"), key, JSON_OBJECT);
+    json_t *list = edit_nested(group, "portals", JSON_ARRAY);
+    if (portal_find(list, p->address, p->port) >= 0)
+        return err_set(reterr, -EEXIST, "portal %s:%u is in group %u already", p->address,
+                       p->port, tag);
+    json_t *j = json_object();
+    if (!j || schema_portal_write(j, p) < 0) {
+        json_decref(j);
+        return edit_no_memory(reterr);
+    }
+    return json_array_append_new(list, j) == 0 ? 0 : edit_no_memory(reterr);
+}
+
+static bool uses_group(const json_t *target, uint16_t tag)
+{
+    const json_t *tags = json_object_get(target, "portal_groups");
+    for (size_t i = 0; i < json_array_size(tags); i++)
+        if (json_integer_value(json_array_get(tags, i)) == tag)
+            return true;
+    return false;
+}
+
+static int group_remove(struct config_edit *e, uint16_t tag, const char *key,
+                        struct err *reterr)
+{
+    const char *name;
+    const json_t *t;
+    field_each(json_object_get(e->doc, "targets"), name, t)
+    {
+        if (uses_group(t, tag))
+            return err_set(reterr, -EBUSY,
+                           "that is the last portal of group %u, which target %.120s is served "
+                           "through: give the "
+                           "target other groups first (zsan target set)",
+                           tag, name);
+    }
+    json_object_del(edit_section(e, "portal_groups"), key);
+    return 0;
+}
+
+int edit_portal_remove(struct config_edit *e, uint16_t tag, const char *address, uint16_t port,
+                       struct err *reterr)
+{
+    char key[8];
+    tag_key(tag, key);
+    json_t *list = json_object_get(edit_find(e, "portal_groups", key), "portals");
+    int at = portal_find(list, address, port);
+    if (at < 0)
+        return err_set(reterr, -ENOENT,
+                       "there is no portal %s:%u in group %u (zsan portal list shows them)",
+                       address, port, tag);
+    if (json_array_size(list) == 1)
+        return group_remove(e, tag, key, reterr);
+    json_array_remove(list, (size_t)at);
+    return 0;
+}
+
+int edit_group_set_alua(struct config_edit *e, uint16_t tag, uint16_t alua_group,
+                        struct err *reterr)
+{
+    char key[8];
+    tag_key(tag, key);
+    json_t *group = edit_find(e, "portal_groups", key);
+    if (!group)
+        return edit_missing("portal group", "portal", key, reterr);
+    return json_object_set_new(group, "alua_group", json_integer(alua_group)) == 0
+               ? 0
+               : edit_no_memory(reterr);
+}
+
+/* ---- targets ---------------------------------------------------------------------------------------- */
+
+static int put_tags(struct config_edit *e, json_t *target, const uint16_t *tags, size_t ntags,
+                    struct err *reterr)
+{
+    json_t *list = json_array();
+    const char *key;
+    const json_t *group;
+    int rc = list ? 0 : -1;
+    for (size_t i = 0; rc == 0 && i < ntags; i++)
+        rc = json_array_append_new(list, json_integer(tags[i]));
+    if (ntags == 0)
+        field_each(json_object_get(e->doc, "portal_groups"), key, group)
+        {
+            if (rc == 0)
+                rc = json_array_append_new(list, json_integer(strtol(key, NULL, 10)));
+        }
+    if (rc != 0) {
+        json_decref(list);
+        return edit_no_memory(reterr);
+    }
+    if (json_array_size(list) == 0) {
+        json_decref(list);
+        return err_set(
+            reterr, -EINVAL,
+            "there is no portal yet that a target could be served through: zsan portal add");
+    }
+    return json_object_set_new(target, "portal_groups", list) == 0 ? 0 : edit_no_memory(reterr);
+}
+
+int edit_target_add(struct config_edit *e, const struct cfg_target *t, const uint16_t *tags,
+                    size_t ntags, struct err *reterr)
+{
+    char name[CFG_NAME_LEN];
+    json_t *j;
+    int rc = iscsi_name_normalise(t->name, name, reterr);
+    if (rc == 0)
+        rc = edit_insert(e, "targets", "target", name, &j, reterr);
+    if (rc == 0 && schema_target_write(j, t) < 0)
+        rc = edit_no_memory(reterr);
+    return rc < 0 ? rc : put_tags(e, j, tags, ntags, reterr);
+}
+
+int edit_target_put(struct config_edit *e, const struct cfg_target *t, const uint16_t *tags,
+                    size_t ntags, struct err *reterr)
+{
+    json_t *j = edit_find(e, "targets", t->name);
+    if (!j)
+        return edit_missing("target", "target", t->name, reterr);
+    if (schema_target_write(j, t) < 0)
+        return edit_no_memory(reterr);
+    return tags ? put_tags(e, j, tags, ntags, reterr) : 0;
+}
+
+int edit_target_remove(struct config_edit *e, const char *name, bool force, struct err *reterr)
+{
+    const json_t *j = edit_find(e, "targets", name);
+    if (!j)
+        return edit_missing("target", "target", name, reterr);
+    size_t nluns = json_object_size(json_object_get(j, "luns"));
+    if (nluns > 0 && !force)
+        return err_set(reterr, -EBUSY,
+                       "target %.120s maps %zu LUNs: remove them first, or use --force", name,
+                       nluns);
+    json_object_del(edit_section(e, "targets"), name);
+    return 0;
+}
+
+int edit_target_name(struct config_edit *e, const char *host, const char *name,
+                     char ret_name[CFG_NAME_LEN], struct err *reterr)
+{
+    if (iqn_make(e->base->iqn_prefix, host, name, ret_name) < 0)
+        return err_set(reterr, -EINVAL,
+                       "no target name can be made of \"%.60s\": give a whole one (iqn....)",
+                       name);
+    return 0;
+}
+
+/* ---- LUNs ------------------------------------------------------------------------------------------- */
+
+static int lowest_free(const json_t *luns)
+{
+    char key[8];
+    for (int lun = 0; lun <= CFG_MAX_LUN; lun++) {
+        tag_key((uint16_t)lun, key);
+        if (!json_object_get(luns, key))
+            return lun;
+    }
+    return -1;
+}
+
+int edit_lun_add(struct config_edit *e, const char *target, int lun, const char *volume,
+                 uint16_t *ret_lun, struct err *reterr)
+{
+    char key[8];
+    json_t *t = edit_find(e, "targets", target);
+    if (!t)
+        return edit_missing("target", "target", target, reterr);
+    if (!edit_find(e, "volumes", volume))
+        return edit_missing("volume", "volume", volume, reterr);
+    json_t *luns = edit_nested(t, "luns", JSON_OBJECT);
+    if (lun == LUN_LOWEST_FREE)
+        lun = lowest_free(luns);
+    if (lun < 0 || lun > CFG_MAX_LUN)
+        return err_set(reterr, -EINVAL, "a LUN is a number from 0 to %d", CFG_MAX_LUN);
+    tag_key((uint16_t)lun, key);
+    if (json_object_get(luns, key))
+        return err_set(reterr, -EEXIST,
+                       "LUN %d of target %.100s is volume \"%s\" already: take another number",
+                       lun, target, json_string_value(json_object_get(luns, key)));
+    if (json_object_set_new(luns, key, json_string(volume)) != 0)
+        return edit_no_memory(reterr);
+    *ret_lun = (uint16_t)lun;
+    return 0;
+}
+
+int edit_lun_remove(struct config_edit *e, const char *target, uint16_t lun, struct err *reterr)
+{
+    char key[8];
+    json_t *t = edit_find(e, "targets", target);
+    if (!t)
+        return edit_missing("target", "target", target, reterr);
+    tag_key(lun, key);
+    if (json_object_del(json_object_get(t, "luns"), key) != 0)
+        return err_set(reterr, -ENOENT,
+                       "target %.120s has no LUN %u (zsan lun list shows them)", target, lun);
+    return 0;
+}
+
+int edit_limits_put(struct config_edit *e, const struct cfg_limits *l, struct err *reterr)
+{
+    json_t *j = edit_section(e, "limits");
+    return j && schema_limits_write(j, l) == 0 ? 0 : edit_no_memory(reterr);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tables of the document. A row gives a member's name, its place in the struct and its limits; fields.c reads and writes by
+ * it. Members left at their default are not written, so that a file shows what somebody decided. Nested members (LUNs,
+ * grants, portals) are references and lists: config_json.c reads them.
+ */
+#include "config/schema.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char *const engine_names[] = {
+    [CFG_MEM] = "mem", [CFG_NULL] = "null", [CFG_FILE] = "file", [CFG_FILE + 1] = NULL};
+static const char *const sync_names[] = {[VOL_SYNC_ALWAYS] = "always",
+                                         [VOL_SYNC_STANDARD] = "standard",
+                                         [VOL_SYNC_DISABLED] = "disabled",
+                                         [VOL_SYNC_DISABLED + 1] = NULL};
+static const char *const auth_names[] = {[CFG_AUTH_MUTUAL] = "mutual",
+                                         [CFG_AUTH_ONE_WAY] = "one-way",
+                                         [CFG_AUTH_NONE] = "none",
+                                         [CFG_AUTH_NONE + 1] = NULL};
+
+const char *cfg_auth_name(enum cfg_auth a)
+{
+    return auth_names[a];
+}
+
+#define VOLUME_MAX (UINT64_C(1) << 60)
+#define KIB        UINT64_C(1024)
+
+static const struct field volume_fields[] = {
+    FIELD(struct cfg_volume, id, F_UUID),
+    FIELD(struct cfg_volume, engine, F_ENUM, .names = engine_names, .always = true),
+    FIELD_STR(struct cfg_volume, path),
+    FIELD(struct cfg_volume, size, F_U64, .max = VOLUME_MAX),
+    FIELD(struct cfg_volume, block_size, F_U32, .min = 512, .max = 4096, .always = true),
+    FIELD(struct cfg_volume, physical_block, F_U32, .max = 65536),
+    FIELD(struct cfg_volume, read_only, F_BOOL),
+    FIELD(struct cfg_volume, thin, F_BOOL, .always = true),
+    FIELD(struct cfg_volume, sync, F_ENUM, .names = sync_names, .always = true),
+    {.name = "iops_limit",      .type = F_U64, .off = offsetof(struct cfg_volume, limits.iops)},
+    {.name = "bandwidth_limit", .type = F_U64, .off = offsetof(struct cfg_volume, limits.bps) },
+    FIELD(struct cfg_volume, threshold_pct, F_U32, .max = 99),
+};
+static const struct field target_fields[] = {
+    FIELD_STR(struct cfg_target, alias),
+    FIELD(struct cfg_target, disabled, F_BOOL),
+    FIELD_STR(struct cfg_target, redirect),
+    FIELD(struct cfg_target, redirect_permanent, F_BOOL),
+    {.name = "luns",          .type = F_NESTED},
+    {.name = "portal_groups", .type = F_NESTED},
+    {.name = "rel_ports",     .type = F_NESTED},
+    {.name = "grants",        .type = F_NESTED},
+};
+static const struct field portal_fields[] = {
+    FIELD_STR(struct cfg_portal, address, .required = true, .always = true),
+    FIELD(struct cfg_portal, port, F_U16, .min = 1, .always = true),
+    FIELD_STR(struct cfg_portal, interface),
+    FIELD_STR(struct cfg_portal, advertise),
+};
+static const struct field group_fields[] = {
+    FIELD(struct cfg_portal_group, alua_group, F_U16, .min = 1),
+    {.name = "portals", .type = F_NESTED},
+};
+static const struct field initiator_fields[] = {
+    FIELD(struct cfg_initiator, auth, F_ENUM, .names = auth_names, .always = true),
+    {.name = "host", .type = F_NESTED},
+    {.name = "chap", .type = F_NESTED},
+};
+static const struct field limits_fields[] = {
+    FIELD(struct cfg_limits, max_connections, F_U32, .min = 1, .max = 65536),
+    FIELD(struct cfg_limits, max_logins_per_address, F_U32, .min = 1, .max = 65536),
+    FIELD(struct cfg_limits, tasks_per_session, F_U32, .min = 2, .max = 4096),
+    FIELD(struct cfg_limits, data_memory, F_U64),
+    FIELD(struct cfg_limits, login_timeout_ms, F_U32, .min = 1000, .max = 600000),
+    FIELD(struct cfg_limits, nop_interval_ms, F_U32, .max = 3600000),
+    FIELD(struct cfg_limits, nop_timeout_ms, F_U32, .min = 1000, .max = 3600000),
+    FIELD(struct cfg_limits, max_recv_data_segment, F_U32, .min = 8192, .max = 16777215),
+    FIELD(struct cfg_limits, max_burst, F_U32, .min = 8192, .max = 16777215),
+    FIELD(struct cfg_limits, first_burst, F_U32, .min = 8192, .max = 16777215),
+    FIELD(struct cfg_limits, max_outstanding_r2t, F_U16, .min = 1, .max = 64),
+};
+static const struct field root_fields[] = {
+    FIELD_STR(struct cfg_root, format, .required = true, .always = true),
+    FIELD(struct cfg_root, version, F_U32, .required = true, .always = true),
+    FIELD_STR(struct cfg_root, iqn_prefix),
+    FIELD_STR(struct cfg_root, oui),
+    FIELD(struct cfg_root, next_rel_port, F_U32, .min = 1, .max = 65536),
+    {.name = "volumes",       .type = F_NESTED},
+    {.name = "targets",       .type = F_NESTED},
+    {.name = "portal_groups", .type = F_NESTED},
+    {.name = "hosts",         .type = F_NESTED},
+    {.name = "initiators",    .type = F_NESTED},
+    {.name = "limits",        .type = F_NESTED},
+};
+
+struct cfg_volume schema_volume_default(void)
+{
+    return (struct cfg_volume){
+        .engine = CFG_FILE, .block_size = 512, .thin = true, .sync = VOL_SYNC_ALWAYS};
+}
+struct cfg_target schema_target_default(void)
+{
+    return (struct cfg_target){.disabled = false};
+}
+struct cfg_portal schema_portal_default(void)
+{
+    return (struct cfg_portal){.port = 3260};
+}
+struct cfg_initiator schema_initiator_default(void)
+{
+    return (struct cfg_initiator){.auth = CFG_AUTH_MUTUAL};
+}
+struct cfg_limits schema_limits_default(void)
+{
+    return (struct cfg_limits){
+        .max_connections = 4096,
+        .max_logins_per_address = 32,
+        .tasks_per_session = 128,
+        .login_timeout_ms = 15000,
+        .nop_interval_ms = 15000,
+        .nop_timeout_ms = 10000,
+        .max_recv_data_segment = 256 * KIB,
+        .max_burst = 1024 * KIB,
+        .first_burst = 256 * KIB,
+        .max_outstanding_r2t = 4,
+    };
+}
+struct cfg_root schema_root_default(void)
+{
+    return (struct cfg_root){.format = CONFIG_FORMAT,
+                             .version = CONFIG_VERSION,
+                             .iqn_prefix = "iqn.2026-11.io.zsan",
+                             .next_rel_port = 1};
+}
+
+int schema_volume_read(const json_t *j, const char *what, struct cfg_volume *ret_volume,
+                       struct err *reterr)
+{
+    *ret_volume = schema_volume_default();
+    return fields_read(j, volume_fields, ARRAY_LEN(volume_fields), ret_volume, what, reterr);
+}
+int schema_target_read(const json_t *j, const char *what, struct cfg_target *ret_target,
+                       struct err *reterr)
+{
+    *ret_target = schema_target_default();
+    return fields_read(j, target_fields, ARRAY_LEN(target_fields), ret_target, what, reterr);
+}
+int schema_portal_read(const json_t *j, const char *what, struct cfg_portal *ret_portal,
+                       struct err *reterr)
+{
+    *ret_portal = schema_portal_default();
+    return fields_read(j, portal_fields, ARRAY_LEN(portal_fields), ret_portal, what, reterr);
+}
+int schema_group_read(const json_t *j, const char *what, struct cfg_portal_group *ret_group,
+                      struct err *reterr)
+{
+    return fields_read(j, group_fields, ARRAY_LEN(group_fields), ret_group, what, reterr);
+}
+int schema_limits_read(const json_t *j, struct cfg_limits *ret_limits, struct err *reterr)
+{
+    *ret_limits = schema_limits_default();
+    return fields_read(j, limits_fields, ARRAY_LEN(limits_fields), ret_limits, "limits",
+                       reterr);
+}
+int schema_root_read(const json_t *j, struct cfg_root *ret_root, struct err *reterr)
+{
+    *ret_root = schema_root_default();
+    return fields_read(j, root_fields, ARRAY_LEN(root_fields), ret_root, "configuration",
+                       reterr);
+}
+
+/* "chap": ["sha256", ...] as a bit mask. */
+static int chap_read(const json_t *j, const char *what, uint16_t *ret_algs, struct err *reterr)
+{
+    const json_t *list = NULL;
+    int rc = field_array(j, "chap", what, &list, reterr);
+    if (rc < 0)
+        return rc;
+    uint16_t algs = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        int alg = name ? chap_alg_parse(name) : -1;
+        if (alg < 0)
+            return err_set(reterr, -EINVAL,
+                           "%s: \"chap\" lists algorithms: md5, sha1, sha256, sha3-256", what);
+        algs = (uint16_t)(algs | 1u << alg);
+    }
+    *ret_algs = algs;
+    return 0;
+}
+
+int schema_initiator_read(const json_t *j, const char *what,
+                          struct cfg_initiator *ret_initiator, struct err *reterr)
+{
+    *ret_initiator = schema_initiator_default();
+    int rc = fields_read(j, initiator_fields, ARRAY_LEN(initiator_fields), ret_initiator, what,
+                         reterr);
+    return rc < 0 ? rc : chap_read(j, what, &ret_initiator->chap_algs, reterr);
+}
+
+int schema_volume_write(json_t *j, const struct cfg_volume *v)
+{
+    struct cfg_volume d = schema_volume_default();
+    return fields_write(j, volume_fields, ARRAY_LEN(volume_fields), v, &d);
+}
+int schema_target_write(json_t *j, const struct cfg_target *t)
+{
+    struct cfg_target d = schema_target_default();
+    return fields_write(j, target_fields, ARRAY_LEN(target_fields), t, &d);
+}
+int schema_portal_write(json_t *j, const struct cfg_portal *p)
+{
+    struct cfg_portal d = schema_portal_default();
+    return fields_write(j, portal_fields, ARRAY_LEN(portal_fields), p, &d);
+}
+int schema_limits_write(json_t *j, const struct cfg_limits *l)
+{
+    struct cfg_limits d = schema_limits_default();
+    return fields_write(j, limits_fields, ARRAY_LEN(limits_fields), l, &d);
+}
+int schema_root_write(json_t *j, const struct cfg_root *r)
+{
+    return fields_write(j, root_fields, ARRAY_LEN(root_fields), r, NULL);
+}
+
+static int chap_write(json_t *j, uint16_t algs)
+{
+    if (algs == 0) {
+        json_object_del(j, "chap");
+        return 0;
+    }
+    json_t *list = json_array();
+    for (unsigned alg = 0; alg <= CHAP_ALG_MAX; alg++)
+        if (algs & 1u << alg &&
+            json_array_append_new(list, json_string(chap_alg_name(alg))) != 0) {
+            json_decref(list);
+            return -ENOMEM;
+        }
+    return json_object_set_new(j, "chap", list) ? -ENOMEM : 0;
+}
+
+int schema_initiator_write(json_t *j, const struct cfg_initiator *i, const char *host)
+{
+    struct cfg_initiator d = schema_initiator_default();
+    int rc = fields_write(j, initiator_fields, ARRAY_LEN(initiator_fields), i, &d);
+    if (rc < 0)
+        return rc;
+    if (!host[0])
+        json_object_del(j, "host");
+    else if (json_object_set_new(j, "host", json_string(host)) != 0)
+        return -ENOMEM;
+    return chap_write(j, i->chap_algs);
+}
+
+static const char *const chap_names[CHAP_ALG_MAX + 1] = {
+    [5] = "md5", [6] = "sha1", [7] = "sha256", [8] = "sha3-256"};
+
+const char *chap_alg_name(unsigned alg)
+{
+    return alg <= CHAP_ALG_MAX ? chap_names[alg] : NULL;
+}
+int chap_alg_parse(const char *name)
+{
+    for (int alg = 0; alg <= CHAP_ALG_MAX; alg++)
+        if (chap_names[alg] && strcmp(chap_names[alg], name) == 0)
+            return alg;
+    return -1;
+}
