@@ -10,6 +10,7 @@
 struct model_params {
     uint64_t seed;
     unsigned fibers, ops; /* ops of each fiber */
+    bool fixed_size;      /* it cannot grow */
 };
 /* Runs the load on a fresh volume (all zeros) of some MiB; e records the first deviation.
  * Parks. */
