@@ -185,6 +185,7 @@ void fiber_yield(void)
 void fiber_maybe_yield(void)
 {
     struct reactor *r = reactor_self();
-    if (run_now_precise() - r->slice_start > FIBER_SLICE_NS / 2) /* the rest is for one step more */
+    if (run_now_precise() - r->slice_start >
+        FIBER_SLICE_NS / 2) /* the rest is for one step more */
         fiber_yield();
 }

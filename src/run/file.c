@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_IOV   64             /* pieces per operation: 1 KiB of stack */
 #define FILE_CHUNK (256ull << 20) /* bytes per operation; the kernel takes at most 2 GiB */
 
 static const struct file_ops *ops_of(const struct file *f)

@@ -85,6 +85,7 @@ struct file {
     struct file_info info;
     int poisoned; /* negative errno of the failed flush */
 };
+#define FILE_IOV 64 /* pieces that file.c passes to rw() at most: 1 KiB of stack */
 struct file_ops {
     int (*open)(struct run *run, const char *path, const struct file_opts *opts, struct file **ret_file, struct err *reterr);
     void (*close)(struct file *f);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Helper threads for what would block a loop: system calls without a non-blocking form, and long computations. Threads are
+ * started when work finds none idle, up to a limit, and stay; work beyond it waits its turn.
+ */
+#ifndef RUN_REAL_POOL_H
+#define RUN_REAL_POOL_H
+
+#include "base/list.h"
+
+#include <pthread.h>
+
+struct pool {
+    pthread_mutex_t lock; /* of everything below */
+    pthread_cond_t work;
+    struct list jobs;
+    pthread_t *threads;
+    unsigned n, idle, max;
+    bool stopping;
+    const char *name;
+};
+
+/* -ENOMEM. name is borrowed, at most 15 characters. */
+int pool_init(struct pool *p, const char *name, unsigned max);
+/* Waits for the threads; jobs not yet begun are dropped. */
+void pool_fini(struct pool *p);
+/* Runs fn(arg) on a helper thread. Parks. */
+void pool_run(struct pool *p, void (*fn)(void *arg), void *arg);
+
+#endif

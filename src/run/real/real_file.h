@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A file of the real world, shared by opening (real_file.c), transfers (real_rw.c) and space (real_space.c). */
+#ifndef RUN_REAL_REAL_FILE_H
+#define RUN_REAL_REAL_FILE_H
+
+#include "run/real/real_int.h"
+
+struct real_file {
+    struct file base;
+    int fd; /* O_DIRECT when base.info.direct */
+    int cached; /* the same file without O_DIRECT, for what isn't aligned; -1 when fd is without it */
+    bool in_ram;  /* tmpfs and the like: inline transfers, nothing to flush */
+    bool try_now; /* reads are tried from the page cache first (RWF_NOWAIT) */
+};
+
+static inline struct real_file *real_file_of(struct file *f)
+{
+    return container_of(f, struct real_file, base);
+}
+/* The descriptor on which any offset, length and address is fine. */
+static inline int cached_fd(const struct real_file *f)
+{
+    return f->cached >= 0 ? f->cached : f->fd;
+}
+
+/* real_rw.c */
+int real_file_rw(struct file *f, bool write, uint64_t off, const struct iovec *iov, int n,
+                 uint64_t len);
+int real_file_flush(struct file *f);
+
+/* real_space.c */
+int real_file_discard(struct file *f, uint64_t off, uint64_t len);
+int real_file_zero(struct file *f, uint64_t off, uint64_t len, bool may_unmap);
+int real_file_extent(struct file *f, uint64_t off, uint64_t len, uint64_t *ret_len,
+                     bool *ret_data);
+int real_file_allocated(struct file *f, uint64_t *ret_bytes);
+int real_file_available(struct file *f, uint64_t *ret_bytes);
+int real_file_resize(struct file *f, uint64_t size);
+
+#endif
