@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reactors as threads: messages, calls, helper threads, timers, spinning, stopping. */
+#include "run/real/real_test.h"
+
+#include <pthread.h>
+
+/* ---- messages keep their order -------------------------------------------------------------------- */
+
+enum { SENDERS = 3, PER_SENDER = 5000 };
+
+struct numbered {
+    struct msg m;
+    unsigned sender, number;
+};
+
+static unsigned next_from[SENDERS]; /* on reactor 0 */
+static unsigned arrived;
+static struct waitq all_arrived;
+
+static void on_numbered(struct msg *m)
+{
+    struct numbered *n = container_of(m, struct numbered, m);
+    expect(reactor_index(reactor_self()) == 0);
+    expect(n->number == next_from[n->sender]++);
+    if (++arrived == SENDERS * PER_SENDER)
+        waitq_wake_all(&all_arrived);
+    free(n);
+}
+
+static void send_numbered(void *arg)
+{
+    unsigned sender = *(const unsigned *)arg;
+    for (unsigned i = 0; i < PER_SENDER; i++) {
+        struct numbered *n = malloc(sizeof(*n));
+        *n = (struct numbered){.m.fn = on_numbered, .sender = sender, .number = i};
+        reactor_post(run_reactor(this_run(), 0), &n->m);
+        if (i % 64 == 0)
+            fiber_yield();
+    }
+}
+
+static void flood_with_messages(void)
+{
+    static unsigned ids[SENDERS] = {0, 1, 2};
+    memset(next_from, 0, sizeof(next_from));
+    arrived = 0;
+    waitq_init(&all_arrived);
+    for (unsigned i = 0; i < SENDERS; i++)
+        expect(start_on(run_reactor(this_run(), i), send_numbered, &ids[i], "sender") == 0);
+    expect(waitq_wait(&all_arrived, run_deadline_ms(10000), NULL) == 0);
+}
+
+static void test_messages_arrive_in_order_per_sender(void **state)
+{
+    (void)state;
+    run_in_both(SENDERS, flood_with_messages);
+}
+
+/* ---- calls and buffers ----------------------------------------------------------------------------- */
+
+struct shuttle {
+    struct sgl s;
+    unsigned calls;
+    struct waitgroup g;
+};
+
+static void count_and_drop(void *arg)
+{
+    struct shuttle *x = arg;
+    x->calls++;
+    sgl_clear(&x->s);
+}
+
+static void call_there(void *arg)
+{
+    struct shuttle *x = arg;
+    for (int i = 0; i < 200; i++) {
+        sgl_init(&x->s);
+        expect(sgl_alloc(&x->s, 10000) == 0);
+        call_on(run_reactor(this_run(), 1), count_and_drop, x);
+    }
+    waitgroup_done(&x->g);
+}
+
+static void call_from_many(void)
+{
+    static struct shuttle x[20];
+    memset(x, 0, sizeof(x));
+    for (size_t i = 0; i < ARRAY_LEN(x); i++) {
+        waitgroup_init(&x[i].g);
+        waitgroup_add(&x[i].g, 1);
+        expect(fiber_start(call_there, &x[i], "shuttle") != NULL);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(x); i++) {
+        waitgroup_wait(&x[i].g);
+        expect(x[i].calls == 200);
+    }
+    uint64_t deadline = run_deadline_ms(2000); /* the last ones are still on their way */
+    while (admit_used(this_run()) > 0 && run_now() < deadline)
+        fiber_sleep_until(run_deadline_ms(1), NULL);
+    expect(admit_used(this_run()) == 0);
+}
+
+static void test_calls_return_and_buffers_come_home(void **state)
+{
+    (void)state;
+    run_in_both(2, call_from_many);
+}
+
+/* ---- helper threads -------------------------------------------------------------------------------- */
+
+struct errand {
+    bool on_reactor;
+    unsigned ms;
+    struct waitgroup *g;
+};
+
+static void sleep_there(void *arg)
+{
+    struct errand *e = arg;
+    e->on_reactor = reactor_self() != NULL;
+    usleep(e->ms * 1000);
+}
+
+static void send_errand(void *arg)
+{
+    struct errand *e = arg;
+    if (e->ms == 20)
+        run_blocking(sleep_there, e);
+    else
+        run_offload(sleep_there, e);
+    waitgroup_done(e->g);
+}
+
+static void errands_in_parallel(void)
+{
+    struct errand e[9];
+    struct waitgroup g;
+    waitgroup_init(&g);
+    waitgroup_add(&g, ARRAY_LEN(e));
+    uint64_t before = run_now_precise(), turns = 0;
+    for (size_t i = 0; i < ARRAY_LEN(e); i++) {
+        e[i] = (struct errand){.on_reactor = true, .ms = i == 0 ? 1 : 20, .g = &g};
+        fiber_start(send_errand, &e[i], "errand");
+    }
+    while (g.n > 0) {
+        fiber_sleep_until(run_deadline_ms(1), NULL); /* the loop is free meanwhile */
+        turns++;
+    }
+    expect(turns >= 5);
+    expect(run_now_precise() - before < 8 * 20 * NS_PER_MS); /* not one after the other */
+    for (size_t i = 0; i < ARRAY_LEN(e); i++)
+        expect(!e[i].on_reactor);
+}
+
+static void test_blocking_work_leaves_the_loop_free(void **state)
+{
+    (void)state;
+    run_in_both(1, errands_in_parallel);
+}
+
+/* ---- time, counters, randomness -------------------------------------------------------------------- */
+
+static void look_at_time(void)
+{
+    uint64_t before = run_now_precise();
+    for (int i = 0; i < 5; i++)
+        fiber_sleep_until(run_now() + 300 * NS_PER_US, NULL);
+    uint64_t took = run_now_precise() - before;
+    expect(took >= 1500 * NS_PER_US && took < NS_PER_SEC);
+    expect(run_wall() > 1700000000ull * NS_PER_SEC);
+    uint8_t a[32] = {0}, b[32] = {0};
+    run_random(a, sizeof(a));
+    run_random(b, sizeof(b));
+    expect(memcmp(a, b, sizeof(a)) != 0);
+    struct reactor_stats st;
+    reactor_stats(reactor_self(), &st);
+    expect(st.turns >= 5 && st.fibers_live >= 1 && st.cpu_ns > 0);
+}
+
+static void test_time_passes(void **state)
+{
+    (void)state;
+    run_in_both(1, look_at_time);
+}
+
+static void hog(void)
+{
+    uint64_t until = run_now_precise() + NS_PER_MS;
+    while (run_now_precise() < until)
+        ;
+    fiber_yield();
+    struct reactor_stats st;
+    fiber_yield();
+    reactor_stats(reactor_self(), &st);
+    expect(st.slow_slices >= 1);
+}
+
+static void test_slow_slices_are_counted(void **state)
+{
+    (void)state;
+    run_in_both(1, hog);
+}
+
+/* ---- spinning --------------------------------------------------------------------------------------- */
+
+static void ping_nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void spin_then_idle(void)
+{
+    struct reactor_stats busy, idle;
+    for (int i = 0; i < 300; i++)
+        call_on(run_reactor(this_run(), 1), ping_nothing, NULL);
+    fiber_yield();
+    reactor_stats(reactor_self(), &busy);
+    for (int i = 0; i < 100; i++)
+        fiber_sleep_until(run_deadline_ms(1), NULL);
+    fiber_yield();
+    reactor_stats(reactor_self(), &idle);
+    expect(busy.spins > 0);
+    expect(idle.spins - busy.spins < 20); /* misses make it give up */
+    expect(idle.sleeps - busy.sleeps >= 90);
+}
+
+static void test_spinning_stops_when_it_misses(void **state)
+{
+    (void)state;
+    const struct run_config cfg = {.reactors = 2, .io = RUN_IO_THREADS, .spin_us = 30};
+    run_in(&cfg, spin_then_idle);
+}
+
+/* ---- stopping --------------------------------------------------------------------------------------- */
+
+static void wait_for_ever(void *arg)
+{
+    (void)arg;
+    fiber_sleep_until(NO_DEADLINE, NULL);
+}
+
+static void *stop_later(void *arg)
+{
+    usleep(20000);
+    run_stop(arg);
+    run_stop(arg);
+    return NULL;
+}
+
+static void test_another_thread_stops_sleeping_reactors(void **state)
+{
+    (void)state;
+    const struct run_config cfg = {.reactors = 3};
+    struct run *run;
+    pthread_t thread;
+    struct err err = {0};
+    assert_int_equal(run_real_new(&cfg, &run, &err), 0);
+    assert_int_equal(pthread_create(&thread, NULL, stop_later, run), 0);
+    run_loop(run, wait_for_ever, NULL);
+    pthread_join(thread, NULL);
+    run_free(run);
+}
+
+static void test_unused_world_can_be_freed(void **state)
+{
+    (void)state;
+    const struct run_config cfg = {.reactors = 2, .io = RUN_IO_THREADS};
+    struct run *run;
+    assert_int_equal(run_real_new(&cfg, &run, NULL), 0);
+    assert_int_equal(run_nreactors(run), 2);
+    assert_string_equal(run_io_name(run), "threads");
+    run_free(run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_messages_arrive_in_order_per_sender),
+        cmocka_unit_test(test_calls_return_and_buffers_come_home),
+        cmocka_unit_test(test_blocking_work_leaves_the_loop_free),
+        cmocka_unit_test(test_time_passes),
+        cmocka_unit_test(test_slow_slices_are_counted),
+        cmocka_unit_test(test_spinning_stops_when_it_misses),
+        cmocka_unit_test(test_another_thread_stops_sleeping_reactors),
+        cmocka_unit_test(test_unused_world_can_be_freed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
