@@ -31,8 +31,9 @@ struct scsi_task;
 struct scsi_target_port {
     char name[SCSI_NAME_LEN]; /* iSCSI target name */
     uint16_t portal_group;    /* iSCSI TPGT: the port's name is NAME,t,0xTPGT */
-    uint16_t rel_port_id;     /* relative target port identifier: unique in the device, stable across restarts */
-    uint16_t alua_group;      /* target port group, SPC-4 5.16 */
+    uint16_t
+        rel_port_id; /* relative target port identifier: unique in the device, stable across restarts */
+    uint16_t alua_group; /* target port group, SPC-4 5.16 */
 };
 /* An initiator port: NAME,i,0xISID. */
 struct scsi_initiator_port {
@@ -45,8 +46,8 @@ struct scsi_initiator_port {
 /* Kept with the volume as attributes, minted at its first use, never reused (design: identity lives with the volume). */
 struct scsi_identity {
     uint8_t naa[16];
-    uint8_t naa_len;    /* 8: NAA 3 (locally assigned), 16: NAA 6 */
-    char serial[33];    /* VPD 80, printable */
+    uint8_t naa_len; /* 8: NAA 3 (locally assigned), 16: NAA 6 */
+    char serial[33]; /* VPD 80, printable */
     char vendor[9], product[17], revision[5];
 };
 /* Reads the identity from v's attributes, or mints one (NAA 3, or 6 when oui != 0) and stores it durably. Parks. 0 or the
@@ -56,12 +57,14 @@ int scsi_identity_load(struct volume *v, uint32_t oui, struct scsi_identity *ret
 /* ---- logical units -------------------------------------------------------------------------------- */
 
 struct scsi_lu_params {
-    struct volume *volume;       /* borrowed: must outlive the LU; its home is the LU's home */
+    struct volume *volume; /* borrowed: must outlive the LU; its home is the LU's home */
     struct scsi_identity id;
-    bool read_only;              /* write protected whatever the volume can */
-    uint32_t max_tasks;          /* tasks in the LU at once, more get TASK SET FULL; 0: 4096 */
-    uint8_t power_epoch[16];     /* of the machine's boot: registrations without APTPL outlive the daemon within one; zeros: never */
-    uint32_t threshold_pct;      /* soft threshold: UA 38/07 when less than this part of the space is left; 0: none */
+    bool read_only;     /* write protected whatever the volume can */
+    uint32_t max_tasks; /* tasks in the LU at once, more get TASK SET FULL; 0: 4096 */
+    uint8_t power_epoch
+        [16]; /* of the machine's boot: registrations without APTPL outlive the daemon within one; zeros: never */
+    uint32_t
+        threshold_pct; /* soft threshold: UA 38/07 when less than this part of the space is left; 0: none */
 };
 /* On the volume's home. Loads reservations (APTPL) and saved mode pages from the volume's attributes. Parks. */
 int scsi_lu_new(const struct scsi_lu_params *p, struct scsi_lu **ret_lu, struct err *reterr);
@@ -81,9 +84,9 @@ void scsi_lu_set_threshold(struct scsi_lu *lu, uint32_t pct);
 struct scsi_lu_stats {
     uint64_t commands, check_conditions, reservation_conflicts, task_set_full, aborted;
     uint64_t caw, caw_miscompares, caw_ns_max, unit_attentions;
-    uint32_t tasks;              /* in the LU now */
-    uint32_t registrations;      /* persistent reservation keys */
-    uint8_t pr_type;             /* 0: no reservation */
+    uint32_t tasks;         /* in the LU now */
+    uint32_t registrations; /* persistent reservation keys */
+    uint8_t pr_type;        /* 0: no reservation */
 };
 void scsi_lu_stats(const struct scsi_lu *lu, struct scsi_lu_stats *ret_stats);
 
@@ -137,36 +140,37 @@ struct scsi_task {
     /* By the transport; memory belongs to it until scsi_nexus_execute() has returned. */
     struct scsi_nexus *nexus;
     const struct scsi_task_ops *ops;
-    uint64_t tag;          /* unique in the nexus (iSCSI: Initiator Task Tag) */
+    uint64_t tag; /* unique in the nexus (iSCSI: Initiator Task Tag) */
     uint8_t lun[8];
     uint8_t cdb[16];
-    uint8_t cdb_len;       /* bytes of cdb that are there; more than 16 in the PDU: 16 */
+    uint8_t cdb_len; /* bytes of cdb that are there; more than 16 in the PDU: 16 */
     enum scsi_attr attr;
-    uint64_t out_len;      /* bytes the initiator will send, 0: none */
-    uint64_t in_max;       /* bytes it will take, 0: none */
-    uint64_t arrived;      /* run_now() at arrival */
+    uint64_t out_len; /* bytes the initiator will send, 0: none */
+    uint64_t in_max;  /* bytes it will take, 0: none */
+    uint64_t arrived; /* run_now() at arrival */
 
     /* By SCSI. */
     enum scsi_outcome outcome;
-    uint8_t status;        /* SAM-5 5.3.1 */
-    uint8_t sense_len;     /* 0: no sense */
+    uint8_t status;    /* SAM-5 5.3.1 */
+    uint8_t sense_len; /* 0: no sense */
     uint8_t sense[SCSI_SENSE_MAX];
-    struct sgl data_in;    /* at most in_max bytes are sent; the transport clears it */
-    uint64_t data_len;     /* bytes the command wanted to move, either way: against out_len or in_max this gives the residual */
-    bool data_is_out;      /* which way data_len counts */
+    struct sgl data_in; /* at most in_max bytes are sent; the transport clears it */
+    uint64_t
+        data_len; /* bytes the command wanted to move, either way: against out_len or in_max this gives the residual */
+    bool data_is_out; /* which way data_len counts */
 
     /* Private to scsi/. */
     struct scsi_itl *itl;
-    struct list on_lu;     /* of struct scsi_lu.tasks, in order of arrival */
+    struct list on_lu; /* of struct scsi_lu.tasks, in order of arrival */
     struct cancel cancel;
     struct waitq blocked;
     const struct scsi_op *op;
     uint16_t order_class;
-    bool enabled;          /* past the ordering table */
-    bool committed;        /* entered a volume write: can no longer be aborted, only waited for */
+    bool enabled;   /* past the ordering table */
+    bool committed; /* entered a volume write: can no longer be aborted, only waited for */
     bool aborting;
-    bool fenced;           /* its TMF was answered while it is still inside a stuck volume */
-    bool tas;              /* aborted by another nexus with TAS=1: ends TASK ABORTED */
+    bool fenced; /* its TMF was answered while it is still inside a stuck volume */
+    bool tas;    /* aborted by another nexus with TAS=1: ends TASK ABORTED */
 };
 
 /* Executes the task and returns when it has ended. A fiber per task. Parks. */
@@ -180,7 +184,8 @@ const char *scsi_cdb_name(const uint8_t cdb[16]);
 
 /* Ends a task without executing it: the transport's own BUSY, TASK SET FULL or CHECK CONDITION (sense key, code,
  * qualifier; fixed format). */
-void scsi_task_refuse(struct scsi_task *t, uint8_t status, uint8_t key, uint8_t asc, uint8_t ascq);
+void scsi_task_refuse(struct scsi_task *t, uint8_t status, uint8_t key, uint8_t asc,
+                      uint8_t ascq);
 #define SCSI_STATUS_GOOD          0x00
 #define SCSI_STATUS_CHECK         0x02
 #define SCSI_STATUS_CONDITION_MET 0x04
@@ -213,7 +218,8 @@ enum scsi_tmf_result {
 };
 /* Returns when the tasks concerned have ended and touch no data any more (after 5 s they are fenced instead: a task that is inside
  * a stuck volume operation stays there, its answer is dropped). tag: of the task, for ABORT TASK and QUERY TASK. Parks. */
-enum scsi_tmf_result scsi_nexus_tmf(struct scsi_nexus *n, enum scsi_tmf tmf, const uint8_t lun[8], uint64_t tag);
+enum scsi_tmf_result scsi_nexus_tmf(struct scsi_nexus *n, enum scsi_tmf tmf,
+                                    const uint8_t lun[8], uint64_t tag);
 
 /* LUN field and number (SAM-5 4.7): peripheral device addressing to 255, flat space above. False: a form that is not ours. */
 bool scsi_lun_decode(const uint8_t lun[8], uint16_t *ret_number);

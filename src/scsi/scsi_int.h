@@ -18,20 +18,20 @@
 /* ---- unit attentions: one bit per condition and nexus, the lowest bit is reported first ------------------------ */
 
 enum scsi_ua {
-    UA_POWER_ON,          /* 29/00 */
-    UA_BUS_RESET,         /* 29/02 target reset by a TMF */
-    UA_LU_RESET,          /* 29/03 */
-    UA_NEXUS_LOSS,        /* 29/07 */
-    UA_MODE_CHANGED,      /* 2A/01 */
-    UA_RES_PREEMPTED,     /* 2A/03 */
-    UA_RES_RELEASED,      /* 2A/04 */
-    UA_REG_PREEMPTED,     /* 2A/05 */
-    UA_CAPACITY_CHANGED,  /* 2A/09 */
-    UA_INQUIRY_CHANGED,   /* 3F/03 */
-    UA_LUNS_CHANGED,      /* 3F/0E */
-    UA_ALUA_CHANGED,      /* 2A/06 */
-    UA_COMMANDS_CLEARED,  /* 2F/00 */
-    UA_THIN_THRESHOLD,    /* 38/07 */
+    UA_POWER_ON,                 /* 29/00 */
+    UA_BUS_RESET,                /* 29/02 target reset by a TMF */
+    UA_LU_RESET,                 /* 29/03 */
+    UA_NEXUS_LOSS,               /* 29/07 */
+    UA_MODE_CHANGED,             /* 2A/01 */
+    UA_RES_PREEMPTED,            /* 2A/03 */
+    UA_RES_RELEASED,             /* 2A/04 */
+    UA_REG_PREEMPTED,            /* 2A/05 */
+    UA_CAPACITY_CHANGED,         /* 2A/09 */
+    UA_INQUIRY_CHANGED,          /* 3F/03 */
+    UA_LUNS_CHANGED,             /* 3F/0E */
+    UA_ALUA_CHANGED,             /* 2A/06 */
+    UA_COMMANDS_CLEARED,         /* 2F/00 */
+    UA_THIN_THRESHOLD,           /* 38/07 */
     UA_IDENTIFYING_INFO_CHANGED, /* 3F/05 device identifier changed */
     UA_COUNT,
 };
@@ -39,50 +39,60 @@ enum scsi_ua {
 /* ---- ordering: which class must wait for which older one (ordering.c has the matrix) ---------------------------- */
 
 enum scsi_order {
-    ORDER_FREE,    /* INQUIRY, REPORT LUNS, TEST UNIT READY, REQUEST SENSE: never waits */
+    ORDER_FREE, /* INQUIRY, REPORT LUNS, TEST UNIT READY, REQUEST SENSE: never waits */
     ORDER_READ,
     ORDER_WRITE,
-    ORDER_SYNC,    /* SYNCHRONIZE CACHE and flush-like */
-    ORDER_MODE,    /* MODE SELECT, reservations, SET TARGET PORT GROUPS: alone */
+    ORDER_SYNC, /* SYNCHRONIZE CACHE and flush-like */
+    ORDER_MODE, /* MODE SELECT, reservations, SET TARGET PORT GROUPS: alone */
     ORDER_COUNT,
 };
 
 /* ---- the op table --------------------------------------------------------------------------------- */
 
-#define OP_UA_KEEP      (1u << 0)  /* executes with a unit attention pending and keeps it (INQUIRY, REPORT LUNS) */
-#define OP_UA_OWN       (1u << 1)  /* REQUEST SENSE: reports it itself */
-#define OP_WRITES       (1u << 2)  /* refused on a write protected LU (07/27/00) */
-#define OP_NO_MEDIUM    (1u << 3)  /* works while the volume is not available yet or the LU is stopped */
-#define OP_DATA_OUT     (1u << 4)  /* takes data-out */
-#define OP_DATA_IN      (1u << 5)
-#define OP_DPOFUA       (1u << 6)  /* CDB byte 1: DPO and FUA as in READ(10) */
-#define OP_NO_LU        (1u << 7)  /* answered for LUNs without a LU as well (INQUIRY, REPORT LUNS, REQUEST SENSE) */
-#define OP_RESERVE_ANY  (1u << 8)  /* allowed while another nexus holds RESERVE(6)/(10) (SPC-2 table 10); all others conflict */
+#define OP_UA_KEEP                                                                             \
+    (1u << 0) /* executes with a unit attention pending and keeps it (INQUIRY, REPORT LUNS) */
+#define OP_UA_OWN (1u << 1) /* REQUEST SENSE: reports it itself */
+#define OP_WRITES (1u << 2) /* refused on a write protected LU (07/27/00) */
+#define OP_NO_MEDIUM                                                                           \
+    (1u << 3) /* works while the volume is not available yet or the LU is stopped */
+#define OP_DATA_OUT (1u << 4) /* takes data-out */
+#define OP_DATA_IN  (1u << 5)
+#define OP_DPOFUA   (1u << 6) /* CDB byte 1: DPO and FUA as in READ(10) */
+#define OP_NO_LU                                                                               \
+    (1u << 7) /* answered for LUNs without a LU as well (INQUIRY, REPORT LUNS, REQUEST SENSE) */
+#define OP_RESERVE_ANY                                                                         \
+    (1u                                                                                        \
+     << 8) /* allowed while another nexus holds RESERVE(6)/(10) (SPC-2 table 10); all others conflict */
 
 /* Who may execute it under reservations of others (SPC-4 table 66 ff.), and under RESERVE(6)/(10). */
 enum scsi_pr_class {
-    PR_ANY,          /* always allowed */
-    PR_READ,         /* allowed under write exclusive types */
-    PR_WRITE,        /* conflicts under all types */
-    PR_START,        /* as PR_ANY with START=1 and no power condition, else as PR_WRITE (START STOP UNIT) */
-    PR_SPECIAL,      /* the handler decides (PERSISTENT RESERVE OUT, RESERVE, RELEASE) */
+    PR_ANY,   /* always allowed */
+    PR_READ,  /* allowed under write exclusive types */
+    PR_WRITE, /* conflicts under all types */
+    PR_START, /* as PR_ANY with START=1 and no power condition, else as PR_WRITE (START STOP UNIT) */
+    PR_SPECIAL, /* the handler decides (PERSISTENT RESERVE OUT, RESERVE, RELEASE) */
 };
 
 /* How many bytes the CDB asks to move: blocks or bytes at a place in the CDB. */
 enum scsi_xfer {
     XFER_NONE,
-    XFER_BLOCKS_6, XFER_BLOCKS_10, XFER_BLOCKS_12, XFER_BLOCKS_16, /* transfer length in logical blocks */
-    XFER_BYTES_4, /* one byte at 4 */
-    XFER_BYTES_3_16, /* two bytes at 3 */
-    XFER_BYTES_5_32, /* four bytes at 5 */
-    XFER_BYTES_6_32, /* four bytes at 6 */
-    XFER_BYTES_7_16, /* two bytes at 7 */
-    XFER_BYTES_10_32, /* four bytes at 10 */
-    XFER_8_BYTES,   /* READ CAPACITY(10) */
-    XFER_ONE_BLOCK, /* WRITE SAME(10) */
+    XFER_BLOCKS_6,
+    XFER_BLOCKS_10,
+    XFER_BLOCKS_12,
+    XFER_BLOCKS_16,      /* transfer length in logical blocks */
+    XFER_BYTES_4,        /* one byte at 4 */
+    XFER_BYTES_3_16,     /* two bytes at 3 */
+    XFER_BYTES_5_32,     /* four bytes at 5 */
+    XFER_BYTES_6_32,     /* four bytes at 6 */
+    XFER_BYTES_7_16,     /* two bytes at 7 */
+    XFER_BYTES_10_32,    /* four bytes at 10 */
+    XFER_8_BYTES,        /* READ CAPACITY(10) */
+    XFER_ONE_BLOCK,      /* WRITE SAME(10) */
     XFER_ONE_BLOCK_NDOB, /* WRITE SAME(16): none with NDOB */
-    XFER_CAW,       /* two times byte 13, in blocks */
-    XFER_VERIFY_10, XFER_VERIFY_12, XFER_VERIFY_16, /* by BYTCHK: none, all blocks, one block */
+    XFER_CAW,            /* two times byte 13, in blocks */
+    XFER_VERIFY_10,
+    XFER_VERIFY_12,
+    XFER_VERIFY_16,     /* by BYTCHK: none, all blocks, one block */
     XFER_BLOCKS_ATOMIC, /* WRITE ATOMIC(16): two bytes at 12, in blocks */
 };
 
@@ -92,22 +102,23 @@ struct scsi_op {
      * checks. Parks. */
     void (*execute)(struct scsi_lu *lu, struct scsi_task *t);
     uint8_t opcode;
-    uint8_t service_action;  /* with has_sa */
+    uint8_t service_action; /* with has_sa */
     bool has_sa;
     uint8_t cdb_len;
-    uint8_t usage[16];       /* bits of the CDB that are looked at, from byte 1 on; without the service action */
+    uint8_t usage
+        [16]; /* bits of the CDB that are looked at, from byte 1 on; without the service action */
     uint16_t flags;
     enum scsi_order order;
     enum scsi_pr_class pr;
     enum scsi_xfer xfer;
-    uint16_t timeout_s;      /* recommended timeout, REPORT SUPPORTED OPCODES */
+    uint16_t timeout_s; /* recommended timeout, REPORT SUPPORTED OPCODES */
     /* Clears usage bits that this LU does not honour (UNMAP, ANCHOR); NULL: all as in the table. */
     void (*usage_hook)(const struct scsi_lu *lu, uint8_t usage[16]);
     /* Whether this LU has the command at all (20/00 when not); NULL: every LU has. */
     bool (*present)(const struct scsi_lu *lu);
 };
 #define OPCODE_REPORT_LUNS 0xa0 /* answered by the nexus, not by a LU */
-#define SCSI_SA_MASK 0x1f /* of byte 1: the service action */
+#define SCSI_SA_MASK       0x1f /* of byte 1: the service action */
 /* The row for a CDB, or NULL; *ret_opcode_known tells unknown opcode (20/00) from unknown service action (24/00). */
 const struct scsi_op *scsi_op_find(const uint8_t *cdb, bool *ret_opcode_known);
 /* All rows in ascending order of opcode and service action. */
@@ -121,38 +132,41 @@ uint64_t scsi_op_xfer(const struct scsi_op *op, const uint8_t *cdb, uint32_t blo
 
 struct scsi_itl {
     struct list on_lu;
-    struct scsi_lu *lu;                   /* NULL: mapped, but its volume is not there yet; then never on a LU's home */
-    struct scsi_nexus *nexus;             /* touched on its home only, save params, which never change */
-    const struct scsi_nexus_params *who;  /* lives as long as the ITL */
+    struct scsi_lu
+        *lu; /* NULL: mapped, but its volume is not there yet; then never on a LU's home */
+    struct scsi_nexus *nexus; /* touched on its home only, save params, which never change */
+    const struct scsi_nexus_params *who; /* lives as long as the ITL */
     uint16_t lun;
-    uint32_t ua;                          /* bit mask of 1 << enum scsi_ua */
-    const struct pr_reg *reg;             /* its registration as of reg_version, pr.c */
+    uint32_t ua;              /* bit mask of 1 << enum scsi_ua */
+    const struct pr_reg *reg; /* its registration as of reg_version, pr.c */
     uint64_t reg_version;
     /* On the nexus's home. */
     struct list on_nexus;
-    unsigned executing;                   /* tasks of this nexus on their way to the LU, in it, or on their way back */
+    unsigned
+        executing; /* tasks of this nexus on their way to the LU, in it, or on their way back */
     struct waitq idle;
 };
 
-struct scsi_pr; /* pr.c */
+struct scsi_pr;    /* pr.c */
 struct scsi_modes; /* mode.c: current and saved values */
 struct range_lock; /* range.c */
 
 /* What the control mode page says at present, for those who must not walk mode pages per command. mode.c keeps it. */
 struct scsi_control {
-    bool d_sense;   /* sense data in descriptor format */
-    bool swp;       /* software write protect */
-    bool tas;       /* tasks aborted by others end TASK ABORTED */
-    uint8_t tst;    /* 0: one task set for all nexuses, 1: one for each */
-    uint8_t qerr;   /* 0: none, 1: all, 3: those of the same nexus are aborted by a CHECK CONDITION */
+    bool d_sense; /* sense data in descriptor format */
+    bool swp;     /* software write protect */
+    bool tas;     /* tasks aborted by others end TASK ABORTED */
+    uint8_t tst;  /* 0: one task set for all nexuses, 1: one for each */
+    uint8_t
+        qerr; /* 0: none, 1: all, 3: those of the same nexus are aborted by a CHECK CONDITION */
 };
 
 /* For LOG SENSE page 19h. */
 struct scsi_perf {
-    uint64_t reads, writes;           /* commands that moved blocks */
+    uint64_t reads, writes; /* commands that moved blocks */
     uint64_t blocks_read, blocks_written;
-    uint64_t read_ns, write_ns;       /* from arrival to status, added up */
-    uint64_t idle_since, idle_ns;     /* without any task */
+    uint64_t read_ns, write_ns;   /* from arrival to status, added up */
+    uint64_t idle_since, idle_ns; /* without any task */
 };
 
 enum scsi_alua_state { ALUA_OPTIMIZED = 0x0, ALUA_NON_OPTIMIZED = 0x1, ALUA_STANDBY = 0x2 };
@@ -172,29 +186,29 @@ struct scsi_lu {
     struct volume *vol;
     struct reactor *home;
     struct scsi_lu_params params;
-    struct list itls;                /* of struct scsi_itl */
-    struct list tasks;               /* of struct scsi_task, oldest first */
+    struct list itls;  /* of struct scsi_itl */
+    struct list tasks; /* of struct scsi_task, oldest first */
     unsigned ntasks;
-    unsigned nstrict;                /* of them, those that somebody may have to wait for (ordering.c) */
-    unsigned nblocked;               /* of them, those that wait in ordering_wait() */
-    struct list ranges;              /* held and awaited range locks, range.c */
+    unsigned nstrict;   /* of them, those that somebody may have to wait for (ordering.c) */
+    unsigned nblocked;  /* of them, those that wait in ordering_wait() */
+    struct list ranges; /* held and awaited range locks, range.c */
     unsigned ranges_waiting;
     struct scsi_pr *pr;
     struct scsi_modes *modes;
     struct scsi_control control;
-    struct scsi_itl *reserved_by;    /* RESERVE(6)/(10), SPC-2 */
-    struct scsi_target_port *ports;  /* all, ascending by rel_port_id */
+    struct scsi_itl *reserved_by;   /* RESERVE(6)/(10), SPC-2 */
+    struct scsi_target_port *ports; /* all, ascending by rel_port_id */
     unsigned nports;
-    struct scsi_alua_group *groups;  /* alua.c: state per group, ascending by id */
+    struct scsi_alua_group *groups; /* alua.c: state per group, ascending by id */
     unsigned ngroups;
     uint32_t pr_generation;
-    bool stopped;                    /* START STOP UNIT */
+    bool stopped; /* START STOP UNIT */
     bool threshold_armed;
-    uint64_t threshold_next;         /* run_now() of the next look at the room that is left */
+    uint64_t threshold_next; /* run_now() of the next look at the room that is left */
     struct scsi_ident ident[IDENT_TYPES];
-    struct fmutex meta;              /* held across durable changes of reservations, modes, identity */
-    struct waitq drained;            /* a task has ended */
-    struct waitgroup background;     /* fibers of the LU's own */
+    struct fmutex meta;   /* held across durable changes of reservations, modes, identity */
+    struct waitq drained; /* a task has ended */
+    struct waitgroup background; /* fibers of the LU's own */
     struct scsi_perf perf;
     struct scsi_lu_stats stats;
 };
@@ -232,31 +246,31 @@ static inline uint64_t lu_blocks(const struct scsi_lu *lu)
 #define SK_ABORTED_COMMAND 0xb
 #define SK_MISCOMPARE      0xe
 
-#define ASC_BECOMING_READY           0x0401
-#define ASC_START_REQUIRED           0x0402
-#define ASC_STANDBY                  0x040b
-#define ASC_UNRECOVERED_READ_ERROR   0x1100
-#define ASC_PARAMETER_LIST_LENGTH    0x1a00
-#define ASC_MISCOMPARE               0x1d00
-#define ASC_INVALID_OPCODE           0x2000
-#define ASC_LBA_OUT_OF_RANGE         0x2100
-#define ASC_INVALID_FIELD_IN_CDB     0x2400
-#define ASC_LUN_NOT_SUPPORTED        0x2500
-#define ASC_INVALID_FIELD_IN_PARAM   0x2600
-#define ASC_WRITE_PROTECTED          0x2700
-#define ASC_SPACE_ALLOCATION_FAILED  0x2707
-#define ASC_SAVING_NOT_SUPPORTED     0x3900
-#define ASC_LOGICAL_UNIT_FAILURE     0x3e01
-#define ASC_INTERNAL_TARGET_FAILURE  0x4400
-#define ASC_INVALID_MESSAGE          0x4900
+#define ASC_BECOMING_READY          0x0401
+#define ASC_START_REQUIRED          0x0402
+#define ASC_STANDBY                 0x040b
+#define ASC_UNRECOVERED_READ_ERROR  0x1100
+#define ASC_PARAMETER_LIST_LENGTH   0x1a00
+#define ASC_MISCOMPARE              0x1d00
+#define ASC_INVALID_OPCODE          0x2000
+#define ASC_LBA_OUT_OF_RANGE        0x2100
+#define ASC_INVALID_FIELD_IN_CDB    0x2400
+#define ASC_LUN_NOT_SUPPORTED       0x2500
+#define ASC_INVALID_FIELD_IN_PARAM  0x2600
+#define ASC_WRITE_PROTECTED         0x2700
+#define ASC_SPACE_ALLOCATION_FAILED 0x2707
+#define ASC_SAVING_NOT_SUPPORTED    0x3900
+#define ASC_LOGICAL_UNIT_FAILURE    0x3e01
+#define ASC_INTERNAL_TARGET_FAILURE 0x4400
+#define ASC_INVALID_MESSAGE         0x4900
 
 struct sense {
     uint8_t key, asc, ascq;
     bool has_info;
-    uint64_t info;          /* LBA, or offset of a miscompare */
+    uint64_t info; /* LBA, or offset of a miscompare */
     enum { SKS_NONE, SKS_CDB, SKS_DATA, SKS_PROGRESS, SKS_SEGMENT } sks;
-    uint16_t sks_field;     /* byte of the CDB or parameter list; progress */
-    int8_t sks_bit;         /* most significant bit in error, -1: none */
+    uint16_t sks_field; /* byte of the CDB or parameter list; progress */
+    int8_t sks_bit;     /* most significant bit in error, -1: none */
 };
 /* Encodes in the LU's format (fixed or descriptor, D_SENSE). Returns bytes stored. SPC-4 4.5. */
 size_t sense_encode(const struct sense *s, bool descriptor, uint8_t *ret_bytes, size_t cap);
@@ -265,10 +279,14 @@ size_t sense_encode(const struct sense *s, bool descriptor, uint8_t *ret_bytes, 
 void task_good(struct scsi_task *t);
 void task_status(struct scsi_task *t, uint8_t status);
 void task_sense(struct scsi_task *t, const struct sense *s);
-void task_check(struct scsi_task *t, uint8_t key, uint16_t asc_ascq);      /* CHECK CONDITION, e.g. 0x2100 */
-void task_bad_cdb(struct scsi_task *t, uint8_t byte, int8_t bit);          /* 05/24/00 with the field pointer */
-void task_bad_param(struct scsi_task *t, uint16_t byte, int8_t bit);       /* 05/26/00 with the field pointer */
-void task_errno(struct scsi_task *t, int err, uint64_t lba);               /* a volume's error, see volume.h */
+void task_check(struct scsi_task *t, uint8_t key,
+                uint16_t asc_ascq); /* CHECK CONDITION, e.g. 0x2100 */
+void task_bad_cdb(struct scsi_task *t, uint8_t byte,
+                  int8_t bit); /* 05/24/00 with the field pointer */
+void task_bad_param(struct scsi_task *t, uint16_t byte,
+                    int8_t bit); /* 05/26/00 with the field pointer */
+void task_errno(struct scsi_task *t, int err,
+                uint64_t lba); /* a volume's error, see volume.h */
 /* Sends the writer's bytes (cut at the CDB's allocation length alloc) as data-in and ends GOOD. -ENOMEM becomes BUSY. */
 void task_reply(struct scsi_task *t, const struct wbuf *w, size_t alloc);
 /* A writer on fresh data-in of the task, for replies too long for the stack: at most max bytes and alloc, whichever is
@@ -284,7 +302,8 @@ bool task_param_list(struct scsi_task *t, void *ret_bytes, size_t len);
 
 void ua_raise(struct scsi_itl *itl, enum scsi_ua ua);
 void ua_raise_all(struct scsi_lu *lu, enum scsi_ua ua, const struct scsi_itl *except);
-bool ua_take(struct scsi_itl *itl, struct sense *ret_sense); /* the first by priority, and clears it */
+bool ua_take(struct scsi_itl *itl,
+             struct sense *ret_sense); /* the first by priority, and clears it */
 
 /* Range lock (range.c): writes take it shared-by-range, COMPARE AND WRITE too: nobody overlaps. Parks; -ECANCELED. */
 struct range_lock {
@@ -293,7 +312,8 @@ struct range_lock {
     bool held;
     struct waitq q;
 };
-int range_lock(struct scsi_lu *lu, struct range_lock *l, uint64_t lba, uint64_t nblk, struct cancel *c);
+int range_lock(struct scsi_lu *lu, struct range_lock *l, uint64_t lba, uint64_t nblk,
+               struct cancel *c);
 void range_unlock(struct scsi_lu *lu, struct range_lock *l);
 
 /* Puts the task on the LU's list and waits until it may begin. -ECANCELED: aborted meanwhile. Parks. ordering_leave() takes
@@ -307,14 +327,15 @@ void lu_execute(struct scsi_lu *lu, struct scsi_task *t);
 /* The CDB against the row's usage map (lu NULL: as the table has it). False: ended with the field pointer. */
 bool cdb_check(const struct scsi_lu *lu, struct scsi_task *t);
 
-int pr_load(struct scsi_lu *lu);                   /* parks */
+int pr_load(struct scsi_lu *lu); /* parks */
 void pr_free(struct scsi_lu *lu);
 /* Persistent reservations and RESERVE(6)/(10). */
-bool pr_conflicts(const struct scsi_lu *lu, struct scsi_itl *itl, const struct scsi_op *op, const uint8_t *cdb);
-int modes_load(struct scsi_lu *lu);                /* parks */
+bool pr_conflicts(const struct scsi_lu *lu, struct scsi_itl *itl, const struct scsi_op *op,
+                  const uint8_t *cdb);
+int modes_load(struct scsi_lu *lu); /* parks */
 void modes_free(struct scsi_lu *lu);
-void modes_reset(struct scsi_lu *lu);              /* a LU reset: the saved values again. Parks */
-int ident_load(struct scsi_lu *lu);                /* parks */
+void modes_reset(struct scsi_lu *lu); /* a LU reset: the saved values again. Parks */
+int ident_load(struct scsi_lu *lu);   /* parks */
 void ident_free(struct scsi_lu *lu);
 
 /* Target port groups of the ports; keeps the states of groups that stay. -ENOMEM. */
@@ -332,11 +353,13 @@ int threshold_units(struct scsi_lu *lu, uint32_t *ret_units);
 /* Aborts the tasks of the LU that match (itl NULL: all; except: not this one) and waits for them, at most 5 s: then
  * they are fenced, whatever they still do is not answered. by: who asked for it; tasks of other nexuses end TASK ABORTED, or with
  * TAS=0 in UA COMMANDS CLEARED; NULL: a reset or loss, nobody is told. Parks. Used by TMFs, PREEMPT AND ABORT. */
-void lu_abort_tasks(struct scsi_lu *lu, const struct scsi_itl *itl, const struct scsi_task *except, const struct scsi_itl *by);
+void lu_abort_tasks(struct scsi_lu *lu, const struct scsi_itl *itl,
+                    const struct scsi_task *except, const struct scsi_itl *by);
 /* As above, but waits for as long as it takes: nexus loss. */
 void lu_abort_and_drain(struct scsi_lu *lu, const struct scsi_itl *itl);
 /* Only marks and wakes them: QERR. */
-void lu_abort_mark(struct scsi_lu *lu, const struct scsi_itl *itl, const struct scsi_task *except, const struct scsi_itl *by);
+void lu_abort_mark(struct scsi_lu *lu, const struct scsi_itl *itl,
+                   const struct scsi_task *except, const struct scsi_itl *by);
 /* One task of the nexus; false: there is none with the tag. Parks. */
 bool lu_abort_tag(struct scsi_lu *lu, const struct scsi_itl *itl, uint64_t tag);
 /* Whether the nexus has a task (with the tag, if not NULL) in the LU. */

@@ -85,6 +85,7 @@ static void query_async(void *arg)
         c->result = SCSI_TMF_SUCCEEDED;
 }
 
+/* clang-format off: version 14 crashes on rows of two lengths */
 static const struct tmf_row {
     tmf_fn *fn;      /* NULL: not supported */
     bool every_lu;   /* of the nexus; the LUN field is ignored */
@@ -100,6 +101,7 @@ static const struct tmf_row {
     [SCSI_TMF_QUERY_ASYNC] = {query_async},
     [SCSI_TMF_I_T_NEXUS_RESET] = {reset_nexus, .every_lu = true},
 };
+/* clang-format on */
 
 /* A LUN whose volume is not there yet has no tasks: any function on it is done at once. */
 static enum scsi_tmf_result on_itl(struct scsi_itl *itl, tmf_fn *fn, uint64_t tag)

@@ -14,9 +14,9 @@
 
 /* SPC-4 4.5.3: fixed format. */
 struct scsi_sense_fixed {
-    uint8_t response;       /* SENSE_FIXED_CURRENT, SENSE_INFO_VALID */
+    uint8_t response; /* SENSE_FIXED_CURRENT, SENSE_INFO_VALID */
     uint8_t rsvd1;
-    uint8_t key;            /* bits 3-0 */
+    uint8_t key; /* bits 3-0 */
     be32 information;
     uint8_t additional_len; /* bytes after this one */
     be32 command_specific;

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Carrying out a copy. The copy manager is an application client like any other: each piece is two tasks on the nexus of
+ * the EXTENDED COPY, one at the source LU and, inside it, one at the destination LU. So everything holds that holds for
+ * that initiator's own READ and WRITE: it reaches the LUs mapped for it and no others (CVE-2020-28374), reservations and
+ * write protection of both, aborts, resets, unmapping and the range lock of the destination; and both volumes
+ * stay while the piece runs, whichever reactors they live on. The bytes go by volume_copy(), which clones where it can.
+ *
+ * What may change between pieces is looked at again in each: the LUN may be gone, or be another LU by now. An abort of the
+ * EXTENDED COPY takes effect between two pieces. Runs in the fiber of that command, on its LU's home; parks.
+ */
+#include "scsi/copy.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+#define PIECE_BYTES (4u << 20)
+
+/* COPY ABORTED with one of these; an initiator copies by itself then. */
+#define ASC_UNREACHABLE_TARGET   0x0804
+#define ASC_DEVICE_FAILURE       0x0d01 /* THIRD PARTY DEVICE FAILURE */
+#define ASC_DEVICE_NOT_REACHABLE 0x0d02 /* COPY TARGET DEVICE NOT REACHABLE */
+#define ASC_INEXACT_SEGMENT      0x260a /* UNEXPECTED INEXACT SEGMENT */
+#define ASC_BLOCK_LENGTH         0x0d03 /* INCORRECT COPY TARGET DEVICE TYPE */
+
+struct piece {
+    struct scsi_task source_task, destination_task;
+    struct scsi_nexus *nexus;
+    const struct copy_end *source, *destination;
+    uint64_t source_off, destination_off, len; /* bytes */
+    struct volume *from;                       /* stays while source_task runs */
+};
+
+/* ---- which LU ------------------------------------------------------------------------------------------------ */
+
+bool copy_end_is(const struct copy_end *end, const struct scsi_lu *lu)
+{
+    const struct scsi_identity *id = &lu->params.id;
+    return end->len != 0 && end->len == id->naa_len && memcmp(end->designator, id->naa, end->len) == 0;
+}
+
+struct resolution {
+    const struct scsi_nexus *nexus;
+    struct copy_plan *plan;
+};
+
+static void resolve(void *arg)
+{
+    struct resolution *r = arg;
+    uint16_t lun;
+    for (uint32_t from = 0; nexus_next_lun(r->nexus, from, &lun); from = lun + 1u) {
+        const struct scsi_itl *itl = nexus_itl(r->nexus, lun);
+        for (unsigned i = 0; itl->lu && i < r->plan->nends; i++) {
+            struct copy_end *end = &r->plan->ends[i];
+            if (end->reachable || !copy_end_is(end, itl->lu))
+                continue;
+            end->reachable = true;
+            end->lun = lun;
+        }
+    }
+}
+
+void copy_resolve(struct scsi_task *t, struct copy_plan *plan)
+{
+    struct resolution r = {t->nexus, plan};
+    call_on(scsi_nexus_home(t->nexus), resolve, &r);
+}
+
+/* ---- one piece ------------------------------------------------------------------------------------------------- */
+
+static bool inside(const struct scsi_lu *lu, uint64_t off, uint64_t len)
+{
+    return off <= lu->vol->geo.size && len <= lu->vol->geo.size - off;
+}
+
+/* The task's last word unless everything is in place at this LU. */
+static bool check_end(const struct scsi_lu *lu, struct scsi_task *t, const struct copy_end *end, uint64_t off, uint64_t len)
+{
+    uint32_t block = lu_block(lu);
+    if (!copy_end_is(end, lu) || !inside(lu, off, len))
+        task_check(t, SK_COPY_ABORTED, ASC_DEVICE_NOT_REACHABLE);
+    else if (block != end->block)
+        task_check(t, SK_COPY_ABORTED, ASC_BLOCK_LENGTH);
+    else if (off % block != 0 || len % block != 0)
+        task_check(t, SK_COPY_ABORTED, ASC_INEXACT_SEGMENT);
+    else
+        return true;
+    return false;
+}
+
+static void copy_destination(struct scsi_lu *lu, struct scsi_task *t)
+{
+    struct piece *p = container_of(t, struct piece, destination_task);
+    uint64_t lba = p->destination_off / lu_block(lu);
+    struct range_lock lock;
+    if (!check_end(lu, t, p->destination, p->destination_off, p->len))
+        return;
+    int err = range_lock(lu, &lock, lba, p->len / lu_block(lu), &t->cancel);
+    if (err == 0) {
+        if (task_commit(t))
+            err = volume_copy(lu->vol, p->destination_off, p->from, p->source_off, p->len);
+        range_unlock(lu, &lock);
+    }
+    if (err != 0) {
+        task_errno(t, err, lba);
+        return;
+    }
+    t->data_len = p->len;
+    task_good(t);
+}
+
+static const struct scsi_op destination_op = {
+    .name = "copy destination",
+    .execute = copy_destination,
+    .cdb_len = 6,
+    .flags = OP_UA_KEEP | OP_WRITES,
+    .order = ORDER_WRITE,
+    .pr = PR_WRITE,
+};
+
+static void run_destination(void *arg)
+{
+    struct piece *p = arg;
+    nexus_execute_as(p->nexus, &p->destination_task, &destination_op);
+}
+
+static void copy_source(struct scsi_lu *lu, struct scsi_task *t)
+{
+    struct piece *p = container_of(t, struct piece, source_task);
+    if (!check_end(lu, t, p->source, p->source_off, p->len) || t->aborting)
+        return;
+    p->from = lu->vol;
+    call_on(scsi_nexus_home(p->nexus), run_destination, p);
+    task_good(t);
+}
+
+/* Of no order: the destination's task comes after it and must not wait for what waits for it. */
+static const struct scsi_op source_op = {
+    .name = "copy source",
+    .execute = copy_source,
+    .cdb_len = 6,
+    .flags = OP_UA_KEEP,
+    .order = ORDER_FREE,
+    .pr = PR_READ,
+};
+
+static void run_source(void *arg)
+{
+    struct piece *p = arg;
+    nexus_execute_as(p->nexus, &p->source_task, &source_op);
+}
+
+static void prepare(struct scsi_task *t, const struct scsi_task *parent, uint16_t lun)
+{
+    *t = (struct scsi_task){
+        .nexus = parent->nexus,
+        .tag = UINT64_MAX, /* no initiator's: ABORT TASK does not find it */
+        .cdb_len = 6,
+        .attr = SCSI_ATTR_SIMPLE,
+        .arrived = run_now(),
+    };
+    scsi_lun_encode(lun, t->lun);
+    sgl_init(&t->data_in);
+}
+
+/* What went wrong at one end, in the words of EXTENDED COPY: our own or, for the LU's, a device failure. 0: nothing. */
+static uint16_t failure(const struct scsi_task *t)
+{
+    const struct sense_place { uint8_t key, asc, ascq; } fixed = {2, 12, 13}, descriptor = {1, 2, 3};
+    if (t->outcome == SCSI_DONE && t->status == SCSI_STATUS_GOOD)
+        return 0;
+    if (t->outcome != SCSI_DONE || t->status != SCSI_STATUS_CHECK)
+        return ASC_DEVICE_FAILURE;
+    const struct sense_place *at = t->sense[0] == 0x70 ? &fixed : &descriptor;
+    if ((t->sense[at->key] & 0x0f) != SK_COPY_ABORTED)
+        return ASC_DEVICE_FAILURE;
+    return (uint16_t)(t->sense[at->asc] << 8 | t->sense[at->ascq]);
+}
+
+/* 0, or the additional sense code. Parks. */
+static uint16_t copy_piece(struct scsi_task *t, struct piece *p)
+{
+    prepare(&p->source_task, t, p->source->lun);
+    prepare(&p->destination_task, t, p->destination->lun);
+    p->destination_task.status = SCSI_STATUS_BUSY; /* until it has run */
+    call_on(scsi_nexus_home(p->nexus), run_source, p);
+    uint16_t asc = failure(&p->source_task);
+    return asc ? asc : failure(&p->destination_task);
+}
+
+/* ---- all of them -------------------------------------------------------------------------------------------------- */
+
+/* The segment in bytes. 0, or the additional sense code. */
+static uint16_t plan_piece(const struct copy_plan *plan, const struct copy_segment *s, struct piece *p)
+{
+    if (s->source >= plan->nends || s->destination >= plan->nends)
+        return ASC_UNREACHABLE_TARGET;
+    p->source = &plan->ends[s->source];
+    p->destination = &plan->ends[s->destination];
+    if (!p->source->reachable || !p->destination->reachable)
+        return ASC_DEVICE_NOT_REACHABLE;
+    uint32_t unit = s->in_bytes ? 1 : s->destination_blocks ? p->destination->block : p->source->block;
+    p->len = (uint64_t)s->n * unit;
+    if (ckd_mul_u64(&p->source_off, s->source_lba, p->source->block) ||
+        ckd_add_u64(&p->source_off, p->source_off, s->source_offset) ||
+        ckd_mul_u64(&p->destination_off, s->destination_lba, p->destination->block) ||
+        ckd_add_u64(&p->destination_off, p->destination_off, s->destination_offset))
+        return ASC_DEVICE_NOT_REACHABLE;
+    return 0;
+}
+
+/* Whether all of the segment is there before its first piece moves: with a piece of no length at each of its ends. */
+static uint16_t copy_segment(struct scsi_task *t, const struct copy_plan *plan, const struct copy_segment *s,
+                             struct piece *p, struct copy_record *rec)
+{
+    uint16_t asc = plan_piece(plan, s, p);
+    uint64_t left = p->len;
+    while (asc == 0 && left > 0 && !t->aborting) {
+        p->len = MIN(left, PIECE_BYTES);
+        asc = copy_piece(t, p);
+        if (asc != 0)
+            break;
+        p->source_off += p->len;
+        p->destination_off += p->len;
+        rec->bytes += p->len;
+        left -= p->len;
+        fiber_maybe_yield();
+    }
+    return asc;
+}
