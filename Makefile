@@ -2,8 +2,6 @@
 # The front door. Meson does the work below build/; each target installs what it needs from Debian's packages.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-JOBS ?= $(shell nproc)
-CONFIGURE = test -f $(1)/build.ninja || meson setup $(1) $(2) > $(1).log 2>&1 || { cat $(1).log; exit 1; }
 
 .PHONY: help run build test test-long bench fuzz lint sim coverage clean install
 
@@ -16,9 +14,7 @@ run: build
 
 build:
 	@scripts/setup.sh build
-	@mkdir -p build
-	@$(call CONFIGURE,build/release,--buildtype=release -Dtests=false)
-	@ninja -C build/release -j$(JOBS) --quiet
+	@scripts/build.sh release
 
 ## make test        build with two compilers and run every test that fits into 25 minutes
 test:
@@ -33,9 +29,7 @@ test-long:
 ## make bench       compare with tgt in one run (QUICK=1: about 3 minutes)
 bench: build
 	@scripts/setup.sh build test bench
-	@mkdir -p build
-	@$(call CONFIGURE,build/bench,--buildtype=release)
-	@ninja -C build/bench -j$(JOBS) --quiet
+	@scripts/build.sh bench
 	@tests/bench/bench --build build/bench $(if $(QUICK),--quick)
 
 ## make fuzz        all fuzz targets, SECONDS_EACH=600
@@ -51,9 +45,7 @@ lint:
 ## make sim         one simulated run, SEED=n; the same seed replays it exactly
 sim:
 	@scripts/setup.sh build test
-	@mkdir -p build
-	@$(call CONFIGURE,build/sim,--buildtype=debugoptimized -Dmutants=true)
-	@ninja -C build/sim -j$(JOBS) --quiet tests/sim/zsan-sim
+	@scripts/build.sh sim tests/sim/zsan-sim
 	@build/sim/tests/sim/zsan-sim --seed $(or $(SEED),1) --verbose
 
 ## make coverage    line coverage of wire, iscsi, scsi

@@ -5,8 +5,7 @@ set -u
 cd "$(dirname "$(realpath "$0")")/.." || exit 1
 floor=90
 dir=build/coverage
-[ -f $dir/build.ninja ] || meson setup $dir --buildtype=debug -Db_coverage=true >/dev/null || exit 1
-ninja -C $dir --quiet || exit 1
+scripts/build.sh coverage || exit 1
 find $dir -name '*.gcda' -delete
 meson test -C $dir --suite unit --suite fuzz-smoke --no-rebuild >/dev/null || exit 1
 n=0 bad=0
