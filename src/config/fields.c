@@ -44,8 +44,6 @@ static int read_str(const json_t *j, const struct field *f, char *ret_str, const
 {
     if (!json_is_string(j))
         return wrong_type(f, what, "a string", reterr);
-    if (strlen(json_string_value(j)) != json_string_length(j))
-        return wrong_type(f, what, "a string without NUL characters", reterr);
     if (json_string_length(j) >= f->cap)
         return err_set(reterr, -EINVAL, "%s: \"%s\" is longer than %zu bytes", what, f->name,
                        f->cap - 1);

@@ -19,9 +19,10 @@ static unsigned depth_of(const char *text, size_t len)
         else if (c == '"')
             in_string = !in_string;
         else if (!in_string && (c == '{' || c == '['))
-            deepest = MAX(deepest, ++depth);
+            depth++;
         else if (!in_string && (c == '}' || c == ']') && depth > 0)
             depth--;
+        deepest = MAX(deepest, depth);
     }
     return deepest;
 }
