@@ -15,24 +15,35 @@
 
 #include "base/list.h"
 #include "base/util.h"
+#include "wire/iscsi.h"
 
 #include <sys/uio.h>
 
-#define ISCSI_NAME_MAX   223 /* bytes, RFC 7143 4.2.7.1 */
-#define ISCSI_BHS_LEN    48
-#define ISCSI_MAX_PDU    (ISCSI_BHS_LEN + 1020 + 4 + (256u << 10) + 4) /* that iscsi_rx() must be given whole */
+#define ISCSI_NAME_MAX 223          /* bytes, RFC 7143 4.2.7.1 */
+#define ISCSI_MAX_DATA (256u << 10) /* bytes, the largest data segment that we offer to take */
+#define ISCSI_MAX_PDU                                                                          \
+    (ISCSI_BHS_LEN + ISCSI_AHS_MAX + 4 + ISCSI_MAX_DATA +                                      \
+     4)                       /* that iscsi_rx() must be given whole */
+#define ISCSI_MAX_WINDOW 2048 /* commands; a larger offer counts as this */
+#define ISCSI_MAX_R2T    8    /* MaxOutstandingR2T; a larger offer counts as this */
 
 struct iscsi_conn;
 struct iscsi_task;
 
 /* ---- what the machine needs from outside ---------------------------------------------------------------- */
 
-enum iscsi_chap_alg { ISCSI_CHAP_MD5 = 5, ISCSI_CHAP_SHA1 = 6, ISCSI_CHAP_SHA256 = 7, ISCSI_CHAP_SHA3_256 = 8 };
+enum iscsi_chap_alg {
+    ISCSI_CHAP_MD5 = 5,
+    ISCSI_CHAP_SHA1 = 6,
+    ISCSI_CHAP_SHA256 = 7,
+    ISCSI_CHAP_SHA3_256 = 8
+};
 
 struct iscsi_env {
     void (*random)(void *arg, void *ret_bytes, size_t len);
     /* Hash of the concatenated parts; *ret_len bytes (at most 32) into ret_digest. False: this algorithm is not to be had (FIPS). */
-    bool (*hash)(void *arg, enum iscsi_chap_alg alg, const struct iovec *parts, int n, uint8_t ret_digest[32], size_t *ret_len);
+    bool (*hash)(void *arg, enum iscsi_chap_alg alg, const struct iovec *parts, int n,
+                 uint8_t ret_digest[32], size_t *ret_len);
     /* Memory for a task, zeroed by the caller's own rules; NULL: none is free, the command ends TASK SET FULL. */
     struct iscsi_task *(*task_alloc)(void *arg);
     /* The task is over and its last byte was sent (or dropped): memory and buffers are the owner's again. */
@@ -43,16 +54,16 @@ struct iscsi_env {
 
 /* What we offer and accept; a connection starts with these and the negotiation lowers them. RFC 7143 section 13. */
 struct iscsi_offer {
-    uint32_t max_recv_data_segment; /* bytes we take, <= 256 KiB */
+    uint32_t max_recv_data_segment;  /* bytes we take, <= 256 KiB */
     uint32_t max_burst, first_burst; /* bytes */
     uint16_t max_outstanding_r2t;
     bool initial_r2t, immediate_data;
-    bool digests;                   /* CRC32C may be chosen; None is preferred unless the initiator insists */
+    bool digests; /* CRC32C may be chosen; None is preferred unless the initiator insists */
     uint16_t time2wait, time2retain;
-    uint16_t window;                /* commands the initiator may have outstanding */
+    uint16_t window; /* commands the initiator may have outstanding */
     uint32_t login_timeout_ms, nop_interval_ms, nop_timeout_ms; /* nop_interval 0: no NOP-In */
-    uint16_t portal_group;          /* TargetPortalGroupTag */
-    char alias[64];                 /* TargetAlias, may be empty; may also be given by iscsi_login_answer */
+    uint16_t portal_group;                                      /* TargetPortalGroupTag */
+    char alias[64]; /* TargetAlias, may be empty; may also be given by iscsi_login_answer */
 };
 struct iscsi_offer iscsi_offer_default(void);
 
@@ -77,7 +88,8 @@ struct iscsi_params {
 
 /* now: nanoseconds, any monotonic origin; every call that takes time uses the same. arg goes to env's functions. */
 size_t iscsi_conn_size(void);
-void iscsi_conn_init(struct iscsi_conn *c, const struct iscsi_env *env, void *arg, const struct iscsi_offer *offer, uint64_t now);
+void iscsi_conn_init(struct iscsi_conn *c, const struct iscsi_env *env, void *arg,
+                     const struct iscsi_offer *offer, uint64_t now);
 /* Frees every task that is left through env->task_free. */
 void iscsi_conn_fini(struct iscsi_conn *c);
 const struct iscsi_params *iscsi_conn_params(const struct iscsi_conn *c);
@@ -85,74 +97,100 @@ const char *iscsi_conn_state(const struct iscsi_conn *c); /* for status and logs
 
 /* ---- tasks -------------------------------------------------------------------------------------------- */
 
+/* One thing that waits to be sent: a task or a message of the machine's own. */
+struct iscsi_tx_node {
+    struct list link;
+    bool is_msg;
+};
+
+/* One R2T: the bytes [off, off + len) of the transfer, asked for under a tag of its own. */
+struct iscsi_r2t_open {
+    uint32_t ttt, off, len;
+    uint32_t got;     /* bytes of it that are here */
+    uint32_t data_sn; /* the next DataSN */
+};
+
 /* The machine's part of a SCSI command; embedded in the owner's task. Read-only outside iscsi/, but for user. */
 struct iscsi_task {
-    struct list by_itt, on_tx;
+    void *user; /* the owner's */
     uint32_t itt;
     uint32_t cmd_sn;
     uint8_t lun[8];
     uint8_t cdb[16];
-    uint8_t cdb_len;       /* 16, or more when an extended CDB came (only 16 bytes are kept) */
-    uint8_t attr;          /* RFC 7143 11.3.1.1: 0 untagged, 1 simple, 2 ordered, 3 head of queue, 4 ACA */
+    uint16_t cdb_len; /* 16, or more when an extended CDB came (only 16 bytes are kept) */
+    uint8_t
+        attr; /* RFC 7143 11.3.1.1: 0 untagged, 1 simple, 2 ordered, 3 head of queue, 4 ACA */
     bool read, write, immediate;
-    uint32_t edtl;         /* Expected Data Transfer Length, bytes */
-    uint32_t received;     /* bytes of data-out that are here, contiguous from 0 */
-    uint32_t wanted;       /* bytes solicited or allowed unsolicited so far */
-    bool refused;          /* its data is taken and thrown away */
+    uint32_t edtl;     /* Expected Data Transfer Length, bytes */
+    uint32_t received; /* bytes of data-out that are here, contiguous from 0 */
+    uint32_t wanted;   /* bytes solicited or allowed unsolicited so far */
+    bool refused;      /* its data is taken and thrown away */
     /* private */
-    uint32_t unsolicited_end;  /* bytes that may come without R2T */
-    bool unsolicited_open;     /* more unsolicited Data-Out is to come (F not seen) */
-    uint32_t want;             /* bytes the owner asked for */
-    struct {
-        uint32_t ttt, off, len, got, data_sn;
-    } r2t[8];
-    uint8_t r2t_first, r2t_count;
-    uint32_t r2t_sn;
-    uint32_t data_in_len, data_in_sent, data_in_sn;
-    uint8_t state;
-    uint8_t status;
+    uint8_t state; /* enum task_state */
+    bool own;      /* the machine's: the owner never saw it */
     bool overflow, underflow;
+    uint8_t status;
+    struct list by_itt, held;
+    struct iscsi_tx_node tx;
+    uint32_t slots;           /* PDUs of it that are made and not sent yet */
+    uint32_t unsolicited_end; /* bytes that may come without R2T */
+    uint32_t unsolicited_sn;  /* the next DataSN of that sequence */
+    bool unsolicited_open;    /* more unsolicited Data-Out is to come (F not seen) */
+    uint32_t want;            /* bytes the owner asked for */
+    struct iscsi_r2t_open r2t[ISCSI_MAX_R2T];
+    uint8_t r2t_first, r2t_count,
+        r2t_unsent; /* a ring; the last r2t_unsent of it wait to be sent */
+    uint32_t r2t_sn;
+    uint32_t data_in_len, data_in_made, data_in_sn;
     uint32_t residual;
+    uint32_t bidi_read_len; /* of a bidirectional command, which is refused */
+    const uint8_t *failed;  /* sense of a broken data phase, or NULL */
     const uint8_t *sense;
     uint16_t sense_len;
-    uint32_t exp_data_sn;
-    void *user;
 };
 
 /* ---- events -------------------------------------------------------------------------------------------- */
 
 enum iscsi_ev_type {
     ISCSI_EV_NONE,
-    ISCSI_EV_IDENTIFY,     /* login: names are known (iscsi_conn_params); answer with iscsi_login_answer() */
-    ISCSI_EV_LOGGED_IN,    /* authenticated and negotiated; answer with iscsi_login_accept() or iscsi_login_refuse() */
+    ISCSI_EV_IDENTIFY, /* login: names are known (iscsi_conn_params); answer with iscsi_login_answer() */
+    ISCSI_EV_LOGGED_IN, /* authenticated and negotiated; answer with iscsi_login_accept() or iscsi_login_refuse() */
     ISCSI_EV_LOGIN_FAILED, /* for the log: login_status and why; EV_CLOSE follows */
-    ISCSI_EV_COMMAND,      /* task; data (may be empty) is its immediate data, to be stored at offset 0 */
-    ISCSI_EV_DATA,         /* task, data at offset: store it. task->received has grown already */
-    ISCSI_EV_START,        /* task may be executed now (its CmdSN is due); comes after its COMMAND, at once or later */
-    ISCSI_EV_TMF,          /* tmf: answer with iscsi_tmf_done() */
+    ISCSI_EV_COMMAND, /* task; data (may be empty) is its immediate data, to be stored at offset 0 */
+    ISCSI_EV_DATA, /* task, data at offset: store it. task->received has grown already */
+    ISCSI_EV_START, /* task may be executed now (its CmdSN is due); comes after its COMMAND, at once or later */
+    ISCSI_EV_DATA_FAILED, /* task: its data cannot come whole (wrong DataSN or offset). Abort it as ABORT TASK would, then call
+                              iscsi_task_done() with any result: the machine answers with the sense of RFC 7143 11.4.7.2 */
+    ISCSI_EV_TMF,         /* tmf: answer with iscsi_tmf_done() */
     ISCSI_EV_SEND_TARGETS, /* answer with iscsi_targets_add()... iscsi_targets_done() */
-    ISCSI_EV_LOGOUT,       /* end the session's (connection's) tasks, then iscsi_logout_done() */
-    ISCSI_EV_CLOSE,        /* drop the connection; why says what happened */
+    ISCSI_EV_LOGOUT, /* end the session's (connection's) tasks, then iscsi_logout_done() */
+    ISCSI_EV_CLOSE,  /* drop the connection; why says what happened */
 };
 
 struct iscsi_tmf {
-    uint8_t function;      /* RFC 7143 11.5.1: 1 ABORT TASK ... 8 TASK REASSIGN (answered by the machine) */
+    uint8_t
+        function; /* RFC 7143 11.5.1: 1 ABORT TASK ... 8 TASK REASSIGN (answered by the machine) */
     uint8_t lun[8];
-    uint32_t itt;          /* of the request, to be handed to iscsi_tmf_done() */
-    struct iscsi_task *task; /* ABORT TASK: the task, NULL: not (any more) here; response "task does not exist" or, when it
+    uint32_t itt; /* of the request, to be handed to iscsi_tmf_done() */
+    struct iscsi_task *
+        task; /* ABORT TASK: the task, NULL: not (any more) here; response "task does not exist" or, when it
                                 has not arrived, "function complete", is in response then */
     uint32_t ref_itt;
-    int8_t response;       /* >= 0: the answer is known already (see task), the owner has just to pass it on */
+    int8_t
+        response; /* >= 0: the answer is known already (see task), the owner has just to pass it on */
 };
 
+/* Only what belongs to the type is set. */
 struct iscsi_event {
     enum iscsi_ev_type type;
     struct iscsi_task *task;
-    const uint8_t *data;   /* borrowed from the caller's input, valid until the next iscsi_rx() */
+    const uint8_t *data; /* borrowed from the caller's input, valid until the next iscsi_rx() */
     uint32_t data_len, offset;
     struct iscsi_tmf tmf;
     struct {
-        char target[ISCSI_NAME_MAX + 1]; /* one target by name; "": all the initiator may see (SendTargets=All or, in a normal session, its own) */
+        char target
+            [ISCSI_NAME_MAX +
+             1]; /* one target by name; "": all the initiator may see (SendTargets=All or, in a normal session, its own) */
         bool all;
     } send_targets;
     uint8_t logout_reason; /* RFC 7143 11.14.1 */
@@ -163,9 +201,12 @@ struct iscsi_event {
 /* Takes one step. Returns true when ev holds an event (call again with the rest), false when all of [p, p + len) that can be used
  * was used and more bytes are needed. *ret_used: bytes consumed by this call, whichever it returns. A PDU is used only when it
  * is there whole: the owner keeps the rest and feeds it again with more behind it. While an answer is outstanding (IDENTIFY, LOGGED_IN,
- * SEND_TARGETS, LOGOUT) no byte is used and false is returned. */
-bool iscsi_rx(struct iscsi_conn *c, const uint8_t *p, size_t len, uint64_t now, size_t *ret_used, struct iscsi_event *ret_ev);
-/* Timers: login timeout, NOP-In keepalive. */
+ * SEND_TARGETS, LOGOUT) no byte is used and false is returned; the same while so much waits to be sent that a reply could not be
+ * queued (a peer that does not read): call again after iscsi_tx_sent(). Call it after every answer too, with whatever is there, even
+ * nothing: events may be due that need no more bytes (iscsi_deadline() is 0 then). */
+bool iscsi_rx(struct iscsi_conn *c, const uint8_t *p, size_t len, uint64_t now,
+              size_t *ret_used, struct iscsi_event *ret_ev);
+/* Timers: login timeout, NOP-In keepalive, a peer that stops reading, a logout that was asked for. Gives any event that is due. */
 bool iscsi_tick(struct iscsi_conn *c, uint64_t now, struct iscsi_event *ret_ev);
 uint64_t iscsi_deadline(const struct iscsi_conn *c); /* UINT64_MAX: none */
 
@@ -174,24 +215,26 @@ uint64_t iscsi_deadline(const struct iscsi_conn *c); /* UINT64_MAX: none */
 #define ISCSI_CHAP_SECRETS 2
 #define ISCSI_SECRET_MAX   255
 struct iscsi_login_answer {
-    uint16_t status;          /* 0: go on; else the login ends with it: 0201 authentication, 0202 authorization, 0203 not found, 0301 .. */
-    char redirect[256];       /* with 0101/0102: "address:port[,tpgt]" for TargetAddress */
-    bool chap_required;       /* else AuthMethod None is accepted */
-    bool mutual_required;     /* the initiator must ask us to prove ourselves */
-    uint16_t algs;            /* accepted, bit mask of 1 << enum iscsi_chap_alg; 0: all four */
+    uint16_t
+        status; /* 0: go on; else the login ends with it: 0201 authentication, 0202 authorization, 0203 not found, 0301 .. */
+    char redirect[256];   /* with 0101/0102: "address:port[,tpgt]" for TargetAddress */
+    bool chap_required;   /* else AuthMethod None is accepted */
+    bool mutual_required; /* the initiator must ask us to prove ourselves */
+    uint16_t algs;        /* accepted, bit mask of 1 << enum iscsi_chap_alg; 0: all four */
     char chap_name[ISCSI_NAME_MAX + 33]; /* CHAP_N the initiator must send */
     struct {
         uint8_t bytes[ISCSI_SECRET_MAX];
         uint16_t len;
-    } secret[ISCSI_CHAP_SECRETS];        /* any of them is accepted; len 0: unused */
+    } secret[ISCSI_CHAP_SECRETS];           /* any of them is accepted; len 0: unused */
     char reverse_name[ISCSI_NAME_MAX + 33]; /* CHAP_N we send */
     struct {
         uint8_t bytes[ISCSI_SECRET_MAX];
         uint16_t len;
-    } reverse_secret;                    /* len 0: mutual CHAP is refused */
+    } reverse_secret; /* len 0: mutual CHAP is refused */
     char target_alias[64];
     uint16_t portal_group;
-    bool fake;                /* the initiator is unknown: run the exchange to its end with secrets that match nothing, so that
+    bool
+        fake; /* the initiator is unknown: run the exchange to its end with secrets that match nothing, so that
                                  nothing is learned from it, and fail with 0201 */
 };
 /* Copies what it needs; the caller wipes its copy. */
@@ -209,11 +252,11 @@ void iscsi_task_want(struct iscsi_conn *c, struct iscsi_task *t, uint32_t upto);
 void iscsi_task_refuse_data(struct iscsi_conn *c, struct iscsi_task *t);
 
 struct iscsi_result {
-    uint8_t status;          /* SAM status */
-    const uint8_t *sense;    /* borrowed until task_free */
+    uint8_t status;       /* SAM status */
+    const uint8_t *sense; /* borrowed until task_free */
     uint16_t sense_len;
-    uint32_t data_in_len;    /* bytes to send by env->data_in, <= edtl */
-    uint64_t transfer;       /* bytes the command wanted to move: gives the residual against edtl */
+    uint32_t data_in_len; /* bytes to send by env->data_in, <= edtl */
+    uint64_t transfer; /* bytes the command wanted to move: gives the residual against edtl */
 };
 /* Queues Data-In and the response. A response for a task whose solicited data is still under way waits for it where the RFC demands. */
 void iscsi_task_done(struct iscsi_conn *c, struct iscsi_task *t, const struct iscsi_result *r);
@@ -222,14 +265,18 @@ void iscsi_task_drop(struct iscsi_conn *c, struct iscsi_task *t);
 void iscsi_tmf_done(struct iscsi_conn *c, uint32_t itt, uint8_t response); /* RFC 7143 11.6.1 */
 
 /* addr: "192.0.2.1:3260" or "[..]:3260". False: the answer has no room left (it is cut at whole targets and logged by the owner). */
-bool iscsi_targets_add(struct iscsi_conn *c, const char *target, const char *const *addrs, const uint16_t *tags, unsigned n);
+bool iscsi_targets_add(struct iscsi_conn *c, const char *target, const char *const *addrs,
+                       const uint16_t *tags, unsigned n);
 void iscsi_targets_done(struct iscsi_conn *c);
 void iscsi_logout_done(struct iscsi_conn *c, uint8_t response);
 
 /* Asynchronous messages (RFC 7143 11.9). */
-void iscsi_async_logout(struct iscsi_conn *c, uint16_t seconds);           /* event 1: please log out within */
-void iscsi_async_drop(struct iscsi_conn *c, uint16_t time2wait, uint16_t time2retain); /* events 2, 3 */
-void iscsi_async_sense(struct iscsi_conn *c, const uint8_t lun[8], const uint8_t *sense, size_t len); /* event 0 */
+void iscsi_async_logout(struct iscsi_conn *c,
+                        uint16_t seconds); /* event 1: please log out within */
+void iscsi_async_drop(struct iscsi_conn *c, uint16_t time2wait,
+                      uint16_t time2retain); /* events 2, 3 */
+void iscsi_async_sense(struct iscsi_conn *c, const uint8_t lun[8], const uint8_t *sense,
+                       size_t len); /* event 0 */
 /* Narrows or restores the command window by not advancing MaxCmdSN. */
 void iscsi_set_window(struct iscsi_conn *c, uint16_t window);
 
@@ -245,7 +292,8 @@ bool iscsi_tx_pending(const struct iscsi_conn *c);
 
 struct iscsi_stats {
     uint64_t pdus_in, pdus_out, bytes_in, bytes_out;
-    uint64_t commands, r2ts, rejects, digest_errors, nops_in, nops_out, dropped; /* dropped: PDUs outside the command window */
+    uint64_t commands, r2ts, rejects, digest_errors, nops_in, nops_out,
+        dropped; /* dropped: PDUs outside the command window */
 };
 const struct iscsi_stats *iscsi_conn_stats(const struct iscsi_conn *c);
 

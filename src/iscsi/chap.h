@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* CHAP for iSCSI, RFC 7143 12.1.3: one-way and mutual. */
+#ifndef ISCSI_CHAP_H
+#define ISCSI_CHAP_H
+
+#include "base/buf.h"
+#include "iscsi/iscsi.h"
+#include "iscsi/keys.h"
+
+#define CHAP_DIGEST_MAX    32
+#define CHAP_CHALLENGE_LEN 32   /* bytes, ours */
+#define CHAP_CHALLENGE_MAX 1024 /* bytes, theirs: 12.1.3 */
+#define CHAP_SECRET_MIN    12   /* bytes: 96 bits, 12.1.3.2 */
+#define CHAP_NAME_CAP      (ISCSI_NAME_MAX + 33)
+
+struct chap_secret {
+    uint8_t bytes[ISCSI_SECRET_MAX];
+    uint16_t len; /* 0: there is none */
+};
+
+/* Who must prove what, and how far it is. Holds secrets: chap_wipe() when login is over. */
+struct chap {
+    const struct iscsi_env *env;
+    void *arg;
+    bool usable; /* there is something to check a response against, real or fake */
+    bool fake;
+    uint16_t algs; /* mask of 1 << enum iscsi_chap_alg */
+    char name[CHAP_NAME_CAP], reverse_name[CHAP_NAME_CAP];
+    struct chap_secret secret[ISCSI_CHAP_SECRETS], reverse;
+    enum iscsi_chap_alg alg;
+    uint8_t id;
+    uint8_t challenge[CHAP_CHALLENGE_LEN];
+};
+
+/* Copies what the owner says. False: it can't be used: a secret shorter than CHAP_SECRET_MIN, or the same in both
+ * directions, or CHAP is required without any secret. */
+bool chap_configure(struct chap *ch, const struct iscsi_env *env, void *arg,
+                    const struct iscsi_login_answer *a);
+void chap_wipe(struct chap *ch);
+
+/* Picks an algorithm of the initiator's list by our own order of preference (SHA3-256, SHA-256, SHA-1, MD5) and appends
+ * CHAP_A, CHAP_I and CHAP_C. False: none of the list can be used, or it is no list of numbers. */
+bool chap_challenge(struct chap *ch, const char *chap_a, struct wbuf *out);
+
+/* Judges CHAP_N and CHAP_R; on a challenge of the initiator's own (*ret_mutual) appends our CHAP_N and CHAP_R. False: the
+ * initiator is not who it says, or plays our own words back to us. */
+bool chap_verify(struct chap *ch, const struct key_set *set, bool *ret_mutual,
+                 struct wbuf *out);
+
+#endif
