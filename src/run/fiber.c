@@ -47,7 +47,7 @@ static void fiber_main(void)
     f->fn(f->arg);
     f->state = FIBER_DONE;
     switch_to_loop(f);
-    check(!"an ended fiber was resumed");
+    check(false); /* an ended fiber was resumed */
 }
 
 /* ---- stacks ------------------------------------------------------------------------------------- */

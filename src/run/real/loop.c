@@ -176,6 +176,7 @@ void real_reactor_loop(struct real_reactor *w)
     bool busy = true;
     while (!stopping(w)) {
         int n = wait_events(w, ev, busy);
+        san_acquire(&w->epfd);
         reactor_tick(w->r);
         for (int i = 0; i < n; i++) {
             struct poll_source *src = ev[i].data.ptr;
@@ -198,14 +199,17 @@ static void woken(struct poll_source *p, uint32_t events)
 
 int real_watch(struct reactor *r, int fd, struct poll_source *src)
 {
+    struct real_reactor *w = real_of(r);
     struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                              .data.ptr = src};
-    return epoll_ctl(real_of(r)->epfd, EPOLL_CTL_ADD, fd, &ev) < 0 ? E(-errno) : 0;
+    san_release(&w->epfd); /* what is watched is complete before its first event */
+    return epoll_ctl(w->epfd, EPOLL_CTL_ADD, fd, &ev) < 0 ? E(-errno) : 0;
 }
 
 void real_unwatch(struct reactor *r, int fd)
 {
-    check(epoll_ctl(real_of(r)->epfd, EPOLL_CTL_DEL, fd, NULL) == 0);
+    epoll_ctl(real_of(r)->epfd, EPOLL_CTL_DEL, fd,
+              NULL); /* ENOENT: it could not be watched after a move */
 }
 
 int real_reactor_init(struct real_reactor *w, struct reactor *r)

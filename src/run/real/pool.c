@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A job lies on the stack of the fiber that parks for it and comes back as a message to that fiber's reactor. Helper threads
- * take no signals: those belong to the main thread.
+ * A job lies on the stack of the fiber that parks for it and comes back as a message to that fiber's reactor.
  */
 #include "run/real/pool.h"
 
@@ -53,17 +52,27 @@ static void *helper_main(void *arg)
     return NULL;
 }
 
+int thread_start(pthread_t *ret_thread, const pthread_attr_t *attr, void *(*fn)(void *),
+                 void *arg)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP};
+    sigset_t blocked, before;
+    sigfillset(&blocked);
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+        sigdelset(&blocked, faults[i]); /* a blocked fault kills without its handler */
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    int rc = -pthread_create(ret_thread, attr, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
 /* Under the lock. A failure matters only when there is no thread at all. */
 static int add_helper(struct pool *p)
 {
     pthread_attr_t attr;
-    sigset_t all, before;
-    sigfillset(&all);
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, HELPER_STACK);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = -pthread_create(&p->threads[p->n], &attr, helper_main, p);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int rc = thread_start(&p->threads[p->n], &attr, helper_main, p);
     pthread_attr_destroy(&attr);
     if (rc == 0)
         p->n++;

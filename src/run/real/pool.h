@@ -27,4 +27,8 @@ void pool_fini(struct pool *p);
 /* Runs fn(arg) on a helper thread. Parks. */
 void pool_run(struct pool *p, void (*fn)(void *arg), void *arg);
 
+/* pthread_create() for a thread that takes no signals but its own faults; the others belong to the main thread. -errno. */
+int thread_start(pthread_t *ret_thread, const pthread_attr_t *attr, void *(*fn)(void *),
+                 void *arg);
+
 #endif

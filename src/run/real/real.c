@@ -112,14 +112,10 @@ static void *reactor_thread(void *arg)
 static void real_loop(struct run *run)
 {
     struct real_world *world = real_world_of(run);
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
     for (unsigned i = 1; i < run->nreactors; i++) {
         struct real_reactor *w = &world->reactors[i];
-        check(pthread_create(&w->thread, NULL, reactor_thread, w) == 0);
+        check(thread_start(&w->thread, NULL, reactor_thread, w) == 0);
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     run_reactor_here(&world->reactors[0]);
     for (unsigned i = 1; i < run->nreactors; i++)
         pthread_join(world->reactors[i].thread, NULL);

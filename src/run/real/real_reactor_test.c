@@ -3,6 +3,7 @@
 #include "run/real/real_test.h"
 
 #include <pthread.h>
+#include <sys/wait.h>
 
 /* ---- messages keep their order -------------------------------------------------------------------- */
 
@@ -232,6 +233,54 @@ static void test_spinning_stops_when_it_misses(void **state)
     run_in(&cfg, spin_then_idle);
 }
 
+/* ---- a fiber that digs through its stack, on a thread of its own --------------------------------------- */
+
+static __attribute__((noinline)) size_t dig(volatile char *above, size_t depth)
+{
+    volatile char page[1024];
+    page[0] = (char)depth;
+    size_t below = depth == 0 ? 0 : dig(page, depth - 1);
+    return below + (size_t)above[0] + (size_t)page[0];
+}
+
+static void overflow(void *arg)
+{
+    volatile char start = 1;
+    *(volatile size_t *)arg = dig(&start, 1 << 20);
+}
+
+static void overflow_elsewhere(void)
+{
+    size_t sink = 0;
+    expect(start_on(run_reactor(this_run(), 1), overflow, &sink, "digger") == 0);
+    fiber_sleep_until(NO_DEADLINE, NULL);
+}
+
+static void test_overflow_on_any_reactor_names_the_fiber(void **state)
+{
+    (void)state;
+    int fd[2];
+    char text[512] = "";
+    assert_int_equal(pipe(fd), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct run_config cfg = {.reactors = 2, .io = RUN_IO_THREADS};
+        dup2(fd[1], STDERR_FILENO);
+        run_in(&cfg, overflow_elsewhere);
+        _exit(0);
+    }
+    close(fd[1]);
+    FILE *err = fdopen(fd[0], "r");
+    bool named = false;
+    while (fgets(text, sizeof(text), err))
+        named |= strcmp(text, "stack overflow in fiber digger\n") == 0;
+    fclose(err);
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_true(named);
+}
+
 /* ---- stopping --------------------------------------------------------------------------------------- */
 
 static void wait_for_ever(void *arg)
@@ -282,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_time_passes),
         cmocka_unit_test(test_slow_slices_are_counted),
         cmocka_unit_test(test_spinning_stops_when_it_misses),
+        cmocka_unit_test(test_overflow_on_any_reactor_names_the_fiber),
         cmocka_unit_test(test_another_thread_stops_sleeping_reactors),
         cmocka_unit_test(test_unused_world_can_be_freed),
     };

@@ -113,7 +113,8 @@ static void real_shutdown(struct sock *sock)
     sock_ready(&s->src, EPOLLHUP);
 }
 
-/* Watching it anew gives an edge for whatever is there already. */
+/* Watching it anew gives an edge for whatever is there already. Where the kernel has no memory for that, the connection
+ * ends; nothing of it may be touched here once it is watched there. */
 static void real_move(struct sock *sock, struct reactor *to)
 {
     struct real_sock *s = real_sock_of(sock);
@@ -122,7 +123,11 @@ static void real_move(struct sock *sock, struct reactor *to)
     sock->home = to;
     s->readable = s->writable = true;
     s->recv_turn = 0;
-    check(real_watch(to, s->fd, &s->src) == 0);
+    int fd = s->fd;
+    if (real_watch(to, fd, &s->src) < 0) {
+        s->ending = true;
+        shutdown(fd, SHUT_RDWR);
+    }
 }
 
 /* ---- waiting and transfers ------------------------------------------------------------------------- */
