@@ -36,11 +36,15 @@ struct copy_plan {
     struct copy_segment segments[SCSI_COPY_MAX_SEGMENTS];
 };
 /* Reads a parameter list. False: the task has ended. */
-bool copy_plan_parse(struct scsi_task *t, const uint8_t *list, size_t len, struct copy_plan *ret_plan);
+bool copy_plan_parse(struct scsi_task *t, const uint8_t *list, size_t len,
+                     struct copy_plan *ret_plan);
+
+/* How long a segment is, 0 when it names ends that are not there. */
+uint64_t copy_segment_bytes(const struct copy_plan *plan, const struct copy_segment *s);
 
 /* A copy that runs, or one that is over and whose results are kept. Belongs to the LU that got the command. */
 struct copy_record {
-    struct list on_lu; /* of struct scsi_lu.copies, oldest first */
+    struct list on_lu;          /* of struct scsi_lu.copies, oldest first */
     const struct scsi_itl *itl; /* that asked */
     uint8_t list_id;
     bool has_id;
@@ -52,9 +56,12 @@ struct copy_record {
     uint8_t sense[SCSI_SENSE_MAX];
 };
 
+/* The nexus's copy with that list identifier, NULL: unknown. */
+struct copy_record *copy_find(struct scsi_lu *lu, const struct scsi_itl *itl, uint8_t list_id);
+
 /* Finds, on the nexus's home, which LUNs of the asking nexus the ends are. Parks. */
 void copy_resolve(struct scsi_task *t, struct copy_plan *plan);
-/* Carries out the plan; counts in rec as it goes. Ends the task. Parks. */
+/* Carries out the plan, counting in rec what is done. Ends the task. Parks. */
 void copy_run(struct scsi_task *t, const struct copy_plan *plan, struct copy_record *rec);
 /* Whether the LU is the one that the end names. */
 bool copy_end_is(const struct copy_end *end, const struct scsi_lu *lu);

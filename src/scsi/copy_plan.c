@@ -80,12 +80,24 @@ static void parse_bytes(const struct copy_segment_bytes *d, struct copy_segment 
     s->destination_offset = be16_get(d->destination_offset);
 }
 
+uint64_t copy_segment_bytes(const struct copy_plan *plan, const struct copy_segment *s)
+{
+    if (s->source >= plan->nends || s->destination >= plan->nends)
+        return 0;
+    if (s->in_bytes)
+        return s->n;
+    return (uint64_t)s->n *
+           plan->ends[s->destination_blocks ? s->destination : s->source].block;
+}
+
 /* Takes one descriptor off the list. */
-static bool parse_segment(const struct place *at, struct rbuf *in, struct copy_segment *s)
+static bool parse_segment(const struct place *at, struct rbuf *in, const struct copy_plan *plan,
+                          struct copy_segment *s)
 {
     const struct copy_segment_header *h = (const void *)in->p;
     bool blocks = *in->p == COPY_SEGMENT_BLOCKS;
-    size_t size = blocks ? sizeof(struct copy_segment_blocks) : sizeof(struct copy_segment_bytes);
+    size_t size =
+        blocks ? sizeof(struct copy_segment_blocks) : sizeof(struct copy_segment_bytes);
     if (!blocks && *in->p != COPY_SEGMENT_BYTES)
         return refuse(at, ASC_UNSUPPORTED_SEGMENT);
     const void *d = rb_take(in, size);
@@ -93,11 +105,14 @@ static bool parse_segment(const struct place *at, struct rbuf *in, struct copy_s
         return refuse(at, ASC_LENGTH_ERROR);
     if (be16_get(h->len) != size - offsetof(struct copy_segment_header, source))
         return bad_field(at, &h->len, -1);
-    *s = (struct copy_segment){be16_get(h->source), be16_get(h->destination), .in_bytes = false};
+    *s =
+        (struct copy_segment){be16_get(h->source), be16_get(h->destination), .in_bytes = false};
     if (blocks)
         parse_blocks(d, s);
     else
         parse_bytes(d, s);
+    if (copy_segment_bytes(plan, s) > SCSI_COPY_MAX_SEGMENT_BYTES)
+        return bad_field(at, h + 1, -1); /* the length follows the header, in both kinds */
     return true;
 }
 
@@ -106,7 +121,7 @@ static bool parse_segments(const struct place *at, struct rbuf *in, struct copy_
     while (rb_left(in) > 0) {
         if (plan->nsegments == SCSI_COPY_MAX_SEGMENTS)
             return refuse(at, ASC_TOO_MANY_SEGMENTS);
-        if (!parse_segment(at, in, &plan->segments[plan->nsegments++]))
+        if (!parse_segment(at, in, plan, &plan->segments[plan->nsegments++]))
             return false;
     }
     return true;
@@ -124,7 +139,8 @@ static bool check_header(const struct place *at, const struct copy_list *h, size
     return true;
 }
 
-bool copy_plan_parse(struct scsi_task *t, const uint8_t *list, size_t len, struct copy_plan *ret_plan)
+bool copy_plan_parse(struct scsi_task *t, const uint8_t *list, size_t len,
+                     struct copy_plan *ret_plan)
 {
     struct place at = {t, list};
     struct rbuf in = rbuf_make(list, len);

@@ -29,7 +29,9 @@ struct piece {
     struct scsi_nexus *nexus;
     const struct copy_end *source, *destination;
     uint64_t source_off, destination_off, len; /* bytes */
+    uint64_t left;                             /* of the segment, this piece included */
     struct volume *from;                       /* stays while source_task runs */
+    uint16_t asc;                              /* why not, when it was not a LU that said so */
 };
 
 /* ---- which LU ------------------------------------------------------------------------------------------------ */
@@ -37,7 +39,8 @@ struct piece {
 bool copy_end_is(const struct copy_end *end, const struct scsi_lu *lu)
 {
     const struct scsi_identity *id = &lu->params.id;
-    return end->len != 0 && end->len == id->naa_len && memcmp(end->designator, id->naa, end->len) == 0;
+    return end->len != 0 && end->len == id->naa_len &&
+           memcmp(end->designator, id->naa, end->len) == 0;
 }
 
 struct resolution {
@@ -74,19 +77,20 @@ static bool inside(const struct scsi_lu *lu, uint64_t off, uint64_t len)
     return off <= lu->vol->geo.size && len <= lu->vol->geo.size - off;
 }
 
-/* The task's last word unless everything is in place at this LU. */
-static bool check_end(const struct scsi_lu *lu, struct scsi_task *t, const struct copy_end *end, uint64_t off, uint64_t len)
+/* Whether all that is left of the segment can be done at this LU. False: the task has ended. */
+static bool check_end(const struct scsi_lu *lu, struct scsi_task *t, struct piece *p,
+                      const struct copy_end *end, uint64_t off)
 {
     uint32_t block = lu_block(lu);
-    if (!copy_end_is(end, lu) || !inside(lu, off, len))
-        task_check(t, SK_COPY_ABORTED, ASC_DEVICE_NOT_REACHABLE);
+    if (!copy_end_is(end, lu) || !inside(lu, off, p->left))
+        p->asc = ASC_DEVICE_NOT_REACHABLE;
     else if (block != end->block)
-        task_check(t, SK_COPY_ABORTED, ASC_BLOCK_LENGTH);
-    else if (off % block != 0 || len % block != 0)
-        task_check(t, SK_COPY_ABORTED, ASC_INEXACT_SEGMENT);
-    else
-        return true;
-    return false;
+        p->asc = ASC_BLOCK_LENGTH;
+    else if (off % block != 0 || p->left % block != 0)
+        p->asc = ASC_INEXACT_SEGMENT;
+    if (p->asc != 0)
+        task_check(t, SK_COPY_ABORTED, p->asc);
+    return p->asc == 0;
 }
 
 static void copy_destination(struct scsi_lu *lu, struct scsi_task *t)
@@ -94,7 +98,7 @@ static void copy_destination(struct scsi_lu *lu, struct scsi_task *t)
     struct piece *p = container_of(t, struct piece, destination_task);
     uint64_t lba = p->destination_off / lu_block(lu);
     struct range_lock lock;
-    if (!check_end(lu, t, p->destination, p->destination_off, p->len))
+    if (!check_end(lu, t, p, p->destination, p->destination_off))
         return;
     int err = range_lock(lu, &lock, lba, p->len / lu_block(lu), &t->cancel);
     if (err == 0) {
@@ -128,7 +132,7 @@ static void run_destination(void *arg)
 static void copy_source(struct scsi_lu *lu, struct scsi_task *t)
 {
     struct piece *p = container_of(t, struct piece, source_task);
-    if (!check_end(lu, t, p->source, p->source_off, p->len) || t->aborting)
+    if (!check_end(lu, t, p, p->source, p->source_off) || t->aborting)
         return;
     p->from = lu->vol;
     call_on(scsi_nexus_home(p->nexus), run_destination, p);
@@ -164,18 +168,9 @@ static void prepare(struct scsi_task *t, const struct scsi_task *parent, uint16_
     sgl_init(&t->data_in);
 }
 
-/* What went wrong at one end, in the words of EXTENDED COPY: our own or, for the LU's, a device failure. 0: nothing. */
-static uint16_t failure(const struct scsi_task *t)
+static bool succeeded(const struct scsi_task *t)
 {
-    const struct sense_place { uint8_t key, asc, ascq; } fixed = {2, 12, 13}, descriptor = {1, 2, 3};
-    if (t->outcome == SCSI_DONE && t->status == SCSI_STATUS_GOOD)
-        return 0;
-    if (t->outcome != SCSI_DONE || t->status != SCSI_STATUS_CHECK)
-        return ASC_DEVICE_FAILURE;
-    const struct sense_place *at = t->sense[0] == 0x70 ? &fixed : &descriptor;
-    if ((t->sense[at->key] & 0x0f) != SK_COPY_ABORTED)
-        return ASC_DEVICE_FAILURE;
-    return (uint16_t)(t->sense[at->asc] << 8 | t->sense[at->ascq]);
+    return t->outcome == SCSI_DONE && t->status == SCSI_STATUS_GOOD;
 }
 
 /* 0, or the additional sense code. Parks. */
@@ -183,26 +178,26 @@ static uint16_t copy_piece(struct scsi_task *t, struct piece *p)
 {
     prepare(&p->source_task, t, p->source->lun);
     prepare(&p->destination_task, t, p->destination->lun);
-    p->destination_task.status = SCSI_STATUS_BUSY; /* until it has run */
+    p->destination_task.outcome = SCSI_ABORTED; /* until it has run */
     call_on(scsi_nexus_home(p->nexus), run_source, p);
-    uint16_t asc = failure(&p->source_task);
-    return asc ? asc : failure(&p->destination_task);
+    if (p->asc == 0 && !(succeeded(&p->source_task) && succeeded(&p->destination_task)))
+        p->asc = ASC_DEVICE_FAILURE;
+    return p->asc;
 }
 
-/* ---- all of them -------------------------------------------------------------------------------------------------- */
+/* ---- all of them -------------------------------------------------------------------------------------------- */
 
-/* The segment in bytes. 0, or the additional sense code. */
-static uint16_t plan_piece(const struct copy_plan *plan, const struct copy_segment *s, struct piece *p)
+/* Where the segment begins. 0, or the additional sense code. */
+static uint16_t locate(const struct copy_plan *plan, const struct copy_segment *s,
+                       struct piece *p)
 {
     if (s->source >= plan->nends || s->destination >= plan->nends)
         return ASC_UNREACHABLE_TARGET;
     p->source = &plan->ends[s->source];
     p->destination = &plan->ends[s->destination];
-    if (!p->source->reachable || !p->destination->reachable)
-        return ASC_DEVICE_NOT_REACHABLE;
-    uint32_t unit = s->in_bytes ? 1 : s->destination_blocks ? p->destination->block : p->source->block;
-    p->len = (uint64_t)s->n * unit;
-    if (ckd_mul_u64(&p->source_off, s->source_lba, p->source->block) ||
+    p->left = copy_segment_bytes(plan, s);
+    if (!p->source->reachable || !p->destination->reachable ||
+        ckd_mul_u64(&p->source_off, s->source_lba, p->source->block) ||
         ckd_add_u64(&p->source_off, p->source_off, s->source_offset) ||
         ckd_mul_u64(&p->destination_off, s->destination_lba, p->destination->block) ||
         ckd_add_u64(&p->destination_off, p->destination_off, s->destination_offset))
@@ -210,22 +205,36 @@ static uint16_t plan_piece(const struct copy_plan *plan, const struct copy_segme
     return 0;
 }
 
-/* Whether all of the segment is there before its first piece moves: with a piece of no length at each of its ends. */
-static uint16_t copy_segment(struct scsi_task *t, const struct copy_plan *plan, const struct copy_segment *s,
-                             struct piece *p, struct copy_record *rec)
+/* 0, or the additional sense code. Parks. */
+static uint16_t copy_segment(struct scsi_task *t, const struct copy_plan *plan,
+                             const struct copy_segment *s, struct copy_record *rec)
 {
-    uint16_t asc = plan_piece(plan, s, p);
-    uint64_t left = p->len;
-    while (asc == 0 && left > 0 && !t->aborting) {
-        p->len = MIN(left, PIECE_BYTES);
-        asc = copy_piece(t, p);
+    struct piece p = {.nexus = t->nexus};
+    uint16_t asc = locate(plan, s, &p);
+    while (asc == 0 && p.left > 0 && !t->aborting) {
+        p.len = MIN(p.left, PIECE_BYTES);
+        asc = copy_piece(t, &p);
         if (asc != 0)
             break;
-        p->source_off += p->len;
-        p->destination_off += p->len;
-        rec->bytes += p->len;
-        left -= p->len;
+        p.source_off += p.len;
+        p.destination_off += p.len;
+        p.left -= p.len;
+        rec->bytes += p.len;
         fiber_maybe_yield();
     }
     return asc;
+}
+
+void copy_run(struct scsi_task *t, const struct copy_plan *plan, struct copy_record *rec)
+{
+    uint16_t asc = 0;
+    for (unsigned i = 0; i < plan->nsegments && asc == 0; i++) {
+        asc = copy_segment(t, plan, &plan->segments[i], rec);
+        if (asc == 0)
+            rec->segments++;
+    }
+    if (asc != 0)
+        task_check(t, SK_COPY_ABORTED, asc);
+    else
+        task_good(t);
 }

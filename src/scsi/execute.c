@@ -116,7 +116,8 @@ static bool passes(struct scsi_lu *lu, struct scsi_task *t)
 static void begin(struct scsi_lu *lu, struct scsi_task *t)
 {
     bool known;
-    t->op = scsi_op_find(t->cdb, &known);
+    if (!t->op)
+        t->op = scsi_op_find(t->cdb, &known);
     t->data_len = t->op ? scsi_op_xfer(t->op, t->cdb, lu_block(lu)) : 0;
     t->data_is_out = t->op && t->op->flags & OP_DATA_OUT;
     if (lu->ntasks == 0)

@@ -36,6 +36,7 @@ static struct scsi_lu *lu_alloc(const struct scsi_lu_params *p)
     list_init(&lu->itls);
     list_init(&lu->tasks);
     list_init(&lu->ranges);
+    list_init(&lu->copies);
     fmutex_init(&lu->meta);
     waitq_init(&lu->drained);
     waitgroup_init(&lu->background);

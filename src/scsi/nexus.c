@@ -114,6 +114,7 @@ static void detach(void *arg)
     lu_abort_and_drain(itl->lu, itl);
     if (itl->lu->reserved_by == itl)
         itl->lu->reserved_by = NULL;
+    copy_forget(itl->lu, itl);
     list_remove(&itl->on_lu);
 }
 
@@ -261,7 +262,8 @@ static void execute_on_lu(void *arg)
 static void execute_without_lu(struct scsi_task *t)
 {
     bool known;
-    t->op = scsi_op_find(t->cdb, &known);
+    if (!t->op)
+        t->op = scsi_op_find(t->cdb, &known);
     if (t->op && t->op->flags & OP_NO_LU) {
         if (cdb_check(NULL, t))
             t->op->execute(NULL, t);
@@ -286,10 +288,11 @@ static void task_begin(struct scsi_task *t)
     t->data_is_out = false;
 }
 
-void scsi_nexus_execute(struct scsi_nexus *n, struct scsi_task *t)
+void nexus_execute_as(struct scsi_nexus *n, struct scsi_task *t, const struct scsi_op *op)
 {
     struct scsi_itl *itl = NULL;
     task_begin(t);
+    t->op = op;
     nexus_find(n, t->lun, &itl);
     t->itl = itl;
     if (!itl || !itl->lu || t->cdb[0] == OPCODE_REPORT_LUNS) {
@@ -299,4 +302,9 @@ void scsi_nexus_execute(struct scsi_nexus *n, struct scsi_task *t)
     nexus_itl_hold(itl);
     call_on(itl->lu->home, execute_on_lu, t);
     nexus_itl_release(itl);
+}
+
+void scsi_nexus_execute(struct scsi_nexus *n, struct scsi_task *t)
+{
+    nexus_execute_as(n, t, NULL);
 }

@@ -13,6 +13,8 @@
  */
 #include "scsi/pr.h"
 
+#include "base/check.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +151,13 @@ static void leave(struct pr_state *s, const struct pr_nexus *who)
         drop(s, reg);
 }
 
+static void set_holder(struct pr_state *s, const struct pr_nexus *who, bool holder)
+{
+    struct pr_reg *reg = find(s, who);
+    check(reg);
+    reg->holder = holder;
+}
+
 /* The registration that q speaks for, NULL: there is none with that key. */
 static struct pr_reg *speaker(const struct pr_state *s, const struct pr_request *q)
 {
@@ -278,7 +287,7 @@ static enum pr_result do_preempt(struct pr_state *s, const struct pr_request *q)
         remove_keys(s, q->sa_key, &q->who);
         end_reservation(s);
         s->type = q->type;
-        find(s, &q->who)->holder = !pr_type_all(q->type);
+        set_holder(s, &q->who, !pr_type_all(q->type));
     } else if (q->sa_key == 0) {
         return PR_BAD_SA_KEY;
     } else if (remove_keys(s, q->sa_key, NULL) == 0) {
@@ -303,8 +312,8 @@ static enum pr_result do_move(struct pr_state *s, const struct pr_request *q)
     enum pr_result r = enter(s, to, q->sa_key);
     if (r != PR_DONE)
         return r;
-    find(s, &q->who)->holder = false;
-    find(s, to)->holder = true;
+    set_holder(s, &q->who, false);
+    set_holder(s, to, true);
     if (q->unreg)
         leave(s, &q->who);
     s->aptpl = q->aptpl;

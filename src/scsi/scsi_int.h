@@ -197,6 +197,7 @@ struct scsi_lu {
     struct scsi_modes *modes;
     struct scsi_control control;
     struct scsi_itl *reserved_by;   /* RESERVE(6)/(10), SPC-2 */
+    struct list copies;             /* of struct copy_record, copy.c */
     struct scsi_target_port *ports; /* all, ascending by rel_port_id */
     unsigned nports;
     struct scsi_alua_group *groups; /* alua.c: state per group, ascending by id */
@@ -324,6 +325,9 @@ void ordering_leave(struct scsi_lu *lu, struct scsi_task *t);
 
 /* Executes a task on the LU's home: all checks, the handler, the outcome. Parks. */
 void lu_execute(struct scsi_lu *lu, struct scsi_task *t);
+/* A task of our own on a nexus, with a row that isn't in the op table; all else is as for
+ * scsi_nexus_execute(). On the nexus's home; parks. */
+void nexus_execute_as(struct scsi_nexus *n, struct scsi_task *t, const struct scsi_op *op);
 /* The CDB against the row's usage map (lu NULL: as the table has it). False: ended with the field pointer. */
 bool cdb_check(const struct scsi_lu *lu, struct scsi_task *t);
 
@@ -332,6 +336,8 @@ void pr_free(struct scsi_lu *lu);
 /* Persistent reservations and RESERVE(6)/(10). */
 bool pr_conflicts(const struct scsi_lu *lu, struct scsi_itl *itl, const struct scsi_op *op,
                   const uint8_t *cdb);
+/* The results of copies go with the nexus that asked. */
+void copy_forget(struct scsi_lu *lu, const struct scsi_itl *itl);
 int modes_load(struct scsi_lu *lu); /* parks */
 void modes_free(struct scsi_lu *lu);
 void modes_reset(struct scsi_lu *lu); /* a LU reset: the saved values again. Parks */

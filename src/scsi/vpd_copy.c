@@ -5,12 +5,11 @@
  */
 #include "scsi/limits.h"
 #include "scsi/vpd.h"
+#include "wire/scsi_copy.h"
 #include "wire/scsi_inquiry.h"
 
-#define OPCODE_EXTENDED_COPY     0x83
-#define OPCODE_RECEIVE_COPY      0x84
-#define COPY_SEGMENT_BLOCK_BLOCK 0x02
-#define COPY_CSCD_IDENTIFICATION 0xe4
+#define OPCODE_EXTENDED_COPY 0x83
+#define OPCODE_RECEIVE_COPY  0x84
 
 /* Descriptors have a length in bytes that is a multiple of four, with their list's own length in front. */
 static void list_descriptor(struct wbuf *w, uint16_t type, const uint8_t *list, size_t len)
@@ -48,7 +47,8 @@ static void supported_commands(struct wbuf *w)
 
 void vpd_copy(const struct scsi_lu *lu, const struct scsi_itl *itl, struct wbuf *w)
 {
-    static const uint8_t descriptors[] = {COPY_SEGMENT_BLOCK_BLOCK, COPY_CSCD_IDENTIFICATION};
+    static const uint8_t descriptors[] = {COPY_SEGMENT_BLOCKS, COPY_SEGMENT_BYTES,
+                                          COPY_CSCD_IDENTIFICATION};
     struct scsi_tpc_parameters params = {
         .type = be16_make(TPC_PARAMETER_DATA),
         .len = be16_make(sizeof(params) - 4),

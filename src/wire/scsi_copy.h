@@ -59,7 +59,7 @@ static_assert(sizeof(struct copy_cscd) == 32, "SPC-4 6.4.5.3 identification desc
 struct copy_segment_header {
     uint8_t type;
     uint8_t flags;
-    be16 len; /* bytes that follow this field */
+    be16 len;                 /* bytes that follow this field */
     be16 source, destination; /* index into the CSCD list */
 };
 #define COPY_SEGMENT_DC 0x02 /* the number of blocks counts those of the destination */
@@ -90,8 +90,8 @@ enum copy_results_sa {
 struct copy_status {
     be32 available; /* bytes that follow this field */
     uint8_t status;
-    be16 segments;  /* done */
-    uint8_t units;  /* of the count: 0, bytes */
+    be16 segments; /* done */
+    uint8_t units; /* of the count: 0, bytes */
     be32 transferred;
 };
 static_assert(sizeof(struct copy_status) == 12, "SPC-4 COPY STATUS");
