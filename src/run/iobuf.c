@@ -75,7 +75,7 @@ struct iobuf *iobuf_get(size_t len)
 /* A reactor keeps at most a quarter of its share, and nothing beyond the share. */
 static bool pool_wants(const struct reactor *r, const struct iobuf *b)
 {
-    uint64_t share = r->run->cfg.buf_budget / r->run->nreactors;
+    uint64_t share = admit_budget(r->run) / r->run->nreactors;
     uint64_t pooled = r->pooled_bytes + b->cap;
     return pooled <= share / 4 &&
            pooled + atomic_load_explicit(&r->buf_bytes, memory_order_relaxed) <= share;
@@ -166,12 +166,17 @@ uint64_t admit_used(const struct run *run)
 
 uint64_t admit_budget(const struct run *run)
 {
-    return run->cfg.buf_budget;
+    return atomic_load_explicit(&run->budget, memory_order_relaxed);
+}
+
+void admit_set_budget(struct run *run, uint64_t bytes)
+{
+    atomic_store_explicit(&run->budget, bytes, memory_order_relaxed);
 }
 
 bool admit_try(struct run *run, uint64_t len)
 {
-    uint64_t budget = run->cfg.buf_budget, buffers = buffers_in_use(run);
+    uint64_t budget = admit_budget(run), buffers = buffers_in_use(run);
     uint64_t admitted = atomic_load_explicit(&run->admitted, memory_order_relaxed);
     do {
         uint64_t used = MAX(admitted, buffers);

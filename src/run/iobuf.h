@@ -75,5 +75,7 @@ bool admit_try(struct run *run, uint64_t len);
 void admit_return(struct run *run, uint64_t len);
 uint64_t admit_used(const struct run *run);
 uint64_t admit_budget(const struct run *run);
+/* Changes the budget; what was admitted stays. Any reactor. */
+void admit_set_budget(struct run *run, uint64_t bytes);
 
 #endif

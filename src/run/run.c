@@ -40,6 +40,7 @@ int run_core_init(struct run *run, const struct world_ops *ops, const struct run
     check(nreactors >= 1 && nreactors <= RUN_MAX_REACTORS);
     *run = (struct run){.ops = ops, .cfg = *cfg, .nreactors = nreactors};
     config_defaults(&run->cfg);
+    atomic_init(&run->budget, run->cfg.buf_budget);
     run->reactors = calloc(nreactors, sizeof(*run->reactors));
     if (!run->reactors)
         return E(-ENOMEM);

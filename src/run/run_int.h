@@ -140,6 +140,7 @@ struct run {
     struct reactor *reactors;
     atomic_bool stopping;
     atomic_uint_fast64_t admitted; /* bytes */
+    atomic_uint_fast64_t budget;   /* bytes; begins as cfg.buf_budget */
     void (*main_fn)(void *arg);
     void *main_arg;
     void *world; /* struct real_world or struct sim_world */
