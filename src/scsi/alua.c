@@ -8,6 +8,8 @@
 #include "scsi/ops.h"
 #include "wire/scsi_report.h"
 
+#include "base/check.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -137,6 +139,7 @@ static void apply(struct scsi_lu *lu, const struct scsi_itl *by, const struct ch
     for (size_t i = 0; i < c->n; i++) {
         struct scsi_alua_group *g = find(lu, be16_get(c->entry[i].group));
         enum scsi_alua_state state = (enum scsi_alua_state)(c->entry[i].state & 0x0f);
+        check(g); /* check_change() found it */
         changed |= g->state != state;
         g->state = state;
         g->status = RTPG_STATUS_BY_SET;

@@ -20,9 +20,10 @@
 
 enum rule { PASS, WAIT, BY_CLASS };
 
+/* clang-format off: matrices */
 /* A newer task of the row's attribute meets an older one of the column's. */
 static const enum rule by_attr[3][3] = {
-  /*                      SIMPLE    ORDERED  HEAD */
+  /*                       SIMPLE    ORDERED  HEAD */
     [SCSI_ATTR_SIMPLE] = {BY_CLASS, WAIT, WAIT},
     [SCSI_ATTR_ORDERED] = {WAIT,     WAIT, WAIT},
     [SCSI_ATTR_HEAD] = {PASS,     PASS, PASS},
@@ -30,13 +31,14 @@ static const enum rule by_attr[3][3] = {
 
 /* The same for the classes of two simple tasks. */
 static const enum rule by_class[ORDER_COUNT][ORDER_COUNT] = {
-  /*                FREE  READ  WRITE SYNC  MODE */
+  /*                 FREE  READ  WRITE SYNC  MODE */
     [ORDER_FREE] = {PASS, PASS, PASS, PASS, PASS},
     [ORDER_READ] = {PASS, PASS, PASS, PASS, WAIT},
     [ORDER_WRITE] = {PASS, PASS, PASS, PASS, WAIT},
     [ORDER_SYNC] = {PASS, PASS, PASS, PASS, WAIT},
     [ORDER_MODE] = {PASS, PASS, PASS, PASS, WAIT},
 };
+/* clang-format on */
 
 static bool is_strict(const struct scsi_task *t)
 {

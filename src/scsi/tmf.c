@@ -85,23 +85,21 @@ static void query_async(void *arg)
         c->result = SCSI_TMF_SUCCEEDED;
 }
 
-/* clang-format off: version 14 crashes on rows of two lengths */
 static const struct tmf_row {
-    tmf_fn *fn;      /* NULL: not supported */
-    bool every_lu;   /* of the nexus; the LUN field is ignored */
+    tmf_fn *fn;    /* NULL: not supported */
+    bool every_lu; /* of the nexus; the LUN field is ignored */
 } rows[] = {
-    [SCSI_TMF_ABORT_TASK] = {abort_task},
-    [SCSI_TMF_ABORT_TASK_SET] = {abort_task_set},
-    [SCSI_TMF_CLEAR_ACA] = {NULL},
-    [SCSI_TMF_CLEAR_TASK_SET] = {clear_task_set},
-    [SCSI_TMF_LU_RESET] = {reset_lu},
-    [SCSI_TMF_TARGET_RESET] = {reset_bus, .every_lu = true},
-    [SCSI_TMF_QUERY_TASK] = {query_task},
-    [SCSI_TMF_QUERY_TASK_SET] = {query_task_set},
-    [SCSI_TMF_QUERY_ASYNC] = {query_async},
-    [SCSI_TMF_I_T_NEXUS_RESET] = {reset_nexus, .every_lu = true},
+    [SCSI_TMF_ABORT_TASK] = {abort_task,     false},
+    [SCSI_TMF_ABORT_TASK_SET] = {abort_task_set, false},
+    [SCSI_TMF_CLEAR_ACA] = {NULL,           false},
+    [SCSI_TMF_CLEAR_TASK_SET] = {clear_task_set, false},
+    [SCSI_TMF_LU_RESET] = {reset_lu,       false},
+    [SCSI_TMF_TARGET_RESET] = {reset_bus,      true },
+    [SCSI_TMF_QUERY_TASK] = {query_task,     false},
+    [SCSI_TMF_QUERY_TASK_SET] = {query_task_set, false},
+    [SCSI_TMF_QUERY_ASYNC] = {query_async,    false},
+    [SCSI_TMF_I_T_NEXUS_RESET] = {reset_nexus,    true },
 };
-/* clang-format on */
 
 /* A LUN whose volume is not there yet has no tasks: any function on it is done at once. */
 static enum scsi_tmf_result on_itl(struct scsi_itl *itl, tmf_fn *fn, uint64_t tag)

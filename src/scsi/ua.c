@@ -11,21 +11,21 @@ static const struct ua_row {
     uint16_t asc_ascq;
     bool async; /* worth telling an idle initiator at once */
 } rows[UA_COUNT] = {
-    [UA_POWER_ON] = {0x2900        },
-    [UA_BUS_RESET] = {0x2902        },
-    [UA_LU_RESET] = {0x2903        },
-    [UA_NEXUS_LOSS] = {0x2907        },
-    [UA_MODE_CHANGED] = {0x2a01        },
-    [UA_RES_PREEMPTED] = {0x2a03        },
-    [UA_RES_RELEASED] = {0x2a04        },
-    [UA_REG_PREEMPTED] = {0x2a05        },
-    [UA_CAPACITY_CHANGED] = {0x2a09,         .async = true},
-    [UA_INQUIRY_CHANGED] = {0x3f03,              .async = true},
-    [UA_LUNS_CHANGED] = {0x3f0e,.async = true},
-    [UA_ALUA_CHANGED] = {0x2a06,         .async = true},
-    [UA_COMMANDS_CLEARED] = {0x2f00             },
-    [UA_THIN_THRESHOLD] = {0x3807,.async = true},
-    [UA_IDENTIFYING_INFO_CHANGED] = {0x3f05        },
+    [UA_POWER_ON] = {0x2900, false},
+    [UA_BUS_RESET] = {0x2902, false},
+    [UA_LU_RESET] = {0x2903, false},
+    [UA_NEXUS_LOSS] = {0x2907, false},
+    [UA_MODE_CHANGED] = {0x2a01, false},
+    [UA_RES_PREEMPTED] = {0x2a03, false},
+    [UA_RES_RELEASED] = {0x2a04, false},
+    [UA_REG_PREEMPTED] = {0x2a05, false},
+    [UA_CAPACITY_CHANGED] = {0x2a09, true },
+    [UA_INQUIRY_CHANGED] = {0x3f03, true },
+    [UA_LUNS_CHANGED] = {0x3f0e, true },
+    [UA_ALUA_CHANGED] = {0x2a06, true },
+    [UA_COMMANDS_CLEARED] = {0x2f00, false},
+    [UA_THIN_THRESHOLD] = {0x3807, true },
+    [UA_IDENTIFYING_INFO_CHANGED] = {0x3f05, false},
 };
 
 static struct sense sense_of(enum scsi_ua ua)
