@@ -167,7 +167,7 @@ static int initiator_host(const json_t *j, const char *what, struct config *c,
 static int canonical_iscsi_name(const char *kind, const char *name, char *ret_name,
                                 struct err *reterr)
 {
-    int rc = iscsi_name_normalise(name, ret_name, reterr);
+    int rc = cfg_iscsi_name_normalise(name, ret_name, reterr);
     if (rc < 0)
         return err_prefix(reterr, "%s", kind);
     if (strcmp(name, ret_name) != 0)

@@ -79,7 +79,7 @@ int edit_initiator_add(struct config_edit *e, const struct cfg_initiator *i, con
 {
     char name[CFG_NAME_LEN];
     json_t *j;
-    int rc = iscsi_name_normalise(i->name, name, reterr);
+    int rc = cfg_iscsi_name_normalise(i->name, name, reterr);
     if (rc == 0)
         rc = edit_insert(e, "initiators", "initiator", name, &j, reterr);
     return rc < 0 ? rc : put_initiator(e, j, i, host ? host : "", reterr);

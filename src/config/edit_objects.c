@@ -191,7 +191,7 @@ int edit_target_add(struct config_edit *e, const struct cfg_target *t, const uin
 {
     char name[CFG_NAME_LEN];
     json_t *j;
-    int rc = iscsi_name_normalise(t->name, name, reterr);
+    int rc = cfg_iscsi_name_normalise(t->name, name, reterr);
     if (rc == 0)
         rc = edit_insert(e, "targets", "target", name, &j, reterr);
     if (rc == 0 && schema_target_write(j, t) < 0)

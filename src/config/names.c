@@ -109,7 +109,7 @@ static bool iscsi_name_ok(const char *name)
     return false;
 }
 
-int iscsi_name_normalise(const char *name, char ret_name[CFG_NAME_LEN], struct err *reterr)
+int cfg_iscsi_name_normalise(const char *name, char ret_name[CFG_NAME_LEN], struct err *reterr)
 {
     char norm[CFG_NAME_LEN];
     size_t len = strlen(name);
@@ -133,7 +133,7 @@ int iqn_prefix_check(const char *prefix, struct err *reterr)
 {
     char norm[CFG_NAME_LEN];
     if (strncmp(prefix, "iqn.", 4) == 0 && !strchr(prefix, ':') && strlen(prefix) <= 100 &&
-        iscsi_name_normalise(prefix, norm, NULL) == 0 && strcmp(norm, prefix) == 0)
+        cfg_iscsi_name_normalise(prefix, norm, NULL) == 0 && strcmp(norm, prefix) == 0)
         return 0;
     return err_set(
         reterr, -EINVAL,
@@ -154,5 +154,5 @@ int iqn_make(const char *prefix, const char *host, const char *name,
         if (!is_lower(*c) && !is_digit(*c) && *c != '.')
             *c = '-';
     }
-    return iscsi_name_normalise(made, ret_name, NULL);
+    return cfg_iscsi_name_normalise(made, ret_name, NULL);
 }

@@ -13,7 +13,7 @@ int name_check(const char *kind, const char *name, struct err *reterr);
 
 /* An iSCSI name (RFC 7143 4.2.7.2): iqn.YYYY-MM.DOMAIN[:TEXT], eui. and 16, naa. and 16 or 32 hex digits; at most 223
  * bytes. Lower case in ret_name; only ASCII is taken (RFC 3722 maps the rest, and initiators disagree about how). */
-int iscsi_name_normalise(const char *name, char ret_name[CFG_NAME_LEN], struct err *reterr);
+int cfg_iscsi_name_normalise(const char *name, char ret_name[CFG_NAME_LEN], struct err *reterr);
 /* Begins like an iSCSI name. */
 bool iscsi_name_like(const char *name);
 

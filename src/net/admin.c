@@ -88,7 +88,7 @@ static void drop_here(struct conn *c, void *arg)
     (void)arg;
     if (!c->closing) {
         iscsi_async_drop(c->iscsi, 0, 0);
-        conn_close(c, "dropped by the operator");
+        conn_shut(c, "dropped by the operator");
     }
 }
 

@@ -5,7 +5,7 @@
  * hook, so that all responses of a turn leave in one system call. A connection whose peer does not read parks one
  * fiber until the socket takes more; memory stays bounded by the admission of its tasks.
  *
- * Its end: conn_close() stops input; what is queued is sent within LINGER_MS; then the nexus is freed, which
+ * Its end: conn_shut() stops input; what is queued is sent within LINGER_MS; then the nexus is freed, which
  * waits until no task touches data any more; then reactor 0 forgets the connection. Everything here runs on the
  * connection's home unless marked [0].
  */
@@ -53,6 +53,7 @@ struct conn *conn_new(struct net *net, struct served_portal *portal, struct sock
     cancel_init(&c->stop_rx);
     cancel_init(&c->stop_tx);
     waitq_init(&c->tx_done);
+    waitq_init(&c->tx_progress);
     fmutex_init(&c->mapping);
     waitq_init(&c->idle);
     return c;
@@ -93,7 +94,7 @@ static void drop(struct conn *c, const char *why)
     waitq_wake_all(&c->tx_done);
 }
 
-void conn_close(struct conn *c, const char *why)
+void conn_shut(struct conn *c, const char *why)
 {
     if (c->closing)
         return;
@@ -126,6 +127,7 @@ static bool tx_some(struct conn *c)
             return false;
         }
         iscsi_tx_sent(c->iscsi, (size_t)sent);
+        waitq_wake_all(&c->tx_progress);
     }
     return true;
 }
@@ -164,7 +166,7 @@ static void tick(struct timer *t)
         if (ev.type == ISCSI_EV_LOGIN_FAILED)
             login_failed(c, &ev);
         else
-            conn_close(c, ev.why);
+            conn_shut(c, ev.why);
     }
     if (!c->closing)
         arm_tick(c);
@@ -178,10 +180,12 @@ static void ring_return(struct conn *c)
     c->ring = NULL;
 }
 
-/* Steps the machine through all that is in the ring and moves the rest to its front. */
+/* Steps the machine through all that is in the ring and moves the rest to its front. It is called without bytes as well: an event may
+ * be due after an answer. */
 static void ring_parse(struct conn *c)
 {
-    const uint8_t *p = c->ring->p;
+    static const uint8_t nothing[1];
+    const uint8_t *p = c->ring ? c->ring->p : nothing;
     size_t at = 0;
     while (!c->closing && !c->first_map) {
         struct iscsi_event ev;
@@ -194,7 +198,7 @@ static void ring_parse(struct conn *c)
             break;
     }
     c->ring_len -= at;
-    if (at != 0)
+    if (at != 0 && c->ring_len != 0)
         memmove(c->ring->p, p + at, c->ring_len);
 }
 
@@ -229,9 +233,8 @@ static void reader(void *arg)
     struct conn *c = arg;
     while (!c->closing) {
         if (c->first_map && session_start(c) < 0)
-            conn_close(c, "out of memory");
-        if (c->ring_len != 0)
-            ring_parse(c);
+            conn_shut(c, "out of memory");
+        ring_parse(c);
         conn_kick(c);
         arm_tick(c);
         if (c->closing)
@@ -242,7 +245,9 @@ static void reader(void *arg)
         }
         if (c->first_map)
             continue;
-        int r = ring_fill(c);
+        int r = iscsi_rx_blocked(c->iscsi)
+                    ? waitq_wait(&c->tx_progress, NO_DEADLINE, &c->stop_rx)
+                    : ring_fill(c);
         if (r < 0 && r != -ECANCELED)
             drop(c, r == -ECONNRESET ? "peer closed" : "receive failed");
     }

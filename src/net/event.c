@@ -17,7 +17,7 @@ static void logout(struct conn *c, const struct iscsi_event *ev)
     fmutex_unlock(&c->mapping);
     (void)ev;
     iscsi_logout_done(c->iscsi, 0);
-    conn_close(c, "logout");
+    conn_shut(c, "logout");
 }
 
 void conn_event(struct conn *c, const struct iscsi_event *ev)
@@ -33,6 +33,9 @@ void conn_event(struct conn *c, const struct iscsi_event *ev)
         break;
     case ISCSI_EV_START:
         task_start(c, ev->task);
+        break;
+    case ISCSI_EV_DATA_FAILED:
+        task_data_failed(c, ev->task);
         break;
     case ISCSI_EV_TMF:
         tmf_start(c, &ev->tmf);
@@ -53,7 +56,7 @@ void conn_event(struct conn *c, const struct iscsi_event *ev)
         logout(c, ev);
         break;
     case ISCSI_EV_CLOSE:
-        conn_close(c, ev->why);
+        conn_shut(c, ev->why);
         break;
     }
 }

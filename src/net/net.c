@@ -50,7 +50,7 @@ static void revoke_here(struct conn *c, void *arg)
     (void)arg;
     if (!c->closing) {
         iscsi_async_drop(c->iscsi, 0, 0);
-        conn_close(c, "its grant or target is gone");
+        conn_shut(c, "its grant or target is gone");
     }
 }
 
@@ -179,7 +179,7 @@ static void stop_here(struct conn *c, void *arg)
     (void)arg;
     if (!c->closing && c->logged_in)
         iscsi_async_drop(c->iscsi, 1, 60);
-    conn_close(c, "the daemon stops");
+    conn_shut(c, "the daemon stops");
 }
 
 static void for_all(struct net *net, void (*fn)(struct conn *c, void *arg))

@@ -109,7 +109,8 @@ struct conn {
     bool ended;      /* nothing is left but the memory */
     const char *why;
     struct cancel stop_rx, stop_tx;
-    struct waitq tx_done; /* dropped */
+    struct waitq tx_done;     /* dropped */
+    struct waitq tx_progress; /* something was sent */
     struct scsi_nexus *nexus;
     struct fmutex mapping;     /* held while the LUN map is changed */
     struct lun_map *first_map; /* to be mapped when the session starts */
@@ -133,15 +134,16 @@ struct net_task {
     struct cancel cancel; /* of waits for data */
     struct msg cancel_msg;
     bool started, executing, aborted;
-    uint8_t refuse; /* SAM status to end with instead of executing, 0: none */
+    bool data_failed; /* its data-out can't come whole: the machine has the sense for it */
+    uint8_t refuse;   /* SAM status to end with instead of executing, 0: none */
 };
 
 /* conn.c */
 struct conn *conn_new(struct net *net, struct served_portal *portal, struct sock *sock);
 void conn_start(struct conn *c); /* on home: starts the reader */
 void conn_kick(struct conn *c);  /* something may be there to send */
-void conn_close(struct conn *c,
-                const char *why); /* takes no more input; sends what is queued, then ends */
+void conn_shut(struct conn *c,
+               const char *why); /* takes no more input; sends what is queued, then ends */
 bool conn_fiber(struct conn *c, void (*fn)(void *), void *arg,
                 const char *name); /* counted in c->fibers */
 void conn_fiber_done(struct conn *c);
@@ -156,6 +158,7 @@ extern const struct iscsi_env net_iscsi_env;
 void task_command(struct conn *c, const struct iscsi_event *ev);
 void task_data(const struct iscsi_event *ev);
 void task_start(struct conn *c, struct iscsi_task *t);
+void task_data_failed(struct conn *c, struct iscsi_task *t);
 void task_cancel_all(struct conn *c);
 void task_pool_free(struct conn *c);
 /* Drops the commands of this session that have not been started (all, or of one LUN). */

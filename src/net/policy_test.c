@@ -72,8 +72,10 @@ static int setup(void **state)
 static struct iscsi_login_answer ask(const char *initiator, const char *target, uint16_t group,
                                      bool loopback)
 {
-    struct iscsi_params p = {.discovery = target == NULL};
-    struct iscsi_login_answer a;
+    static struct iscsi_params p;
+    static struct iscsi_login_answer a;
+    memset(&p, 0, sizeof(p));
+    p.discovery = target == NULL;
     snprintf(p.initiator, sizeof(p.initiator), "%s", initiator);
     snprintf(p.target, sizeof(p.target), "%s", target ? target : "");
     policy_answer(&config, &p, group, loopback, &a);

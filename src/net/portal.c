@@ -81,7 +81,7 @@ static void admit(struct served_portal *p, struct sock *s)
     struct iscsi_offer o = offer_of(net->cfg, p->group);
     iscsi_conn_init(c->iscsi, &net_iscsi_env, c, &o, run_now());
     if (login_count_of(net, c) > (uint64_t)FLOOD_FACTOR * l->max_logins_per_address)
-        conn_close(c, "a flood of logins");
+        conn_shut(c, "a flood of logins");
     conn_start(c);
 }
 

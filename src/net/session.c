@@ -54,7 +54,7 @@ static bool same_session(const struct conn *a, const struct conn *b)
 static void close_reinstated(struct conn *c, void *arg)
 {
     (void)arg;
-    conn_close(c, "reinstated by a new login");
+    conn_shut(c, "reinstated by a new login");
 }
 
 static struct conn *find_older(struct net *net, const struct conn *c)

@@ -171,7 +171,7 @@ static void pull_here(void *arg)
     while (p->result == 0 && nt->iscsi.received < upto)
         p->result = waitq_wait(&nt->data, deadline, &nt->cancel);
     if (p->result == -ETIMEDOUT) {
-        conn_close(c, "data-out timed out");
+        conn_shut(c, "data-out timed out");
         p->result = -ECANCELED;
     }
     if (p->result == 0)
@@ -227,7 +227,7 @@ static void fill(struct net_task *nt)
     s->tag = t->itt;
     memcpy(s->lun, t->lun, sizeof(s->lun));
     memcpy(s->cdb, t->cdb, sizeof(s->cdb));
-    s->cdb_len = MIN(t->cdb_len, (uint8_t)sizeof(s->cdb));
+    s->cdb_len = (uint8_t)MIN(t->cdb_len, sizeof(s->cdb));
     s->attr = attr_of(t->attr);
     s->out_len = t->write ? nt->out.len : 0;
     s->in_max = t->read ? t->edtl : 0;
@@ -258,7 +258,7 @@ static void task_fiber(void *arg)
         nt->executing = true;
         scsi_nexus_execute(c->nexus, &nt->scsi);
     }
-    if (nt->scsi.outcome == SCSI_DONE)
+    if (nt->scsi.outcome == SCSI_DONE || nt->data_failed)
         respond(c, nt);
     else
         iscsi_task_drop(c->iscsi, &nt->iscsi);
@@ -275,6 +275,17 @@ void task_start(struct conn *c, struct iscsi_task *t)
         scsi_task_refuse(&nt->scsi, nt->refuse, 0, 0, 0);
         respond(c, nt);
     }
+}
+
+/* A command that waits for the data ends by the cancelled wait, one that was not started at once; the machine answers
+ * with the sense it has for either. */
+void task_data_failed(struct conn *c, struct iscsi_task *t)
+{
+    struct net_task *nt = net_task_of(t);
+    nt->data_failed = true;
+    cancel_fire(&nt->cancel);
+    if (!nt->started)
+        respond(c, nt);
 }
 
 /* ---- ends ------------------------------------------------------------------------------------------------ */
