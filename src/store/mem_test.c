@@ -124,6 +124,26 @@ static void test_copy_onto_itself(void **state)
     in_sim(self_copy_body);
 }
 
+static void hole_copy_body(struct expect *e)
+{
+    struct volume *from = open_mem(64 * CHUNK, false), *to = open_mem(64 * CHUNK, false);
+    EXPECT_EQ(e, fill(from, 40 * CHUNK, 512, 'a'), 0);
+    EXPECT_EQ(e, fill(to, 0, 64 * CHUNK, 'x'), 0);
+    EXPECT_EQ(e, volume_copy(to, 0, from, 0, 64 * CHUNK), 0);
+    EXPECT_EQ(e, used(to), 16 * CHUNK); /* one piece of 1 MiB has data */
+    EXPECT(e, reads_as(to, 0, 40 * CHUNK, 0));
+    EXPECT(e, reads_as(to, 40 * CHUNK, 512, 'a'));
+    EXPECT(e, reads_as(to, 40 * CHUNK + 512, 24 * CHUNK - 512, 0));
+    volume_close(from);
+    volume_close(to);
+}
+
+static void test_copy_keeps_holes(void **state)
+{
+    (void)state;
+    in_sim(hole_copy_body);
+}
+
 static void grow_body(struct expect *e)
 {
     struct volume *v = open_mem(CHUNK, false);
@@ -214,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_discard_gives_whole_chunks_back),
         cmocka_unit_test(test_what_was_read_never_changes),
         cmocka_unit_test(test_copy_onto_itself),
+        cmocka_unit_test(test_copy_keeps_holes),
         cmocka_unit_test(test_growth_keeps_data),
         cmocka_unit_test(test_null_volume_keeps_nothing),
         cmocka_unit_test(test_attributes_live_with_the_volume),

@@ -4,7 +4,8 @@
  * on the destination's home; the source may live on another reactor and is then read there.
  * Pieces are written without FUA and made durable by one flush at the end, because nobody was
  * told of any of them before. A source and destination that overlap in one volume are copied
- * from the end that is not overwritten first, as memmove() does. Parks.
+ * from the end that is not overwritten first, as memmove() does. Pieces that are holes in a
+ * thin source become holes in a thin destination: a clone of an empty disk is empty. Parks.
  */
 #include "volume/volume.h"
 
@@ -19,13 +20,23 @@ struct remote_read {
     struct volume *v;
     uint64_t off, len;
     struct sgl *out;
+    bool want_holes; /* a piece without data need not be read */
+    bool hole;
     int rc;
 };
+
+static bool is_hole(struct volume *v, uint64_t off, uint64_t len)
+{
+    uint64_t n;
+    enum volume_extent state;
+    return volume_extents(v, off, len, &n, &state) == 0 && state == VOL_HOLE && n == len;
+}
 
 static void remote_read(void *arg)
 {
     struct remote_read *r = arg;
-    r->rc = volume_read(r->v, r->off, r->len, r->out);
+    r->hole = r->want_holes && is_hole(r->v, r->off, r->len);
+    r->rc = r->hole ? 0 : volume_read(r->v, r->off, r->len, r->out);
 }
 
 static int copy_piece(struct volume *dst, uint64_t dst_off, struct volume *src,
@@ -34,8 +45,13 @@ static int copy_piece(struct volume *dst, uint64_t dst_off, struct volume *src,
     struct sgl data;
     sgl_init(&data);
     struct remote_read r = {.v = src, .off = src_off, .len = len, .out = &data};
+    r.want_holes = src->geo.thin && dst->geo.thin;
     call_on(src->home, remote_read, &r);
-    int rc = r.rc == 0 ? dst->ops->write(dst, dst_off, &data, 0) : r.rc;
+    int rc = r.rc;
+    if (r.hole)
+        rc = dst->ops->write_zeroes(dst, dst_off, len, true, 0);
+    else if (rc == 0)
+        rc = dst->ops->write(dst, dst_off, &data, 0);
     sgl_clear(&data);
     return rc;
 }
