@@ -307,7 +307,8 @@ static size_t take(struct iscsi_conn *c, const uint8_t *p, size_t len, struct is
 {
     struct pdu pdu;
     *ret_event = false;
-    if (!may_take(c, p[0]))
+    c->rx_blocked = !may_take(c, p[0]);
+    if (c->rx_blocked)
         return 0;
     enum frame f = frame_parse(&c->rules, p, len, &pdu);
     if (f == FRAME_MORE)
@@ -331,6 +332,7 @@ bool iscsi_rx(struct iscsi_conn *c, const uint8_t *p, size_t len, uint64_t now,
     size_t used = 0;
     bool event = false;
     c->now = now;
+    c->rx_blocked = false;
     if (len > c->rx_tail)
         c->rx_at = now;
     while (!(event = give_due(c, ret_ev)) && c->phase != CONN_CLOSED && c->wait == WAIT_NONE &&
@@ -347,6 +349,11 @@ bool iscsi_rx(struct iscsi_conn *c, const uint8_t *p, size_t len, uint64_t now,
         ret_ev->type = ISCSI_EV_NONE;
     *ret_used = used;
     return event;
+}
+
+bool iscsi_rx_blocked(const struct iscsi_conn *c)
+{
+    return c->rx_blocked;
 }
 
 /* ---- time ---------------------------------------------------------------------------------------- */

@@ -206,6 +206,8 @@ struct iscsi_event {
  * nothing: events may be due that need no more bytes (iscsi_deadline() is 0 then). */
 bool iscsi_rx(struct iscsi_conn *c, const uint8_t *p, size_t len, uint64_t now,
               size_t *ret_used, struct iscsi_event *ret_ev);
+/* True when the last call left bytes for which it waits for iscsi_tx_sent(), not for more bytes. */
+bool iscsi_rx_blocked(const struct iscsi_conn *c);
 /* Timers: login timeout, NOP-In keepalive, a peer that stops reading, a logout that was asked for. Gives any event that is due. */
 bool iscsi_tick(struct iscsi_conn *c, uint64_t now, struct iscsi_event *ret_ev);
 uint64_t iscsi_deadline(const struct iscsi_conn *c); /* UINT64_MAX: none */

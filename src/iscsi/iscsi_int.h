@@ -154,7 +154,9 @@ struct iscsi_conn {
 
     /* receive */
     struct frame_rules rules;
-    size_t rx_tail;               /* bytes that were there and not enough */
+    size_t rx_tail; /* bytes that were there and not enough */
+    bool
+        rx_blocked; /* the last iscsi_rx() left bytes because replies to them could not be queued */
     uint64_t rx_at;               /* ns, when the last bytes came */
     uint64_t login_until;         /* ns */
     uint64_t logout_until;        /* ns, 0: none was asked for */

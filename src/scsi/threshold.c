@@ -57,3 +57,10 @@ void threshold_touch(struct scsi_lu *lu)
     if (run_now() >= lu->threshold_next)
         threshold_check_now(lu);
 }
+
+void scsi_lu_set_threshold(struct scsi_lu *lu, uint32_t pct)
+{
+    lu->params.threshold_pct = pct;
+    lu->threshold_armed = true;
+    threshold_check_now(lu);
+}
