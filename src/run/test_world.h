@@ -83,11 +83,12 @@ static const struct world_ops test_ops = {
     .loop = test_loop, .now = test_now, .post = test_post, .stop = test_stop};
 
 /* Runs fn(arg) as the main fiber of a fresh world until nothing is left to do. */
-static inline struct reactor_stats test_run(const struct run_config *cfg, void (*fn)(void *),
-                                            void *arg)
+static inline struct reactor_stats test_run_with(const struct world_ops *ops,
+                                                 const struct run_config *cfg,
+                                                 void (*fn)(void *), void *arg)
 {
     struct test_world w = {.clock = NS_PER_SEC};
-    assert_int_equal(run_core_init(&w.run, &test_ops, cfg, TEST_REACTORS), 0);
+    assert_int_equal(run_core_init(&w.run, ops, cfg, TEST_REACTORS), 0);
     w.run.world = &w;
     for (unsigned i = 0; i < TEST_REACTORS; i++)
         list_init(&w.inbox[i]);
@@ -95,6 +96,12 @@ static inline struct reactor_stats test_run(const struct run_config *cfg, void (
     struct reactor_stats stats = w.run.reactors[0].stats;
     run_core_fini(&w.run);
     return stats;
+}
+
+static inline struct reactor_stats test_run(const struct run_config *cfg, void (*fn)(void *),
+                                            void *arg)
+{
+    return test_run_with(&test_ops, cfg, fn, arg);
 }
 
 #endif

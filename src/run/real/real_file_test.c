@@ -3,6 +3,8 @@
 #include "run/real/real_test.h"
 
 #include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #define KIB 1024u
@@ -330,6 +332,100 @@ static void test_exclusive_files_are_exclusive(void **state)
     run_in_both(1, opens);
 }
 
+/* ---- block devices: a loop device on a file, where this process may make one -------------------------- */
+
+struct loop_dev {
+    int back, fd; /* the file behind it, the device */
+    char path[32];
+};
+
+static bool loop_make(struct loop_dev *l, const char *file)
+{
+    *l = (struct loop_dev){.back = -1, .fd = -1};
+    int ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    int n = ctl < 0 ? -1 : ioctl(ctl, LOOP_CTL_GET_FREE);
+    if (ctl >= 0)
+        close(ctl);
+    if (n < 0)
+        return false;
+    snprintf(l->path, sizeof(l->path), "/dev/loop%d", n);
+    l->back = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    l->fd = open(l->path, O_RDWR | O_CLOEXEC);
+    return l->back >= 0 && l->fd >= 0 && ftruncate(l->back, 8 * MIB) == 0 &&
+           ioctl(l->fd, LOOP_SET_FD, l->back) == 0;
+}
+
+static void loop_drop(struct loop_dev *l)
+{
+    if (l->fd >= 0) {
+        ioctl(l->fd, LOOP_CLR_FD);
+        close(l->fd);
+    }
+    if (l->back >= 0)
+        close(l->back);
+}
+
+static struct loop_dev the_loop;
+static struct test_dir loop_dir;
+
+static void loop_resize(const struct loop_dev *l, off_t size)
+{
+    expect(ftruncate(l->back, size) == 0 && ioctl(l->fd, LOOP_SET_CAPACITY) == 0);
+}
+
+static void use_blockdev(void)
+{
+    const struct file_opts opts = {.mode = FILE_RDWR, .direct = true, .exclusive = true};
+    struct file *f = NULL;
+    uint64_t n = 0;
+    bool data;
+    loop_resize(&the_loop, 8 * MIB);
+    if (!expect(file_open(the_loop.path, &opts, &f, NULL) == 0))
+        return;
+    const struct file_info *info = file_info(f);
+    expect(info->is_blockdev && info->direct && info->size == 8 * MIB &&
+           info->discard_granularity > 0);
+    expect(info->logical_block == 512 && info->dio_align >= 512 && info->physical_block >= 512);
+    check_range(f, 0, 1 * MIB, 64 * KIB);
+    check_range(f, 2 * MIB + 512, 3 * 512, 4096);
+    check_range(f, 3 * MIB + 100, 1000, 300); /* no alignment at all */
+    expect(file_flush(f) == 0);
+    expect(file_zero(f, 64 * KIB, 64 * KIB, false) == 0 && reads_zero(f, 64 * KIB, 64 * KIB));
+    expect(file_zero(f, 256 * KIB, 64 * KIB, true) == 0 && reads_zero(f, 256 * KIB, 64 * KIB));
+    expect(file_discard(f, 512 * KIB, 128 * KIB) == 0);
+    expect(file_extent(f, 0, 4096, &n, &data) == -EOPNOTSUPP);
+    expect(file_resize(f, 4 * MIB) == -EOPNOTSUPP && file_available(f, &n) == -EOPNOTSUPP);
+    expect(file_allocated(f, &n) == 0 && n == 8 * MIB);
+    expect(try_open(the_loop.path, opts) == -EBUSY);
+    expect(ftruncate(the_loop.back, 16 * MIB) == 0 &&
+           ioctl(the_loop.fd, LOOP_SET_CAPACITY) == 0);
+    expect(file_refresh(f) == 0 && file_info(f)->size == 16 * MIB);
+    expect(file_pread(f, 16 * MIB, &data, 1) == -ENODATA);
+    file_close(f);
+}
+
+static int loop_setup(void **state)
+{
+    (void)state;
+    return test_dir_make(&loop_dir, "/var/tmp") ? 0 : -1;
+}
+
+static int loop_teardown(void **state)
+{
+    (void)state;
+    loop_drop(&the_loop);
+    unlink(in_dir(&loop_dir, "disk").s);
+    return rmdir(loop_dir.path);
+}
+
+static void test_block_device(void **state)
+{
+    (void)state;
+    if (!loop_make(&the_loop, in_dir(&loop_dir, "disk").s))
+        skip();
+    run_in_both(1, use_blockdev);
+}
+
 /* ---- names ---------------------------------------------------------------------------------------- */
 
 static void replace_and_slurp(const struct test_path *p)
@@ -394,6 +490,7 @@ int main(void)
         cmocka_unit_test(test_many_fibers_share_a_file),
         cmocka_unit_test(test_space_is_given_back_and_reads_zero),
         cmocka_unit_test(test_exclusive_files_are_exclusive),
+        cmocka_unit_test_setup_teardown(test_block_device, loop_setup, loop_teardown),
         cmocka_unit_test(test_names_are_replaced_and_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,11 @@
 /* Reactors as threads: messages, calls, helper threads, timers, spinning, stopping. */
 #include "run/real/real_test.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 /* ---- messages keep their order -------------------------------------------------------------------- */
@@ -322,6 +326,53 @@ static void test_unused_world_can_be_freed(void **state)
     run_free(run);
 }
 
+/* ---- where io_uring is forbidden ---------------------------------------------------------------------- */
+
+/* As a container's seccomp profile does. */
+static bool forbid_io_uring(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog prog = {ARRAY_LEN(code), code};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0;
+}
+
+enum { CHILD_FINE, CHILD_NO_SECCOMP, CHILD_NO_THREADS, CHILD_NOT_REFUSED };
+
+static int world_without_io_uring(void)
+{
+    const struct run_config choose = {.reactors = 1},
+                            demand = {.reactors = 1, .io = RUN_IO_URING};
+    struct run *run;
+    struct err err = {0};
+    if (!forbid_io_uring())
+        return CHILD_NO_SECCOMP;
+    if (run_real_new(&choose, &run, NULL) < 0 || strcmp(run_io_name(run), "threads") != 0)
+        return CHILD_NO_THREADS;
+    run_free(run);
+    int rc = run_real_new(&demand, &run, &err);
+    return rc == -EPERM && strstr(err.msg, "--io threads") ? CHILD_FINE : CHILD_NOT_REFUSED;
+}
+
+static void test_threads_take_over_where_io_uring_is_refused(void **state)
+{
+    (void)state;
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(world_without_io_uring());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == CHILD_NO_SECCOMP)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), CHILD_FINE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_spinning_stops_when_it_misses),
         cmocka_unit_test(test_overflow_on_any_reactor_names_the_fiber),
         cmocka_unit_test(test_another_thread_stops_sleeping_reactors),
+        cmocka_unit_test(test_threads_take_over_where_io_uring_is_refused),
         cmocka_unit_test(test_unused_world_can_be_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
