@@ -79,6 +79,11 @@ void ini_drop(struct ini *i)
     ini_free(i);
 }
 
+void ini_kill(struct ini *i, int err)
+{
+    ini_break(i, err);
+}
+
 static void await_room(struct ini *i)
 {
     while (!i->broken && sn_lt(i->max_cmd_sn, i->cmd_sn))
@@ -236,6 +241,9 @@ int ini_tmf(struct ini *i, enum iscsi_tmf_function fn, uint64_t lun, struct ini_
 int ini_ping(struct ini *i, uint64_t deadline)
 {
     uint8_t bytes[64];
+    while (i->pinging && !i->broken)
+        waitq_wait(&i->ping, NO_DEADLINE, NULL);
+    i->pinging = true;
     for (unsigned k = 0; k < sizeof(bytes); k++)
         bytes[k] = (uint8_t)(k * 3);
     i->ping_itt = i->itt++;
@@ -253,5 +261,7 @@ int ini_ping(struct ini *i, uint64_t deadline)
     int r = 0;
     while (r == 0 && !i->ping_ok && !i->broken)
         r = waitq_wait(&i->ping, deadline, NULL);
+    i->pinging = false;
+    waitq_wake_all(&i->ping);
     return i->ping_ok ? 0 : i->broken ? i->broken : r;
 }

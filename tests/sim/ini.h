@@ -41,6 +41,7 @@ struct ini_cmd {
     const uint8_t *out; /* at least edtl bytes; borrowed until the end */
     uint8_t *in;        /* at least edtl bytes */
     uint32_t edtl;      /* bytes the PDU announces */
+    uint64_t tag;       /* the caller's own */
     /* By the initiator. */
     enum ini_end end;
     uint8_t status;
@@ -68,6 +69,8 @@ int ini_login(const struct ini_params *p, struct ini **ret_ini, uint16_t *ret_st
 void ini_logout(struct ini *i);
 /* Drops the connection and frees. All commands end INI_LOST. Parks. */
 void ini_drop(struct ini *i);
+/* Cuts the connection; everything pending ends INI_LOST. To be freed by ini_drop() still. */
+void ini_kill(struct ini *i, int err);
 bool ini_up(const struct ini *i);
 const struct ini_counts *ini_counts(const struct ini *i);
 

@@ -54,7 +54,7 @@ struct ini {
     struct list cmds, tmfs; /* of struct ini_cmd, struct ini_tmf_wait */
     struct waitq ping, logged_out;
     uint32_t ping_itt, ping_len;
-    bool ping_ok, logout_ok;
+    bool pinging, ping_ok, logout_ok;
 
     struct list txq; /* of struct ini_pdu */
     struct waitq tx;

@@ -12,6 +12,7 @@
 #include "base/list.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -340,12 +341,28 @@ static void rule_out(struct sector *s, const struct model_write *x, uint64_t beg
     }
 }
 
+/* The versions that were known, for whoever has to find out what happened. */
+static void print_versions(const struct sector *s, uint64_t begun)
+{
+    static const char *const fates[] = {"under way", "acknowledged", "unknown", "refused"};
+    printf("# read begun at %" PRIu64 "; versions:\n", begun);
+    for (uint32_t k = 0; k < s->n; k++) {
+        const struct model_write *w = s->v[k];
+        printf("#   %" PRIu64 "%s of sectors %" PRIu64 "+%" PRIu64 ": %s, begun %" PRIu64
+               " over %" PRId64 " acked %" PRId64 " seen %" PRId64 " durable %" PRId64 "\n",
+               w->version, w->zero ? " (zeros)" : "", w->first, w->n, fates[w->fate], w->begun,
+               (int64_t)w->over, (int64_t)w->acked, (int64_t)w->seen, (int64_t)w->durable);
+    }
+}
+
 static void sector_check(struct model *m, uint64_t sector, uint64_t begun, const uint8_t *p)
 {
     bool sure;
     struct sector *s = &m->s[sector];
     struct model_write *w = version_of(s, p, begun, &sure);
     const char *wrong = explain(s, w, sector, begun, p);
+    if (wrong)
+        print_versions(s, begun);
     if (wrong)
         model_violated("%s sector %" PRIu64 " holds %s (version %" PRIu64 ")", m->name, sector,
                        wrong, load_be64(p + 8));

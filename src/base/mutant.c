@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The one mutant that is on. A global, for it stands for a change of the program's text; release builds have none. */
+#include "base/mutant.h"
+
+#include <string.h>
+
+#ifdef ZSAN_MUTANTS
+static enum mutant active;
+
+bool mutant_on(enum mutant m)
+{
+    return m == active;
+}
+#endif
+
+void mutant_set(enum mutant m)
+{
+#ifdef ZSAN_MUTANTS
+    active = m;
+#else
+    (void)m;
+#endif
+}
+
+const char *mutant_name(enum mutant m)
+{
+    static const char *const names[] = {"none",
+#define X(name) #name,
+                                        MUTANTS(X)
+#undef X
+    };
+    return m < MUTANT_COUNT ? names[m] : "none";
+}
+
+bool mutant_set_by_name(const char *name)
+{
+    for (unsigned m = 0; m < MUTANT_COUNT; m++) {
+        if (strcmp(mutant_name((enum mutant)m), name) == 0) {
+            mutant_set((enum mutant)m);
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Mutants: faults planted in the server on purpose, to prove that the simulation would notice. They exist only in builds with
+ * -Dmutants=true (ZSAN_MUTANTS) and one at a time is switched on at run time; elsewhere mutant_on() is the
+ * constant false and leaves no code behind.
+ */
+#ifndef BASE_MUTANT_H
+#define BASE_MUTANT_H
+
+#include "base/util.h"
+
+/* X(name): what the server does wrong. */
+#define MUTANTS(X)                                                                             \
+    X(CAW_WITHOUT_LOCK)    /* COMPARE AND WRITE does not take the range lock */                \
+    X(PR_BEFORE_DURABLE)   /* reservations are acknowledged before they are saved */           \
+    X(LOST_UNIT_ATTENTION) /* a reset does not tell the other nexuses */                       \
+    X(ACK_BEFORE_FLUSH)    /* a write-through volume acknowledges before the flush */          \
+    X(WRONG_RESIDUAL)      /* an underflow's residual is off by one block */                   \
+    X(LATE_ABORTED_DATA)   /* an abort is answered while the task still writes */
+
+enum mutant {
+    MUTANT_NONE,
+#define X(name) MUTANT_##name,
+    MUTANTS(X)
+#undef X
+        MUTANT_COUNT
+};
+
+#ifdef ZSAN_MUTANTS
+bool mutant_on(enum mutant m);
+#else
+static inline bool mutant_on(enum mutant m)
+{
+    (void)m;
+    return false;
+}
+#endif
+
+/* For the test program that plays them. Without ZSAN_MUTANTS, setting does nothing and names are not found. */
+void mutant_set(enum mutant m);
+bool mutant_set_by_name(const char *name);
+const char *mutant_name(enum mutant m);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The server under test, brought up as zsand does it: configuration store, front, file volumes. In a story's first world the
+ * configuration and the volumes are made; later ones find them on the disks, or make what the power took away again.
+ */
+#include "story.h"
+
+#include "config/config.h"
+#include "config/config_edit.h"
+#include "net/net.h"
+#include "run/file.h"
+#include "store/store.h"
+
+#include "base/check.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const story_target_name = "iqn.2026-01.test:target";
+
+struct target {
+    struct story *st;
+    struct config_store *store;
+    struct net *net;
+};
+
+static void must(const char *what, int r, const struct err *err)
+{
+    if (r < 0)
+        story_fail("%s: %s (%d)", what, err->msg, r);
+}
+
+/* ---- what zsand wires ------------------------------------------------------------------------------------ */
+
+static int open_volume(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
+                       struct err *reterr)
+{
+    struct target *t = arg;
+    const struct store_params p = {
+        .name = v->name,
+        .id = v->id,
+        .block_size = v->block_size,
+        .physical_block = v->physical_block,
+        .thick = !v->thin,
+        .read_only = v->read_only,
+        .sync = v->sync,
+        .attrs = config_attrs(t->store),
+    };
+    return store_file_open(&p, v->path, ret_volume, reterr);
+}
+
+/* ---- making it -------------------------------------------------------------------------------------------- */
+
+static void volume_name(unsigned lun, char *ret_name, size_t cap)
+{
+    snprintf(ret_name, cap, "vol%u", lun);
+}
+
+static void make_volume(struct target *t, struct config_edit *e, unsigned lun)
+{
+    struct story *st = t->st;
+    struct err err = {0};
+    struct cfg_volume v = {
+        .engine = CFG_FILE,
+        .size = (uint64_t)NBLOCKS * st->block_size,
+        .block_size = st->block_size,
+        .thin = true,
+        .sync = lun == 1 && st->write_back ? VOL_SYNC_STANDARD : VOL_SYNC_ALWAYS,
+    };
+    uint16_t got;
+    volume_name(lun, v.name, sizeof(v.name));
+    snprintf(v.path, sizeof(v.path), "/srv/%s", v.name);
+    int r = store_file_create(v.path, v.size, true, &err);
+    if (r != -EEXIST) /* the file survived a power cut that the configuration did not */
+        must("volume file", r, &err);
+    must("volume", edit_volume_add(e, &v, &err), &err);
+    must("LUN", edit_lun_add(e, story_target_name, (int)lun, v.name, &got, &err), &err);
+}
+
+static void make_initiator(struct target *t, struct config_edit *e, unsigned id)
+{
+    struct cfg_initiator *i = calloc(1, sizeof(*i));
+    struct err err = {0};
+    check(i);
+    i->auth = t->st->chap ? CFG_AUTH_MUTUAL : CFG_AUTH_NONE;
+    snprintf(i->name, sizeof(i->name), "iqn.2026-01.test:initiator-%u", id);
+    must("initiator", edit_initiator_add(e, i, NULL, &err), &err);
+    must("grant", edit_grant_add(e, i->name, story_target_name, &err), &err);
+    free(i);
+}
+
+static void make_target(struct config_edit *e)
+{
+    static const struct cfg_portal portal = {.address = "127.0.0.1", .port = 3260};
+    struct cfg_target target = {0};
+    struct err err = {0};
+    text_copy(target.name, sizeof(target.name), story_target_name);
+    must("portal", edit_portal_add(e, 1, &portal, &err), &err);
+    must("target", edit_target_add(e, &target, NULL, 0, &err), &err);
+}
+
+static void make_all(struct target *t)
+{
+    struct config_edit *e;
+    struct err err = {0};
+    must("transaction", config_edit_begin(t->store, &e, &err), &err);
+    make_target(e);
+    for (unsigned lun = 0; lun < LUNS; lun++)
+        make_volume(t, e, lun);
+    for (unsigned id = 0; id < INITIATORS; id++)
+        make_initiator(t, e, id);
+    must("commit", config_edit_commit(e, &err), &err);
+    config_edit_end(e);
+}
+
+static void credential_copy(const struct cfg_credential *c, char *ret_name, char *ret_secret)
+{
+    text_copy(ret_name, CFG_NAME_LEN, c->name);
+    memcpy(ret_secret, c->secret[0].bytes, c->secret[0].len);
+    ret_secret[c->secret[0].len] = 0;
+}
+
+/* The secrets that were minted, for the initiators to know. */
+static void learn_secrets(struct story *st, const struct config *c)
+{
+    for (unsigned id = 0; id < INITIATORS; id++) {
+        struct credentials *k = &st->credentials[id];
+        char name[64];
+        snprintf(name, sizeof(name), "iqn.2026-01.test:initiator-%u", id);
+        const struct cfg_grant *g = config_grant(c, name, story_target_name);
+        check(g);
+        credential_copy(&g->forward, k->user, k->secret);
+        credential_copy(&g->reverse, k->reverse_user, k->reverse_secret);
+    }
+}
+
+struct target *target_up(struct story *st)
+{
+    struct target *t = calloc(1, sizeof(*t));
+    struct err err = {0};
+    check(t);
+    t->st = st;
+    must("folder", file_mkdir("/srv", 0700), &err);
+    must("store", config_store_open("/etc/zsan", &t->store, &err), &err);
+    const struct config *c = config_current(t->store);
+    bool empty = c->ntargets == 0;
+    config_put(c);
+    if (empty)
+        make_all(t);
+    const struct net_env env = {.open_volume = open_volume, .arg = t};
+    must("front", net_new(st->run, &env, &t->net, &err), &err);
+    config_subscribe(t->store, net_apply, t->net);
+    c = config_current(t->store);
+    learn_secrets(st, c);
+    must("apply", net_apply(t->net, c, &err), &err);
+    config_put(c);
+    return t;
+}
+
+void target_down(struct target *t)
+{
+    net_stop(t->net);
+    net_free(t->net);
+    config_store_close(t->store);
+    free(t);
+}
