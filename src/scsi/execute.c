@@ -122,20 +122,27 @@ static void begin(struct scsi_lu *lu, struct scsi_task *t)
     t->data_is_out = t->op && t->op->flags & OP_DATA_OUT;
     if (lu->ntasks == 0)
         lu->perf.idle_ns += run_now() - lu->perf.idle_since;
-    ordering_enter(lu, t);
 }
 
-/* Commands that come one at a time get their parameter list first: while they wait for a slow or dead initiator's data,
- * they hold up nobody. */
-static int data_before_turn(struct scsi_task *t)
+/* Commands that come one at a time get their parameter list before they take their place in the order: while they wait
+ * for a slow or dead initiator's data they hold up nobody, but can be aborted. */
+static int take_turn(struct scsi_lu *lu, struct scsi_task *t)
 {
+    enum scsi_order order = t->op ? t->op->order : ORDER_FREE;
     struct sgl data;
-    if (!t->op || t->op->order != ORDER_MODE || t->out_len == 0)
-        return 0;
+    if (order != ORDER_MODE || t->out_len == 0) {
+        ordering_enter(lu, t, order);
+        return ordering_wait(lu, t);
+    }
+    ordering_enter(lu, t, ORDER_FREE);
     sgl_init(&data);
     int rc = t->ops->pull(t, 0, MIN(t->out_len, t->data_len), &data);
     sgl_clear(&data);
-    return rc;
+    if (rc < 0)
+        return rc;
+    ordering_leave(lu, t);
+    ordering_enter(lu, t, order);
+    return ordering_wait(lu, t);
 }
 
 static void count_blocks(struct scsi_lu *lu, const struct scsi_task *t)
@@ -201,9 +208,7 @@ void lu_execute(struct scsi_lu *lu, struct scsi_task *t)
         return;
     }
     begin(lu, t);
-    int rc = data_before_turn(t);
-    if (rc == 0)
-        rc = ordering_wait(lu, t);
+    int rc = take_turn(lu, t);
     if (rc < 0)
         task_errno(t, rc, 0);
     else if (passes(lu, t))

@@ -70,10 +70,10 @@ static bool may_begin(const struct scsi_lu *lu, const struct scsi_task *t)
     return true;
 }
 
-void ordering_enter(struct scsi_lu *lu, struct scsi_task *t)
+void ordering_enter(struct scsi_lu *lu, struct scsi_task *t, enum scsi_order order)
 {
     check(t->attr <= SCSI_ATTR_HEAD);
-    t->order_class = t->op ? (uint16_t)t->op->order : ORDER_FREE;
+    t->order_class = (uint16_t)order;
     if (t->attr == SCSI_ATTR_HEAD)
         list_push_front(&lu->tasks, &t->on_lu);
     else

@@ -13,7 +13,8 @@
 
 static bool overlaps(const struct range_lock *a, const struct range_lock *b)
 {
-    return a->lba < b->lba + b->nblk && b->lba < a->lba + a->nblk;
+    return a->nblk != 0 && b->nblk != 0 && a->lba < b->lba + b->nblk &&
+           b->lba < a->lba + a->nblk;
 }
 
 /* Nobody before l on the list stands in its way. */

@@ -319,7 +319,7 @@ void range_unlock(struct scsi_lu *lu, struct range_lock *l);
 
 /* Puts the task on the LU's list and waits until it may begin. -ECANCELED: aborted meanwhile. Parks. ordering_leave() takes
  * it off in any case and lets others go. */
-void ordering_enter(struct scsi_lu *lu, struct scsi_task *t);
+void ordering_enter(struct scsi_lu *lu, struct scsi_task *t, enum scsi_order order);
 int ordering_wait(struct scsi_lu *lu, struct scsi_task *t);
 void ordering_leave(struct scsi_lu *lu, struct scsi_task *t);
 
