@@ -19,8 +19,8 @@ static struct sigaction old_segv, old_bus;
 
 static bool in_guard(const struct fiber *f, const void *addr)
 {
-    const uint8_t *a = addr, *stack = f->san.bottom;
-    return a >= f->map && a < stack;
+    const uint8_t *a = addr;
+    return a >= f->map && a < f->stack;
 }
 
 static void say(const char *text)

@@ -17,8 +17,6 @@
 #include <unistd.h>
 
 #define FREE_STACKS_MAX 4096 /* more are unmapped when their fibers end */
-#define COLORS          16   /* hot ends of stacks are spread over cache sets */
-#define COLOR_STEP      192
 
 struct fiber *fiber_self(void)
 {
@@ -64,9 +62,8 @@ static struct fiber *stack_new(struct reactor *r)
         munmap(map, len);
         return NULL;
     }
-    size_t color = (uintptr_t)map / len % COLORS * COLOR_STEP;
-    struct fiber *f = (void *)(map + len - round_up(sizeof(*f), 64) - color);
-    *f = (struct fiber){.home = r, .map = map, .map_len = len};
+    struct fiber *f = (void *)(map + len - round_up(sizeof(*f), 64));
+    *f = (struct fiber){.home = r, .map = map, .map_len = len, .stack = map + page};
     list_init(&f->node);
     list_push(&r->all_fibers, &f->all);
     return f;
@@ -115,14 +112,12 @@ struct fiber *fiber_start_call(void (*fn)(void *arg), void *arg, const char *nam
     struct fiber *f = stack_get(r);
     if (!f)
         return NULL;
-    size_t guard = f->map_len - round_up(r->run->cfg.fiber_stack, 4096);
-    uint8_t *bottom = f->map + guard;
     f->fn = fn;
     f->arg = arg;
     f->name = name;
     f->state = FIBER_READY;
-    san_stack_init(&f->san, bottom, (size_t)((uint8_t *)f - bottom));
-    fiber_ctx_init(&f->ctx, (void *)((uintptr_t)f & ~(uintptr_t)15), fiber_main);
+    san_stack_init(&f->san, f->stack, (size_t)((uint8_t *)f - f->stack));
+    fiber_ctx_init(&f->ctx, f, fiber_main); /* 64-byte aligned */
     list_push(&r->ready, &f->node);
     r->stats.fibers_started++;
     r->stats.fibers_live++;

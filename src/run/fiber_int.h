@@ -24,6 +24,7 @@ struct fiber {
     struct reactor *home;
     uint8_t *map;
     size_t map_len;
+    uint8_t *stack; /* its lowest byte, above the guard */
     struct san_ctx san;
 };
 

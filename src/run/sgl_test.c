@@ -139,7 +139,7 @@ static void test_alloc_wastes_at_most_a_quarter(void **state)
 struct facts {
     bool same_buffer, admitted[3], counted;
     uint64_t used[4];
-    uint32_t refs_abroad, refs_home;
+    uint32_t refs_home;
     struct sgl list;
 };
 
@@ -161,6 +161,8 @@ static void use_budget(void *arg)
     iobuf_put(a);
     admit_return(run, 1u << 20);
     f->used[3] = admit_used(run);
+    admit_set_budget(run, 4096);
+    f->counted = admit_budget(run) == 4096 && !admit_try(run, 4097) && admit_try(run, 4096);
 }
 
 static void test_budget_counts_buffers_and_admissions(void **state)
@@ -177,6 +179,7 @@ static void test_budget_counts_buffers_and_admissions(void **state)
     assert_true(f.admitted[2]);
     assert_int_equal(f.used[2], 1u << 20);
     assert_int_equal(f.used[3], 0);
+    assert_true(f.counted);
 }
 
 static void drop_list(void *arg)
