@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bounded cursors. rbuf reads what a peer or a disk sent and never passes its end: past it every
- * getter gives zeros and sets bad, so a parser checks once at its end. wbuf writes at most cap bytes
- * but counts all, so returned data is cut at the ALLOCATION LENGTH while length fields describe the
- * whole (SPC-4 4.3.5.6).
+ * Bounded cursors. rbuf reads what a peer or a disk sent and never passes its end: past it
+ * every getter gives zeros and sets bad, so a parser checks once at its end. wbuf writes at
+ * most cap bytes but counts all, so returned data is cut at the ALLOCATION LENGTH while length
+ * fields describe the whole (SPC-4 4.3.5.6).
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -139,7 +139,8 @@ static inline void wb_ascii(struct wbuf *w, const char *s, size_t n)
     if (len < n)
         wb_fill(w, ' ', n - len);
 }
-/* Patches a byte or field written before, where it was stored: for lengths known only afterwards. */
+/* Patches a byte or field written before, where it was stored: for lengths known only
+ * afterwards. */
 static inline void wb_patch(struct wbuf *w, size_t at, const void *src, size_t n)
 {
     if (at < w->cap)

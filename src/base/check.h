@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Assertions about our own code. They stay on in release builds and must be unreachable from the
- * network, the disk or the operator.
+ * Assertions about our own code. They stay on in release builds and must be unreachable from
+ * the network, the disk or the operator.
  */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Errors for operators: a negative errno and one sentence that names the object and the fix, made
- * where the fact is known. System errors travel as plain negative errno; E() marks where one is
- * born, so that a trace shows the line (OpenZFS's SET_ERROR does the same).
+ * Errors for operators: a negative errno and one sentence that names the object and the fix,
+ * made where the fact is known. System errors travel as plain negative errno; E() marks where
+ * one is born, so that a trace shows the line (OpenZFS's SET_ERROR does the same).
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
@@ -14,7 +14,8 @@ struct err {
     char msg[240];
 };
 
-/* Fills reterr (may be NULL) and returns code, so that it ends a function: return err_set(...). */
+/* Fills reterr (may be NULL) and returns code, so that it ends a function: return
+ * err_set(...). */
 int err_set(struct err *reterr, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Puts "what: " before the message. Returns the code that is there. */
 int err_prefix(struct err *reterr, const char *fmt, ...) PRINTF_LIKE(2, 3);

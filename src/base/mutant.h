@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Mutants: faults planted in the server on purpose, to prove that the simulation would notice. They exist only in builds with
- * -Dmutants=true (ZSAN_MUTANTS) and one at a time is switched on at run time; elsewhere mutant_on() is the
- * constant false and leaves no code behind.
+ * Mutants: faults planted in the server on purpose, to prove that the simulation would notice.
+ * They exist only in builds with -Dmutants=true (ZSAN_MUTANTS) and one at a time is switched on
+ * at run time; elsewhere mutant_on() is the constant false and leaves no code behind.
  */
 #ifndef BASE_MUTANT_H
 #define BASE_MUTANT_H
@@ -36,7 +36,8 @@ static inline bool mutant_on(enum mutant m)
 }
 #endif
 
-/* For the test program that plays them. Without ZSAN_MUTANTS, setting does nothing and names are not found. */
+/* For the test program that plays them. Without ZSAN_MUTANTS, setting does nothing and names
+ * are not found. */
 void mutant_set(enum mutant m);
 bool mutant_set_by_name(const char *name);
 const char *mutant_name(enum mutant m);

@@ -12,7 +12,8 @@ bool hex_decode(const char *s, size_t nchars, uint8_t *ret_bytes);
 
 /* Decimal digits only, no sign, no space, no overflow. */
 bool text_to_u64(const char *s, uint64_t *ret_value);
-/* A size in bytes: digits with an optional suffix K M G T P E (powers of 1024; "KiB", "kb" too). */
+/* A size in bytes: digits with an optional suffix K M G T P E (powers of 1024; "KiB", "kb"
+ * too). */
 bool text_to_size(const char *s, uint64_t *ret_bytes);
 /* "1.5G", "512", as zfs prints them. */
 void text_from_size(uint64_t bytes, char *ret_str, size_t cap);

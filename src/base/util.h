@@ -12,8 +12,7 @@
 #define MAX(a, b)    ((a) > (b) ? (a) : (b))
 
 /* The struct of the given type whose member lies at ptr. */
-#define container_of(ptr, type, member)                                                        \
-    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Marks a printf-like function: f is the format's argument number, a the first variadic one. */
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The configuration: one validated tree, published as immutable versions. net/ and scsi/ reconcile themselves to the newest
- * version; nothing else says what is served. A change is a transaction: a new tree is built from the old one, validated whole,
- * made durable (write, fsync, rename, fsync of the directory; the last generations are kept), then published. A corrupted
- * or half-written newest generation is passed over for the last good one, and the log says so.
+ * The configuration: one validated tree, published as immutable versions. net/ and scsi/
+ * reconcile themselves to the newest version; nothing else says what is served. A change is a
+ * transaction: a new tree is built from the old one, validated whole, made durable (write,
+ * fsync, rename, fsync of the directory; the last generations are kept), then published. A
+ * corrupted or half-written newest generation is passed over for the last good one, and the log
+ * says so.
  *
  * Secrets live in a file of their own (0600) and are joined in only in memory.
  *
- * Home: everything here is owned by reactor 0. A struct config is immutable and reference counted atomically, so any
- * reactor may read one it holds.
+ * Home: everything here is owned by reactor 0. A struct config is immutable and reference
+ * counted atomically, so any reactor may read one it holds.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -53,8 +55,8 @@ struct cfg_target {
     uint16_t *rel_port_ids; /* one per group, unique in the device, kept for good */
     unsigned ngroups;
     bool disabled;
-    char redirect
-        [256]; /* "": none; else logins get 0101 with this TargetAddress (0102: redirect_permanent) */
+    /* "": none; else logins get 0101 with this TargetAddress (0102: redirect_permanent) */
+    char redirect[256];
     bool redirect_permanent;
 };
 
@@ -62,8 +64,8 @@ struct cfg_portal {
     char address[64]; /* numeric host; "0.0.0.0" or "::" only on purpose */
     uint16_t port;
     char interface[16]; /* "": any */
-    char advertise
-        [128]; /* "host:port" for SendTargets; "": the address the initiator connected to */
+    /* "host:port" for SendTargets; "": the address the initiator connected to */
+    char advertise[128];
 };
 struct cfg_portal_group {
     uint16_t tag;        /* 1.. */
@@ -139,7 +141,8 @@ struct config {
     char iqn_prefix[112]; /* "iqn.YYYY-MM.DOMAIN": made-up target names begin with it */
 };
 
-/* Look-ups; NULL when there is none. iSCSI names compare as RFC 7143 4.2.7 says (normalised at entry). */
+/* Look-ups; NULL when there is none. iSCSI names compare as RFC 7143 4.2.7 says (normalised at
+ * entry). */
 const struct cfg_volume *config_volume(const struct config *c, const char *name);
 const struct cfg_target *config_target(const struct config *c, const char *name);
 const struct cfg_initiator *config_initiator(const struct config *c, const char *name);
@@ -151,23 +154,27 @@ const struct cfg_portal_group *config_group(const struct config *c, uint16_t tag
 void config_ref(const struct config *c);
 void config_put(const struct config *c);
 
-/* ---- the store -------------------------------------------------------------------------------------- */
+/* ---- the store --------------------------------------------------------------------------- */
 
 struct config_store;
 
-/* Reads dir (making it when missing): the newest good generation, or an empty configuration with defaults. Parks. */
+/* Reads dir (making it when missing): the newest good generation, or an empty configuration
+ * with defaults. Parks. */
 int config_store_open(const char *dir, struct config_store **ret_store, struct err *reterr);
 void config_store_close(struct config_store *s);
 /* The published version; the caller gets a reference. */
 const struct config *config_current(struct config_store *s);
-/* fn runs on reactor 0, in a fiber, after each publication with the new version (borrowed). One subscriber: net. Its error is
- * reported to whoever made the change but does not take the change back. Parks. */
+/* fn runs on reactor 0, in a fiber, after each publication with the new version (borrowed). One
+ * subscriber: net. Its error is reported to whoever made the change but does not take the
+ * change back. Parks. */
 void config_subscribe(struct config_store *s,
                       int (*fn)(void *arg, const struct config *c, struct err *reterr),
                       void *arg);
-/* Keeps attributes of volumes whose engine cannot (identity, reservations); durable on return. */
+/* Keeps attributes of volumes whose engine cannot (identity, reservations); durable on
+ * return. */
 struct attr_store *config_attrs(struct config_store *s);
-/* Drops the attributes of a volume that was deleted; what identified it stays reserved for good. Parks. */
+/* Drops the attributes of a volume that was deleted; what identified it stays reserved for
+ * good. Parks. */
 int config_attrs_forget(struct config_store *s, const struct uuid *id);
 
 /* Mutations live in config_edit.h (used by control/ and zsand's first start). */

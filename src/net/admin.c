@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Answers for the control plane: it runs on reactor 0 and collects from the homes, one call each. */
+/* Answers for the control plane: it runs on reactor 0 and collects from the homes, one call
+ * each. */
 #include "net/net_int.h"
 
 #include "base/text.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- sessions ---------------------------------------------------------------------------------------------- */
+/* ---- sessions ---------------------------------------------------------------------------- */
 
 struct session_work {
     struct net_session_info *info;
@@ -104,7 +105,7 @@ int net_session_drop(struct net *net, uint64_t id)
     return -ENOENT;
 }
 
-/* ---- volumes ------------------------------------------------------------------------------------------------ */
+/* ---- volumes ----------------------------------------------------------------------------- */
 
 struct volume_work {
     struct served_volume *v;
@@ -203,7 +204,7 @@ int net_volume_resize(struct net *net, const char *name, uint64_t size, struct e
     return 0;
 }
 
-/* ---- portals, totals ------------------------------------------------------------------------------------------ */
+/* ---- portals, totals --------------------------------------------------------------------- */
 
 int net_portals(struct net *net, struct net_portal_info **ret_portals, unsigned *ret_n)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The connection pump. One fiber reads: it borrows a ring, takes one large piece from the socket, and steps the
- * protocol machine through every PDU in it; commands start fibers of their own. Output is gathered by a turn
- * hook, so that all responses of a turn leave in one system call. A connection whose peer does not read parks one
- * fiber until the socket takes more; memory stays bounded by the admission of its tasks.
+ * The connection pump. One fiber reads: it borrows a ring, takes one large piece from the
+ * socket, and steps the protocol machine through every PDU in it; commands start fibers of
+ * their own. Output is gathered by a turn hook, so that all responses of a turn leave in one
+ * system call. A connection whose peer does not read parks one fiber until the socket takes
+ * more; memory stays bounded by the admission of its tasks.
  *
- * Its end: conn_shut() stops input; what is queued is sent within LINGER_MS; then the nexus is freed, which
- * waits until no task touches data any more; then reactor 0 forgets the connection. Everything here runs on the
- * connection's home unless marked [0].
+ * Its end: conn_shut() stops input; what is queued is sent within LINGER_MS; then the nexus is
+ * freed, which waits until no task touches data any more; then reactor 0 forgets the
+ * connection. Everything here runs on the connection's home unless marked [0].
  */
 #include "net/net_int.h"
 
@@ -59,7 +60,7 @@ struct conn *conn_new(struct net *net, struct served_portal *portal, struct sock
     return c;
 }
 
-/* ---- fibers of a connection --------------------------------------------------------------------------- */
+/* ---- fibers of a connection -------------------------------------------------------------- */
 
 bool conn_fiber(struct conn *c, void (*fn)(void *), void *arg, const char *name)
 {
@@ -75,7 +76,7 @@ void conn_fiber_done(struct conn *c)
         waitq_wake_all(&c->idle);
 }
 
-/* ---- output ------------------------------------------------------------------------------------------- */
+/* ---- output ------------------------------------------------------------------------------ */
 
 void conn_kick(struct conn *c)
 {
@@ -114,7 +115,8 @@ static void tx_wait(void *arg)
     conn_fiber_done(c);
 }
 
-/* Sends until the machine has no more (true) or the socket takes no more or is broken (false). */
+/* Sends until the machine has no more (true) or the socket takes no more or is broken
+ * (false). */
 static bool tx_some(struct conn *c)
 {
     struct iovec iov[TX_IOV];
@@ -147,9 +149,10 @@ static void tx_hook(struct turn_hook *h)
     }
 }
 
-/* ---- time --------------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------- */
 
-/* The timer may fire early, for the deadline moves on with every PDU: looking then is cheaper than re-arming always. */
+/* The timer may fire early, for the deadline moves on with every PDU: looking then is cheaper
+ * than re-arming always. */
 static void arm_tick(struct conn *c)
 {
     uint64_t at = iscsi_deadline(c->iscsi);
@@ -172,7 +175,7 @@ static void tick(struct timer *t)
         arm_tick(c);
 }
 
-/* ---- input -------------------------------------------------------------------------------------------- */
+/* ---- input ------------------------------------------------------------------------------- */
 
 static void ring_return(struct conn *c)
 {
@@ -180,8 +183,8 @@ static void ring_return(struct conn *c)
     c->ring = NULL;
 }
 
-/* Steps the machine through all that is in the ring and moves the rest to its front. It is called without bytes as well: an event may
- * be due after an answer. */
+/* Steps the machine through all that is in the ring and moves the rest to its front. It is
+ * called without bytes as well: an event may be due after an answer. */
 static void ring_parse(struct conn *c)
 {
     static const uint8_t nothing[1];
@@ -226,8 +229,8 @@ static int ring_fill(struct conn *c)
 static void conn_end(struct conn *c);
 static void conn_move(struct conn *c);
 
-/* A login leaves a map to be mapped, here or on the reactor it sends the connection to; until that is done no further PDU is
- * looked at. */
+/* A login leaves a map to be mapped, here or on the reactor it sends the connection to; until
+ * that is done no further PDU is looked at. */
 static void reader(void *arg)
 {
     struct conn *c = arg;
@@ -262,14 +265,15 @@ void conn_start(struct conn *c)
     }
 }
 
-/* ---- moving to the home of its LUs ------------------------------------------------------------------------ */
+/* ---- moving to the home of its LUs ------------------------------------------------------- */
 
 static void moved(struct msg *m)
 {
     conn_start(container_of(m, struct conn, msg));
 }
 
-/* [0] The login's answer is sent here first: afterwards nothing of this reactor may touch the connection. */
+/* [0] The login's answer is sent here first: afterwards nothing of this reactor may touch the
+ * connection. */
 static void conn_move(struct conn *c)
 {
     struct reactor *to = c->move_to;
@@ -291,7 +295,7 @@ static void conn_move(struct conn *c)
     reactor_post(to, &c->msg);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------ */
+/* ---- the end ----------------------------------------------------------------------------- */
 
 /* [0] Frees a connection that has ended on its home, once nobody calls there any more. */
 static void forget(struct conn *c)
@@ -362,7 +366,7 @@ static void conn_end(struct conn *c)
     reactor_post(run_reactor(c->net->run, 0), &c->msg);
 }
 
-/* ---- calls from reactor 0 ------------------------------------------------------------------------------- */
+/* ---- calls from reactor 0 ---------------------------------------------------------------- */
 
 struct conn_call {
     struct conn *c;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SendTargets (RFC 7143 appendix C): the targets granted to the asking initiator, with the portals of the groups that serve them.
- * A portal announces its advertised address if it has one, else its own; one that listens on all addresses announces the address
- * this initiator came to.
+ * SendTargets (RFC 7143 appendix C): the targets granted to the asking initiator, with the
+ * portals of the groups that serve them. A portal announces its advertised address if it has
+ * one, else its own; one that listens on all addresses announces the address this initiator
+ * came to.
  */
 #include "net/net_int.h"
 
@@ -58,7 +59,8 @@ static void collect(const struct conn *c, const struct cfg_target *t, struct add
         }
 }
 
-/* On reactor 0, where the configuration is; the machine is not stepped meanwhile, for its reader waits in discovery_answer(). */
+/* On reactor 0, where the configuration is; the machine is not stepped meanwhile, for its
+ * reader waits in discovery_answer(). */
 static void list_targets(void *arg)
 {
     struct answer *a = arg;

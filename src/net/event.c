@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One function per kind of thing that the protocol machine reports. Runs in the reader's fiber, so what waits here holds up
- * the input of this connection and nothing else. */
+/* One function per kind of thing that the protocol machine reports. Runs in the reader's fiber,
+ * so what waits here holds up the input of this connection and nothing else. */
 #include "net/net_int.h"
 
 #include "base/log.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* CHAP's hash functions by OpenSSL (RFC 1994; IANA ppp-numbers: 5 MD5, 6 SHA-1, 7 SHA-256, 8 SHA3-256). */
+/* CHAP's hash functions by OpenSSL (RFC 1994; IANA ppp-numbers: 5 MD5, 6 SHA-1, 7 SHA-256, 8
+ * SHA3-256). */
 #include "net/net_int.h"
 
 #include <openssl/evp.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Logins, all on reactor 0 (connections are accepted there and leave only afterwards). The configuration says who
- * may; this file counts logins in progress per source address, registers sessions, ends an older session of the same
- * name (RFC 7143 6.3.5) and sends the connection to the home of its target's LUs.
+ * Logins, all on reactor 0 (connections are accepted there and leave only afterwards). The
+ * configuration says who may; this file counts logins in progress per source address, registers
+ * sessions, ends an older session of the same name (RFC 7143 6.3.5) and sends the connection to
+ * the home of its target's LUs.
  */
 #include "net/net_int.h"
 
@@ -16,7 +17,7 @@
 #define LOGIN_OUT_OF_RESOURCES 0x0302
 #define LOGIN_NOT_FOUND        0x0203
 
-/* ---- logins in progress by source address ------------------------------------------------------------------ */
+/* ---- logins in progress by source address ------------------------------------------------ */
 
 struct login_count {
     struct list node;
@@ -76,7 +77,7 @@ void login_count_free(struct net *net)
         free(list_entry(n, struct login_count, node));
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------------------------ */
 
 void login_identify(struct conn *c)
 {
@@ -128,7 +129,8 @@ static uint16_t new_tsih(struct net *net)
     }
 }
 
-/* Everything up to the answer happens without parking after the reinstatement, so the map and the registry agree. */
+/* Everything up to the answer happens without parking after the reinstatement, so the map and
+ * the registry agree. */
 static void establish(struct conn *c, const struct cfg_target *t, const struct cfg_initiator *i,
                       uint64_t now)
 {

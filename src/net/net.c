@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bringing what is served in line with a version of the configuration, in an order in which nothing is ever reachable that should not be:
- * first what goes is taken from the sessions, then closed; then what comes is opened, then mapped, then portals open. An object that
- * cannot be brought up stays on the list and is tried again every RETRY_MS; its LUNs answer "becoming ready".
+ * Bringing what is served in line with a version of the configuration, in an order in which
+ * nothing is ever reachable that should not be: first what goes is taken from the sessions,
+ * then closed; then what comes is opened, then mapped, then portals open. An object that cannot
+ * be brought up stays on the list and is tried again every RETRY_MS; its LUNs answer "becoming
+ * ready".
  */
 #include "net/net_int.h"
 
@@ -35,7 +37,7 @@ int net_new(struct run *run, const struct net_env *env, struct net **ret_net,
     return 0;
 }
 
-/* ---- sessions follow ---------------------------------------------------------------------------------------- */
+/* ---- sessions follow --------------------------------------------------------------------- */
 
 static void remap_here(struct conn *c, void *arg)
 {
@@ -72,7 +74,8 @@ static void follow(struct net *net, struct conn *c)
     free(m);
 }
 
-/* The list may change while a call is under way: each session is marked when it was told, and the walk starts again. */
+/* The list may change while a call is under way: each session is marked when it was told, and
+ * the walk starts again. */
 static void sessions_follow(struct net *net)
 {
     uint64_t round = ++net->round;
@@ -106,7 +109,7 @@ static void wait_revoked(struct net *net)
     }
 }
 
-/* ---- applying ----------------------------------------------------------------------------------------------- */
+/* ---- applying ---------------------------------------------------------------------------- */
 
 static void retry(void *arg);
 
@@ -163,7 +166,7 @@ int net_apply(void *arg, const struct config *c, struct err *reterr)
     return r;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------ */
+/* ---- the end ----------------------------------------------------------------------------- */
 
 static void ask_logout(struct conn *c, void *arg)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The front: listeners, connections, sessions, and the glue between the iSCSI machine and the SCSI model. It follows the
- * configuration: net_apply() opens and closes volumes, LUs, LUNs and portals until what is served is what the version says, without
- * dropping a session that may stay.
+ * The front: listeners, connections, sessions, and the glue between the iSCSI machine and the
+ * SCSI model. It follows the configuration: net_apply() opens and closes volumes, LUs, LUNs and
+ * portals until what is served is what the version says, without dropping a session that may
+ * stay.
  */
 #ifndef NET_NET_H
 #define NET_NET_H
@@ -14,7 +15,8 @@
 struct net;
 
 struct net_env {
-    /* Opens the engine behind a volume, on the current reactor, which becomes its home. Wired by cmd/ (net/ knows no store). Parks. */
+    /* Opens the engine behind a volume, on the current reactor, which becomes its home. Wired
+     * by cmd/ (net/ knows no store). Parks. */
     int (*open_volume)(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
                        struct err *reterr);
     void *arg;
@@ -23,8 +25,9 @@ struct net_env {
 /* On reactor 0. Serves nothing until the first net_apply(). -ENOMEM. */
 int net_new(struct run *run, const struct net_env *env, struct net **ret_net,
             struct err *reterr);
-/* Reconciles; fits config_subscribe(). An object that cannot be brought up (a missing file, a port in use) is logged, reported as
- * reterr, retried every few seconds, and disturbs nothing else. Parks. */
+/* Reconciles; fits config_subscribe(). An object that cannot be brought up (a missing file, a
+ * port in use) is logged, reported as reterr, retried every few seconds, and disturbs nothing
+ * else. Parks. */
 int net_apply(void *net, const struct config *c, struct err *reterr);
 /* Asks initiators to log out, ends all sessions, flushes and closes all volumes. Parks. */
 void net_stop(struct net *net);

@@ -45,7 +45,8 @@ struct net_volume_info {
 int net_volumes(struct net *net, struct net_volume_info **ret_volumes, unsigned *ret_n);
 int net_volume(struct net *net, const char *name,
                struct net_volume_info *ret_volume); /* -ENOENT */
-/* Grows (or shrinks, with force checked by the caller) the store online and tells initiators. -ENOENT, engine's errors. */
+/* Grows (or shrinks, with force checked by the caller) the store online and tells initiators.
+ * -ENOENT, engine's errors. */
 int net_volume_resize(struct net *net, const char *name, uint64_t size, struct err *reterr);
 
 struct net_portal_info {

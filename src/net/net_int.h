@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside net/. Two homes: reactor 0 owns struct net (what is served, the registry of connections, the current configuration);
- * a connection's own reactor owns struct conn but for the fields marked [0]. Reactor 0 reaches into a connection by
- * call_on() with a pin; a connection reaches into net by call_on(reactor 0).
+ * Inside net/. Two homes: reactor 0 owns struct net (what is served, the registry of
+ * connections, the current configuration); a connection's own reactor owns struct conn but for
+ * the fields marked [0]. Reactor 0 reaches into a connection by call_on() with a pin; a
+ * connection reaches into net by call_on(reactor 0).
  */
 #ifndef NET_NET_INT_H
 #define NET_NET_INT_H
@@ -14,9 +15,10 @@
 #include "run/sock.h"
 #include "scsi/scsi.h"
 
-/* ---- what is served ------------------------------------------------------------------------------------- */
+/* ---- what is served ---------------------------------------------------------------------- */
 
-/* A volume of the configuration with its LU; on reactor 0, but vol and lu are touched on home. */
+/* A volume of the configuration with its LU; on reactor 0, but vol and lu are touched on
+ * home. */
 struct served_volume {
     struct list node;
     struct uuid id;
@@ -64,7 +66,7 @@ struct net {
     struct net_totals totals; /* counters only */
 };
 
-/* ---- connections ------------------------------------------------------------------------------------------ */
+/* ---- connections ------------------------------------------------------------------------- */
 
 struct lun_map {
     unsigned n;

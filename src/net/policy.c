@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who may log in where: pure functions of the configuration. Deny by default: a name that is not configured, a target that does
- * not exist, one that is not granted or not served through this portal group all take the same path, an exchange to its
- * end that nothing can pass, so that nobody learns which it was.
+ * Who may log in where: pure functions of the configuration. Deny by default: a name that is
+ * not configured, a target that does not exist, one that is not granted or not served through
+ * this portal group all take the same path, an exchange to its end that nothing can pass, so
+ * that nobody learns which it was.
  */
 #include "net/net_int.h"
 

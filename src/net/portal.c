@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Portals: a listener and an accept fiber each, all on reactor 0. A connection over the process's limit is closed at
- * once; one over the limit of logins from its address is answered "out of resources" by the login, and closed at once
- * when even that is exceeded four times over.
+ * Portals: a listener and an accept fiber each, all on reactor 0. A connection over the
+ * process's limit is closed at once; one over the limit of logins from its address is answered
+ * "out of resources" by the login, and closed at once when even that is exceeded four times
+ * over.
  */
 #include "net/net_int.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sessions: the nexus, its LUN map, and reinstatement. Reactor 0 decides what a session is to see (lun_map_for), the
- * session's own reactor makes it so. A map is a list of LUs; those live at least until every session has unmapped
- * them, which reactor 0 waits for before it frees one.
+ * Sessions: the nexus, its LUN map, and reinstatement. Reactor 0 decides what a session is to
+ * see (lun_map_for), the session's own reactor makes it so. A map is a list of LUs; those live
+ * at least until every session has unmapped them, which reactor 0 waits for before it frees
+ * one.
  */
 #include "net/net_int.h"
 
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- on reactor 0 ----------------------------------------------------------------------------------------- */
+/* ---- on reactor 0 ------------------------------------------------------------------------ */
 
 struct lun_map *lun_map_for(struct net *net, const struct cfg_target *t)
 {
@@ -77,7 +78,7 @@ void session_reinstate(struct net *net, struct conn *c)
     }
 }
 
-/* ---- on the session's home ---------------------------------------------------------------------------------- */
+/* ---- on the session's home --------------------------------------------------------------- */
 
 static void async(void *arg, const uint8_t lun[8], const uint8_t *sense, size_t len);
 
@@ -101,8 +102,9 @@ static void async_here(struct msg *m)
     free(a);
 }
 
-/* On the LU's home. The message arrives before the answer to scsi_nexus_free(), so the connection is still there. Without memory
- * the initiator learns it from the unit attention alone. */
+/* On the LU's home. The message arrives before the answer to scsi_nexus_free(), so the
+ * connection is still there. Without memory the initiator learns it from the unit attention
+ * alone. */
 static void async(void *arg, const uint8_t lun[8], const uint8_t *sense, size_t len)
 {
     struct conn *c = arg;
@@ -149,8 +151,9 @@ static const struct lun_map_entry *map_find(const struct lun_map *m, uint16_t lu
     return NULL;
 }
 
-/* Unmaps first what goes or changes, then maps what is new or changed: a number that got another LU was away in between, so that its
- * tasks and unit attentions of the old one are gone. */
+/* Unmaps first what goes or changes, then maps what is new or changed: a number that got
+ * another LU was away in between, so that its tasks and unit attentions of the old one are
+ * gone. */
 void session_remap(struct conn *c, struct lun_map *want)
 {
     fmutex_lock(&c->mapping);

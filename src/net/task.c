@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A command from the wire to the SCSI model and back. Its whole buffer is admitted and allocated when it arrives, before
- * its first R2T; a command that cannot be admitted ends TASK SET FULL and its data is thrown away. SCSI asks for data-out by
- * pull(), which runs on the LU's home and hops to the connection's. Buffers are released when the last byte of
- * the response was sent.
+ * A command from the wire to the SCSI model and back. Its whole buffer is admitted and
+ * allocated when it arrives, before its first R2T; a command that cannot be admitted ends TASK
+ * SET FULL and its data is thrown away. SCSI asks for data-out by pull(), which runs on the
+ * LU's home and hops to the connection's. Buffers are released when the last byte of the
+ * response was sent.
  */
 #include "net/net_int.h"
 
@@ -23,7 +24,7 @@ static struct net_task *net_task_of(struct iscsi_task *t)
     return container_of(t, struct net_task, iscsi);
 }
 
-/* ---- memory --------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------ */
 
 static struct iscsi_task *task_alloc(void *arg)
 {
@@ -78,7 +79,7 @@ void task_pool_free(struct conn *c)
     c->nfree = 0;
 }
 
-/* ---- data ----------------------------------------------------------------------------------------------- */
+/* ---- data -------------------------------------------------------------------------------- */
 
 static const uint8_t *data_in(void *arg, struct iscsi_task *t, uint64_t off, uint32_t *len)
 {
@@ -105,8 +106,8 @@ const struct iscsi_env net_iscsi_env = {
     .data_in = data_in,
 };
 
-/* What the initiator sends beyond the buffer (an EDTL larger than the CDB's transfer) is counted by the machine and dropped
- * here. */
+/* What the initiator sends beyond the buffer (an EDTL larger than the CDB's transfer) is
+ * counted by the machine and dropped here. */
 static void store_data(struct net_task *nt, uint64_t off, const uint8_t *data, uint32_t len)
 {
     if (off < nt->out.len)
@@ -120,7 +121,7 @@ void task_data(const struct iscsi_event *ev)
     waitq_wake_all(&nt->data);
 }
 
-/* ---- arrival -------------------------------------------------------------------------------------------- */
+/* ---- arrival ----------------------------------------------------------------------------- */
 
 static uint8_t admit(struct conn *c, struct net_task *nt)
 {
@@ -146,7 +147,7 @@ void task_command(struct conn *c, const struct iscsi_event *ev)
         store_data(nt, 0, ev->data, ev->data_len);
 }
 
-/* ---- data-out, asked for by SCSI ------------------------------------------------------------------------- */
+/* ---- data-out, asked for by SCSI --------------------------------------------------------- */
 
 struct pull {
     struct net_task *nt;
@@ -192,7 +193,8 @@ static void cancel_here(struct msg *m)
     cancel_fire(&container_of(m, struct net_task, cancel_msg)->cancel);
 }
 
-/* A message from the LU's home overtakes nothing: it arrives before the end of scsi_nexus_execute() does. */
+/* A message from the LU's home overtakes nothing: it arrives before the end of
+ * scsi_nexus_execute() does. */
 static void cancel(struct scsi_task *t)
 {
     struct net_task *nt = container_of(t, struct net_task, scsi);
@@ -206,7 +208,7 @@ static void cancel(struct scsi_task *t)
 
 static const struct scsi_task_ops task_ops = {.pull = pull, .cancel = cancel};
 
-/* ---- execution ------------------------------------------------------------------------------------------ */
+/* ---- execution --------------------------------------------------------------------------- */
 
 static enum scsi_attr attr_of(uint8_t iscsi_attr)
 {
@@ -277,8 +279,8 @@ void task_start(struct conn *c, struct iscsi_task *t)
     }
 }
 
-/* A command that waits for the data ends by the cancelled wait, one that was not started at once; the machine answers
- * with the sense it has for either. */
+/* A command that waits for the data ends by the cancelled wait, one that was not started at
+ * once; the machine answers with the sense it has for either. */
 void task_data_failed(struct conn *c, struct iscsi_task *t)
 {
     struct net_task *nt = net_task_of(t);
@@ -288,7 +290,7 @@ void task_data_failed(struct conn *c, struct iscsi_task *t)
         respond(c, nt);
 }
 
-/* ---- ends ------------------------------------------------------------------------------------------------ */
+/* ---- ends -------------------------------------------------------------------------------- */
 
 void task_cancel_all(struct conn *c)
 {

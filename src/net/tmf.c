@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Task management: each request gets a fiber, for it waits until the tasks it ends touch no data any more, while
- * the connection's input goes on (their data must be taken off the wire). Commands that arrived but have not been
- * started (their CmdSN is not due) are dropped here; the SCSI model never saw them.
+ * Task management: each request gets a fiber, for it waits until the tasks it ends touch no
+ * data any more, while the connection's input goes on (their data must be taken off the wire).
+ * Commands that arrived but have not been started (their CmdSN is not due) are dropped here;
+ * the SCSI model never saw them.
  */
 #include "net/net_int.h"
 
@@ -58,7 +59,8 @@ struct tmf_work {
     struct iscsi_tmf tmf;
 };
 
-/* ABORT TASK of a command that SCSI has not seen, or that is on its way into it. True: that was the case. */
+/* ABORT TASK of a command that SCSI has not seen, or that is on its way into it. True: that was
+ * the case. */
 static bool abort_early(struct conn *c, struct iscsi_task *t)
 {
     struct net_task *nt = container_of(t, struct net_task, iscsi);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The volumes and LUs behind the configuration. A volume is opened on the reactor with the fewest, which stays its home; a volume
- * that cannot be opened keeps its entry with the reason and is tried again. All on reactor 0, hopping to the homes.
+ * The volumes and LUs behind the configuration. A volume is opened on the reactor with the
+ * fewest, which stays its home; a volume that cannot be opened keeps its entry with the reason
+ * and is tried again. All on reactor 0, hopping to the homes.
  */
 #include "net/net_int.h"
 
@@ -33,7 +34,7 @@ struct served_volume *served_by_name(struct net *net, const char *name)
     return NULL;
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 struct open_work {
     struct net *net;
@@ -129,7 +130,7 @@ static int volume_up(struct net *net, struct served_volume *v, struct err *reter
     return w.result;
 }
 
-/* ---- closing -------------------------------------------------------------------------------------------- */
+/* ---- closing ----------------------------------------------------------------------------- */
 
 static void close_here(void *arg)
 {
@@ -159,7 +160,7 @@ void volumes_close_marked(struct net *net)
     }
 }
 
-/* ---- following the configuration ------------------------------------------------------------------------- */
+/* ---- following the configuration --------------------------------------------------------- */
 
 static bool must_reopen(const struct cfg_volume *a, const struct cfg_volume *b)
 {
@@ -248,7 +249,7 @@ int volumes_apply(struct net *net, const struct config *c, struct err *reterr)
     return result;
 }
 
-/* ---- target ports ------------------------------------------------------------------------------------------ */
+/* ---- target ports ------------------------------------------------------------------------ */
 
 struct ports_work {
     struct scsi_lu *lu;

@@ -22,8 +22,8 @@ struct scsi_nexus {
     struct scsi_nexus_params params;
     struct list itls;               /* of struct scsi_itl */
     struct scsi_itl **pages[PAGES]; /* the map, in pages that are made when needed */
-    bool
-        inventory_changed; /* UA REPORTED LUNS DATA HAS CHANGED was raised since the last report */
+    /* UA REPORTED LUNS DATA HAS CHANGED was raised since the last report */
+    bool inventory_changed;
 };
 
 int scsi_nexus_new(const struct scsi_nexus_params *p, struct scsi_nexus **ret_nexus)

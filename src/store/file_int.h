@@ -17,8 +17,8 @@ struct file_volume {
     bool said_shrunk;    /* the event was logged */
     uint64_t look_again; /* run_now() units: when to ask for the file's size again */
     struct commit commit;
-    struct range_lock
-        partial; /* taken by everything that changes data when align > block_size */
+    /* taken by everything that changes data when align > block_size */
+    struct range_lock partial;
     struct attr_store *attrs;
 };
 
