@@ -87,9 +87,11 @@ static void test_list_order_splice_and_removal(void **state)
     assert_true(list_empty(&b));
     struct item *i, *tmp;
     int want = 0;
-    list_for_each(i, &a, node) assert_int_equal(i->v, want++);
+    list_for_each (i, &a, node)
+        assert_int_equal(i->v, want++);
     assert_int_equal(want, 4);
-    list_for_each_safe(i, tmp, &a, node) list_remove(&i->node);
+    list_for_each_safe (i, tmp, &a, node)
+        list_remove(&i->node);
     assert_true(list_empty(&a));
     list_remove(&it[0].node); /* on no list: harmless */
     assert_null(list_pop(&a));
@@ -103,21 +105,21 @@ static void test_sizes_are_strict(void **state)
         bool ok;
         uint64_t want;
     } rows[] = {
-        {"0",                    true,  0                 },
-        {"512",                  true,  512               },
-        {"64K",                  true,  65536             },
-        {"64KiB",                true,  65536             },
-        {"750G",                 true,  750ull << 30      },
-        {"1g",                   true,  1ull << 30        },
-        {"15E",                  true,  15ull << 60       },
-        {"16E",                  false, 0                 },
-        {"18446744073709551615", true,  UINT64_MAX        },
-        {"18446744073709551616", false, 0                 },
-        {"",                     false, 0                 },
-        {"K",                    false, 0                 },
-        {"-1",                   false, 0                 },
-        {"1KX",                  false, 0                 },
-        {" 1",                   false, 0                 },
+        {"0",                    true,  0           },
+        {"512",                  true,  512         },
+        {"64K",                  true,  65536       },
+        {"64KiB",                true,  65536       },
+        {"750G",                 true,  750ull << 30},
+        {"1g",                   true,  1ull << 30  },
+        {"15E",                  true,  15ull << 60 },
+        {"16E",                  false, 0           },
+        {"18446744073709551615", true,  UINT64_MAX  },
+        {"18446744073709551616", false, 0           },
+        {"",                     false, 0           },
+        {"K",                    false, 0           },
+        {"-1",                   false, 0           },
+        {"1KX",                  false, 0           },
+        {" 1",                   false, 0           },
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         uint64_t v = 0;

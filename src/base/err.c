@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Error objects and failed checks. Nothing here parks; err_trace_fn is one of the few globals. */
+/* Error objects and failed checks. Nothing here parks; err_trace_fn is one of the few
+ * globals. */
 #include "base/err.h"
 
 #include "base/check.h"

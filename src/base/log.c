@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Structured events. The sink and the level are process-wide, set once in main(). Fields are
- * 240 bytes each on the caller's stack: an event has a handful of them, and none is on a hot path. */
+ * 240 bytes each on the caller's stack: an event has a handful of them, and none is on a hot
+ * path. */
 #include "base/log.h"
 
 #include "base/buf.h"
