@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Addresses as text: "192.0.2.1:3260", "[2001:db8::1]:3260", "[fe80::1%eth0]:3260", "unix:/path". Hosts are numeric, so
- * nothing here asks a resolver. The canonical form is what inet_ntop() writes (RFC 5952 for IPv6), so equal
- * addresses compare equal as strings.
+ * Addresses as text: "192.0.2.1:3260", "[2001:db8::1]:3260", "[fe80::1%eth0]:3260",
+ * "unix:/path". Hosts are numeric, so nothing here asks a resolver. The canonical form is what
+ * inet_ntop() writes (RFC 5952 for IPv6), so equal addresses compare equal as strings.
  */
 #include "run/addr_int.h"
 

@@ -9,8 +9,8 @@ enum addr_kind { ADDR_IPV4, ADDR_IPV6, ADDR_UNIX };
 
 struct addr_parts {
     enum addr_kind kind;
-    char host
-        [SOCK_ADDR_LEN]; /* numeric, without brackets, maybe with %scope; of a unix socket: the path */
+    /* numeric, without brackets, maybe with %scope; of a unix socket: the path */
+    char host[SOCK_ADDR_LEN]; /* numeric, no brackets, maybe %scope; a unix socket's path */
     uint16_t port;
 };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A fiber that runs over its stack touches the guard page below it. There is no stack left to run a handler on, so the
- * signal is taken on an alternate one; it prints the fiber's name and lets the fault happen again under the old
- * disposition (a core dump, or the sanitizer's own report). Only async-signal-safe calls are made here.
+ * A fiber that runs over its stack touches the guard page below it. There is no stack left to
+ * run a handler on, so the signal is taken on an alternate one; it prints the fiber's name and
+ * lets the fault happen again under the old disposition (a core dump, or the sanitizer's own
+ * report). Only async-signal-safe calls are made here.
  */
 #include "run/fiber_int.h"
 
@@ -14,7 +15,8 @@
 
 #define ALT_STACK_LEN (64u << 10)
 
-/* What the process had before. Static because the dispositions themselves belong to the whole process. */
+/* What the process had before. Static because the dispositions themselves belong to the whole
+ * process. */
 static struct sigaction old_segv, old_bus;
 
 static bool in_guard(const struct fiber *f, const void *addr)

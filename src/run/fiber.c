@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fibers: stacks and switches. A fiber is a stack with a struct fiber at its top; starting one takes a stack from the
- * reactor's pool (making one costs two system calls and page faults, so they are kept) and puts it on the ready list.
- * Only the loop resumes fibers, and a fiber only ever switches back to its loop; whoever wakes a fiber merely makes it
- * ready. Each stack has an inaccessible page below it; fault.c tells its fiber's name when something touches it.
+ * Fibers: stacks and switches. A fiber is a stack with a struct fiber at its top; starting one
+ * takes a stack from the reactor's pool (making one costs two system calls and page faults, so
+ * they are kept) and puts it on the ready list. Only the loop resumes fibers, and a fiber only
+ * ever switches back to its loop; whoever wakes a fiber merely makes it ready. Each stack has
+ * an inaccessible page below it; fault.c tells its fiber's name when something touches it.
  *
- * Invariants: a fiber stays on its reactor; exactly one is RUNNING per reactor while reactor.current is
- * set; a PARKED one is on no list of run/ and is woken exactly once.
+ * Invariants: a fiber stays on its reactor; exactly one is RUNNING per reactor while
+ * reactor.current is set; a PARKED one is on no list of run/ and is woken exactly once.
  */
 #include "run/fiber_int.h"
 
@@ -48,7 +49,7 @@ static void fiber_main(void)
     check(false); /* an ended fiber was resumed */
 }
 
-/* ---- stacks ------------------------------------------------------------------------------------- */
+/* ---- stacks ------------------------------------------------------------------------------ */
 
 static struct fiber *stack_new(struct reactor *r)
 {
@@ -104,7 +105,7 @@ void fiber_free_all(struct reactor *r)
     r->nfree_stacks = 0;
 }
 
-/* ---- life --------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 struct fiber *fiber_start_call(void (*fn)(void *arg), void *arg, const char *name)
 {
@@ -150,7 +151,7 @@ void fiber_resume(struct fiber *f)
     calls_start_waiting(r);
 }
 
-/* ---- parking ------------------------------------------------------------------------------------ */
+/* ---- parking ----------------------------------------------------------------------------- */
 
 void fiber_park(void)
 {

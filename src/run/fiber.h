@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Stackful fibers and what they wait on. A fiber lives and dies on one reactor. Fibers of one reactor never run at the
- * same time and are switched only where a call parks, so between two parking calls no other fiber interferes.
+ * Stackful fibers and what they wait on. A fiber lives and dies on one reactor. Fibers of one
+ * reactor never run at the same time and are switched only where a call parks, so between two
+ * parking calls no other fiber interferes.
  */
 #ifndef RUN_FIBER_H
 #define RUN_FIBER_H
@@ -10,10 +11,11 @@
 
 struct fiber;
 
-/* Starts fn(arg) on the current reactor; it runs later in this turn. NULL: the fiber or stack budget is used up
- * (nothing was started; the caller answers "busy"). name is borrowed and must be static. */
+/* Starts fn(arg) on the current reactor; it runs later in this turn. NULL: the fiber or stack
+ * budget is used up (nothing was started; the caller answers "busy"). name is borrowed and must
+ * be static. */
 struct fiber *fiber_start(void (*fn)(void *arg), void *arg, const char *name);
-struct fiber *fiber_self(void);     /* NULL outside a fiber */
+struct fiber *fiber_self(void); /* NULL outside a fiber */
 const char *fiber_name(const struct fiber *f);
 
 /* Lets the others run; comes back this turn or the next. Parks. */
@@ -24,7 +26,7 @@ void fiber_maybe_yield(void);
 struct cancel;
 int fiber_sleep_until(uint64_t deadline, struct cancel *c);
 
-/* ---- cancellation: a token that waits in net/ and scsi/ accept; pool/ and store/ never see one ------- */
+/* ---- cancellation: a token for waits in net/ and scsi/, never in pool/ and store/ --------- */
 
 struct cancel {
     bool fired;
@@ -34,16 +36,17 @@ void cancel_init(struct cancel *c);
 /* Every wait with this token, now and later, returns -ECANCELED. Same reactor. */
 void cancel_fire(struct cancel *c);
 
-/* ---- wait queues --------------------------------------------------------------------------------- */
+/* ---- wait queues ------------------------------------------------------------------------- */
 
 struct waitq {
     struct list waiters;
 };
 void waitq_init(struct waitq *q);
-/* Parks until woken (0), the deadline (-ETIMEDOUT) or the token (-ECANCELED). A condition is to be tested again
- * after 0: others may have run in between. */
+/* Parks until woken (0), the deadline (-ETIMEDOUT) or the token (-ECANCELED). A condition is to
+ * be tested again after 0: others may have run in between. */
 int waitq_wait(struct waitq *q, uint64_t deadline, struct cancel *c);
-/* First in, first out; true when somebody waited. Same reactor; callable from hooks and timers. */
+/* First in, first out; true when somebody waited. Same reactor; callable from hooks and
+ * timers. */
 bool waitq_wake_one(struct waitq *q);
 void waitq_wake_all(struct waitq *q);
 static inline bool waitq_empty(const struct waitq *q)
@@ -51,7 +54,7 @@ static inline bool waitq_empty(const struct waitq *q)
     return list_empty(&q->waiters);
 }
 
-/* ---- mutex (fair, for fibers of one reactor; only where a condition must hold across parking) ---------- */
+/* ---- mutex: fair, for fibers of one reactor, where a condition must hold across parking -- */
 
 struct fmutex {
     bool held;
@@ -61,7 +64,7 @@ void fmutex_init(struct fmutex *m);
 void fmutex_lock(struct fmutex *m); /* parks */
 void fmutex_unlock(struct fmutex *m);
 
-/* ---- wait group: wait for N fibers or completions --------------------------------------------------- */
+/* ---- wait group: wait for N fibers or completions ---------------------------------------- */
 
 struct waitgroup {
     unsigned n;

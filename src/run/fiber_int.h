@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What fiber.c shares with the turn (reactor.c), calls (message.c) and the fault handler (fault.c). */
+/* What fiber.c shares with the turn (reactor.c), calls (message.c) and the fault handler
+ * (fault.c). */
 #ifndef RUN_FIBER_INT_H
 #define RUN_FIBER_INT_H
 
@@ -28,15 +29,17 @@ struct fiber {
     struct san_ctx san;
 };
 
-/* Saves the callee-saved registers and the stack pointer to *from and continues at *to (switch_*.S). */
+/* Saves the callee-saved registers and the stack pointer to *from and continues at *to
+ * (switch_*.S). */
 void fiber_switch(struct fiber_ctx *from, const struct fiber_ctx *to);
 /* Prepares a context that begins in entry() on the stack ending at top (16-byte aligned). */
 void fiber_ctx_init(struct fiber_ctx *ctx, void *top, void (*entry)(void));
 
 /* Resumes a ready fiber; returns when it parks, yields or ends. From the loop only. */
 void fiber_resume(struct fiber *f);
-/* fiber_start() for a fiber that another reactor's fiber waits for: not limited by max_fibers, since each has a caller
- * that already counts there, and a limit on both sides could lock them up. NULL: no memory for a stack. */
+/* fiber_start() for a fiber that another reactor's fiber waits for: not limited by max_fibers,
+ * since each has a caller that already counts there, and a limit on both sides could lock them
+ * up. NULL: no memory for a stack. */
 struct fiber *fiber_start_call(void (*fn)(void *arg), void *arg, const char *name);
 /* Unmaps all stacks; of abandoned fibers too. */
 void fiber_free_all(struct reactor *r);
@@ -51,8 +54,8 @@ void timers_fire(struct reactor *r);
 int iobuf_pool_init(struct reactor *r);
 void iobuf_pool_fini(struct reactor *r);
 
-/* fault.c: a handler for SIGSEGV and SIGBUS that names the fiber whose stack overflowed, and the alternate stack
- * it needs on each thread that runs fibers. leave() undoes enter(). */
+/* fault.c: a handler for SIGSEGV and SIGBUS that names the fiber whose stack overflowed, and
+ * the alternate stack it needs on each thread that runs fibers. leave() undoes enter(). */
 struct fault_stack {
     void *mem;
     stack_t old;

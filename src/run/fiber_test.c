@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Fibers, what they wait on, and calls between reactors. Linked twice: with the switch in assembly and with ucontext. */
+/* Fibers, what they wait on, and calls between reactors. Linked twice: with the switch in
+ * assembly and with ucontext. */
 #include "run/test_world.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ static struct reactor_stats run_trace(void (*fn)(void *), struct trace *t)
     return test_run(&defaults, fn, t);
 }
 
-/* ---- order -------------------------------------------------------------------------------------- */
+/* ---- order ------------------------------------------------------------------------------- */
 
 static void yield_twice_a(void *arg)
 {
@@ -87,7 +88,7 @@ static void test_sleep_ends_at_its_deadline(void **state)
     assert_int_equal(t.at, 5 * NS_PER_MS);
 }
 
-/* ---- registers and floating point survive a switch ------------------------------------------------ */
+/* ---- registers and floating point survive a switch --------------------------------------- */
 
 struct sums {
     uint64_t integer;
@@ -126,7 +127,7 @@ static void test_values_survive_switches(void **state)
                 s[2].real <= s[0].real);
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------ */
+/* ---- waiting ----------------------------------------------------------------------------- */
 
 static void wait_long(void *arg)
 {
@@ -227,7 +228,7 @@ static void test_mutex_is_fair_and_group_waits_for_all(void **state)
     assert_string_equal(t.s, "aAbBcCdD.");
 }
 
-/* ---- budget ------------------------------------------------------------------------------------- */
+/* ---- budget ------------------------------------------------------------------------------ */
 
 struct budget {
     unsigned started, refused, again;
@@ -266,7 +267,7 @@ static void test_fiber_budget_is_kept_and_given_back(void **state)
     assert_int_equal(b.again, 1);
 }
 
-/* ---- other reactors ----------------------------------------------------------------------------- */
+/* ---- other reactors ---------------------------------------------------------------------- */
 
 static void note_reactor(void *arg)
 {
@@ -312,7 +313,7 @@ static void test_started_fibers_wait_for_the_budget_of_their_reactor(void **stat
     assert_string_equal(t.s, "11rr11rr11rr");
 }
 
-/* ---- turn hooks --------------------------------------------------------------------------------- */
+/* ---- turn hooks -------------------------------------------------------------------------- */
 
 struct hooked {
     struct turn_hook hook;
@@ -347,7 +348,7 @@ static void test_hook_runs_once_at_the_end_of_each_turn_it_was_queued_in(void **
     assert_string_equal(t.s, "ahahb");
 }
 
-/* ---- overflow ----------------------------------------------------------------------------------- */
+/* ---- overflow ---------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) size_t dig(volatile char *above, size_t depth)
 {

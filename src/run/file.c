@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Files, the part that is the same in every world: ranges are checked, lists are handed down in runs of
- * FILE_IOV pieces, operations are counted, and a file whose flush failed stays poisoned. The kernel reports a lost
- * write-back once and forgets it; a second fsync that succeeds says nothing about the pages that the first one lost.
- * Everything here runs on the file's home reactor and parks in the world's operation.
+ * Files, the part that is the same in every world: ranges are checked, lists are handed down in
+ * runs of FILE_IOV pieces, operations are counted, and a file whose flush failed stays
+ * poisoned. The kernel reports a lost write-back once and forgets it; a second fsync that
+ * succeeds says nothing about the pages that the first one lost. Everything here runs on the
+ * file's home reactor and parks in the world's operation.
  */
 #include "run/run_int.h"
 
@@ -61,7 +62,7 @@ int file_refresh(struct file *f)
     return ops_of(f)->refresh(f);
 }
 
-/* ---- transfers ---------------------------------------------------------------------------------- */
+/* ---- transfers --------------------------------------------------------------------------- */
 
 static int transfer(struct file *f, bool write, uint64_t off, const struct sgl *s,
                     uint64_t sgl_off, uint64_t len)
@@ -128,7 +129,7 @@ int file_flush(struct file *f)
         ->poisoned; /* a flush that succeeded while another one failed proves nothing either */
 }
 
-/* ---- space -------------------------------------------------------------------------------------- */
+/* ---- space ------------------------------------------------------------------------------- */
 
 int file_discard(struct file *f, uint64_t off, uint64_t len)
 {
@@ -173,7 +174,7 @@ int file_resize(struct file *f, uint64_t size)
     return rc;
 }
 
-/* ---- names -------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 static struct run *this_run(void)
 {

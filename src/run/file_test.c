@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What file.c adds to a world's files, on a file in memory whose operations can be told to fail. */
+/* What file.c adds to a world's files, on a file in memory whose operations can be told to
+ * fail. */
 #include "run/test_world.h"
 
 #include <errno.h>
@@ -85,7 +86,7 @@ static struct file *open_mem(void)
     return file_open("mem", &opts, &f, NULL) == 0 ? f : NULL;
 }
 
-/* ---- poisoning ------------------------------------------------------------------------------------ */
+/* ---- poisoning --------------------------------------------------------------------------- */
 
 static void flush_fails_once(void *arg)
 {
@@ -144,7 +145,7 @@ static void test_flush_beside_a_failed_one_fails_too(void **state)
     assert_int_equal(r.rc[1], -ENOSPC);
 }
 
-/* ---- lists ---------------------------------------------------------------------------------------- */
+/* ---- lists ------------------------------------------------------------------------------- */
 
 static void write_many_pieces(void *arg)
 {

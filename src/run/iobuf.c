@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Data buffers and their pools. Each reactor keeps free buffers by size class (powers of two), so that the pages of a
- * busy server are faulted in once; what it may keep is bounded by its share of the budget. Reference counts are
- * plain integers of the home reactor. A reference dropped elsewhere is counted in puts_abroad, and the first of them sends the
- * buffer's message home, where all that have gathered until then are settled at once.
+ * Data buffers and their pools. Each reactor keeps free buffers by size class (powers of two),
+ * so that the pages of a busy server are faulted in once; what it may keep is bounded by its
+ * share of the budget. Reference counts are plain integers of the home reactor. A reference
+ * dropped elsewhere is counted in puts_abroad, and the first of them sends the buffer's message
+ * home, where all that have gathered until then are settled at once.
  *
- * Outside any reactor (tests of pure code) a buffer has no home, belongs to its thread and is freed at once.
+ * Outside any reactor (tests of pure code) a buffer has no home, belongs to its thread and is
+ * freed at once.
  */
 #include "run/fiber_int.h"
 
@@ -147,7 +149,7 @@ void iobuf_pool_fini(struct reactor *r)
     r->buf_pool = NULL;
 }
 
-/* ---- admission ---------------------------------------------------------------------------------- */
+/* ---- admission --------------------------------------------------------------------------- */
 
 static uint64_t buffers_in_use(const struct run *run)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Data buffers: page-aligned (fit for O_DIRECT), reference counted, budgeted. Bytes travel as a struct sgl, a list of
- * pieces of buffers, so that a 32 MiB transfer needs no contiguous memory and a read can leave from a cache's own
- * buffers. Only the home reactor touches a reference count; iobuf_put() elsewhere sends the buffer home by itself.
+ * Data buffers: page-aligned (fit for O_DIRECT), reference counted, budgeted. Bytes travel as a
+ * struct sgl, a list of pieces of buffers, so that a 32 MiB transfer needs no contiguous memory
+ * and a read can leave from a cache's own buffers. Only the home reactor touches a reference
+ * count; iobuf_put() elsewhere sends the buffer home by itself.
  *
- * Budget: what counts is the buffers' real size, process-wide (run_config.buf_budget); the part that is admitted
- * beforehand is an admission (struct admit), drawn before a command's data is asked for.
+ * Budget (process-wide): a command is admitted with its data's length before that is asked for,
+ * and buffers count with their real size. Used is the larger of the two sums, so that neither
+ * rounding nor buffers which nobody admitted escape, and admitted data aren't counted twice.
  */
 #ifndef RUN_IOBUF_H
 #define RUN_IOBUF_H
@@ -20,17 +22,19 @@
 
 struct iobuf {
     uint8_t *p;
-    uint32_t cap;         /* bytes, a power of two from IOBUF_MIN to IOBUF_MAX */
-    uint32_t refs;        /* touched on home only */
+    uint32_t cap;            /* bytes, a power of two from IOBUF_MIN to IOBUF_MAX */
+    uint32_t refs;           /* touched on home only */
     atomic_uint puts_abroad; /* dropped elsewhere, not yet settled at home */
     struct reactor *home;
-    void (*release)(struct iobuf *b); /* on home, when the last reference goes; NULL: back to run's pool */
+    /* On home, when the last reference goes; NULL: back to run's pool. */
+    void (*release)(struct iobuf *b);
     struct msg going_home;
     struct list node;
 };
 
-/* A buffer of at least len bytes (len <= IOBUF_MAX) with one reference, its content undefined. Counts against the
- * budget, also beyond it: admission is what keeps within it. NULL: the system is out of memory. */
+/* A buffer of at least len bytes (len <= IOBUF_MAX) with one reference, its content undefined.
+ * Counts against the budget, also beyond it: admission is what keeps within it. NULL: the
+ * system is out of memory. */
 struct iobuf *iobuf_get(size_t len);
 void iobuf_ref(struct iobuf *b);
 void iobuf_put(struct iobuf *b); /* NULL is fine; any reactor */
@@ -59,18 +63,21 @@ void sgl_copy_in(struct sgl *s, uint64_t off, const void *src, size_t len);
 void sgl_copy_out(const struct sgl *s, uint64_t off, void *dst, size_t len);
 void sgl_zero(struct sgl *s, uint64_t off, uint64_t len);
 /* 0 when equal, else 1 + the offset of the first difference, comparing len bytes. */
-uint64_t sgl_compare(const struct sgl *a, uint64_t aoff, const struct sgl *b, uint64_t boff, uint64_t len);
+uint64_t sgl_compare(const struct sgl *a, uint64_t aoff, const struct sgl *b, uint64_t boff,
+                     uint64_t len);
 /* Appends to dst a reference to [off, off + len) of src. -ENOMEM. */
 int sgl_slice(struct sgl *dst, const struct sgl *src, uint64_t off, uint64_t len);
 /* Cuts the list to its first len bytes. */
 void sgl_truncate(struct sgl *s, uint64_t len);
-/* Fills iov with [off, off + len) as far as max entries go; returns the number of entries, *ret_len the bytes. */
-int sgl_iov(const struct sgl *s, uint64_t off, uint64_t len, struct iovec *iov, int max, uint64_t *ret_len);
+/* Fills iov with [off, off + len) as far as max entries go; returns the number of entries,
+ * *ret_len the bytes. */
+int sgl_iov(const struct sgl *s, uint64_t off, uint64_t len, struct iovec *iov, int max,
+            uint64_t *ret_len);
 
-/* ---- admission ------------------------------------------------------------------------------------- */
+/* ---- admission --------------------------------------------------------------------------- */
 
-/* Takes len bytes of the budget. True when they were free; false: nothing was taken, answer TASK SET FULL. Any
- * reactor (an atomic counter). */
+/* Takes len bytes of the budget. True when they were free; false: nothing was taken, answer
+ * TASK SET FULL. Any reactor (an atomic counter). */
 bool admit_try(struct run *run, uint64_t len);
 void admit_return(struct run *run, uint64_t len);
 uint64_t admit_used(const struct run *run);

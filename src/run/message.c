@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Messages and calls between reactors. A world carries a struct msg from any thread to a reactor's loop, in order
- * per sender. A call is a message that starts a fiber there; its struct lies on the caller's stack, which is parked until the same
- * message comes back. When the receiver has no stack to give, the call waits until a fiber there ends.
+ * Messages and calls between reactors. A world carries a struct msg from any thread to a
+ * reactor's loop, in order per sender. A call is a message that starts a fiber there; its
+ * struct lies on the caller's stack, which is parked until the same message comes back. When
+ * the receiver has no stack to give, the call waits until a fiber there ends.
  */
 #include "run/fiber_int.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One turn of a reactor: due timers, then ready fibers, then the hooks that send what the turn has produced. A world calls
- * reactor_turn() after having delivered messages and completions. Turns are what makes batches: everything that became
- * ready together is answered together.
+ * One turn of a reactor: due timers, then ready fibers, then the hooks that send what the turn
+ * has produced. A world calls reactor_turn() after having delivered messages and completions.
+ * Turns are what makes batches: everything that became ready together is answered together.
  *
- * A turn ends: fibers that yield come back in the next one, timers armed while it runs are due later, and at most TURN_SLICES
- * fibers are resumed, so that two fibers which wake each other for ever cannot keep the loop from its I/O.
+ * A turn ends: fibers that yield come back in the next one, timers armed while it runs are due
+ * later, and at most TURN_SLICES fibers are resumed, so that two fibers which wake each other
+ * for ever cannot keep the loop from its I/O.
  */
 #include "run/fiber_int.h"
 
@@ -41,7 +42,7 @@ unsigned reactor_index(const struct reactor *r)
     return r->index;
 }
 
-/* ---- time --------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------- */
 
 uint64_t run_now(void)
 {
@@ -63,7 +64,7 @@ void reactor_tick(struct reactor *r)
     r->now = r->run->ops->now(r);
 }
 
-/* ---- the turn ----------------------------------------------------------------------------------- */
+/* ---- the turn ---------------------------------------------------------------------------- */
 
 static void slow_slice(struct reactor *r, const char *name, uint64_t ns)
 {

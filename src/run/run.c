@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The world's frame: what every world is made of, and the calls that go straight to its operations. */
+/* The world's frame: what every world is made of, and the calls that go straight to its
+ * operations. */
 #include "run/fiber_int.h"
 
 #include "base/check.h"

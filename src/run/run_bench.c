@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the runtime costs by itself: a fiber switch, starting a fiber, a message there and back, a call, an echo over
- * loopback, a 4 KiB file read. Figures are for comparing two builds on one machine; nothing asserts on them.
- * The CPU column is that of the reactor which measures. usage: run_bench [uring|threads [spin_us [file-to-read]]]
+ * What the runtime costs by itself: a fiber switch, starting a fiber, a message there and back,
+ * a call, an echo over loopback, a 4 KiB file read. Figures are for comparing two builds on one
+ * machine; nothing asserts on them. The CPU column is that of the reactor which measures.
+ * usage: run_bench [uring|threads [spin_us [file-to-read]]]
  */
 #include "run/run_int.h"
 
@@ -34,7 +35,7 @@ static void lap_end(const char *what, double n, struct lap t)
            (double)(now.cpu - t.cpu) / n, n * 1e9 / ns);
 }
 
-/* ---- fibers --------------------------------------------------------------------------------------- */
+/* ---- fibers ------------------------------------------------------------------------------ */
 
 enum {
     YIELDS = 1000000,
@@ -113,7 +114,7 @@ static void bench_call(struct run *run)
     lap_end("call_on another reactor, round trip", TRIPS, t);
 }
 
-/* ---- echo ----------------------------------------------------------------------------------------- */
+/* ---- echo -------------------------------------------------------------------------------- */
 
 struct echo {
     struct listener *l;
@@ -172,7 +173,7 @@ static void bench_echo(struct run *run)
     listener_close(e.l);
 }
 
-/* ---- files ---------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------- */
 
 struct reads {
     struct file *f;

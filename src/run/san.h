@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tells the sanitizers about stack switches: AddressSanitizer where the new stack lies (and which fake frames belong to
- * it), ThreadSanitizer that another fiber runs. Everything here is nothing in other builds. The two functions are
- * inlined by force, because ThreadSanitizer keeps a shadow call stack per fiber and a call of our own between the announcement and
- * the switch would be entered on one and left on the other.
+ * Tells the sanitizers about stack switches: AddressSanitizer where the new stack lies (and
+ * which fake frames belong to it), ThreadSanitizer that another fiber runs. Everything here is
+ * nothing in other builds. The two functions are inlined by force, because ThreadSanitizer
+ * keeps a shadow call stack per fiber and a call of our own between the announcement and the
+ * switch would be entered on one and left on the other.
  */
 #ifndef RUN_SAN_H
 #define RUN_SAN_H
@@ -90,8 +91,8 @@ SAN_INLINE void san_after_switch(struct san_ctx *self, struct san_ctx *from)
 #endif
 }
 
-/* What the kernel orders and ThreadSanitizer cannot see: everything before san_release(p) on one thread happens before
- * what follows san_acquire(p) on another. */
+/* What the kernel orders and ThreadSanitizer cannot see: everything before san_release(p) on
+ * one thread happens before what follows san_acquire(p) on another. */
 SAN_INLINE void san_release(void *p)
 {
     (void)p;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Scatter lists. A list of up to SGL_INLINE pieces needs no memory of its own; longer ones grow by doubling. Every
- * operation on a byte range walks pieces through one cursor, span_next(). Nothing here parks.
+ * Scatter lists. A list of up to SGL_INLINE pieces needs no memory of its own; longer ones grow
+ * by doubling. Every operation on a byte range walks pieces through one cursor, span_next().
+ * Nothing here parks.
  */
 #include "run/iobuf.h"
 
@@ -51,8 +52,8 @@ int sgl_add(struct sgl *s, struct iobuf *buf, uint8_t *p, uint32_t len)
     return 0;
 }
 
-/* The buffer to take for a rest of len bytes: one that holds it all when that wastes at most a quarter, else the
- * largest that it fills. */
+/* The buffer to take for a rest of len bytes: one that holds it all when that wastes at most a
+ * quarter, else the largest that it fills. */
 static uint32_t piece_size(uint64_t len)
 {
     uint32_t size = IOBUF_MAX;
@@ -78,7 +79,7 @@ int sgl_alloc(struct sgl *s, uint64_t len)
     return 0;
 }
 
-/* ---- ranges ------------------------------------------------------------------------------------- */
+/* ---- ranges ------------------------------------------------------------------------------ */
 
 /* A walk over [off, off + left) of a list, one contiguous span at a time. */
 struct span {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Scatter lists on buffers without a home, then pools, admission and buffers that travel, inside a world. */
+/* Scatter lists on buffers without a home, then pools, admission and buffers that travel,
+ * inside a world. */
 #include "run/test_world.h"
 
 #include <errno.h>
@@ -113,7 +114,7 @@ static void test_static_bytes_need_no_buffer(void **state)
     sgl_clear(&s);
 }
 
-/* ---- sizes --------------------------------------------------------------------------------------- */
+/* ---- sizes ------------------------------------------------------------------------------- */
 
 static void test_alloc_wastes_at_most_a_quarter(void **state)
 {
@@ -134,7 +135,7 @@ static void test_alloc_wastes_at_most_a_quarter(void **state)
     }
 }
 
-/* ---- inside a world ------------------------------------------------------------------------------- */
+/* ---- inside a world ---------------------------------------------------------------------- */
 
 struct facts {
     bool same_buffer, admitted[3], counted;
@@ -215,7 +216,7 @@ static void test_references_dropped_abroad_are_settled_at_home(void **state)
     assert_int_equal(f.used[0], 0);
 }
 
-/* ---- addresses, which live beside ------------------------------------------------------------------ */
+/* ---- addresses, which live beside -------------------------------------------------------- */
 
 static void test_addresses_have_one_canonical_form(void **state)
 {

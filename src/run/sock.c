@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sockets, the part that is the same in every world: who may call, what is counted, and sending to the end. */
+/* Sockets, the part that is the same in every world: who may call, what is counted, and sending
+ * to the end. */
 #include "run/run_int.h"
 
 #include "base/check.h"
@@ -12,7 +13,7 @@ static const struct sock_ops *ops_of(const struct sock *s)
     return s->run->ops->sock;
 }
 
-/* ---- listeners ---------------------------------------------------------------------------------- */
+/* ---- listeners --------------------------------------------------------------------------- */
 
 int listener_open(const struct sock_addr *addr, const struct listen_opts *opts,
                   struct listener **ret_listener, struct err *reterr)
@@ -45,7 +46,7 @@ void listener_close(struct listener *l)
         l->run->ops->sock->listener_close(l);
 }
 
-/* ---- connections -------------------------------------------------------------------------------- */
+/* ---- connections ------------------------------------------------------------------------- */
 
 int sock_connect(const struct sock_addr *addr, uint64_t deadline, struct cancel *c,
                  struct sock **ret_sock, struct err *reterr)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fiber_switch(x0: from, x1: to), AAPCS64: x19-x30, sp and the low halves of v8-v15 belong to the callee. */
+/* fiber_switch(x0: from, x1: to), AAPCS64: x19-x30, sp and the low halves of v8-v15 belong to
+ * the callee. */
     .text
     .globl  fiber_switch
     .hidden fiber_switch

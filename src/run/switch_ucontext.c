@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The same two functions for machines without a switch in assembly. A ucontext_t needs a home while its fiber is
- * switched out: the frame of fiber_switch() on that fiber's own stack. Costs a system call per switch (the signal mask).
+ * The same two functions for machines without a switch in assembly. A ucontext_t needs a home
+ * while its fiber is switched out: the frame of fiber_switch() on that fiber's own stack. Costs
+ * a system call per switch (the signal mask).
  */
 #include "run/fiber_int.h"
 

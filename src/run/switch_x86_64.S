@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fiber_switch(rdi: from, rsi: to), System V x86-64. Only what a callee must keep is saved; the floating-point control words
- * are left alone because nothing here ever changes them. The object carries no SHSTK property on purpose: a
- * shadow stack would have to be switched too, so the linker leaves that feature off for the whole program.
+ * fiber_switch(rdi: from, rsi: to), System V x86-64. Only what a callee must keep is saved; the
+ * floating-point control words are left alone because nothing here ever changes them. The
+ * object carries no SHSTK property on purpose: a shadow stack would have to be switched too, so
+ * the linker leaves that feature off for the whole program.
  */
     .text
     .globl  fiber_switch

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The smallest world, for the tests of run/'s core: a thread, a clock that jumps to the next timer, messages that arrive in
- * the receiver's next turn. It has no files and no sockets. Ends by itself when nothing can happen any more.
+ * The smallest world, for the tests of run/'s core: a thread, a clock that jumps to the next
+ * timer, messages that arrive in the receiver's next turn. It has no files and no sockets. Ends
+ * by itself when nothing can happen any more.
  *
- * Tests record results in fibers and assert on them outside: cmocka leaves a failed test by longjmp(), which must not cross stacks.
+ * Tests record results in fibers and assert on them outside: cmocka leaves a failed test by
+ * longjmp(), which must not cross stacks.
  */
 #ifndef RUN_TEST_WORLD_H
 #define RUN_TEST_WORLD_H

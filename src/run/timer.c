@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Timers: an intrusive pairing heap per reactor (Fredman et al. 1986). Arming is O(1), and almost every timer here
- * is cancelled before it is due, which costs one cut and a merge of a few children. A node's prev is its left
- * sibling, or its parent when it is the leftmost child; the root has neither prev nor sibling.
+ * Timers: an intrusive pairing heap per reactor (Fredman et al. 1986). Arming is O(1), and
+ * almost every timer here is cancelled before it is due, which costs one cut and a merge of a
+ * few children. A node's prev is its left sibling, or its parent when it is the leftmost child;
+ * the root has neither prev nor sibling.
  */
 #include "run/fiber_int.h"
 

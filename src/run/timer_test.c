@@ -77,7 +77,7 @@ static void test_heap_agrees_with_a_sorted_list(void **state)
     assert_in_range(the_model.fired, 1000, STEPS);
 }
 
-/* ---- a timer that re-arms itself in the past ------------------------------------------------------ */
+/* ---- a timer that re-arms itself in the past --------------------------------------------- */
 
 struct restless {
     struct timer t;

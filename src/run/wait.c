@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Everything a fiber can wait on: queue, deadline, cancellation token, mutex, group. One wait is one struct waiter
- * on the waiting fiber's stack, hooked to up to three sources; whichever fires first takes it off all of them, stores
- * the result and wakes the fiber. So a waiter is woken exactly once and nothing points at it when its frame ends.
+ * Everything a fiber can wait on: queue, deadline, cancellation token, mutex, group. One wait
+ * is one struct waiter on the waiting fiber's stack, hooked to up to three sources; whichever
+ * fires first takes it off all of them, stores the result and wakes the fiber. So a waiter is
+ * woken exactly once and nothing points at it when its frame ends.
  */
 #include "run/fiber_int.h"
 
@@ -50,7 +51,7 @@ int fiber_sleep_until(uint64_t deadline, struct cancel *c)
     return rc == -ETIMEDOUT ? 0 : rc;
 }
 
-/* ---- cancellation ------------------------------------------------------------------------------- */
+/* ---- cancellation ------------------------------------------------------------------------ */
 
 void cancel_init(struct cancel *c)
 {
@@ -66,7 +67,7 @@ void cancel_fire(struct cancel *c)
         waiter_end(w, -ECANCELED);
 }
 
-/* ---- wait queue --------------------------------------------------------------------------------- */
+/* ---- wait queue -------------------------------------------------------------------------- */
 
 void waitq_init(struct waitq *q)
 {
@@ -93,7 +94,7 @@ void waitq_wake_all(struct waitq *q)
         ;
 }
 
-/* ---- mutex: unlocking hands it to the longest waiter, so that nobody can overtake ----------------- */
+/* ---- mutex: unlocking hands it to the longest waiter, so that nobody can overtake -------- */
 
 void fmutex_init(struct fmutex *m)
 {
@@ -116,7 +117,7 @@ void fmutex_unlock(struct fmutex *m)
         m->held = false;
 }
 
-/* ---- wait group --------------------------------------------------------------------------------- */
+/* ---- wait group -------------------------------------------------------------------------- */
 
 void waitgroup_init(struct waitgroup *g)
 {

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The loop of one reactor's thread: sleep in epoll, note what became ready, take completions and messages, run the turn, hand over
- * the turn's messages and file operations in one go each.
+ * The loop of one reactor's thread: sleep in epoll, note what became ready, take completions
+ * and messages, run the turn, hand over the turn's messages and file operations in one go each.
  *
- * Messages: inbox is a stack of messages that any thread pushes to with one compare-and-swap and the owner takes whole. A
- * reactor gathers its own posts per receiver and pushes each bunch at the end of the turn. Sleeping follows Dekker: the
- * sleeper sets asleep and then looks at the inbox, a poster pushes and then looks at asleep, both sequentially consistent, so one of them
- * sees the other; who turns asleep off is the one who writes to the eventfd. That descriptor is edge-triggered and never read.
+ * Messages: inbox is a stack of messages that any thread pushes to with one compare-and-swap
+ * and the owner takes whole. A reactor gathers its own posts per receiver and pushes each bunch
+ * at the end of the turn. Sleeping follows Dekker: the sleeper sets asleep and then looks at
+ * the inbox, a poster pushes and then looks at asleep, both sequentially consistent, so one of
+ * them sees the other; who turns asleep off is the one who writes to the eventfd. That
+ * descriptor is edge-triggered and never read.
  *
- * Spinning: a wake-up from epoll costs more than a 4 KiB read. Polling for spin_us before going to sleep pays at low queue
- * depth and wastes the core otherwise, so each miss in a row doubles the number of sleeps without it.
+ * Spinning: a wake-up from epoll costs more than a 4 KiB read. Polling for spin_us before going
+ * to sleep pays at low queue depth and wastes the core otherwise, so each miss in a row doubles
+ * the number of sleeps without it.
  */
 #include "run/real/real_int.h"
 
@@ -22,7 +25,7 @@
 
 #define SPIN_MISSES_MAX 7 /* at most 127 sleeps between two attempts */
 
-/* ---- messages ----------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------- */
 
 void real_kick(struct real_reactor *w)
 {
@@ -98,7 +101,7 @@ static bool has_news(struct real_reactor *w)
     return has_mail(w) || ring_has_news(&w->ring);
 }
 
-/* ---- waiting for events --------------------------------------------------------------------------- */
+/* ---- waiting for events ------------------------------------------------------------------ */
 
 static bool stopping(const struct real_reactor *w)
 {
@@ -190,7 +193,7 @@ void real_reactor_loop(struct real_reactor *w)
     }
 }
 
-/* ---- descriptors ---------------------------------------------------------------------------------- */
+/* ---- descriptors ------------------------------------------------------------------------- */
 
 static void woken(struct poll_source *p, uint32_t events)
 {

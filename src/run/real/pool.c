@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A job lies on the stack of the fiber that parks for it and comes back as a message to that fiber's reactor.
+ * A job lies on the stack of the fiber that parks for it and comes back as a message to that
+ * fiber's reactor.
  */
 #include "run/real/pool.h"
 

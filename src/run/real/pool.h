@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Helper threads for what would block a loop: system calls without a non-blocking form, and long computations. Threads are
- * started when work finds none idle, up to a limit, and stay; work beyond it waits its turn.
+ * Helper threads for what would block a loop: system calls without a non-blocking form, and
+ * long computations. Threads are started when work finds none idle, up to a limit, and stay;
+ * work beyond it waits its turn.
  */
 #ifndef RUN_REAL_POOL_H
 #define RUN_REAL_POOL_H
@@ -27,7 +28,8 @@ void pool_fini(struct pool *p);
 /* Runs fn(arg) on a helper thread. Parks. */
 void pool_run(struct pool *p, void (*fn)(void *arg), void *arg);
 
-/* pthread_create() for a thread that takes no signals but its own faults; the others belong to the main thread. -errno. */
+/* pthread_create() for a thread that takes no signals but its own faults; the others belong to
+ * the main thread. -errno. */
 int thread_start(pthread_t *ret_thread, const pthread_attr_t *attr, void *(*fn)(void *),
                  void *arg);
 

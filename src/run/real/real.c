@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The real world: one thread per reactor (the caller of run_loop() is reactor 0), the kernel's clocks and
- * entropy, and three pools of helper threads. Threads are not pinned: the scheduler knows what else runs on the host, and
- * connections are what stays with a reactor.
+ * The real world: one thread per reactor (the caller of run_loop() is reactor 0), the kernel's
+ * clocks and entropy, and three pools of helper threads. Threads are not pinned: the scheduler
+ * knows what else runs on the host, and connections are what stays with a reactor.
  */
 #include "run/real/real_int.h"
 
@@ -77,7 +77,7 @@ static void real_offload(void (*fn)(void *), void *arg)
     pool_run(&real_world_of(reactor_self()->run)->offload, fn, arg);
 }
 
-/* ---- threads -------------------------------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------------------------- */
 
 /* The body of each reactor's thread. */
 static void run_reactor_here(struct real_reactor *w)
@@ -129,7 +129,7 @@ static void real_stop(struct run *run)
         real_kick(&world->reactors[i]);
 }
 
-/* ---- birth and death ------------------------------------------------------------------------------ */
+/* ---- birth and death --------------------------------------------------------------------- */
 
 static void real_free(struct run *run)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Opening files and block devices and finding out what they can do. All of it blocks and so runs on a helper thread, with
- * its arguments on the parked fiber's stack.
+ * Opening files and block devices and finding out what they can do. All of it blocks and so
+ * runs on a helper thread, with its arguments on the parked fiber's stack.
  *
- * A direct file has two descriptors: transfers that meet the alignment take the O_DIRECT one, others go through the page cache, which
- * the kernel keeps coherent with direct I/O on the same inode. So callers need no bounce buffers and no
- * read-modify-write of their own. Memory file systems are never direct: io_uring would hand every transfer to a worker thread.
+ * A direct file has two descriptors: transfers that meet the alignment take the O_DIRECT one,
+ * others go through the page cache, which the kernel keeps coherent with direct I/O on the same
+ * inode. So callers need no bounce buffers and no read-modify-write of their own. Memory file
+ * systems are never direct: io_uring would hand every transfer to a worker thread.
  */
 #include "run/real/real_file.h"
 
@@ -44,7 +45,7 @@ int real_err(struct err *reterr, int code, const char *what)
     return err_set(reterr, code, "%s: %s", what, strerror(-code));
 }
 
-/* ---- what it is ----------------------------------------------------------------------------------- */
+/* ---- what it is -------------------------------------------------------------------------- */
 
 /* A number from /sys/dev/block/MAJ:MIN/<dir>queue/<name>; false when there is none. */
 static bool queue_number(dev_t dev, const char *dir, const char *name, unsigned *ret_value)
@@ -127,8 +128,8 @@ static uint32_t probe_punch(int fd, const struct file_info *info)
     return rc == 0 ? (uint32_t)st.st_blksize : 0;
 }
 
-/* The smallest unit that the file system takes, never below the device's block; 0: none. A read at the end of an empty
- * file succeeds with any, so there the largest is taken. */
+/* The smallest unit that the file system takes, never below the device's block; 0: none. A read
+ * at the end of an empty file succeeds with any, so there the largest is taken. */
 static uint32_t probe_alignment(int fd, const struct file_info *info)
 {
     uint32_t found = 0, unit = info->size > 0 ? MAX(info->logical_block, 512u) : 4096;
@@ -140,7 +141,7 @@ static uint32_t probe_alignment(int fd, const struct file_info *info)
     return found;
 }
 
-/* ---- open ----------------------------------------------------------------------------------------- */
+/* ---- open -------------------------------------------------------------------------------- */
 
 struct open_job {
     const char *path;
@@ -149,8 +150,9 @@ struct open_job {
     int rc;
 };
 
-/* O_EXCL without O_CREAT is for block devices only: the kernel then refuses what is mounted or claimed. O_NONBLOCK keeps
- * open() from waiting for the other end of a FIFO, which set_up() refuses. */
+/* O_EXCL without O_CREAT is for block devices only: the kernel then refuses what is mounted or
+ * claimed. O_NONBLOCK keeps open() from waiting for the other end of a FIFO, which set_up()
+ * refuses. */
 static int open_plain(const char *path, const struct file_opts *o)
 {
     struct stat st;
@@ -171,8 +173,8 @@ static int lock_file(int fd, enum file_mode mode)
     return errno == EAGAIN || errno == EACCES ? E(-EBUSY) : E(-errno);
 }
 
-/* A second descriptor with O_DIRECT becomes the main one when the file system takes direct I/O. The first keeps the lock
- * or the claim. */
+/* A second descriptor with O_DIRECT becomes the main one when the file system takes direct I/O.
+ * The first keeps the lock or the claim. */
 static void make_direct(struct real_file *f, const struct file_opts *o)
 {
     char self[64];
@@ -261,7 +263,7 @@ static int real_file_open(struct run *run, const char *path, const struct file_o
     return 0;
 }
 
-/* ---- close, refresh ------------------------------------------------------------------------------- */
+/* ---- close, refresh ---------------------------------------------------------------------- */
 
 static void close_blocking(void *arg)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A file of the real world, shared by opening (real_file.c), transfers (real_rw.c) and space (real_space.c). */
+/* A file of the real world, shared by opening (real_file.c), transfers (real_rw.c) and space
+ * (real_space.c). */
 #ifndef RUN_REAL_REAL_FILE_H
 #define RUN_REAL_REAL_FILE_H
 
@@ -7,8 +8,8 @@
 
 struct real_file {
     struct file base;
-    int fd; /* O_DIRECT when base.info.direct */
-    int cached; /* the same file without O_DIRECT, for what isn't aligned; -1 when fd is without it */
+    int fd;       /* O_DIRECT when base.info.direct */
+    int cached;   /* without O_DIRECT, for what isn't aligned; -1 when fd itself is without */
     bool in_ram;  /* tmpfs and the like: inline transfers, nothing to flush */
     bool try_now; /* reads are tried from the page cache first (RWF_NOWAIT) */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Files in the real world, through both back-ends, on disk (direct and cached) and in memory. */
+/* Files in the real world, through both back-ends, on disk (direct and cached) and in
+ * memory. */
 #include "run/real/real_test.h"
 
 #include <fcntl.h>
@@ -64,9 +65,10 @@ static void for_all_places(void (*fn)(const struct place *at, const struct test_
     }
 }
 
-/* ---- transfers ------------------------------------------------------------------------------------ */
+/* ---- transfers --------------------------------------------------------------------------- */
 
-/* Offsets, lengths and pieces of all kinds: whole blocks, sectors, odd ones, more pieces than one call takes. */
+/* Offsets, lengths and pieces of all kinds: whole blocks, sectors, odd ones, more pieces than
+ * one call takes. */
 static void check_range(struct file *f, uint64_t off, uint64_t len, uint32_t piece)
 {
     struct sgl w, r;
@@ -159,7 +161,7 @@ static void test_read_past_the_end_is_enodata(void **state)
     run_in_both(1, short_reads);
 }
 
-/* ---- many at once --------------------------------------------------------------------------------- */
+/* ---- many at once ------------------------------------------------------------------------ */
 
 enum { WRITERS = 64, BLOCKS_EACH = 16 };
 
@@ -220,7 +222,7 @@ static void test_many_fibers_share_a_file(void **state)
     run_in_both(1, crowds);
 }
 
-/* ---- space ---------------------------------------------------------------------------------------- */
+/* ---- space ------------------------------------------------------------------------------- */
 
 static bool reads_zero(struct file *f, uint64_t off, size_t len)
 {
@@ -280,7 +282,7 @@ static void test_space_is_given_back_and_reads_zero(void **state)
     run_in_both(1, space);
 }
 
-/* ---- opening -------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 static int try_open(const char *path, struct file_opts opts)
 {
@@ -332,7 +334,7 @@ static void test_exclusive_files_are_exclusive(void **state)
     run_in_both(1, opens);
 }
 
-/* ---- block devices: a loop device on a file, where this process may make one -------------------------- */
+/* ---- block devices: a loop device on a file, where this process may make one ------------- */
 
 struct loop_dev {
     int back, fd; /* the file behind it, the device */
@@ -426,7 +428,7 @@ static void test_block_device(void **state)
     run_in_both(1, use_blockdev);
 }
 
-/* ---- names ---------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 static void replace_and_slurp(const struct test_path *p)
 {

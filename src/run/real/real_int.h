@@ -12,17 +12,20 @@
 
 #define REAL_EVENTS 128 /* epoll events taken per turn */
 
-/* What an epoll event points at. ready() runs on the loop before the turn: it notes and wakes, no more. */
+/* What an epoll event points at. ready() runs on the loop before the turn: it notes and wakes,
+ * no more. */
 struct poll_source {
     void (*ready)(struct poll_source *p, uint32_t events);
 };
 
-/* Messages for one other reactor, gathered during a turn; linked through node.next, newest first. */
+/* Messages for one other reactor, gathered during a turn; linked through node.next, newest
+ * first. */
 struct outbox {
     struct list *newest, *oldest;
 };
 
-/* Whether to poll a little before sleeping: after n misses in a row the next 2^n - 1 sleeps go without. */
+/* Whether to poll a little before sleeping: after n misses in a row the next 2^n - 1 sleeps go
+ * without. */
 struct spin {
     unsigned misses, skip;
 };
@@ -91,9 +94,11 @@ bool ring_has_news(
     const struct ring *g);       /* completions are there, or to be had; costs no system call */
 void ring_poll(struct ring *g);  /* completes what is done */
 void ring_drain(struct ring *g); /* on the reactor's thread: waits for what is in flight */
-/* Submits what the turn has queued and completes what is done; true when fibers became ready. */
+/* Submits what the turn has queued and completes what is done; true when fibers became
+ * ready. */
 bool ring_flush(struct ring *g);
-/* Queue an operation, park, and return its result: bytes or negative errno. iov lives until then. */
+/* Queue an operation, park, and return its result: bytes or negative errno. iov lives until
+ * then. */
 ssize_t ring_rw(struct ring *g, bool write, int fd, const struct iovec *iov, int n,
                 uint64_t off);
 int ring_fdatasync(struct ring *g, int fd);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Listeners. Opening one may ask the name service for a group and so runs on a helper thread; accepting is edge-triggered
- * like everything else. A listener that is closed while a fiber waits in accept is freed by the last such fiber.
- * When descriptors run out, waiting peers stay in the kernel's queue and accepting is tried again a little later.
+ * Listeners. Opening one may ask the name service for a group and so runs on a helper thread;
+ * accepting is edge-triggered like everything else. A listener that is closed while a fiber
+ * waits in accept is freed by the last such fiber. When descriptors run out, waiting peers stay
+ * in the kernel's queue and accepting is tried again a little later.
  */
 #include "run/real/real_sock.h"
 
@@ -30,7 +31,7 @@ struct real_listener {
     struct waitq q;
 };
 
-/* ---- opening -------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 struct listen_job {
     const struct sock_addr *addr;
@@ -61,7 +62,8 @@ static int listen_err(struct listen_job *job, int code)
                    strerror(-code));
 }
 
-/* A socket file whose server died refuses connections and may go; one that is served must stay. */
+/* A socket file whose server died refuses connections and may go; one that is served must
+ * stay. */
 static int remove_stale(const struct sockaddr_un *un)
 {
     struct stat st;
@@ -199,7 +201,7 @@ void real_listener_close(struct listener *listener)
         free(l);
 }
 
-/* ---- accepting ------------------------------------------------------------------------------------ */
+/* ---- accepting --------------------------------------------------------------------------- */
 
 /* 0: try again; the descriptor in *ret_fd when there is one, else -1. */
 static int accept_once(struct real_listener *l, struct cancel *c, int *ret_fd)
@@ -222,7 +224,7 @@ static int accept_once(struct real_listener *l, struct cancel *c, int *ret_fd)
         }
         return fiber_sleep_until(run_deadline_ms(ACCEPT_RETRY_MS), c);
     default:
-        return 0; /* errors of the connection that was to be accepted: accept(2) says to go on */
+        return 0; /* an error of the connection itself: accept(2) says to go on */
     }
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names: small whole files and directories, as a configuration store needs them. What changes a directory is durable on
- * return, which takes an fsync of the directory itself. Everything runs on a helper thread.
+ * Names: small whole files and directories, as a configuration store needs them. What changes a
+ * directory is durable on return, which takes an fsync of the directory itself. Everything runs
+ * on a helper thread.
  */
 #include "run/real/real_int.h"
 
@@ -41,7 +42,7 @@ static int sync_dir_of(const char *path)
     return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-/* ---- whole files ---------------------------------------------------------------------------------- */
+/* ---- whole files ------------------------------------------------------------------------- */
 
 static ssize_t read_all(int fd, char *buf, size_t cap)
 {
@@ -152,7 +153,7 @@ static int real_replace(struct run *run, const char *path, const void *bytes, si
     return rc < 0 ? real_err(reterr, rc, path) : 0;
 }
 
-/* ---- directories ---------------------------------------------------------------------------------- */
+/* ---- directories ------------------------------------------------------------------------- */
 
 static void rename_blocking(void *arg)
 {

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* ---- messages keep their order -------------------------------------------------------------------- */
+/* ---- messages keep their order ----------------------------------------------------------- */
 
 enum { SENDERS = 3, PER_SENDER = 5000 };
 
@@ -61,7 +61,7 @@ static void test_messages_arrive_in_order_per_sender(void **state)
     run_in_both(SENDERS, flood_with_messages);
 }
 
-/* ---- calls and buffers ----------------------------------------------------------------------------- */
+/* ---- calls and buffers ------------------------------------------------------------------- */
 
 struct shuttle {
     struct sgl s;
@@ -112,7 +112,7 @@ static void test_calls_return_and_buffers_come_home(void **state)
     run_in_both(2, call_from_many);
 }
 
-/* ---- helper threads -------------------------------------------------------------------------------- */
+/* ---- helper threads ---------------------------------------------------------------------- */
 
 struct errand {
     bool on_reactor;
@@ -164,7 +164,7 @@ static void test_blocking_work_leaves_the_loop_free(void **state)
     run_in_both(1, errands_in_parallel);
 }
 
-/* ---- time, counters, randomness -------------------------------------------------------------------- */
+/* ---- time, counters, randomness ---------------------------------------------------------- */
 
 static void look_at_time(void)
 {
@@ -207,7 +207,7 @@ static void test_slow_slices_are_counted(void **state)
     run_in_both(1, hog);
 }
 
-/* ---- spinning --------------------------------------------------------------------------------------- */
+/* ---- spinning ---------------------------------------------------------------------------- */
 
 static void ping_nothing(void *arg)
 {
@@ -237,7 +237,7 @@ static void test_spinning_stops_when_it_misses(void **state)
     run_in(&cfg, spin_then_idle);
 }
 
-/* ---- a fiber that digs through its stack, on a thread of its own --------------------------------------- */
+/* ---- a fiber that digs through its stack, on a thread of its own ------------------------- */
 
 static __attribute__((noinline)) size_t dig(volatile char *above, size_t depth)
 {
@@ -285,7 +285,7 @@ static void test_overflow_on_any_reactor_names_the_fiber(void **state)
     assert_true(named);
 }
 
-/* ---- stopping --------------------------------------------------------------------------------------- */
+/* ---- stopping ---------------------------------------------------------------------------- */
 
 static void wait_for_ever(void *arg)
 {
@@ -326,7 +326,7 @@ static void test_unused_world_can_be_freed(void **state)
     run_free(run);
 }
 
-/* ---- where io_uring is forbidden ---------------------------------------------------------------------- */
+/* ---- where io_uring is forbidden --------------------------------------------------------- */
 
 /* As a container's seccomp profile does. */
 static bool forbid_io_uring(void)

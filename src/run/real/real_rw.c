@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Transfers and flushes. Three ways, by file: in memory (tmpfs) the loop's own thread copies, since a hand-over costs more
- * than the copy; from the page cache a read is tried without waiting (RWF_NOWAIT); everything else goes to the reactor's
- * ring or, without io_uring, to a helper thread. Inline copies are cut into pieces of INLINE_MAX with a chance to
- * yield in between. Short transfers go on where they stopped.
+ * Transfers and flushes. Three ways, by file: in memory (tmpfs) the loop's own thread copies,
+ * since a hand-over costs more than the copy; from the page cache a read is tried without
+ * waiting (RWF_NOWAIT); everything else goes to the reactor's ring or, without io_uring, to a
+ * helper thread. Inline copies are cut into pieces of INLINE_MAX with a chance to yield in
+ * between. Short transfers go on where they stopped.
  */
 #include "run/real/real_file.h"
 
@@ -43,7 +44,7 @@ static void rest_advance(struct rest *r, size_t done)
     r->skip = done;
 }
 
-/* ---- one step: bytes done, 0 at the end of the file, or negative errno ------------------------------ */
+/* ---- one step: bytes done, 0 at the end of the file, or negative errno ------------------- */
 
 struct step {
     struct real_file *f;
@@ -138,7 +139,7 @@ int real_file_rw(struct file *file, bool write, uint64_t off, const struct iovec
     return 0;
 }
 
-/* ---- flush ---------------------------------------------------------------------------------------- */
+/* ---- flush ------------------------------------------------------------------------------- */
 
 struct flush_job {
     int fd, rc;

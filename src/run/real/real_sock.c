@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Connections. Descriptors are non-blocking and watched edge-triggered for both directions from birth to death, so that no
- * epoll call is made per wait. readable and writable remember the edges: a read shorter than asked for has drained the
- * socket and the next edge will tell when there is more, unless the end was announced, whose edge may have been
- * consumed together with the data's.
+ * Connections. Descriptors are non-blocking and watched edge-triggered for both directions from
+ * birth to death, so that no epoll call is made per wait. readable and writable remember the
+ * edges: a read shorter than asked for has drained the socket and the next edge will tell when
+ * there is more, unless the end was announced, whose edge may have been consumed together with
+ * the data's.
  *
- * One read per socket and turn: a second one yields first, so that a peer that never stops sending shares the loop with the
- * others, and what one large read brought is answered in one go.
+ * One read per socket and turn: a second one yields first, so that a peer that never stops
+ * sending shares the loop with the others, and what one large read brought is answered in one
+ * go.
  */
 #include "run/real/real_sock.h"
 
@@ -41,7 +43,7 @@ static void sock_ready(struct poll_source *p, uint32_t events)
     }
 }
 
-/* ---- life ----------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 int real_sock_adopt(struct run *run, int fd, bool writable, struct real_sock **ret_sock)
 {
@@ -113,8 +115,8 @@ static void real_shutdown(struct sock *sock)
     sock_ready(&s->src, EPOLLHUP);
 }
 
-/* Watching it anew gives an edge for whatever is there already. Where the kernel has no memory for that, the connection
- * ends; nothing of it may be touched here once it is watched there. */
+/* Watching it anew gives an edge for whatever is there already. Where the kernel has no memory
+ * for that, the connection ends; nothing of it may be touched here once it is watched there. */
 static void real_move(struct sock *sock, struct reactor *to)
 {
     struct real_sock *s = real_sock_of(sock);
@@ -130,7 +132,7 @@ static void real_move(struct sock *sock, struct reactor *to)
     }
 }
 
-/* ---- waiting and transfers ------------------------------------------------------------------------- */
+/* ---- waiting and transfers --------------------------------------------------------------- */
 
 static int real_wait_readable(struct sock *sock, uint64_t deadline, struct cancel *c)
 {
@@ -199,7 +201,7 @@ static ssize_t real_try_send(struct sock *sock, const struct iovec *iov, int n)
     return -EAGAIN;
 }
 
-/* ---- connecting ------------------------------------------------------------------------------------ */
+/* ---- connecting -------------------------------------------------------------------------- */
 
 static int finish_connect(struct real_sock *s, uint64_t deadline, struct cancel *c)
 {

@@ -11,13 +11,13 @@ struct real_sock {
     struct poll_source src;
     int fd;
     bool readable, writable; /* as far as we know: a call is worth trying */
-    bool
-        ending; /* end of stream or an error was announced: a short read proves nothing any more */
+    bool ending;        /* its end or an error was announced: a short read proves nothing */
     uint64_t recv_turn; /* the turn of the last read */
     struct waitq rd, wr;
 };
 
-/* Takes over fd (closes it on failure), on the current reactor. writable: false while it connects. */
+/* Takes over fd (closes it on failure), on the current reactor. writable: false while it
+ * connects. */
 int real_sock_adopt(struct run *run, int fd, bool writable, struct real_sock **ret_sock);
 /* Fills in the addresses and the socket's options, once it is connected. */
 void real_sock_connected(struct real_sock *s);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sockets over loopback: transfers, ends, deadlines, cancellation, moving to another reactor. */
+/* Sockets over loopback: transfers, ends, deadlines, cancellation, moving to another
+ * reactor. */
 #include "run/real/real_test.h"
 
 #include <sys/stat.h>
@@ -60,7 +61,7 @@ static void close_pair(struct pair *p)
     sock_close(p->server);
 }
 
-/* ---- transfers ------------------------------------------------------------------------------------ */
+/* ---- transfers --------------------------------------------------------------------------- */
 
 enum { STREAM_LEN = 3 << 20 };
 
@@ -141,7 +142,7 @@ static void test_streams_arrive_whole(void **state)
     run_in_both(1, stream_everywhere);
 }
 
-/* ---- waits ---------------------------------------------------------------------------------------- */
+/* ---- waits ------------------------------------------------------------------------------- */
 
 struct reader {
     struct sock *s;
@@ -244,7 +245,7 @@ static void test_peer_that_does_not_read_stops_only_itself(void **state)
     run_in_both(1, peer_does_not_read);
 }
 
-/* ---- addresses and listeners ------------------------------------------------------------------------ */
+/* ---- addresses and listeners ------------------------------------------------------------- */
 
 static void refuse_and_name(void)
 {
@@ -344,7 +345,7 @@ static void test_unix_socket_has_mode_peer_and_no_stale_name(void **state)
     run_in_both(1, unix_socket);
 }
 
-/* ---- moving --------------------------------------------------------------------------------------- */
+/* ---- moving ------------------------------------------------------------------------------ */
 
 struct mover {
     struct sock *s;

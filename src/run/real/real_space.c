@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Space: holes, zeros, extents, sizes. The system calls block (a discard may take seconds on a disk), so they run on
- * helper threads. Zeroing tries the ways of the system from the cheapest on, and at last writes zeros.
+ * Space: holes, zeros, extents, sizes. The system calls block (a discard may take seconds on a
+ * disk), so they run on helper threads. Zeroing tries the ways of the system from the cheapest
+ * on, and at last writes zeros.
  */
 #include "run/real/real_file.h"
 
@@ -46,7 +47,7 @@ static bool unsupported(int rc)
     return rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -ENOTTY || rc == -EINVAL;
 }
 
-/* ---- discard -------------------------------------------------------------------------------------- */
+/* ---- discard ----------------------------------------------------------------------------- */
 
 static void discard_blocking(void *arg)
 {
@@ -61,7 +62,7 @@ int real_file_discard(struct file *file, uint64_t off, uint64_t len)
     return run_job(&job, discard_blocking);
 }
 
-/* ---- zeros ---------------------------------------------------------------------------------------- */
+/* ---- zeros ------------------------------------------------------------------------------- */
 
 static int write_zeros(const struct space_job *job)
 {
@@ -78,7 +79,8 @@ static int write_zeros(const struct space_job *job)
     return 0;
 }
 
-/* Block devices know both fallocate modes: a punch becomes a discard only where that guarantees zeros. */
+/* Block devices know both fallocate modes: a punch becomes a discard only where that guarantees
+ * zeros. */
 static void zero_blocking(void *arg)
 {
     struct space_job *job = arg;
@@ -99,7 +101,7 @@ int real_file_zero(struct file *file, uint64_t off, uint64_t len, bool may_unmap
     return run_job(&job, zero_blocking);
 }
 
-/* ---- what is there -------------------------------------------------------------------------------- */
+/* ---- what is there ----------------------------------------------------------------------- */
 
 static void extent_blocking(void *arg)
 {

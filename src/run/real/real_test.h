@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tests in the real world. The body of a test is a fiber; expect() notes a failure there and the test fails when the
- * world has ended, because cmocka's longjmp() must not leave a fiber's stack.
+ * Tests in the real world. The body of a test is a fiber; expect() notes a failure there and
+ * the test fails when the world has ended, because cmocka's longjmp() must not leave a fiber's
+ * stack.
  */
 #ifndef RUN_REAL_REAL_TEST_H
 #define RUN_REAL_REAL_TEST_H

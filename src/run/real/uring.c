@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * File operations through io_uring, one ring per reactor. Fibers queue entries during a turn; ring_flush() hands them over
- * in one system call at its end, which also runs completions that are due. Later ones are seen in the shared pages at
- * the next turn; a sleeping reactor is woken through its eventfd, which the ring signals. (The ring's own descriptor in the epoll set
- * would not do: with DEFER_TASKRUN nothing wakes its pollers until completions are asked for, as of Linux 6.18.)
+ * File operations through io_uring, one ring per reactor. Fibers queue entries during a turn;
+ * ring_flush() hands them over in one system call at its end, which also runs completions that
+ * are due. Later ones are seen in the shared pages at the next turn; a sleeping reactor is
+ * woken through its eventfd, which the ring signals. (The ring's own descriptor in the epoll
+ * set would not do: with DEFER_TASKRUN nothing wakes its pollers until completions are asked
+ * for, as of Linux 6.18.)
  *
- * Set-up is tried from the best to the plainest: DEFER_TASKRUN with SINGLE_ISSUER (Linux 6.1) makes completions
- * only when we ask, COOP_TASKRUN (5.19) at our system calls, plain ones interrupt. The ring is made disabled by the thread that builds
- * the world, so that a refusal is known at once, and enabled by the reactor's thread, which thereby becomes the single issuer.
+ * Set-up is tried from the best to the plainest: DEFER_TASKRUN with SINGLE_ISSUER (Linux 6.1)
+ * makes completions only when we ask, COOP_TASKRUN (5.19) at our system calls, plain ones
+ * interrupt. The ring is made disabled by the thread that builds the world, so that a refusal
+ * is known at once, and enabled by the reactor's thread, which thereby becomes the single
+ * issuer.
  */
 #include "run/real/real_int.h"
 
@@ -49,7 +53,7 @@ void ring_fini(struct ring *g)
     g->on = false;
 }
 
-/* ---- completions ---------------------------------------------------------------------------------- */
+/* ---- completions ------------------------------------------------------------------------- */
 
 static bool reap(struct ring *g)
 {
@@ -86,8 +90,8 @@ void ring_poll(struct ring *g)
     reap(g);
 }
 
-/* Errors here are transient (EAGAIN: no memory for requests, EBUSY: completions first): what was not taken stays queued
- * and is offered again next turn. */
+/* Errors here are transient (EAGAIN: no memory for requests, EBUSY: completions first): what
+ * was not taken stays queued and is offered again next turn. */
 static void submit(struct ring *g)
 {
     int n = io_uring_submit_and_get_events(&g->u);
@@ -124,7 +128,7 @@ void ring_drain(struct ring *g)
     }
 }
 
-/* ---- operations ----------------------------------------------------------------------------------- */
+/* ---- operations -------------------------------------------------------------------------- */
 
 static struct io_uring_sqe *get_sqe(struct ring *g)
 {
