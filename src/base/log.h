@@ -40,13 +40,15 @@ void log_event(enum log_level level, const char *event, const struct log_kv *kv,
 #define LOG_AT(level, event, ...)                                                              \
     do {                                                                                       \
         if (log_enabled(level)) {                                                              \
-            const struct log_kv kv_[] = {                                                      \
-                {NULL, ""},
-                ##__VA_ARGS__
-            };                                                    \
-            log_event(level, event, kv_ + 1, ARRAY_LEN(kv_) - 1);                              \
-        }                                                                                      \
-    } while (0)
+        const struct log_kv kv_[] = {                                                          \
+            {NULL, ""},
+##__VA_ARGS__
+}
+;
+log_event(level, event, kv_ + 1, ARRAY_LEN(kv_) - 1);
+}
+}
+while (0)
 #define log_error(event, ...) LOG_AT(LOG_LVL_ERROR, event, ##__VA_ARGS__)
 #define log_warn(event, ...)  LOG_AT(LOG_LVL_WARN, event, ##__VA_ARGS__)
 #define log_info(event, ...)  LOG_AT(LOG_LVL_INFO, event, ##__VA_ARGS__)

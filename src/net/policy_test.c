@@ -16,6 +16,7 @@
 #define TARGET  "iqn.2026-11.example:t1"
 #define CLOSED  "iqn.2026-11.example:closed"
 #define MOVED   "iqn.2026-11.example:moved"
+#define NOWHERE "iqn.2026-11.example:none"
 
 static struct cfg_credential credential(const char *name, const char *secret)
 {
@@ -92,21 +93,22 @@ static void test_policy_rows(void **state)
         bool fake, chap, mutual;
         uint16_t status;
     } rows[] = {
-        {ESX,         TARGET,                     1, false, false, true,  true,  0     },
-        {ESX,         TARGET,                     2, false, true,  true,  false, 0     }, /* not through this group */
-        {ESX,         CLOSED,                     1, false, true,  true,  false, 0     },
-        {ESX,         MOVED,                      1, false, false, false, false, 0x0101},
-        {ESX,         "iqn.2026-11.example:none", 1, false, true,  true,  false, 0     },
-        {OTHER,       TARGET,                     1, false, true,  true,  false, 0     }, /* known, not granted */
-        {"iqn.x:who", TARGET,                     1, false, true,  true,  false, 0     },
-        {"iqn.x:who", NULL,                       1, false, true,  true,  false, 0     },
-        {"iqn.x:who", TARGET,                     1, true,  true,  true,  false, 0     }, /* loopback grants nothing */
-        {ONE_WAY,     TARGET,                     1, false, false, true,  false, 0     },
-        {LOCAL,       TARGET,                     1, true,  false, false, false, 0     },
-        {LOCAL,       TARGET,                     1, false, true,  true,  false,
-         0                                                                             }, /* no CHAP away from loopback: nobody */
-        {ESX,         NULL,                       1, false, false, true,  true,  0     },
-        {OTHER,       NULL,                       1, false, true,  true,  true,  0     }, /* no discovery secret was minted */
+  /* clang-format off */
+        {ESX,         TARGET, 1, false, false, true,  true,  0},
+        {ESX,         TARGET, 2, false, true,  true,  false, 0}, /* not through this group */
+        {ESX,         CLOSED, 1, false, true,  true,  false, 0},
+        {ESX,         MOVED,  1, false, false, false, false, 0x0101},
+        {ESX,         NOWHERE, 1, false, true, true,  false, 0},
+        {OTHER,       TARGET, 1, false, true,  true,  false, 0}, /* known, not granted */
+        {"iqn.x:who", TARGET, 1, false, true,  true,  false, 0},
+        {"iqn.x:who", NULL,   1, false, true,  true,  false, 0},
+        {"iqn.x:who", TARGET, 1, true,  true,  true,  false, 0}, /* loopback grants nothing */
+        {ONE_WAY,     TARGET, 1, false, false, true,  false, 0},
+        {LOCAL,       TARGET, 1, true,  false, false, false, 0},
+        {LOCAL,       TARGET, 1, false, true,  true,  false, 0}, /* no CHAP off the loopback */
+        {ESX,         NULL,   1, false, false, true,  true,  0},
+        {OTHER,       NULL,   1, false, true,  true,  true,  0}, /* no secret was minted */
+  /* clang-format on */
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct iscsi_login_answer a =
@@ -136,7 +138,7 @@ static void test_policy_unknown_and_ungranted_get_the_same_answer(void **state)
 {
     (void)state;
     struct iscsi_login_answer a = ask("iqn.x:who", TARGET, 1, false);
-    struct iscsi_login_answer b = ask("iqn.x:who", "iqn.2026-11.example:none", 1, false);
+    struct iscsi_login_answer b = ask("iqn.x:who", NOWHERE, 1, false);
     struct iscsi_login_answer c = ask(OTHER, TARGET, 1, false);
     assert_memory_equal(&a, &b, sizeof(a));
     assert_memory_equal(&a, &c, sizeof(a));

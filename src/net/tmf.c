@@ -31,19 +31,21 @@ enum {
     RSP_REJECTED = 255,
 };
 
+/* clang-format off */
 static const struct tmf_row {
     bool known;
     enum scsi_tmf scsi;
     bool drops_lun; /* unstarted commands of the LUN end too */
     bool drops_all;
 } rows[FN_COUNT] = {
-    [FN_ABORT_TASK] = {.known = true,                    .scsi = SCSI_TMF_ABORT_TASK},
-    [FN_ABORT_TASK_SET] = {             .known = true, .scsi = SCSI_TMF_ABORT_TASK_SET,           .drops_lun = true},
-    [FN_CLEAR_ACA] = {             .known = true,      .scsi = SCSI_TMF_CLEAR_ACA                           },
-    [FN_CLEAR_TASK_SET] = { .known = true,               .scsi = SCSI_TMF_CLEAR_TASK_SET,                                          .drops_lun = true},
-    [FN_LU_RESET] = { .known = true,               .scsi = SCSI_TMF_LU_RESET,                                          .drops_lun = true},
-    [FN_TARGET_WARM_RESET] = { .known = true,               .scsi = SCSI_TMF_TARGET_RESET,                                          .drops_all = true},
+    [FN_ABORT_TASK]        = {.known = true, .scsi = SCSI_TMF_ABORT_TASK},
+    [FN_ABORT_TASK_SET]    = {.known = true, .scsi = SCSI_TMF_ABORT_TASK_SET, .drops_lun = true},
+    [FN_CLEAR_ACA]         = {.known = true, .scsi = SCSI_TMF_CLEAR_ACA},
+    [FN_CLEAR_TASK_SET]    = {.known = true, .scsi = SCSI_TMF_CLEAR_TASK_SET, .drops_lun = true},
+    [FN_LU_RESET]          = {.known = true, .scsi = SCSI_TMF_LU_RESET, .drops_lun = true},
+    [FN_TARGET_WARM_RESET] = {.known = true, .scsi = SCSI_TMF_TARGET_RESET, .drops_all = true},
 };
+/* clang-format on */
 
 static const uint8_t responses[] = {
     [SCSI_TMF_COMPLETE] = RSP_COMPLETE,
