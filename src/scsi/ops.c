@@ -6,8 +6,8 @@
  * that they cannot drift apart. Read-only after compilation; any reactor.
  *
  * usage[] lists the bits that the device server looks at, by CDB byte. Byte 0 and the service action are not repeated
- * there: scsi_op_usage() puts them in. Protection information, group numbers, NACA and what the standards call
- * obsolete are left out, so that they are refused with INVALID FIELD IN CDB.
+ * there: scsi_op_usage() puts them in. Protection information, NACA and what the standards call obsolete are
+ * left out, so that they are refused with INVALID FIELD IN CDB.
  */
 #include "scsi/ops.h"
 
@@ -19,11 +19,14 @@
 #define Z2  0, 0
 #define Z4  0, 0, 0, 0
 
+/* GROUP NUMBER (SBC-4): a label for statistics by group, which are kept for none (GROUP_SUP 0): accepted, without effect. */
+#define GROUP 0x3f
+
 /* CDBs that differ only in byte 1: an LBA, a length, nothing else. */
 #define USE_LBA6          { 0, 0x1f, F2, F1, 0 }
-#define USE_LBA10(byte1)  { 0, byte1, F4, 0, F2, 0 }
-#define USE_LBA12(byte1)  { 0, byte1, F4, F4, Z2 }
-#define USE_LBA16(byte1)  { 0, byte1, F8, F4, Z2 }
+#define USE_LBA10(byte1)  { 0, byte1, F4, GROUP, F2, 0 }
+#define USE_LBA12(byte1)  { 0, byte1, F4, F4, GROUP, 0 }
+#define USE_LBA16(byte1)  { 0, byte1, F8, F4, GROUP, 0 }
 
 #define DPO_FUA      0x18
 #define DPO_BYTCHK   0x16
@@ -90,7 +93,7 @@ static const struct scsi_op ops[] = {
     { "WRITE SAME(10)", op_write_same, .opcode = 0x41, .cdb_len = 10, .usage = USE_LBA10(0x08),
       .flags = OP_DATA_OUT | OP_WRITES, .order = ORDER_WRITE, .pr = PR_WRITE, .xfer = XFER_ONE_BLOCK,
       .timeout_s = 60, .usage_hook = usage_write_same },
-    { "UNMAP", op_unmap, .opcode = 0x42, .cdb_len = 10, .usage = { 0, 0, Z4, 0, F2, 0 },
+    { "UNMAP", op_unmap, .opcode = 0x42, .cdb_len = 10, .usage = { 0, 0, Z4, GROUP, F2, 0 },
       .flags = OP_DATA_OUT | OP_WRITES, .order = ORDER_WRITE, .pr = PR_WRITE, .xfer = XFER_BYTES_7_16,
       .timeout_s = 60, .present = lu_unmaps },
     { "LOG SENSE", op_log_sense, .opcode = 0x4d, .cdb_len = 10, .usage = { 0, 0, F2, 0, F2, F2, 0 },
@@ -140,7 +143,7 @@ static const struct scsi_op ops[] = {
     { "READ(16)", op_read, .opcode = 0x88, .cdb_len = 16, .usage = USE_LBA16(DPO_FUA),
       .flags = OP_DATA_IN | OP_DPOFUA, .xfer = XFER_BLOCKS_16, BLOCK_READ },
     { "COMPARE AND WRITE", op_caw, .opcode = 0x89, .cdb_len = 16,
-      .usage = { 0, DPO_FUA, F8, Z2, 0, F1, Z2 },
+      .usage = { 0, DPO_FUA, F8, Z2, 0, F1, GROUP, 0 },
       .flags = OP_DATA_OUT | OP_WRITES | OP_DPOFUA, .xfer = XFER_CAW, BLOCK_WRITE },
     { "WRITE(16)", op_write, .opcode = 0x8a, .cdb_len = 16, .usage = USE_LBA16(DPO_FUA),
       .flags = OP_DATA_OUT | OP_WRITES | OP_DPOFUA, .xfer = XFER_BLOCKS_16, BLOCK_WRITE },
