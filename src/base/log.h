@@ -37,18 +37,15 @@ struct log_kv log_kv_make(const char *key, const char *fmt, ...) PRINTF_LIKE(2, 
 void log_event(enum log_level level, const char *event, const struct log_kv *kv, size_t nkv);
 
 #define KV(key, ...) log_kv_make(key, __VA_ARGS__)
+/* clang-format off */
 #define LOG_AT(level, event, ...)                                                              \
     do {                                                                                       \
         if (log_enabled(level)) {                                                              \
-        const struct log_kv kv_[] = {                                                          \
-            {NULL, ""},
-##__VA_ARGS__
-}
-;
-log_event(level, event, kv_ + 1, ARRAY_LEN(kv_) - 1);
-}
-}
-while (0)
+            const struct log_kv kv_[] = {{NULL, ""}, ##__VA_ARGS__};                           \
+            log_event(level, event, kv_ + 1, ARRAY_LEN(kv_) - 1);                              \
+        }                                                                                      \
+    } while (0)
+/* clang-format on */
 #define log_error(event, ...) LOG_AT(LOG_LVL_ERROR, event, ##__VA_ARGS__)
 #define log_warn(event, ...)  LOG_AT(LOG_LVL_WARN, event, ##__VA_ARGS__)
 #define log_info(event, ...)  LOG_AT(LOG_LVL_INFO, event, ##__VA_ARGS__)
