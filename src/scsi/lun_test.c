@@ -26,18 +26,19 @@ static void test_flat_small(void **state)
 
 static void test_others_refused(void **state)
 {
-    static const uint8_t luns[][8] = {
-        {0x01, 0x00},                   /* another bus */
-        {0x80, 0x01},                   /* logical unit addressing */
-        {0xc1, 0x01},                   /* extended: well known */
-        {0xd2, 0x01, 0x02},             /* extended flat */
-        {0x00, 0x01, 0x00, 0x01},       /* a second level */
-        {0x00, 0x01, 0, 0, 0, 0, 0, 1},
+    static const char *const luns[] = {
+        "0100000000000000", /* another bus */
+        "8001000000000000", /* logical unit addressing */
+        "c101000000000000", /* extended: well known */
+        "d201020000000000", /* extended flat */
+        "0001000100000000", /* a second level */
+        "0001000000000001",
     };
+    uint8_t lun[8];
     uint16_t n = 99;
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(luns); i++)
-        assert_false(scsi_lun_decode(luns[i], &n));
+        assert_false(fix_hex(luns[i], lun, 8) == 8 && scsi_lun_decode(lun, &n));
     assert_int_equal(n, 99);
 }
 

@@ -280,8 +280,7 @@ static void fix_cancel(struct scsi_task *t)
 }
 static const struct scsi_task_ops task_ops = {.pull = fix_pull, .cancel = fix_cancel};
 
-/* Hex digits with anything between them; returns the bytes stored. */
-static size_t parse_hex(const char *hex, uint8_t *ret_bytes, size_t cap)
+size_t fix_hex(const char *hex, uint8_t *ret_bytes, size_t cap)
 {
     size_t n = 0;
     for (; *hex; hex++) {
@@ -314,7 +313,7 @@ struct fix_cmd *fix_cmd(struct fix *f, struct scsi_nexus *n, const char *cdb_hex
     c->t.nexus = n;
     c->t.ops = &task_ops;
     c->t.tag = ++tag;
-    parse_hex(cdb_hex, c->t.cdb, sizeof(c->t.cdb));
+    fix_hex(cdb_hex, c->t.cdb, sizeof(c->t.cdb));
     c->t.cdb_len = 16;
     c->t.in_max = FIX_DATA_MAX;
     c->t.arrived = run_now();
@@ -335,7 +334,7 @@ void fix_out_hex(struct fix_cmd *c, const char *hex)
     size_t cap = strlen(hex) / 2 + 1;
     uint8_t *bytes = malloc(cap);
     check(bytes);
-    fix_out(c, bytes, parse_hex(hex, bytes, cap));
+    fix_out(c, bytes, fix_hex(hex, bytes, cap));
     free(bytes);
 }
 

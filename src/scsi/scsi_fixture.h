@@ -95,6 +95,8 @@ struct fix_cmd {
     size_t in_len;
 };
 
+/* Hex digits, with blanks where they please the eye; returns the bytes stored. */
+size_t fix_hex(const char *hex, uint8_t *ret_bytes, size_t cap);
 /* A command with a CDB in hex ("28 00 0000 0000 00 0001 00"; blanks are for the eye), for LUN 0 of n. free with fix_free(). */
 struct fix_cmd *fix_cmd(struct fix *f, struct scsi_nexus *n, const char *cdb_hex);
 void fix_out(struct fix_cmd *c, const void *bytes, size_t len); /* data-out, and out_len */

@@ -16,7 +16,9 @@ static void test_plain(void **state)
 {
     struct sense s = {.key = 5, .asc = 0x20, .ascq = 0x01};
     (void)state;
-    expect_hex(&s, false, "700005000000000a000000002001" "00000000");
+    expect_hex(&s, false,
+               "700005000000000a000000002001"
+               "00000000");
     expect_hex(&s, true, "7205200100000000");
 }
 
@@ -28,7 +30,9 @@ static void test_information(void **state)
     expect_hex(&s, true, "720311000000000c000a80000000000012345678");
     s.info = 0x123456789aull; /* does not fit: not valid in the fixed format */
     expect_hex(&s, false, "700003000000000a00000000110000000000");
-    expect_hex(&s, true, "720311000000000c000a800000000012" "3456789a");
+    expect_hex(&s, true,
+               "720311000000000c000a800000000012"
+               "3456789a");
 }
 
 static void test_field_pointers(void **state)
