@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Wiring, in the order of dependence: configuration, front, control plane; first start; ready. The main fiber then waits for the stop that the
+ * signal thread asks for, and takes all down in reverse. Home: reactor 0.
+ */
+#include "cmd/daemon/daemon.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cmd/daemon/first_start.h"
+#include "cmd/daemon/journal.h"
+#include "cmd/daemon/open_volume.h"
+#include "cmd/daemon/signals.h"
+#include "control/control.h"
+#include "run/iobuf.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DATA_MEMORY_MIN (UINT64_C(64) << 20)
+
+struct life {
+    struct daemon *d;
+    struct run *run;
+    struct config_store *store;
+    struct net *net;
+    struct control *control;
+    char *volumes_dir;
+    struct waitq stop_asked;
+    bool stopping;
+};
+
+uint64_t daemon_data_memory(uint64_t configured)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    if (configured > 0)
+        return configured;
+    return MAX(pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page / 8 : 0,
+               DATA_MEMORY_MIN);
+}
+
+/* The subscriber: what a version says about this process, then all it says about what is served. */
+static int apply(void *arg, const struct config *c, struct err *reterr)
+{
+    struct life *l = arg;
+    admit_set_budget(l->run, daemon_data_memory(c->limits.data_memory));
+    return net_apply(l->net, c, reterr);
+}
+
+/* What cannot be brought up now is retried by net/; the daemon serves the rest meanwhile. */
+static void apply_current(struct life *l)
+{
+    struct err e = {.code = 0};
+    const struct config *c = config_current(l->store);
+    if (apply(l, c, &e) < 0)
+        log_error("start.incomplete", KV("error", "%s", e.msg));
+    config_put(c);
+}
+
+static int start_control(struct life *l, struct err *reterr)
+{
+    const struct options *o = l->d->options;
+    const struct control_env env = {
+        .run = l->run,
+        .store = l->store,
+        .net = l->net,
+        .events = l->d->events,
+        .volumes_dir = l->volumes_dir,
+        .create_file = store_file_create,
+    };
+    return control_open(&env, o->control, o->group, &l->control, reterr);
+}
+
+static int start_demo(struct life *l, struct err *reterr)
+{
+    const struct options *o = l->d->options;
+    const struct first_start p = {.volumes_dir = l->volumes_dir,
+                                  .listen = o->listen,
+                                  .port = o->port,
+                                  .control = o->control};
+    return o->first_start ? first_start(l->store, &p, reterr) : 0;
+}
+
+static int start(struct life *l, struct err *reterr)
+{
+    const struct options *o = l->d->options;
+    CLEANUP(freep) char *dir = NULL;
+    if (asprintf(&dir, "%s/config", o->state) < 0 ||
+        asprintf(&l->volumes_dir, "%s/volumes", o->state) < 0)
+        return err_set(reterr, -ENOMEM, "out of memory");
+    int rc = config_store_open(dir, &l->store, reterr);
+    if (rc < 0)
+        return rc;
+    const struct net_env env = {.open_volume = open_volume, .arg = l->store};
+    if ((rc = net_new(l->run, &env, &l->net, reterr)) < 0)
+        return rc;
+    config_subscribe(l->store, apply, l);
+    apply_current(l);
+    if ((rc = start_control(l, reterr)) < 0)
+        return rc;
+    return start_demo(l, reterr);
+}
+
+static void stop(struct life *l)
+{
+    service_notify("STOPPING=1");
+    control_close(l->control);
+    if (l->net) {
+        net_stop(l->net);
+        net_free(l->net);
+    }
+    if (l->store)
+        config_store_close(l->store);
+    free(l->volumes_dir);
+}
+
+/* By the signal thread, as a fiber. */
+static void ask_to_stop(void *arg)
+{
+    struct life *l = arg;
+    l->stopping = true;
+    waitq_wake_all(&l->stop_asked);
+}
+
+static void live(void *arg)
+{
+    struct life *l = arg;
+    struct err e = {.code = 0};
+    int rc = signals_start(l->run, ask_to_stop, l, &e);
+    if (rc == 0)
+        rc = start(l, &e);
+    if (rc < 0) {
+        log_error("start.failed", KV("error", "%s", e.msg));
+        l->d->exit_status = 1;
+    } else {
+        log_info("ready", KV("version", "%s", ZSAN_VERSION),
+                 KV("reactors", "%u", run_nreactors(l->run)),
+                 KV("io", "%s", run_io_name(l->run)), KV("state", "%s", l->d->options->state));
+        service_notify("READY=1");
+    }
+    while (rc == 0 && !l->stopping)
+        waitq_wait(&l->stop_asked, NO_DEADLINE, NULL);
+    stop(l);
+    log_info("stopped");
+    run_stop(l->run);
+}
+
+void daemon_run(struct run *run, struct daemon *d)
+{
+    struct life l = {.d = d, .run = run};
+    waitq_init(&l.stop_asked);
+    run_loop(run, live, &l);
+}

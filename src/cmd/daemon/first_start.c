@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The demonstration. One transaction makes everything, so that a first start that fails leaves nothing behind but the file. The names
+ * are made of the host's, and found again by the volume's name: a later start tells from the configuration alone
+ * whether the demonstration is still there. Secrets are printed by the start that minted them and never again.
+ */
+#include "cmd/daemon/first_start.h"
+
+#include "base/text.h"
+#include "config/config_edit.h"
+#include "run/file.h"
+#include "run/sock.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEMO_VOLUME "demo"
+#define DEMO_SIZE   (UINT64_C(1) << 30)
+#define DEMO_TAG    1
+
+struct demo {
+    char target[CFG_NAME_LEN], initiator[CFG_NAME_LEN];
+    char portal[SOCK_ADDR_LEN];
+    uint16_t lun;
+};
+
+/* ---- making it -------------------------------------------------------------------------------------- */
+
+static int make_names(struct config_edit *e, struct demo *d, struct err *reterr)
+{
+    char host[64];
+    if (gethostname(host, sizeof(host)) < 0)
+        text_copy(host, sizeof(host), "host");
+    host[sizeof(host) - 1] = '\0';
+    host[strcspn(host, ".")] = '\0';
+    int rc = edit_target_name(e, host, DEMO_VOLUME, d->target, reterr);
+    return rc < 0 ? rc : edit_target_name(e, host, "initiator", d->initiator, reterr);
+}
+
+static int make_file(const char *dir, struct cfg_volume *v, struct err *reterr)
+{
+    int n = snprintf(v->path, sizeof(v->path), "%s/" DEMO_VOLUME ".img", dir);
+    if (n < 0 || (size_t)n >= sizeof(v->path))
+        return err_set(reterr, -ENAMETOOLONG, "%s: the path is too long", dir);
+    int rc = file_mkdir(dir, 0700);
+    if (rc < 0)
+        return err_set(reterr, rc, "%s: %s", dir, strerror(-rc));
+    rc = store_file_create(v->path, v->size, v->thin, reterr);
+    return rc == -EEXIST
+               ? 0
+               : rc; /* of a first start that was interrupted: never anybody's data, nothing was configured */
+}
+
+static int make_objects(struct config_edit *e, const struct first_start *p,
+                        struct cfg_volume *v, struct demo *d, struct err *reterr)
+{
+    struct cfg_portal portal = {.port = p->port};
+    struct cfg_target target = {.alias = "zsan demonstration"};
+    struct cfg_initiator initiator = {.auth = CFG_AUTH_MUTUAL};
+    int rc = make_names(e, d, reterr);
+    if (rc < 0)
+        return rc;
+    text_copy(portal.address, sizeof(portal.address), p->listen);
+    text_copy(target.name, sizeof(target.name), d->target);
+    text_copy(initiator.name, sizeof(initiator.name), d->initiator);
+    if ((rc = edit_volume_add(e, v, reterr)) < 0 ||
+        (rc = edit_portal_add(e, DEMO_TAG, &portal, reterr)) < 0 ||
+        (rc = edit_target_add(e, &target, NULL, 0, reterr)) < 0 ||
+        (rc = edit_lun_add(e, d->target, 0, v->name, &d->lun, reterr)) < 0 ||
+        (rc = edit_initiator_add(e, &initiator, "", reterr)) < 0)
+        return rc;
+    return edit_grant_add(e, d->initiator, d->target, reterr);
+}
+
+/* ---- telling about it ---------------------------------------------------------------------------------- */
+
+static void print_node(const struct demo *d, const char *rest, const char *value)
+{
+    printf("  iscsiadm -m node -T %s -p %s -I zsan %s%s\n", d->target, d->portal, rest, value);
+}
+
+static void print_iscsiadm(const struct demo *d, const struct minted *m)
+{
+    printf("\nConnect with open-iscsi (as root):\n"
+           "  iscsiadm -m iface -I zsan -o new\n"
+           "  iscsiadm -m iface -I zsan -o update -n iface.initiatorname -v %s\n",
+           d->initiator);
+    print_node(d, "-o new", "");
+    print_node(d, "-o update -n node.session.auth.authmethod -v ", "CHAP");
+    print_node(d, "-o update -n node.session.auth.username -v ", m ? m->name : d->initiator);
+    print_node(d, "-o update -n node.session.auth.password -v ", m ? m->secret : "SECRET");
+    print_node(d, "-o update -n node.session.auth.username_in -v ",
+               m ? m->reverse_name : d->target);
+    print_node(d, "-o update -n node.session.auth.password_in -v ",
+               m ? m->reverse_secret : "REVERSE-SECRET");
+    print_node(d, "--login", "");
+}
+
+static void print_url(const struct demo *d, const struct minted *m)
+{
+    printf("\nConnect with libiscsi or QEMU, as "
+           "initiator\n%s\niscsi://%s%%%s@%s/%s/%u?target_user=%s&target_password=%s\n",
+           d->initiator, m->name, m->secret, d->portal, d->target, d->lun, m->reverse_name,
+           m->reverse_secret);
+}
+
+static void tell_first(const struct demo *d, const struct config_edit *e)
+{
+    unsigned n;
+    const struct minted *all = config_edit_minted(e, &n);
+    for (unsigned i = 0; i < n; i++) {
+        if (strcmp(all[i].target, d->target) != 0)
+            continue;
+        print_iscsiadm(d, &all[i]);
+        print_url(d, &all[i]);
+    }
+    printf("\nThese secrets are not shown again; new ones are minted with\n  zsan grant rotate "
+           "%s %s\n",
+           d->initiator, d->target);
+}
+
+/* The demonstration's pair as the configuration has it; false: somebody removed it. */
+static bool find_demo(const struct config *c, struct demo *d)
+{
+    for (unsigned i = 0; i < c->ngrants; i++) {
+        const struct cfg_target *t = c->grants[i].target;
+        for (unsigned k = 0; k < t->nluns; k++) {
+            if (strcmp(t->luns[k].volume->name, DEMO_VOLUME) != 0 ||
+                t->groups[0]->nportals == 0)
+                continue;
+            const struct cfg_portal *p = &t->groups[0]->portals[0];
+            struct sock_addr a;
+            if (sock_addr_make(p->address, p->port, &a) < 0)
+                continue;
+            text_copy(d->target, sizeof(d->target), t->name);
+            text_copy(d->initiator, sizeof(d->initiator), c->grants[i].initiator->name);
+            text_copy(d->portal, sizeof(d->portal), a.text);
+            d->lun = t->luns[k].lun;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tell_again(const struct config *c, const struct first_start *p)
+{
+    struct demo d;
+    printf("zsand serves %u volumes in %u targets; ask it with\n  zsan --control %s status\n",
+           c->nvolumes, c->ntargets, p->control);
+    if (!find_demo(c, &d))
+        return;
+    print_iscsiadm(&d, NULL);
+    printf("\nThe secrets were shown when they were minted. New ones:\n  zsan --control %s "
+           "grant rotate %s %s\n",
+           p->control, d.initiator, d.target);
+}
+
+/* ---- both ------------------------------------------------------------------------------------------- */
+
+static int start_demo(struct config_edit *e, const struct first_start *p, struct err *reterr)
+{
+    struct demo d;
+    struct sock_addr a;
+    struct cfg_volume v = {.name = DEMO_VOLUME,
+                           .engine = CFG_FILE,
+                           .size = DEMO_SIZE,
+                           .block_size = 512,
+                           .thin = true};
+    if (sock_addr_make(p->listen, p->port, &a) < 0)
+        return err_set(reterr, -EINVAL, "--listen takes a numeric address, not \"%s\"",
+                       p->listen);
+    text_copy(d.portal, sizeof(d.portal), a.text);
+    int rc = make_file(p->volumes_dir, &v, reterr);
+    if (rc == 0)
+        rc = make_objects(e, p, &v, &d, reterr);
+    if (rc == 0)
+        rc = config_edit_commit(e, reterr);
+    if (rc < 0)
+        return rc;
+    if (config_edit_warning(e)->code < 0)
+        printf("Warning: %s\n", config_edit_warning(e)->msg);
+    tell_first(&d, e);
+    return 0;
+}
+
+int first_start(struct config_store *store, const struct first_start *p, struct err *reterr)
+{
+    struct config_edit *e;
+    int rc = config_edit_begin(store, &e, reterr);
+    if (rc < 0)
+        return rc;
+    const struct config *c = config_edit_base(e);
+    if (c->nvolumes == 0 && c->ntargets == 0 && c->ninitiators == 0)
+        rc = start_demo(e, p, reterr);
+    else
+        tell_again(c, p);
+    fflush(stdout);
+    config_edit_end(e);
+    return rc;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The sink of the log. Called on any thread and never parks: stderr and the journal's socket are written at once and an event
+ * that the journal has no room for goes to stderr instead.
+ */
+#include "cmd/daemon/log_sink.h"
+
+#include "cmd/daemon/hook.h"
+#include "cmd/daemon/journal.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t wall_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void to_stderr(uint64_t now, enum log_level level, const char *event,
+                      const struct log_kv *kv, size_t nkv)
+{
+    char line[EVENT_TEXT_SIZE * 2], when[32];
+    time_t sec = (time_t)(now / 1000000000u);
+    struct tm tm;
+    log_format(line, sizeof(line), event, kv, nkv);
+    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", gmtime_r(&sec, &tm));
+    fprintf(stderr, "%s.%03uZ %-5s %s\n", when, (unsigned)(now / 1000000u % 1000u),
+            log_level_name(level), line);
+}
+
+static void sink(void *arg, enum log_level level, const char *event, const struct log_kv *kv,
+                 size_t nkv)
+{
+    struct log_sink *s = arg;
+    uint64_t now = wall_ns();
+    if (s->journal < 0 || !journal_send(s->journal, level, event, kv, nkv))
+        to_stderr(now, level, event, kv, nkv);
+    if (s->events)
+        events_add(s->events, now, level, event, kv, nkv);
+    if (s->hook && level <= LOG_LVL_WARN)
+        hook_event(s->hook, level, event, kv, nkv);
+}
+
+void log_sink_start(struct log_sink *s)
+{
+    s->journal = journal_open();
+    log_set_sink(sink, s);
+}
+
+void log_sink_stop(struct log_sink *s)
+{
+    log_set_sink(NULL, NULL);
+    if (s->journal >= 0)
+        close(s->journal);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where events go: the journal under systemd, else stderr; the ring for `zsan event list`; the hook command. */
+#ifndef CMD_DAEMON_LOG_SINK_H
+#define CMD_DAEMON_LOG_SINK_H
+
+#include "control/events.h"
+
+struct hook;
+
+struct log_sink {
+    struct events *events; /* may be NULL */
+    struct hook *hook;     /* may be NULL */
+    int journal;           /* socket, -1: stderr */
+};
+/* Sets the process's sink to s, which must outlive all logging, or log_sink_stop(). */
+void log_sink_start(struct log_sink *s);
+void log_sink_stop(struct log_sink *s);
+
+#endif

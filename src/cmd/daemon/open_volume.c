@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a configured volume to its engine, on the reactor that becomes its home (net/ puts counters and limits on top). All engines
+ * keep attributes in the configuration's store: also a volume in memory keeps its identity over a restart. */
+#include "cmd/daemon/open_volume.h"
+
+#include "store/store.h"
+
+int open_volume(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
+                struct err *reterr)
+{
+    const struct store_params p = {
+        .name = v->name,
+        .id = v->id,
+        .block_size = v->block_size,
+        .physical_block = v->physical_block,
+        .thick = !v->thin,
+        .read_only = v->read_only,
+        .sync = v->sync,
+        .attrs = config_attrs(arg),
+    };
+    if (v->engine == CFG_FILE)
+        return store_file_open(&p, v->path, ret_volume, reterr);
+    return store_mem_open(&p, v->size, v->engine == CFG_NULL, ret_volume, reterr);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Privileges. Nothing here needs root but the change of user itself: files belong to the user, disks come by group, and a port under 1024
+ * comes with CAP_NET_BIND_SERVICE from the service manager. So root is given up before anything is opened.
+ */
+#include "cmd/daemon/privileges.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "run/san.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void raise_limit(int resource, const char *name)
+{
+    struct rlimit l;
+    if (getrlimit(resource, &l) < 0)
+        return;
+    l.rlim_cur = l.rlim_max;
+    if (setrlimit(resource, &l) < 0)
+        log_warn("limits", KV("resource", "%s", name), KV("error", "%s", strerror(errno)));
+}
+
+void privileges_limits(bool dumpable)
+{
+    const struct rlimit none = {0, 0};
+    raise_limit(RLIMIT_NOFILE, "open files");
+    raise_limit(RLIMIT_MEMLOCK, "locked memory");
+    /* The leak checker attaches to its own process at the end. */
+    if (dumpable || RUN_ASAN || RUN_TSAN)
+        return;
+    if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+        log_warn("limits", KV("resource", "core dumps"), KV("error", "%s", strerror(errno)));
+}
+
+static int make_folder(const char *path)
+{
+    CLEANUP(freep) char *part = strdup(path);
+    if (!part)
+        return -ENOMEM;
+    for (char *c = part + 1; *c; c++) {
+        if (*c != '/')
+            continue;
+        *c = '\0';
+        if (mkdir(part, 0755) < 0 && errno != EEXIST)
+            return -errno;
+        *c = '/';
+    }
+    return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* A symbolic link in its place is not followed: the folder may lie where others can write. */
+static int give_folder(const char *path, const struct passwd *pw)
+{
+    int rc = make_folder(path);
+    return rc == 0 && lchown(path, pw->pw_uid, pw->pw_gid) < 0 ? -errno : rc;
+}
+
+int privileges_drop(const char *user, const char *const *folders, size_t n, struct err *reterr)
+{
+    if (geteuid() != 0)
+        return err_set(reterr, -EPERM,
+                       "--user %s needs root: start without it to run as the user you are",
+                       user);
+    const struct passwd *pw = getpwnam(user);
+    if (!pw || pw->pw_uid == 0)
+        return err_set(
+            reterr, -ENOENT,
+            "--user: there is no user \"%s\" other than root: adduser --system --group %s",
+            user, user);
+    for (size_t i = 0; i < n; i++) {
+        int rc = give_folder(folders[i], pw);
+        if (rc < 0)
+            return err_set(reterr, rc, "%s: %s", folders[i], strerror(-rc));
+    }
+    if (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0)
+        return err_set(reterr, -errno, "becoming user %s: %s", user, strerror(errno));
+    if (setuid(0) == 0)
+        return err_set(reterr, -EPERM, "root could be had back after becoming user %s", user);
+    return 0;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A thread that does nothing but sigwait() and hand over to reactor 0: no handler, nothing async-signal-unsafe anywhere. It ends with
+ * the process. */
+#include "cmd/daemon/signals.h"
+
+#include "run/fiber.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct signals {
+    struct run *run;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static void our_signals(sigset_t *ret_set)
+{
+    sigemptyset(ret_set);
+    sigaddset(ret_set, SIGINT);
+    sigaddset(ret_set, SIGTERM);
+    sigaddset(ret_set, SIGHUP);
+}
+
+void signals_block(void)
+{
+    sigset_t set;
+    our_signals(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void *signals_thread(void *arg)
+{
+    struct signals s = *(struct signals *)arg;
+    sigset_t set;
+    int sig;
+    free(arg);
+    our_signals(&set);
+    for (unsigned asked = 0; sigwait(&set, &sig) == 0;) {
+        if (sig == SIGHUP)
+            continue;
+        if (++asked > 1 || start_on(run_reactor(s.run, 0), s.fn, s.arg, "stop") < 0)
+            _exit(130);
+    }
+    return NULL;
+}
+
+int signals_start(struct run *run, void (*fn)(void *arg), void *arg, struct err *reterr)
+{
+    struct signals *s = malloc(sizeof(*s));
+    pthread_t thread;
+    if (!s)
+        return err_set(reterr, -ENOMEM, "out of memory");
+    *s = (struct signals){run, fn, arg};
+    int rc = pthread_create(&thread, NULL, signals_thread, s);
+    if (rc != 0) {
+        free(s);
+        return err_set(reterr, -rc, "the signal thread: %s", strerror(rc));
+    }
+    pthread_detach(thread);
+    return 0;
+}

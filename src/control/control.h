@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The control plane: JSON-RPC 2.0 over a unix socket, one request or answer per line. The methods are described in
+ * api/zsan.yaml, from which their decoders, the command's verbs and the reference (docs/api.md) are generated.
+ */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include "config/config.h"
+#include "control/events.h"
+#include "net/net_admin.h"
+
+struct control;
+
+/* All borrowed; must outlive the control plane. */
+struct control_env {
+    struct run *run;
+    struct config_store *store;
+    struct net *net;
+    struct events *events;
+    const char *volumes_dir; /* where file volumes go that come without a path; made at need */
+    /* Makes the file of a new file volume. Wired by cmd/ (control/ knows no store). Parks. */
+    int (*create_file)(const char *path, uint64_t size, bool thin, struct err *reterr);
+};
+
+/* On reactor 0. Listens at path, mode 0600, or 0660 for the group (may be NULL). Parks. */
+int control_open(const struct control_env *env, const char *path, const char *group,
+                 struct control **ret_control, struct err *reterr);
+/* Stops listening, lets calls in progress finish, drops connections. Parks. NULL is fine. */
+void control_close(struct control *c);
+
+#endif
