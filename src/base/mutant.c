@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The one mutant that is on. A global, for it stands for a change of the program's text; release builds have none. */
+/* The one mutant that is on. A global, for it stands for a change of the program's text;
+ * release builds have none. */
 #include "base/mutant.h"
 
 #include <string.h>

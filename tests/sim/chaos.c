@@ -97,7 +97,7 @@ void chaos_run(void *arg)
 {
     struct story *st = arg;
     bool last = st->last;
-    uint64_t stop_at = last ? 0 : draw(st, st->ops_left + 1);
+    uint64_t stop_at = last ? 0 : draw(st, st->ops_left / 2);
     while (!st->closing &&
            (last || (st->ops_left > stop_at && !(st->hurry && one_in(st, 4))))) {
         nap(st, 40 * NS_PER_MS);

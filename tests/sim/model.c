@@ -26,7 +26,7 @@ struct model_write {
     struct model *m;
     uint64_t version, first, n;
     uint64_t begun, over; /* over NEVER: it may still happen */
-    uint64_t acked, seen; /* NEVER: it was not */
+    uint64_t acked;       /* NEVER: it was not */
     uint64_t durable;
     enum fate fate;
     bool zero;
@@ -39,8 +39,14 @@ struct model_read {
     uint64_t begun;
 };
 
+/* A version in one sector: of a write that was torn, some sectors may be seen and others never be. */
+struct held {
+    struct model_write *w;
+    uint64_t seen; /* NEVER: it was not */
+};
+
 struct sector {
-    struct model_write **v;
+    struct held *v;
     uint32_t n, cap;
 };
 
@@ -67,31 +73,26 @@ static void sector_add(struct sector *s, struct model_write *w)
 {
     if (s->n == s->cap) {
         s->cap = s->cap ? s->cap * 2 : 2;
-        s->v = realloc(s->v, s->cap * sizeof(struct model_write *));
+        s->v = realloc(s->v, s->cap * sizeof(*s->v));
         check(s->v);
     }
-    s->v[s->n++] = w;
+    s->v[s->n++] = (struct held){w, NEVER};
     w->refs++;
 }
 
 static void sector_drop(struct sector *s, uint32_t k)
 {
-    struct model_write *w = s->v[k];
+    struct model_write *w = s->v[k].w;
     s->v[k] = s->v[--s->n];
     w->refs--;
     version_put(w);
 }
 
-static uint64_t applied_at(const struct model_write *w)
-{
-    return MIN(w->acked, w->seen);
-}
-
 static bool is_dead(const struct sector *s, const struct model_write *x, uint64_t at)
 {
     for (uint32_t k = 0; k < s->n; k++) {
-        const struct model_write *y = s->v[k];
-        if (y != x && x->over <= y->begun && applied_at(y) <= at)
+        const struct held *y = &s->v[k];
+        if (x->over <= y->w->begun && MIN(y->w->acked, y->seen) <= at)
             return true;
     }
     return x->fate == REFUSED;
@@ -101,10 +102,10 @@ static bool is_dead(const struct sector *s, const struct model_write *x, uint64_
 static void sector_prune(struct sector *s, uint64_t oldest)
 {
     for (uint32_t k = 0; k < s->n;) {
-        const struct model_write *x = s->v[k];
+        const struct model_write *x = s->v[k].w;
         bool dead = x->fate == REFUSED;
         for (uint32_t j = 0; j < s->n && !dead; j++)
-            dead = x->over <= s->v[j]->begun && s->v[j]->durable <= oldest;
+            dead = x->over <= s->v[j].w->begun && s->v[j].w->durable <= oldest;
         if (dead)
             sector_drop(s, k);
         else
@@ -126,7 +127,6 @@ static struct model_write *version_new(struct model *m, uint64_t first, uint64_t
         .begun = m->clock++,
         .over = NEVER,
         .acked = NEVER,
-        .seen = NEVER,
         .durable = NEVER,
         .zero = zero,
     };
@@ -291,21 +291,21 @@ static bool all_zero(const uint8_t *p)
 
 /* The version that the bytes are of, NULL: none that is known. Zeros may be of several: *ret_sure tells whether only
  * one of them may be read. */
-static struct model_write *version_of(const struct sector *s, const uint8_t *p, uint64_t begun,
-                                      bool *ret_sure)
+static struct held *version_of(const struct sector *s, const uint8_t *p, uint64_t begun,
+                               bool *ret_sure)
 {
     bool zero = all_zero(p);
     uint64_t version = load_be64(p + 8);
-    struct model_write *found = NULL;
+    struct held *found = NULL;
     unsigned legal = 0;
     for (uint32_t k = 0; k < s->n; k++) {
-        struct model_write *w = s->v[k];
+        const struct model_write *w = s->v[k].w;
         if (w->zero != zero || (!zero && w->version != version))
             continue;
         bool dead = is_dead(s, w, begun);
         legal += !dead;
         if (!found || !dead)
-            found = w;
+            found = &s->v[k];
     }
     *ret_sure = legal == 1;
     return found;
@@ -333,7 +333,7 @@ static const char *explain(const struct sector *s, const struct model_write *w, 
 static void rule_out(struct sector *s, const struct model_write *x, uint64_t begun)
 {
     for (uint32_t k = 0; k < s->n;) {
-        const struct model_write *y = s->v[k];
+        const struct model_write *y = s->v[k].w;
         if (y->fate == UNKNOWN && y->over <= begun && x->over <= y->begun)
             sector_drop(s, k);
         else
@@ -347,11 +347,11 @@ static void print_versions(const struct sector *s, uint64_t begun)
     static const char *const fates[] = {"under way", "acknowledged", "unknown", "refused"};
     printf("# read begun at %" PRIu64 "; versions:\n", begun);
     for (uint32_t k = 0; k < s->n; k++) {
-        const struct model_write *w = s->v[k];
+        const struct model_write *w = s->v[k].w;
         printf("#   %" PRIu64 "%s of sectors %" PRIu64 "+%" PRIu64 ": %s, begun %" PRIu64
                " over %" PRId64 " acked %" PRId64 " seen %" PRId64 " durable %" PRId64 "\n",
                w->version, w->zero ? " (zeros)" : "", w->first, w->n, fates[w->fate], w->begun,
-               (int64_t)w->over, (int64_t)w->acked, (int64_t)w->seen, (int64_t)w->durable);
+               (int64_t)w->over, (int64_t)w->acked, (int64_t)s->v[k].seen, (int64_t)w->durable);
     }
 }
 
@@ -359,7 +359,8 @@ static void sector_check(struct model *m, uint64_t sector, uint64_t begun, const
 {
     bool sure;
     struct sector *s = &m->s[sector];
-    struct model_write *w = version_of(s, p, begun, &sure);
+    struct held *h = version_of(s, p, begun, &sure);
+    const struct model_write *w = h ? h->w : NULL;
     const char *wrong = explain(s, w, sector, begun, p);
     if (wrong)
         print_versions(s, begun);
@@ -369,8 +370,8 @@ static void sector_check(struct model *m, uint64_t sector, uint64_t begun, const
     m->counts.sectors_checked++;
     if (!sure)
         return;
-    m->counts.unknown_seen += w->fate == UNKNOWN && w->seen == NEVER;
-    w->seen = MIN(w->seen, m->clock);
+    m->counts.unknown_seen += w->fate == UNKNOWN && h->seen == NEVER;
+    h->seen = MIN(h->seen, m->clock);
     rule_out(s, w, begun);
 }
 
@@ -394,7 +395,7 @@ void model_synced(struct model *m, uint64_t begun)
     uint64_t now = m->clock++;
     for (uint64_t k = 0; k < m->nsectors; k++) {
         for (uint32_t j = 0; j < m->s[k].n; j++) {
-            struct model_write *w = m->s[k].v[j];
+            struct model_write *w = m->s[k].v[j].w;
             if (w->acked <= begun && w->durable == NEVER)
                 w->durable = now;
         }
@@ -404,9 +405,10 @@ void model_synced(struct model *m, uint64_t begun)
 
 /* ---- power ----------------------------------------------------------------------------------------------------- */
 
-static void forget_volatile(struct model_write *w)
+static void forget_volatile(struct held *h)
 {
-    w->seen = NEVER;
+    struct model_write *w = h->w;
+    h->seen = NEVER;
     if (w->durable == NEVER && w->fate == ACKED) {
         w->fate = UNKNOWN;
         w->acked = NEVER;
@@ -422,6 +424,6 @@ void model_power_cut(struct model *m)
         model_write_unknown(list_first(&m->open, struct model_write, node));
     for (uint64_t k = 0; k < m->nsectors; k++) {
         for (uint32_t j = 0; j < m->s[k].n; j++)
-            forget_volatile(m->s[k].v[j]);
+            forget_volatile(&m->s[k].v[j]);
     }
 }

@@ -155,7 +155,7 @@ void story_play(struct story *st)
 {
     unsigned worlds = (unsigned)(3 + draw(st, 2));
     for (st->world = 0; st->world < worlds; st->world++) {
-        st->ops_left = 50 + draw(st, 60);
+        st->ops_left = 100 + draw(st, 80);
         world_play(st, st->world == worlds - 1);
     }
     for (unsigned k = 0; k < DATA_LUNS; k++)
