@@ -26,7 +26,7 @@ void fiber_maybe_yield(void);
 struct cancel;
 int fiber_sleep_until(uint64_t deadline, struct cancel *c);
 
-/* ---- cancellation: a token for waits in net/ and scsi/, never in pool/ and store/ --------- */
+/* ---- cancellation: a token for waits in net/ and scsi/, never in pool/ and store/ -------- */
 
 struct cancel {
     bool fired;
