@@ -3,6 +3,7 @@
 #ifndef SCSI_BLOCK_TESTING_H
 #define SCSI_BLOCK_TESTING_H
 
+#include "scsi/block.h"
 #include "scsi/scsi_fixture.h"
 
 #include <inttypes.h>
