@@ -116,12 +116,14 @@ bool task_wbuf(struct scsi_task *t, size_t alloc, size_t max, struct wbuf *ret_w
         *ret_w = wbuf_make(NULL, 0);
         return true;
     }
-    int rc = sgl_alloc(&t->data_in, cap);
+    struct iobuf *buf = iobuf_get(cap); /* one piece, which sgl_alloc() does not promise */
+    int rc = buf ? sgl_add(&t->data_in, buf, buf->p, (uint32_t)cap) : -ENOMEM;
     if (rc < 0) {
+        iobuf_put(buf);
         task_errno(t, rc, 0);
         return false;
     }
-    *ret_w = wbuf_make(t->data_in.v[0].p, cap);
+    *ret_w = wbuf_make(buf->p, cap);
     return true;
 }
 
