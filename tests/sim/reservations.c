@@ -17,7 +17,8 @@
 #define NONE (-1)
 
 enum { ST_GOOD = 0x00, ST_CHECK = 0x02, ST_CONFLICT = 0x18 };
-enum { UA_PREEMPTED = 0x2a03, UA_RELEASED = 0x2a04, UA_UNREGISTERED = 0x2a05 };
+/* 2Ah with qualifiers 03h, 04h, 05h: several may be owed at once. */
+enum { UA_PREEMPTED = 1 << 3, UA_RELEASED = 1 << 4, UA_UNREGISTERED = 1 << 5 };
 enum action { REGISTER, RESERVE, RELEASE, CLEAR, PREEMPT, IGNORE = 6 };
 
 struct pr_view {
@@ -79,7 +80,7 @@ static void release(struct pr_view *v)
 static void owe(const struct pr_view *v, int who, uint16_t ua, uint16_t *ret_owed)
 {
     if (v->key[!who])
-        *ret_owed = ua;
+        *ret_owed |= ua;
 }
 
 static void do_register(struct pr_view *v, const struct pr_cmd *c, uint16_t *ret_owed)
@@ -165,32 +166,43 @@ static bool may_access(const struct pr_view *v, int who, bool write)
 
 /* ---- sending ------------------------------------------------------------------------------------------------- */
 
-/* Runs the command, taking the attentions that are owed on the way. False: its end is not known, or it was not executed. */
+/* A response came. True: it is the command's own; false: an attention or a refusal, send it again. */
+static bool own_answer(struct pr *p, int who, const struct ini_cmd *c)
+{
+    uint32_t sense = ini_sense(c);
+    if (c->status == 0x08 || c->status == 0x28)
+        return false;
+    if (c->status == ST_CHECK && sense >> 16 == 6) {
+        if ((sense >> 8 & 0xff) == 0x2a)
+            p->owed[who] &= (uint16_t) ~(1u << (sense & 0xf));
+        return false;
+    }
+    if (p->owed[who])
+        story_fail("reservations: session %d was owed attentions (mask %02x), got status %02x "
+                   "sense %06x",
+                   who, p->owed[who], c->status, sense);
+    return true;
+}
+
+/* Runs the command, taking the attentions that come on the way. False: its end is not known, but it is over. */
 static bool exec(struct pr *p, int who, struct ini_cmd *c)
 {
+    struct actor *a = &p->a[who];
     for (unsigned tries = 0; tries < 20; tries++) {
-        struct ini *i = actor_enter(&p->a[who]);
+        struct ini *i = actor_enter(a);
         if (!i)
             return false;
-        if (p->a[who].session != p->session[who])
-            p->owed[who] =
-                0; /* a new nexus owes nothing but its own beginning, which it has met */
-        p->session[who] = p->a[who].session;
-        actor_exec(&p->a[who], i, c);
-        actor_leave(&p->a[who]);
+        if (a->session != p->session[who])
+            p->owed[who] = 0; /* a new nexus is owed its own beginning, which it has met */
+        p->session[who] = a->session;
+        actor_exec(a, i, c);
+        actor_leave(a);
+        if (c->end == INI_DONE && own_answer(p, who, c))
+            return true;
+        if (c->end == INI_LOST && actor_enter(a)) /* the next login ends what was in flight */
+            actor_leave(a);
         if (c->end != INI_DONE)
             return false;
-        uint32_t sense = ini_sense(c);
-        bool ua = c->status == ST_CHECK && sense >> 16 == 6;
-        if (p->owed[who] && (!ua || (sense & 0xffff) != p->owed[who]) && c->status != 0x08)
-            story_fail(
-                "reservations: session %d was owed the attention %04x, got status %02x sense "
-                "%06x",
-                who, p->owed[who], c->status, sense);
-        if (!ua && c->status != 0x08 && c->status != 0x28)
-            return true;
-        if (ua)
-            p->owed[who] = 0;
     }
     return false;
 }
@@ -219,7 +231,7 @@ static void pr_out(struct pr *p, const struct pr_cmd *x)
     s->cand[0] = s->cand[1];
     s->unknown = false;
     if (owed)
-        p->owed[!x->who] = owed;
+        p->owed[!x->who] |= owed;
     p->st->n.pr_ops++;
     p->st->n.pr_conflicts += want == ST_CONFLICT;
 }

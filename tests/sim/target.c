@@ -137,12 +137,9 @@ static void learn_secrets(struct story *st, const struct config *c)
     }
 }
 
-struct target *target_up(struct story *st)
+static void open_store(struct target *t)
 {
-    struct target *t = calloc(1, sizeof(*t));
     struct err err = {0};
-    check(t);
-    t->st = st;
     must("folder", file_mkdir("/srv", 0700), &err);
     must("store", config_store_open("/etc/zsan", &t->store, &err), &err);
     const struct config *c = config_current(t->store);
@@ -150,10 +147,19 @@ struct target *target_up(struct story *st)
     config_put(c);
     if (empty)
         make_all(t);
+}
+
+struct target *target_up(struct story *st)
+{
+    struct target *t = calloc(1, sizeof(*t));
+    struct err err = {0};
+    check(t);
+    t->st = st;
+    open_store(t);
     const struct net_env env = {.open_volume = open_volume, .arg = t};
     must("front", net_new(st->run, &env, &t->net, &err), &err);
     config_subscribe(t->store, net_apply, t->net);
-    c = config_current(t->store);
+    const struct config *c = config_current(t->store);
     learn_secrets(st, c);
     must("apply", net_apply(t->net, c, &err), &err);
     config_put(c);
