@@ -100,8 +100,8 @@ struct volume_ops {
 #define VOL_ATTR_MAX 8192
 /* Attributes that identify a volume to initiators. A durable attribute store refuses with
  * -EEXIST a value that another volume has or ever had: whoever mints it draws again. */
-#define VOL_ATTR_NAA    "identity.naa"
-#define VOL_ATTR_SERIAL "identity.serial"
+#define VOL_ATTR_NAA    "scsi.naa"
+#define VOL_ATTR_SERIAL "scsi.serial"
 
 /* First member of every engine's volume. */
 struct volume {
