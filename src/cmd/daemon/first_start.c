@@ -6,6 +6,7 @@
  */
 #include "cmd/daemon/first_start.h"
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "config/config_edit.h"
 #include "run/file.h"
@@ -25,6 +26,9 @@ struct demo {
     char target[CFG_NAME_LEN], initiator[CFG_NAME_LEN];
     char portal[SOCK_ADDR_LEN];
     uint16_t lun;
+    struct cfg_volume new_volume; /* to be made; the rest is as it should be by zeros */
+    struct cfg_target new_target;
+    struct cfg_initiator new_initiator;
 };
 
 /* ---- making it -------------------------------------------------------------------------------------- */
@@ -54,23 +58,22 @@ static int make_file(const char *dir, struct cfg_volume *v, struct err *reterr)
                : rc; /* of a first start that was interrupted: never anybody's data, nothing was configured */
 }
 
-static int make_objects(struct config_edit *e, const struct first_start *p,
-                        struct cfg_volume *v, struct demo *d, struct err *reterr)
+static int make_objects(struct config_edit *e, const struct first_start *p, struct demo *d,
+                        struct err *reterr)
 {
     struct cfg_portal portal = {.port = p->port};
-    struct cfg_target target = {.alias = "zsan demonstration"};
-    struct cfg_initiator initiator = {.auth = CFG_AUTH_MUTUAL};
     int rc = make_names(e, d, reterr);
     if (rc < 0)
         return rc;
     text_copy(portal.address, sizeof(portal.address), p->listen);
-    text_copy(target.name, sizeof(target.name), d->target);
-    text_copy(initiator.name, sizeof(initiator.name), d->initiator);
-    if ((rc = edit_volume_add(e, v, reterr)) < 0 ||
+    text_copy(d->new_target.name, sizeof(d->new_target.name), d->target);
+    text_copy(d->new_target.alias, sizeof(d->new_target.alias), "zsan demonstration");
+    text_copy(d->new_initiator.name, sizeof(d->new_initiator.name), d->initiator);
+    if ((rc = edit_volume_add(e, &d->new_volume, reterr)) < 0 ||
         (rc = edit_portal_add(e, DEMO_TAG, &portal, reterr)) < 0 ||
-        (rc = edit_target_add(e, &target, NULL, 0, reterr)) < 0 ||
-        (rc = edit_lun_add(e, d->target, 0, v->name, &d->lun, reterr)) < 0 ||
-        (rc = edit_initiator_add(e, &initiator, "", reterr)) < 0)
+        (rc = edit_target_add(e, &d->new_target, NULL, 0, reterr)) < 0 ||
+        (rc = edit_lun_add(e, d->target, 0, DEMO_VOLUME, &d->lun, reterr)) < 0 ||
+        (rc = edit_initiator_add(e, &d->new_initiator, "", reterr)) < 0)
         return rc;
     return edit_grant_add(e, d->initiator, d->target, reterr);
 }
@@ -107,7 +110,8 @@ static void print_url(const struct demo *d, const struct minted *m)
            m->reverse_secret);
 }
 
-static void tell_first(const struct demo *d, const struct config_edit *e)
+static void tell_first(const struct demo *d, const struct first_start *p,
+                       const struct config_edit *e)
 {
     unsigned n;
     const struct minted *all = config_edit_minted(e, &n);
@@ -117,9 +121,9 @@ static void tell_first(const struct demo *d, const struct config_edit *e)
         print_iscsiadm(d, &all[i]);
         print_url(d, &all[i]);
     }
-    printf("\nThese secrets are not shown again; new ones are minted with\n  zsan grant rotate "
-           "%s %s\n",
-           d->initiator, d->target);
+    printf("\nThese secrets are not shown again; new ones are minted with\n"
+           "  zsan --control %s grant rotate %s %s\n",
+           p->control, d->initiator, d->target);
 }
 
 /* The demonstration's pair as the configuration has it; false: somebody removed it. */
@@ -145,58 +149,59 @@ static bool find_demo(const struct config *c, struct demo *d)
     return false;
 }
 
-static void tell_again(const struct config *c, const struct first_start *p)
+static void tell_again(const struct config *c, const struct first_start *p, struct demo *d)
 {
-    struct demo d;
     printf("zsand serves %u volumes in %u targets; ask it with\n  zsan --control %s status\n",
            c->nvolumes, c->ntargets, p->control);
-    if (!find_demo(c, &d))
+    if (!find_demo(c, d))
         return;
-    print_iscsiadm(&d, NULL);
-    printf("\nThe secrets were shown when they were minted. New ones:\n  zsan --control %s "
-           "grant rotate %s %s\n",
-           p->control, d.initiator, d.target);
+    print_iscsiadm(d, NULL);
+    printf("\nThe secrets were shown when they were minted. New ones:\n"
+           "  zsan --control %s grant rotate %s %s\n",
+           p->control, d->initiator, d->target);
 }
 
 /* ---- both ------------------------------------------------------------------------------------------- */
 
-static int start_demo(struct config_edit *e, const struct first_start *p, struct err *reterr)
+static int start_demo(struct config_edit *e, const struct first_start *p, struct demo *d,
+                      struct err *reterr)
 {
-    struct demo d;
     struct sock_addr a;
-    struct cfg_volume v = {.name = DEMO_VOLUME,
-                           .engine = CFG_FILE,
-                           .size = DEMO_SIZE,
-                           .block_size = 512,
-                           .thin = true};
     if (sock_addr_make(p->listen, p->port, &a) < 0)
         return err_set(reterr, -EINVAL, "--listen takes a numeric address, not \"%s\"",
                        p->listen);
-    text_copy(d.portal, sizeof(d.portal), a.text);
-    int rc = make_file(p->volumes_dir, &v, reterr);
+    text_copy(d->portal, sizeof(d->portal), a.text);
+    int rc = make_file(p->volumes_dir, &d->new_volume, reterr);
     if (rc == 0)
-        rc = make_objects(e, p, &v, &d, reterr);
+        rc = make_objects(e, p, d, reterr);
     if (rc == 0)
         rc = config_edit_commit(e, reterr);
     if (rc < 0)
         return rc;
     if (config_edit_warning(e)->code < 0)
         printf("Warning: %s\n", config_edit_warning(e)->msg);
-    tell_first(&d, e);
+    tell_first(d, p, e);
     return 0;
 }
 
 int first_start(struct config_store *store, const struct first_start *p, struct err *reterr)
 {
     struct config_edit *e;
-    int rc = config_edit_begin(store, &e, reterr);
+    CLEANUP(freep) struct demo *d = calloc(1, sizeof(*d));
+    int rc =
+        d ? config_edit_begin(store, &e, reterr) : err_set(reterr, -ENOMEM, "out of memory");
     if (rc < 0)
         return rc;
+    text_copy(d->new_volume.name, sizeof(d->new_volume.name), DEMO_VOLUME);
+    d->new_volume.engine = CFG_FILE;
+    d->new_volume.size = DEMO_SIZE;
+    d->new_volume.block_size = 512;
+    d->new_volume.thin = true;
     const struct config *c = config_edit_base(e);
     if (c->nvolumes == 0 && c->ntargets == 0 && c->ninitiators == 0)
-        rc = start_demo(e, p, reterr);
+        rc = start_demo(e, p, d, reterr);
     else
-        tell_again(c, p);
+        tell_again(c, p, d);
     fflush(stdout);
     config_edit_end(e);
     return rc;

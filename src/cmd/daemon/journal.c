@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define JOURNAL_PATH "/run/systemd/journal/socket"
+#define MESSAGE_MAX  500
 
 static int connect_unix(const char *path)
 {
@@ -90,11 +91,15 @@ bool journal_send(int fd, enum log_level level, const char *event, const struct 
                   size_t nkv)
 {
     static const char *const priority[] = {"3", "4", "6", "7"};
-    char text[512], id[33], entry[1600];
+    static const char message[] = "MESSAGE=";
+    char id[33], entry[1400];
+    size_t len = sizeof(message) - 1;
+    memcpy(entry, message, len);
+    len += log_format(entry + len, MESSAGE_MAX, event, kv, nkv);
+    entry[len++] = '\n';
     struct wbuf w = wbuf_make(entry, sizeof(entry));
-    log_format(text, sizeof(text), event, kv, nkv);
+    w.len = len;
     journal_message_id(event, id);
-    put_line(&w, "MESSAGE", text);
     put_line(&w, "PRIORITY", priority[level]);
     put_line(&w, "MESSAGE_ID", id);
     put_line(&w, "SYSLOG_IDENTIFIER", "zsand");

@@ -10,7 +10,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#define IMPATIENT_S                                                                            \
+    2 /* wrappers often pass one request on twice: that is not somebody who asks again */
 
 struct signals {
     struct run *run;
@@ -34,6 +38,13 @@ void signals_block(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+static time_t seconds(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec + 1; /* never 0 */
+}
+
 static void *signals_thread(void *arg)
 {
     struct signals s = *(struct signals *)arg;
@@ -41,11 +52,13 @@ static void *signals_thread(void *arg)
     int sig;
     free(arg);
     our_signals(&set);
-    for (unsigned asked = 0; sigwait(&set, &sig) == 0;) {
-        if (sig == SIGHUP)
+    for (time_t asked = 0; sigwait(&set, &sig) == 0;) {
+        time_t now = seconds();
+        if (sig == SIGHUP || (asked && now < asked + IMPATIENT_S))
             continue;
-        if (++asked > 1 || start_on(run_reactor(s.run, 0), s.fn, s.arg, "stop") < 0)
+        if (asked || start_on(run_reactor(s.run, 0), s.fn, s.arg, "stop") < 0)
             _exit(130);
+        asked = now;
     }
     return NULL;
 }
