@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""zsand and zsan as a test sees them: a daemon with a state directory of its own, asked only through the command.
+
+    with Zsand(work) as z:
+        z.volume("v", "64M", engine="mem")
+        z.target("t", ["v"]); z.initiator(NAME); z.grant(NAME, z.iqn("t"))
+        ... z.url("t") ...
+    # here it was ended, and its log was searched for crashes and sanitizer reports
+
+ZSAN_BUILD names the build directory (default build/test).
+"""
+import json
+import os
+import pathlib
+import re
+import signal
+import tempfile
+
+import child
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+CRASH = re.compile(r"ERROR: (?:Address|Leak|Thread|Undefined)Sanitizer|runtime error:|Assertion .* failed|assert_cmp|"
+                   r"SUMMARY: \w+Sanitizer|stack overflow|fiber .* overflowed")
+SANITIZERS = {"ASAN_OPTIONS": "quarantine_size_mb=16:detect_stack_use_after_return=0",
+              "UBSAN_OPTIONS": "print_stacktrace=1"}
+
+
+def build_dir():
+    return pathlib.Path(os.environ.get("ZSAN_BUILD", "build/test")).resolve() if "ZSAN_BUILD" in os.environ \
+        else TOP / "build/test"
+
+
+def program(*path):
+    """A built program, such as program("tests/conformance/caw_counter")."""
+    return build_dir().joinpath(*path)
+
+
+def work_dir(name):
+    """A new directory below build/, on a real disk."""
+    base = TOP / "build/work"
+    base.mkdir(parents=True, exist_ok=True)
+    return pathlib.Path(tempfile.mkdtemp(prefix=name + "-", dir=base))
+
+
+class ZsanError(Exception):
+    """zsan ended with another status than 0."""
+
+    def __init__(self, args, done):
+        super().__init__(f"zsan {' '.join(args)}: status {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
+        self.status, self.text = done.returncode, done.stderr
+
+
+class Zsand:
+    def __init__(self, work, args=()):
+        self.state = pathlib.Path(work) / "state"
+        self.log_path = pathlib.Path(work) / "zsand.log"
+        self.args = [str(a) for a in args]
+        self.process = None
+        self.portals = []
+        self.searched = 0
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stop()
+        self.check()
+
+    # ---- the process --------------------------------------------------------------------------------
+
+    def start(self):
+        with open(self.log_path, "ab") as log:
+            self.process = child.spawn([program("src/cmd/zsand"), "--state", self.state, *self.args],
+                                       stdout=log, stderr=log, env=os.environ | SANITIZERS)
+        child.wait_for("zsand answers", self._answers)
+
+    def _answers(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"zsand ended with status {self.process.returncode}; its log ends:\n{self.tail()}")
+        return self.try_zsan("status").returncode == 0
+
+    def stop(self):
+        if self.process:
+            status = child.end(self.process)
+            self.process = None
+            if status != 0:
+                raise RuntimeError(f"zsand ended with status {status} on SIGTERM; its log ends:\n{self.tail()}")
+
+    def kill9(self):
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def log(self, since=0):
+        with open(self.log_path, "rb") as f:
+            f.seek(since)
+            return f.read().decode(errors="replace")
+
+    def log_size(self):
+        return self.log_path.stat().st_size
+
+    def tail(self, lines=30):
+        return "\n".join(self.log().splitlines()[-lines:])
+
+    def check(self):
+        """Raises when the daemon died, or its log holds what must never be there."""
+        if self.process and self.process.poll() is not None:
+            raise RuntimeError(f"zsand died with status {self.process.returncode}; its log ends:\n{self.tail()}")
+        text = self.log(self.searched)
+        self.searched = self.log_size()
+        if CRASH.search(text):
+            at = CRASH.search(text).start()
+            raise RuntimeError("zsand's log:\n" + text[max(0, at - 200):at + 4000])
+
+    def rss_mib(self):
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+        raise RuntimeError("no VmRSS")
+
+    # ---- the command --------------------------------------------------------------------------------
+
+    def try_zsan(self, *args, **kwargs):
+        env = os.environ | SANITIZERS | {"ZSAN_SOCKET": str(self.state / "zsand.sock")}
+        return child.run([program("src/cmd/zsan"), *args], env=env, **kwargs)
+
+    def zsan(self, *args):
+        """The answer of `zsan ... --json`."""
+        args = [str(a) for a in args]
+        done = self.try_zsan(*args, "--json")
+        if done.returncode != 0:
+            raise ZsanError(args, done)
+        return json.loads(done.stdout) if done.stdout.strip() else None
