@@ -137,9 +137,10 @@ static void test_policy_hands_over_the_pairs_own_secrets(void **state)
 static void test_policy_unknown_and_ungranted_get_the_same_answer(void **state)
 {
     (void)state;
-    struct iscsi_login_answer a = ask("iqn.x:who", TARGET, 1, false);
-    struct iscsi_login_answer b = ask("iqn.x:who", NOWHERE, 1, false);
-    struct iscsi_login_answer c = ask(OTHER, TARGET, 1, false);
+    static struct iscsi_login_answer a, b, c;
+    a = ask("iqn.x:who", TARGET, 1, false);
+    b = ask("iqn.x:who", NOWHERE, 1, false);
+    c = ask(OTHER, TARGET, 1, false);
     assert_memory_equal(&a, &b, sizeof(a));
     assert_memory_equal(&a, &c, sizeof(a));
 }

@@ -38,6 +38,7 @@ struct client {
     uint64_t count[MAX_BLOCKS]; /* what this client knows to have landed */
     uint64_t swaps, lost_races, aborts, aborted_landed;
     const char *failed;
+    uint8_t data[2 * SECTOR]; /* compare, then write */
 };
 
 struct wait {
@@ -107,7 +108,7 @@ static bool write_sector(struct client *c, uint64_t lba)
 static bool swap(struct client *c, unsigned block, bool with_abort, bool *ret_landed)
 {
     uint64_t lba = (uint64_t)block * STRIDE;
-    uint8_t data[2 * SECTOR];
+    uint8_t *data = c->data;
     struct counters was, now;
     if (!read_block(c, lba, &was))
         return false;
