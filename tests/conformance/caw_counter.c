@@ -118,7 +118,7 @@ static bool swap(struct client *c, unsigned block, bool with_abort, bool *ret_la
     memcpy(data, &was, SECTOR);
     memcpy(data + SECTOR, &now, SECTOR);
     struct wait w = {0}, a = {0};
-    struct scsi_task *t = iscsi_compareandwrite_task(c->iscsi, c->lun, lba, data, sizeof(data),
+    struct scsi_task *t = iscsi_compareandwrite_task(c->iscsi, c->lun, lba, data, 2 * SECTOR,
                                                      SECTOR, 0, 0, 0, 0, 0, command_done, &w);
     if (!t)
         return false;
