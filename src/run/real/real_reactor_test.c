@@ -130,7 +130,7 @@ static void sleep_there(void *arg)
 static void send_errand(void *arg)
 {
     struct errand *e = arg;
-    if (e->ms == 20)
+    if (e->ms == 100)
         run_blocking(sleep_there, e);
     else
         run_offload(sleep_there, e);
@@ -145,7 +145,7 @@ static void errands_in_parallel(void)
     waitgroup_add(&g, ARRAY_LEN(e));
     uint64_t before = run_now_precise(), turns = 0;
     for (size_t i = 0; i < ARRAY_LEN(e); i++) {
-        e[i] = (struct errand){.on_reactor = true, .ms = i == 0 ? 1 : 20, .g = &g};
+        e[i] = (struct errand){.on_reactor = true, .ms = i == 0 ? 1 : 100, .g = &g};
         fiber_start(send_errand, &e[i], "errand");
     }
     while (g.n > 0) {
@@ -153,7 +153,7 @@ static void errands_in_parallel(void)
         turns++;
     }
     expect(turns >= 5);
-    expect(run_now_precise() - before < 8 * 20 * NS_PER_MS); /* not one after the other */
+    expect(run_now_precise() - before < 700 * NS_PER_MS); /* not one after the other */
     for (size_t i = 0; i < ARRAY_LEN(e); i++)
         expect(!e[i].on_reactor);
 }
