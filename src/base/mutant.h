@@ -15,7 +15,7 @@
     X(PR_BEFORE_DURABLE)   /* reservations are acknowledged before they are saved */           \
     X(LOST_UNIT_ATTENTION) /* a reset does not tell the other nexuses */                       \
     X(ACK_BEFORE_FLUSH)    /* a write-through volume acknowledges before the flush */          \
-    X(WRONG_RESIDUAL)      /* an underflow's residual is off by one block */                   \
+    X(WRONG_RESIDUAL)      /* an underflow's residual is off by one byte */                   \
     X(LATE_ABORTED_DATA)   /* an abort is answered while the task still writes */
 
 enum mutant {

@@ -9,6 +9,7 @@
 #include "net/net_int.h"
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -151,8 +152,7 @@ void task_command(struct conn *c, const struct iscsi_event *ev)
 
 struct pull {
     struct net_task *nt;
-    uint64_t off, len;
-    struct sgl *into;
+    uint32_t upto; /* bytes from the start that must be here */
     int result;
 };
 
@@ -162,30 +162,40 @@ static void pull_here(void *arg)
     struct pull *p = arg;
     struct net_task *nt = p->nt;
     struct conn *c = nt->conn;
-    uint32_t upto = (uint32_t)(p->off + p->len);
     uint64_t deadline = run_deadline_ms(DATA_TIMEOUT_MS);
     p->result = nt->cancel.fired ? -ECANCELED : 0;
-    if (p->result == 0 && nt->iscsi.received < upto) {
-        iscsi_task_want(c->iscsi, &nt->iscsi, upto);
+    if (p->result == 0 && nt->iscsi.received < p->upto) {
+        iscsi_task_want(c->iscsi, &nt->iscsi, p->upto);
         conn_kick(c);
     }
-    while (p->result == 0 && nt->iscsi.received < upto)
+    while (p->result == 0 && nt->iscsi.received < p->upto)
         p->result = waitq_wait(&nt->data, deadline, &nt->cancel);
     if (p->result == -ETIMEDOUT) {
         conn_shut(c, "data-out timed out");
         p->result = -ECANCELED;
     }
-    if (p->result == 0)
-        p->result = sgl_slice(p->into, &nt->out, p->off, p->len);
+}
+
+/* References are counted on the buffers' home alone, so a LU elsewhere gets a copy. (A session lives with its LUs, unless its
+ * target's are spread over several reactors.) */
+static int give(struct net_task *nt, uint64_t off, uint64_t len, struct sgl *into)
+{
+    if (nt->conn->home == reactor_self())
+        return sgl_slice(into, &nt->out, off, len);
+    uint64_t at = into->len;
+    int r = sgl_alloc(into, len);
+    if (r == 0)
+        sgl_copy(into, at, &nt->out, off, len);
+    return r;
 }
 
 static int pull(struct scsi_task *t, uint64_t off, uint64_t len, struct sgl *into)
 {
     struct net_task *nt = container_of(t, struct net_task, scsi);
-    struct pull p = {nt, off, len, into, 0};
+    struct pull p = {nt, (uint32_t)(off + len), 0};
     check_cmp(off + len, <=, nt->out.len);
     call_on(nt->conn->home, pull_here, &p);
-    return p.result;
+    return p.result < 0 ? p.result : give(nt, off, len, into);
 }
 
 static void cancel_here(struct msg *m)
@@ -246,6 +256,8 @@ static void respond(struct conn *c, struct net_task *nt)
         .data_in_len = nt->iscsi.read ? (uint32_t)MIN(s->data_in.len, nt->iscsi.edtl) : 0,
         .transfer = s->data_len,
     };
+    if (mutant_on(MUTANT_WRONG_RESIDUAL) && r.transfer < nt->iscsi.edtl)
+        r.transfer += 1;
     iscsi_task_done(c->iscsi, &nt->iscsi, &r);
     conn_kick(c);
 }

@@ -9,6 +9,8 @@
  */
 #include "scsi/scsi_int.h"
 
+#include "base/mutant.h"
+
 #define FENCE_MS 5000
 
 struct match {
@@ -106,7 +108,8 @@ bool lu_abort_tag(struct scsi_lu *lu, const struct scsi_itl *itl, uint64_t tag)
     struct match m = {.itl = itl, .tag = &tag};
     if (mark(lu, &m, itl) == 0)
         return false;
-    wait_for(lu, &m, run_deadline_ms(FENCE_MS));
+    if (!mutant_on(MUTANT_LATE_ABORTED_DATA))
+        wait_for(lu, &m, run_deadline_ms(FENCE_MS));
     return true;
 }
 

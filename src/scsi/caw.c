@@ -10,6 +10,8 @@
  */
 #include "scsi/block.h"
 
+#include "base/mutant.h"
+
 /* Compares the first half of data with what is there. False: the task has ended, 0E/1D/00 with the offset. Parks. */
 static bool compare(struct scsi_lu *lu, struct scsi_task *t, struct blk_range r,
                     const struct sgl *data)
@@ -33,7 +35,10 @@ static void compare_and_write(struct scsi_lu *lu, struct scsi_task *t, struct bl
 {
     struct sgl fresh;
     struct range_lock lock;
-    if (!blk_lock(lu, t, &lock, r))
+    struct blk_range held = r;
+    if (mutant_on(MUTANT_CAW_WITHOUT_LOCK))
+        held.nblk = 0;
+    if (!blk_lock(lu, t, &lock, held))
         return;
     sgl_init(&fresh);
     if (compare(lu, t, r, data)) {

@@ -10,6 +10,8 @@
  */
 #include "scsi/pr.h"
 
+#include "base/mutant.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -251,7 +253,9 @@ static struct pr_state *change_state(struct scsi_lu *lu, struct scsi_task *t,
         refuse(t, result);
         return NULL;
     }
-    int err = task_commit(t) ? pr_store_save(lu, next) : -ECANCELED;
+    int err = task_commit(t) ? 0 : -ECANCELED;
+    if (err == 0 && !mutant_on(MUTANT_PR_BEFORE_DURABLE))
+        err = pr_store_save(lu, next);
     if (err != 0) {
         pr_state_free(next);
         task_errno(t, err, 0);

@@ -6,6 +6,8 @@
  */
 #include "scsi/scsi_int.h"
 
+#include "base/mutant.h"
+
 struct tmf_call {
     struct scsi_itl *itl;
     uint64_t tag;
@@ -18,7 +20,8 @@ void lu_reset(struct scsi_lu *lu, enum scsi_ua ua)
     lu_abort_tasks(lu, NULL, NULL, NULL);
     lu->reserved_by = NULL;
     modes_reset(lu);
-    ua_raise_all(lu, ua, NULL);
+    if (!mutant_on(MUTANT_LOST_UNIT_ATTENTION))
+        ua_raise_all(lu, ua, NULL);
 }
 
 static void abort_task(void *arg)

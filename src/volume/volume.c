@@ -16,6 +16,7 @@
 #include "volume/volume.h"
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 #include <errno.h>
 #include <string.h>
@@ -74,7 +75,7 @@ static bool durable_by_default(const struct volume *v)
 
 static unsigned policy_flags(const struct volume *v, unsigned flags)
 {
-    if (v->sync == VOL_SYNC_DISABLED)
+    if (v->sync == VOL_SYNC_DISABLED || mutant_on(MUTANT_ACK_BEFORE_FLUSH))
         return flags & ~VOL_FUA;
     return durable_by_default(v) ? flags | VOL_FUA : flags;
 }

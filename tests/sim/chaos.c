@@ -29,11 +29,12 @@ static void stall_net(struct story *st)
     st->n.net_stalls++;
 }
 
+/* Two of these in a row are less than what the target waits for a task that it aborts. */
 static void stall_disk(struct story *st)
 {
     char path[32];
     volume_path(st, path, sizeof(path));
-    sim_stall_disk(st->run, path, run_deadline_ms(1 + draw(st, 3000)));
+    sim_stall_disk(st->run, path, run_deadline_ms(1 + draw(st, 1200)));
     st->n.disk_stalls++;
 }
 
