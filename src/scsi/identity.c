@@ -21,12 +21,11 @@
 
 static void mint(uint32_t oui, struct scsi_identity *id)
 {
-    run_random(id->naa, sizeof(id->naa));
+    id->naa_len = oui == 0 ? NAA_SHORT : NAA_LONG;
+    run_random(id->naa, id->naa_len);
     if (oui == 0) {
-        id->naa_len = NAA_SHORT;
         id->naa[0] = (uint8_t)(NAA_LOCAL << 4 | (id->naa[0] & 0x0f));
     } else {
-        id->naa_len = NAA_LONG;
         id->naa[0] = (uint8_t)(NAA_REGISTERED << 4 | (oui >> 20 & 0x0f));
         id->naa[1] = (uint8_t)(oui >> 12);
         id->naa[2] = (uint8_t)(oui >> 4);
