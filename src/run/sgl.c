@@ -133,6 +133,13 @@ void sgl_copy_out(const struct sgl *s, uint64_t off, void *dst, size_t len)
         memcpy(to, c.p, c.len);
 }
 
+void sgl_copy(struct sgl *dst, uint64_t doff, const struct sgl *src, uint64_t soff, uint64_t len)
+{
+    struct span from = span_make(src, soff, len);
+    for (; span_next(&from, UINT64_MAX); doff += from.len)
+        sgl_copy_in(dst, doff, from.p, from.len);
+}
+
 void sgl_zero(struct sgl *s, uint64_t off, uint64_t len)
 {
     struct span c = span_make(s, off, len);
