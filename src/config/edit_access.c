@@ -142,13 +142,23 @@ int edit_grant_remove(struct config_edit *e, const char *who, const char *target
 
 /* ---- secrets ---------------------------------------------------------------------------------------- */
 
-/* The pair's object, made when there is none. The pair itself must exist in the version in force. */
+/* The document grants target to the initiator, by its own name or its host's. */
+static bool granted(const struct config_edit *e, const char *initiator, const char *target)
+{
+    const json_t *grants = json_object_get(edit_find(e, "targets", target), "grants");
+    const char *host =
+        json_string_value(json_object_get(edit_find(e, "initiators", initiator), "host"));
+    return edit_list_find(grants, initiator) >= 0 ||
+           (host && edit_list_find(grants, host) >= 0);
+}
+
+/* The pair's object, made when there is none. */
 static int pair_get(struct config_edit *e, const char *initiator, const char *target,
                     json_t **ret_pair, struct err *reterr)
 {
     if (!edit_find(e, "initiators", initiator))
         return edit_missing("initiator", "initiator", initiator, reterr);
-    if (target && !config_grant(e->base, initiator, target))
+    if (target && !granted(e, initiator, target))
         return err_set(reterr, -ENOENT,
                        "target %.100s is not granted to initiator %.80s (zsan grant list)",
                        target, initiator);
