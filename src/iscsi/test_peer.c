@@ -8,6 +8,8 @@
 
 #define BLOCK 512u
 
+uint8_t peer_bytes[1u << 20];
+
 /* ---- the owner ----------------------------------------------------------------------------------- */
 
 static void env_random(void *arg, void *ret_bytes, size_t len)
@@ -187,6 +189,18 @@ struct iscsi_offer peer_offer(void)
     return o;
 }
 
+static uint8_t disk_image[PEER_DISK];
+
+static void fill(void)
+{
+    if (peer_bytes[0] != 0)
+        return;
+    for (uint32_t i = 0; i < PEER_DISK; i++)
+        disk_image[i] = (uint8_t)(i * 7 + (i >> 9));
+    for (uint32_t i = 0; i < sizeof(peer_bytes); i++)
+        peer_bytes[i] = (uint8_t)(i * 31 + (i >> 8) + 1);
+}
+
 struct peer *peer_new(const struct iscsi_offer *offer)
 {
     struct iscsi_offer usual = peer_offer();
@@ -197,8 +211,8 @@ struct peer *peer_new(const struct iscsi_offer *offer)
     p->from = malloc(PEER_WIRE);
     p->disk = malloc(PEER_DISK);
     assert_true(p->c && p->to && p->from && p->disk);
-    for (uint32_t i = 0; i < PEER_DISK; i++)
-        p->disk[i] = (uint8_t)(i * 7 + (i >> 9));
+    fill();
+    memcpy(p->disk, disk_image, PEER_DISK);
     p->env = (struct iscsi_env){env_random, env_hash, env_alloc, env_free, env_data_in};
     p->iov_max = 64;
     p->task_limit = PEER_TASKS;
@@ -377,6 +391,18 @@ void peer_expect_status(struct peer *p, uint32_t itt, uint8_t status, int64_t re
     assert_int_equal(be32_get(h->residual), residual < 0 ? -residual : residual);
 }
 
+void peer_expect_sense(struct peer *p, uint32_t itt, uint8_t key, uint8_t asc, uint8_t ascq)
+{
+    struct got g = peer_expect(p, ISCSI_OP_SCSI_RSP);
+    assert_int_equal(be32_get(GOT(iscsi_scsi_rsp, g)->itt), itt);
+    assert_int_equal(GOT(iscsi_scsi_rsp, g)->status, 2);
+    assert_int_equal(g.len, 20);
+    assert_int_equal(g.data[2], 0x70);
+    assert_int_equal(g.data[4], key);
+    assert_int_equal(g.data[14], asc);
+    assert_int_equal(g.data[15], ascq);
+}
+
 /* ---- the initiator: sending ---------------------------------------------------------------------- */
 
 /* Keys on the wire end in NUL. Returns their length. */
@@ -460,6 +486,18 @@ uint32_t peer_cmd(struct peer *p, const struct cmd *cmd)
     uint32_t itt = p->itt;
     peer_pdu(p, &h, cmd->data, cmd->len);
     return itt;
+}
+
+struct cmd peer_write_cmd(uint32_t nblk, uint32_t immediate, bool more)
+{
+    return (struct cmd){.flags = ISCSI_CMD_WRITE | 1,
+                        .op = 0x2a,
+                        .edtl = nblk * 512,
+                        .lba = 8,
+                        .nblk = nblk,
+                        .data = peer_bytes,
+                        .len = immediate,
+                        .more = more};
 }
 
 uint32_t peer_read(struct peer *p, uint32_t lba, uint32_t nblk)

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #define PEER_TASKS 160
-#define PEER_DISK  (8u << 20)
+#define PEER_DISK  (1u << 20 | 8u << 9)
 #define PEER_WIRE  (24u << 20)
 #define MS         UINT64_C(1000000)
 
@@ -120,6 +120,9 @@ struct cmd {
 /* Returns its tag. */
 uint32_t peer_cmd(struct peer *p, const struct cmd *cmd);
 uint32_t peer_read(struct peer *p, uint32_t lba, uint32_t nblk);
+/* A write of peer_bytes, which are anything but zeros, to LBA 8. */
+struct cmd peer_write_cmd(uint32_t nblk, uint32_t immediate, bool more);
+extern uint8_t peer_bytes[1u << 20];
 void peer_data_out(struct peer *p, uint32_t itt, uint32_t ttt, uint32_t data_sn, uint32_t off,
                    const void *data, uint32_t len, bool final);
 uint32_t peer_tmf(struct peer *p, uint8_t function, uint32_t ref_itt, uint32_t ref_cmd_sn,
@@ -132,6 +135,8 @@ void peer_nop(struct peer *p, uint32_t itt, uint32_t ttt, bool immediate, const 
 
 /* Checks status and residual (negative: underflow) of the response that is next. */
 void peer_expect_status(struct peer *p, uint32_t itt, uint8_t status, int64_t residual);
+/* CHECK CONDITION with this sense, in fixed format. */
+void peer_expect_sense(struct peer *p, uint32_t itt, uint8_t key, uint8_t asc, uint8_t ascq);
 struct owner_task *peer_task(struct peer *p, uint32_t itt);
 bool peer_saw(const struct peer *p, enum iscsi_ev_type type);
 unsigned peer_tasks_used(const struct peer *p);
