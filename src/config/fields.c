@@ -95,10 +95,12 @@ static int read_enum(const json_t *j, const struct field *f, int *ret_value, con
 static int read_field(const json_t *j, const struct field *f, char *base, const char *what,
                       struct err *reterr)
 {
+    if (f->type == F_NESTED)
+        return 0;
     void *at = base + f->off;
     switch (f->type) {
     case F_NESTED:
-        return 0;
+        break;
     case F_STR:
         return read_str(j, f, at, what, reterr);
     case F_BOOL:

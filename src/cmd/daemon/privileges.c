@@ -18,21 +18,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void raise_limit(int resource, const char *name)
-{
-    struct rlimit l;
-    if (getrlimit(resource, &l) < 0)
-        return;
-    l.rlim_cur = l.rlim_max;
-    if (setrlimit(resource, &l) < 0)
-        log_warn("limits", KV("resource", "%s", name), KV("error", "%s", strerror(errno)));
-}
+/* The C library gives the resource a type of its own, hence a macro. */
+#define RAISE_LIMIT(resource, name)                                                            \
+    do {                                                                                       \
+        struct rlimit l_;                                                                      \
+        if (getrlimit((resource), &l_) == 0) {                                                 \
+            l_.rlim_cur = l_.rlim_max;                                                         \
+            if (setrlimit((resource), &l_) < 0)                                                \
+                log_warn("limits", KV("resource", "%s", (name)),                               \
+                         KV("error", "%s", strerror(errno)));                                  \
+        }                                                                                      \
+    } while (0)
 
 void privileges_limits(bool dumpable)
 {
     const struct rlimit none = {0, 0};
-    raise_limit(RLIMIT_NOFILE, "open files");
-    raise_limit(RLIMIT_MEMLOCK, "locked memory");
+    RAISE_LIMIT(RLIMIT_NOFILE, "open files");
+    RAISE_LIMIT(RLIMIT_MEMLOCK, "locked memory");
     /* The leak checker attaches to its own process at the end. */
     if (dumpable || RUN_ASAN || RUN_TSAN)
         return;
