@@ -220,7 +220,8 @@ static void fix_main(void *arg)
     struct fix *f = m->f;
     struct err err;
     struct scsi_lu_params lp = {.max_tasks = f->opts.max_tasks,
-                                .threshold_pct = f->opts.threshold_pct};
+                                .threshold_pct = f->opts.threshold_pct,
+                                .power_epoch = {f->opts.boot}};
     struct nexus_start sa = {f, 0, "iqn.2026-11.example.host:a", &f->a};
     struct nexus_start sb = {f, 1, "iqn.2026-11.example.host:b", &f->b};
     struct reactor *other = run_reactor(f->run, 1);
