@@ -92,15 +92,12 @@ void lu_abort_tasks(struct scsi_lu *lu, const struct scsi_itl *itl,
     wait_for(lu, &m, run_deadline_ms(FENCE_MS));
 }
 
+/* By its own count: a fence that another function raised meanwhile must not end this wait. */
 void lu_abort_and_drain(struct scsi_lu *lu, const struct scsi_itl *itl)
 {
     struct match m = {.itl = itl};
-    struct scsi_task *t;
-    mark(lu, &m, NULL);
-    list_for_each (t, &lu->tasks, on_lu)
-        if (matches(&m, t))
-            t->fenced = false;
-    wait_for(lu, &m, NO_DEADLINE);
+    while (mark(lu, &m, NULL) != 0)
+        waitq_wait(&lu->drained, NO_DEADLINE, NULL);
 }
 
 bool lu_abort_tag(struct scsi_lu *lu, const struct scsi_itl *itl, uint64_t tag)

@@ -118,6 +118,17 @@ FIX_TEST_WITH(threshold, .threshold_pct = 10)
     EXPECT_CHECK(f, fix_do(f, f->b, "00"), SK_UNIT_ATTENTION, 0x3807);
 }
 
+FIX_TEST(threshold_set_later)
+{
+    gate_space(f, 950 * MIB, 50 * MIB);
+    scsi_lu_set_threshold(f->lu, 10);
+    fix_settle();
+    EXPECT_CHECK(f, fix_do(f, f->b, "00"), SK_UNIT_ATTENTION, 0x2a01); /* its mode page */
+    EXPECT_CHECK(f, fix_do(f, f->b, "00"), SK_UNIT_ATTENTION, 0x3807);
+    scsi_lu_set_threshold(f->lu, 10);
+    EXPECT_GOOD(f, fix_do(f, f->b, "00"));
+}
+
 FIX_TEST(no_threshold)
 {
     gate_space(f, 1000 * MIB, 0);

@@ -209,16 +209,19 @@ int scsi_nexus_map(struct scsi_nexus *n, uint16_t lun, struct scsi_lu *lu, bool 
     struct scsi_itl *itl = itl_new(n, lun, lu);
     if (!itl)
         return E(-ENOMEM);
-    if (lu)
-        call_on(lu->home, attach, itl);
     if (placeholder)
         list_remove(&placeholder->on_nexus);
+    /* In the map before it is attached: commands that find it hop behind the hop of attach(). */
     *slot = itl;
     list_push(&n->itls, &itl->on_nexus);
-    if (placeholder)
-        itl_retire(placeholder);
+    nexus_itl_hold(itl);
+    if (lu)
+        call_on(lu->home, attach, itl);
     if (announce)
         announce_inventory(n, itl);
+    nexus_itl_release(itl);
+    if (placeholder)
+        itl_retire(placeholder);
     return 0;
 }
 

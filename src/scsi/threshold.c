@@ -60,7 +60,10 @@ void threshold_touch(struct scsi_lu *lu)
 
 void scsi_lu_set_threshold(struct scsi_lu *lu, uint32_t pct)
 {
+    if (pct == lu->params.threshold_pct)
+        return;
     lu->params.threshold_pct = pct;
     lu->threshold_armed = true;
+    ua_raise_all(lu, UA_MODE_CHANGED, NULL); /* page 1C/02 */
     threshold_check_now(lu);
 }

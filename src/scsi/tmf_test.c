@@ -141,6 +141,29 @@ FIX_TEST(stuck_task_is_fenced)
     EXPECT_EQ(f, first_byte(f), 0x66);
 }
 
+static void unmap_fiber(void *arg)
+{
+    struct tmf *m = arg;
+    scsi_nexus_unmap(m->n, 0, false);
+    m->done = true;
+}
+
+/* The end of a nexus waits on, even when somebody's reset has fenced its task. */
+FIX_TEST(nexus_loss_is_not_fenced)
+{
+    struct tmf reset, unmap = {.n = f->a};
+    gate_close(f, 1u << VOL_OP_WRITE);
+    struct fix_cmd *c = start_write(f, f->a, 0x55, false);
+    start_tmf(&reset, f->b, SCSI_TMF_LU_RESET, 0);
+    fiber_start(unmap_fiber, &unmap, "unmap");
+    fiber_sleep_until(run_deadline_ms(6000), NULL);
+    EXPECT(f, reset.done && !unmap.done);
+    gate_open(f);
+    expect_aborted(f, c);
+    fix_settle();
+    EXPECT(f, unmap.done);
+}
+
 FIX_TEST(nobody_to_abort)
 {
     EXPECT_EQ(f, tmf(f->a, SCSI_TMF_ABORT_TASK, lun0, 12345), SCSI_TMF_NO_TASK);
@@ -268,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_abort_behind_a_range_lock),
         cmocka_unit_test(test_abort_inside_the_volume_waits),
         cmocka_unit_test(test_stuck_task_is_fenced),
+        cmocka_unit_test(test_nexus_loss_is_not_fenced),
         cmocka_unit_test(test_nobody_to_abort),
         cmocka_unit_test(test_tags_belong_to_a_nexus),
         cmocka_unit_test(test_abort_task_set_leaves_others),
