@@ -10,6 +10,7 @@
 #include "base/util.h"
 
 /* X(name): what the server does wrong. */
+/* clang-format off */
 #define MUTANTS(X)                                                                             \
     X(CAW_WITHOUT_LOCK)    /* COMPARE AND WRITE does not take the range lock */                \
     X(PR_BEFORE_DURABLE)   /* reservations are acknowledged before they are saved */           \
@@ -17,6 +18,7 @@
     X(ACK_BEFORE_FLUSH)    /* a write-through volume acknowledges before the flush */          \
     X(WRONG_RESIDUAL)      /* an underflow's residual is off by one byte */                   \
     X(LATE_ABORTED_DATA)   /* an abort is answered while the task still writes */
+/* clang-format on */
 
 enum mutant {
     MUTANT_NONE,

@@ -181,7 +181,9 @@ static enum verdict verdict_of(struct actor *a, const struct ini_cmd *c)
     case STATUS_CHECK:
         return check_verdict(a, c);
     case 0x08: /* BUSY */
+        return NOT_APPLIED;
     case 0x28: /* TASK SET FULL */
+        a->st->n.task_set_full++;
         return NOT_APPLIED;
     case 0x40: /* TASK ABORTED */
         return MAYBE;
@@ -366,6 +368,7 @@ static void worker(void *arg)
     while (st->ops_left && !st->closing && (i = actor_enter(a))) {
         op_draw(a, i);
         actor_leave(a);
+        fiber_sleep_until(st->quiet_until, NULL);
         if (st->ops_left)
             st->ops_left--;
         st->n.ops++;

@@ -63,21 +63,33 @@ static void fail_flush(struct story *st)
     st->hurry = true;
 }
 
+/* Long enough for keepalives. */
+static void quiet(struct story *st)
+{
+    st->quiet_until = run_deadline_ms(1000 + draw(st, 20000));
+    fiber_sleep_until(st->quiet_until, NULL);
+}
+
 static const struct {
     unsigned weight;
     void (*fn)(struct story *st);
 } rows[] = {
-    {4, cut_all   },
-    {4, flaky_net },
-    {1, stall_net },
-    {3, stall_disk},
-    {3, fail_disk },
-    {1, fail_flush}
+    {4, cut_all    },
+    {4, flaky_net  },
+    {1, stall_net  },
+    {3, stall_disk },
+    {1, target_kick},
+    {1, target_grow},
+    {1, quiet      },
+    {3, fail_disk  },
+    {1, fail_flush },
 };
+#define KIND_TO_DISKS 15 /* the weight of the troubles that harm no disk: the last world's */
 
 static void trouble(struct story *st, bool last)
 {
-    uint64_t lot = draw(st, last ? 12 : 16); /* the last world keeps its disks */
+    uint64_t lot =
+        draw(st, last ? KIND_TO_DISKS : KIND_TO_DISKS + 4); /* the last world keeps its disks */
     unsigned at = 0;
     while (lot >= rows[at].weight)
         lot -= rows[at++].weight;

@@ -144,9 +144,10 @@ static void prove(struct exchange *x, unsigned alg)
     uint8_t challenge[256], answer[32];
     const char *id = key_get(&x->in, "CHAP_I");
     size_t len = hex_value(key_get(&x->in, "CHAP_C"), challenge, sizeof(challenge)), n;
-    if (!id)
-        ini_broken("a challenge without identifier");
-    if (!chap_response(alg, (uint8_t)atoi(id), x->i->p.secret, challenge, len, answer, &n))
+    uint64_t number;
+    if (!id || !text_to_u64(id, &number) || number > 255)
+        ini_broken("CHAP_I=%s", id ? id : "(none)");
+    if (!chap_response(alg, (uint8_t)number, x->i->p.secret, challenge, len, answer, &n))
         ini_broken("the target chose CHAP algorithm %u", alg);
     key_add(&x->out, "CHAP_N", x->i->p.user);
     key_hex(&x->out, "CHAP_R", answer, n);
@@ -176,7 +177,10 @@ static int authenticate(struct exchange *x)
     if (r < 0)
         return r;
     const char *a = key_get(&x->in, "CHAP_A");
-    unsigned alg = a ? (unsigned)atoi(a) : 0;
+    uint64_t number;
+    if (!a || !text_to_u64(a, &number))
+        ini_broken("CHAP_A=%s", a ? a : "(none)");
+    unsigned alg = (unsigned)number;
     prove(x, alg);
     if (mutual) {
         run_random(challenge, sizeof(challenge));

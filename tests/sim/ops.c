@@ -237,7 +237,7 @@ static void op_residual_inquiry(struct actor *a, struct ini *i)
     c.cdb[4] = (uint8_t)MIN(c.edtl, 36u);
     actor_exec(a, i, &c);
     residual_check(a, &c, c.cdb[4]);
-    if (c.end == INI_DONE && c.status != 0)
+    if (c.end == INI_DONE && c.status != 0 && c.status != 0x08 && c.status != 0x28)
         story_fail("initiator %u: INQUIRY ended %02x %06x", a->id, c.status, ini_sense(&c));
     a->st->n.residuals++;
 }

@@ -366,6 +366,7 @@ void reservations_run(void *arg)
         one_step(p);
         st->n.ops++;
         nap(st, 8 * NS_PER_MS);
+        fiber_sleep_until(st->quiet_until, NULL);
     }
     for (unsigned k = 0; k < 2; k++) {
         if (p->a[k].ini)

@@ -26,18 +26,15 @@
 #define NCOUNTERS  4u
 
 /* What happened, for the report: name and meaning in one place. */
+/* clang-format off */
 #define STORY_COUNTS(X)                                                                        \
-    X(ops)                                                                                     \
-    X(worlds)                                                                                  \
-    X(power_cuts)                                                                              \
-    X(kills)                                                                                   \
-    X(torn_writes)                                                                             \
-    X(sectors_lost) X(sectors_kept) X(resets) X(silent_resets) X(logins) X(login_retries)      \
-        X(logouts) X(drops) X(timeouts) X(aborts) X(lun_resets) X(unit_attentions) X(caw_won)  \
-            X(caw_lost) X(unmaps) X(syncs) X(residuals) X(pings) X(pr_ops) X(pr_conflicts)     \
-                X(disk_errors) X(disk_stalls) X(net_stalls) X(flush_failures) X(failed_writes) \
-                    X(failed_reads) X(unknown_writes) X(sectors_checked) X(nops) X(asyncs)     \
-                        X(r2ts)
+    X(ops) X(worlds) X(power_cuts) X(kills) X(torn_writes) X(sectors_lost) X(sectors_kept)     \
+    X(resets) X(silent_resets) X(logins) X(login_retries) X(logouts) X(drops) X(timeouts)      \
+    X(aborts) X(lun_resets) X(unit_attentions) X(caw_won) X(caw_lost) X(unmaps) X(syncs)       \
+    X(residuals) X(pings) X(pr_ops) X(pr_conflicts) X(disk_errors) X(disk_stalls)              \
+    X(net_stalls) X(flush_failures) X(failed_writes) X(failed_reads) X(unknown_writes)         \
+    X(sectors_checked) X(nops) X(asyncs) X(r2ts) X(kicks) X(grown) X(task_set_full)
+/* clang-format on */
 struct story_counts {
 #define X(name) uint64_t name;
     STORY_COUNTS(X)
@@ -71,10 +68,12 @@ struct story {
     /* Of the present world. */
     struct run *run;
     unsigned world;
-    uint64_t ops_left;       /* in this world */
-    bool closing;            /* the initiators are to go home */
-    bool disk_faults;        /* errors have been ordered: commands may fail */
-    bool hurry;              /* a flush failed: little more can come of this world */
+    uint64_t ops_left;    /* in this world */
+    bool closing;         /* the initiators are to go home */
+    bool disk_faults;     /* errors have been ordered: commands may fail */
+    bool hurry;           /* a flush failed: little more can come of this world */
+    uint64_t quiet_until; /* nobody sends anything */
+    struct target *target;
     bool last;               /* no power cut at its end */
     struct waitgroup actors; /* workers */
     struct waitgroup others; /* chaos, reservations */
@@ -158,6 +157,10 @@ void reservations_run(void *story);
 
 /* target.c: the server under test. Parks. */
 struct target;
+/* Asks a session, drawn, to go, as an operator would. From any reactor. */
+void target_kick(struct story *st);
+/* Makes the reservations' volume larger while it is served. */
+void target_grow(struct story *st);
 struct target *target_up(struct story *st);
 void target_down(struct target *t);
 extern const char *const story_target_name;

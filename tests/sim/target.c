@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "config/config_edit.h"
 #include "net/net.h"
+#include "net/net_admin.h"
 #include "run/file.h"
 #include "store/store.h"
 
@@ -54,30 +55,26 @@ static int open_volume(void *arg, const struct cfg_volume *v, struct volume **re
 
 /* ---- making it -------------------------------------------------------------------------------------------- */
 
-static void volume_name(unsigned lun, char *ret_name, size_t cap)
-{
-    snprintf(ret_name, cap, "vol%u", lun);
-}
-
 static void make_volume(struct target *t, struct config_edit *e, unsigned lun)
 {
     struct story *st = t->st;
     struct err err = {0};
-    struct cfg_volume v = {
-        .engine = CFG_FILE,
-        .size = (uint64_t)NBLOCKS * st->block_size,
-        .block_size = st->block_size,
-        .thin = true,
-        .sync = lun == 1 && st->write_back ? VOL_SYNC_STANDARD : VOL_SYNC_ALWAYS,
-    };
     uint16_t got;
-    volume_name(lun, v.name, sizeof(v.name));
-    snprintf(v.path, sizeof(v.path), "/srv/%s", v.name);
-    int r = store_file_create(v.path, v.size, true, &err);
+    struct cfg_volume *v = calloc(1, sizeof(*v));
+    check(v);
+    v->engine = CFG_FILE;
+    v->size = (uint64_t)NBLOCKS * st->block_size;
+    v->block_size = st->block_size;
+    v->thin = true;
+    v->sync = lun == 1 && st->write_back ? VOL_SYNC_STANDARD : VOL_SYNC_ALWAYS;
+    snprintf(v->name, sizeof(v->name), "vol%u", lun);
+    snprintf(v->path, sizeof(v->path), "/srv/%s", v->name);
+    int r = store_file_create(v->path, v->size, true, &err);
     if (r != -EEXIST) /* the file survived a power cut that the configuration did not */
         must("volume file", r, &err);
-    must("volume", edit_volume_add(e, &v, &err), &err);
-    must("LUN", edit_lun_add(e, story_target_name, (int)lun, v.name, &got, &err), &err);
+    must("volume", edit_volume_add(e, v, &err), &err);
+    must("LUN", edit_lun_add(e, story_target_name, (int)lun, v->name, &got, &err), &err);
+    free(v);
 }
 
 static void make_initiator(struct target *t, struct config_edit *e, unsigned id)
@@ -102,11 +99,27 @@ static void make_target(struct config_edit *e)
     must("target", edit_target_add(e, &target, NULL, 0, &err), &err);
 }
 
+/* Windows, bursts and keepalives differ from story to story. */
+static void make_limits(struct story *st, struct config_edit *e)
+{
+    struct cfg_limits l = config_edit_base(e)->limits;
+    struct err err = {0};
+    l.tasks_per_session = (uint32_t)(2 + draw(st, one_in(st, 3) ? 4 : 127));
+    l.nop_interval_ms = (uint32_t)(500 + draw(st, 5000));
+    l.nop_timeout_ms = (uint32_t)(2000 + draw(st, 8000));
+    l.max_recv_data_segment = (uint32_t)(8192 << draw(st, 6));
+    l.max_burst = (uint32_t)(16384 << draw(st, 6));
+    l.first_burst = l.max_burst >> draw(st, 2);
+    l.max_outstanding_r2t = (uint16_t)(1 + draw(st, 8));
+    must("limits", edit_limits_put(e, &l, &err), &err);
+}
+
 static void make_all(struct target *t)
 {
     struct config_edit *e;
     struct err err = {0};
     must("transaction", config_edit_begin(t->store, &e, &err), &err);
+    make_limits(t->st, e);
     make_target(e);
     for (unsigned lun = 0; lun < LUNS; lun++)
         make_volume(t, e, lun);
@@ -137,6 +150,44 @@ static void learn_secrets(struct story *st, const struct config *c)
     }
 }
 
+/* ---- what an operator does ----------------------------------------------------------------------------------- */
+
+static void kick_here(void *arg)
+{
+    struct story *st = arg;
+    struct net_session_info *s;
+    unsigned n;
+    if (net_sessions(st->target->net, &s, &n) < 0)
+        return;
+    if (n && net_session_drop(st->target->net, s[draw(st, n)].id) == 0)
+        st->n.kicks++;
+    free(s);
+}
+
+void target_kick(struct story *st)
+{
+    call_on(run_reactor(st->run, 0), kick_here, st);
+}
+
+static void grow_here(void *arg)
+{
+    struct story *st = arg;
+    struct net_volume_info *v = calloc(1, sizeof(*v));
+    struct err err = {0};
+    check(v);
+    if (net_volume(st->target->net, "vol2", v) == 0 && v->state == NET_VOL_ONLINE &&
+        net_volume_resize(st->target->net, "vol2", v->geo.size + (1 << 20), &err) == 0)
+        st->n.grown++;
+    free(v);
+}
+
+void target_grow(struct story *st)
+{
+    call_on(run_reactor(st->run, 0), grow_here, st);
+}
+
+/* ---- up and down ----------------------------------------------------------------------------------------------- */
+
 static void open_store(struct target *t)
 {
     struct err err = {0};
@@ -149,20 +200,25 @@ static void open_store(struct target *t)
         make_all(t);
 }
 
+static void serve(struct target *t)
+{
+    const struct net_env env = {.open_volume = open_volume, .arg = t};
+    struct err err = {0};
+    must("front", net_new(t->st->run, &env, &t->net, &err), &err);
+    config_subscribe(t->store, net_apply, t->net);
+    const struct config *c = config_current(t->store);
+    learn_secrets(t->st, c);
+    must("apply", net_apply(t->net, c, &err), &err);
+    config_put(c);
+}
+
 struct target *target_up(struct story *st)
 {
     struct target *t = calloc(1, sizeof(*t));
-    struct err err = {0};
     check(t);
     t->st = st;
     open_store(t);
-    const struct net_env env = {.open_volume = open_volume, .arg = t};
-    must("front", net_new(st->run, &env, &t->net, &err), &err);
-    config_subscribe(t->store, net_apply, t->net);
-    const struct config *c = config_current(t->store);
-    learn_secrets(st, c);
-    must("apply", net_apply(t->net, c, &err), &err);
-    config_put(c);
+    serve(t);
     return t;
 }
 

@@ -75,9 +75,9 @@ static void initiators(void *arg)
 static void world_main(void *arg)
 {
     struct story *st = arg;
-    struct target *t = target_up(st);
+    st->target = target_up(st);
     call_on(run_reactor(st->run, st->reactors - 1), initiators, st);
-    target_down(t);
+    target_down(st->target);
     run_stop(st->run);
 }
 
@@ -88,6 +88,7 @@ static struct sim_config world_config(struct story *st)
     struct sim_config cfg = sim_config_default(st->seed * 64 + st->world);
     cfg.reactors = st->reactors;
     cfg.disk_align = st->disk_align;
+    cfg.buf_budget = 1ull << (20 + draw(st, 6));
     cfg.net_segment_max = one_in(st, 4) ? 100 : 16384;
     cfg.net_window = (uint32_t)(8192 << draw(st, 5));
     cfg.net_delay_max_ns = one_in(st, 4) ? 5 * NS_PER_MS : 300 * NS_PER_US;
@@ -113,6 +114,7 @@ void world_play(struct story *st, bool last)
     struct sim_config cfg = world_config(st);
     struct err err = {0};
     st->last = last;
+    st->quiet_until = 0;
     st->closing = st->disk_faults = st->hurry = false;
     if (run_sim_new(&cfg, &st->run, &err) < 0)
         story_fail("no world: %s", err.msg);

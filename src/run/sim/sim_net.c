@@ -261,6 +261,8 @@ void sim_cut_all(struct run *run)
     struct sim_world *w = sim_world_of(run);
     struct sim_conn *c;
     list_for_each (c, &w->conns, node) {
+        if (c->end[0].closed || c->end[1].closed || c->end[0].err || c->end[1].err)
+            continue;
         w->stats.resets++;
         sim_signal(&c->end[0], SIM_SIG_RESET);
         sim_signal(&c->end[1], SIM_SIG_RESET);
