@@ -148,10 +148,15 @@ FIX_TEST(capacity_changed)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_supported),    cmocka_unit_test(test_not_thin),
-        cmocka_unit_test(test_unknown),      cmocka_unit_test(test_provisioning),
-        cmocka_unit_test(test_statistics),   cmocka_unit_test(test_threshold),
-        cmocka_unit_test(test_no_threshold), cmocka_unit_test(test_capacity_changed),
+        cmocka_unit_test(test_supported),
+        cmocka_unit_test(test_not_thin),
+        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_provisioning),
+        cmocka_unit_test(test_statistics),
+        cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_threshold_set_later),
+        cmocka_unit_test(test_no_threshold),
+        cmocka_unit_test(test_capacity_changed),
     };
     return cmocka_run_group_tests_name("scsi/log", tests, NULL, NULL);
 }
