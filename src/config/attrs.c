@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The attribute files. Each is read at first use and kept in memory as a JSON object; a set changes a copy, writes it, and takes it
- * over only when it is durable, so that memory never runs ahead of the disk. Identity goes to the ledger first: after a crash in
- * between a name is reserved for nobody, which is harmless; the other order could give it away twice. A damaged file makes
- * the calls for its volume fail with -EBADMSG: better no LUN than one that lost its reservations or its name.
- * Home: reactor 0, under one mutex; calls from elsewhere hop. Everything parks.
+ * The attribute files. Each is read at first use and kept in memory as a JSON object; a set
+ * changes a copy, writes it, and takes it over only when it is durable, so that memory never
+ * runs ahead of the disk. Identity goes to the ledger first: after a crash in between a name is
+ * reserved for nobody, which is harmless; the other order could give it away twice. A damaged
+ * file makes the calls for its volume fail with -EBADMSG: better no LUN than one that lost its
+ * reservations or its name. Home: reactor 0, under one mutex; calls from elsewhere hop.
+ * Everything parks.
  */
 #include "config/attrs.h"
 
@@ -36,7 +38,7 @@ struct attrs {
     struct list files; /* of struct attr_file that were used */
 };
 
-/* ---- files, on reactor 0 under the lock -------------------------------------------------------------- */
+/* ---- files, on reactor 0 under the lock -------------------------------------------------- */
 
 /* malloc'd; NULL: no memory. */
 static char *file_path(const struct attrs *a, const char *name)
@@ -153,7 +155,7 @@ static bool identifies(const char *name)
     return strcmp(name, VOL_ATTR_NAA) == 0 || strcmp(name, VOL_ATTR_SERIAL) == 0;
 }
 
-/* ---- the store's calls: packed, carried to reactor 0 ------------------------------------------------- */
+/* ---- the store's calls: packed, carried to reactor 0 ------------------------------------- */
 
 struct attr_call {
     struct attrs *a;
@@ -287,7 +289,7 @@ int attrs_forget(struct attrs *a, const struct uuid *id)
     return carry(&a->store, id, &c, do_forget);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 int attrs_open(const char *dir, struct attrs **ret_attrs, struct err *reterr)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Attributes: durable, exclusive where they identify, refused rather than forgotten when the file is damaged. */
+/* Attributes: durable, exclusive where they identify, refused rather than forgotten when the
+ * file is damaged. */
 #include "config/config_test.h"
 
 #include "base/log.h"
@@ -108,7 +109,7 @@ static void test_damaged_attributes_are_an_error_for_their_volume_alone(void **s
     sim_disks_free(disks);
 }
 
-/* ---- durable on return ----------------------------------------------------------------------------------- */
+/* ---- durable on return ------------------------------------------------------------------- */
 
 static void cut_later(void *arg)
 {
@@ -164,7 +165,7 @@ static void test_acknowledged_attributes_survive_power_cuts(void **state)
     assert_in_range(most, 5, 100000);
 }
 
-/* ---- from another reactor -------------------------------------------------------------------------------- */
+/* ---- from another reactor ---------------------------------------------------------------- */
 
 static void set_abroad(void *arg)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Published versions: look-ups and references. A struct config never changes after config_parse() has returned it, so any
- * reactor may read one that it holds; the count of references is the only thing in it that moves.
+ * Published versions: look-ups and references. A struct config never changes after
+ * config_parse() has returned it, so any reactor may read one that it holds; the count of
+ * references is the only thing in it that moves.
  */
 #include "config/config_int.h"
 

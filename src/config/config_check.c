@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The rules that no single member can break: identities and paths belong to one volume, a port to one portal, a secret to one
- * direction of one pair, sessions without CHAP to loopback. Each message names the objects and what to do. Pure.
+ * The rules that no single member can break: identities and paths belong to one volume, a port
+ * to one portal, a secret to one direction of one pair, sessions without CHAP to loopback. Each
+ * message names the objects and what to do. Pure.
  */
 #include "config/config_int.h"
 
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- volumes ---------------------------------------------------------------------------------------- */
+/* ---- volumes ----------------------------------------------------------------------------- */
 
 static int check_blocks(const struct cfg_volume *v, struct err *reterr)
 {
@@ -95,7 +96,7 @@ static int check_volumes(const struct config *c, struct err *reterr)
     return rc < 0 ? rc : check_unique(c, by_path, "path", reterr);
 }
 
-/* ---- portals ---------------------------------------------------------------------------------------- */
+/* ---- portals ----------------------------------------------------------------------------- */
 
 /* An address in binary: its family and bytes; 0: not numeric. */
 static int address_parse(const char *text, uint8_t ret_bytes[16])
@@ -162,7 +163,7 @@ static int check_groups(const struct config *c, struct err *reterr)
     return rc;
 }
 
-/* ---- targets ---------------------------------------------------------------------------------------- */
+/* ---- targets ----------------------------------------------------------------------------- */
 
 static int check_luns(const struct cfg_target *t, struct err *reterr)
 {
@@ -215,7 +216,7 @@ static int check_targets(const struct config *c, struct err *reterr)
     return rc < 0 ? rc : check_rel_ports(c, reterr);
 }
 
-/* ---- who may come in without CHAP ------------------------------------------------------------------- */
+/* ---- who may come in without CHAP -------------------------------------------------------- */
 
 static const struct cfg_portal *portal_abroad(const struct cfg_target *t)
 {
@@ -242,7 +243,7 @@ static int check_open_grants(const struct config *c, struct err *reterr)
     return 0;
 }
 
-/* ---- secrets ---------------------------------------------------------------------------------------- */
+/* ---- secrets ----------------------------------------------------------------------------- */
 
 struct secret_use {
     uint64_t hash;
@@ -267,7 +268,8 @@ static void add_uses(const struct cfg_credential *cred, struct secret_use like,
         }
 }
 
-/* Hashes under a random key are compared instead of secrets: the time that takes tells nothing about them. */
+/* Hashes under a random key are compared instead of secrets: the time that takes tells nothing
+ * about them. */
 static int check_secrets(const struct config *c, const struct siphash_key *key,
                          struct err *reterr)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Both documents are valid (or were filled in), so their sections are objects keyed by name: a difference is a set operation. */
+/* Both documents are valid (or were filled in), so their sections are objects keyed by name: a
+ * difference is a set operation. */
 #include "config/config_diff.h"
 
 #include "config/fields.h"

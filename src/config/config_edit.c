@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Transactions as a whole: open, replace, compare, commit, end. The edits themselves work on the JSON document
- * (edit_objects.c, edit_access.c), so there is one form in which a configuration is changed, stored, exported and applied,
- * and one place that checks it (config_json.c). Home: reactor 0; a transaction holds the store's mutex from begin to end.
+ * Transactions as a whole: open, replace, compare, commit, end. The edits themselves work on
+ * the JSON document (edit_objects.c, edit_access.c), so there is one form in which a
+ * configuration is changed, stored, exported and applied, and one place that checks it
+ * (config_json.c). Home: reactor 0; a transaction holds the store's mutex from begin to end.
  */
 #include "base/log.h"
 #include "config/config_diff.h"

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Changing the configuration. A transaction copies the document, edits the copy with the calls below, and commits: what is
- * missing is filled in (identities, relative ports, secrets of new pairs), the whole is checked, made durable and
- * published. Until then nothing is changed; a commit that fails changes nothing. Writers take turns: begin parks while
- * another transaction is open. All on reactor 0, from a fiber.
+ * Changing the configuration. A transaction copies the document, edits the copy with the calls
+ * below, and commits: what is missing is filled in (identities, relative ports, secrets of new
+ * pairs), the whole is checked, made durable and published. Until then nothing is changed; a
+ * commit that fails changes nothing. Writers take turns: begin parks while another transaction
+ * is open. All on reactor 0, from a fiber.
  *
- * Everything new denies by default: no grant, mutual CHAP, secrets minted.
- * Each edit returns -ENOENT, -EEXIST, -EBUSY or -EINVAL with a message that names the object and the fix.
+ * Everything new denies by default: no grant, mutual CHAP, secrets minted. Each edit returns
+ * -ENOENT, -EEXIST, -EBUSY or -EINVAL with a message that names the object and the fix.
  */
 #ifndef CONFIG_CONFIG_EDIT_H
 #define CONFIG_CONFIG_EDIT_H
@@ -37,7 +38,7 @@ struct minted {
 };
 const struct minted *config_edit_minted(const struct config_edit *e, unsigned *ret_n);
 
-/* ---- volumes: only what the configuration says; the store is the caller's to make and remove ---------------- */
+/* ---- volumes: what the configuration says; their stores are the caller's to make and remove ---- */
 
 /* add mints v->id when it is zero. put replaces the volume of that name. */
 int edit_volume_add(struct config_edit *e, const struct cfg_volume *v, struct err *reterr);
@@ -45,7 +46,7 @@ int edit_volume_put(struct config_edit *e, const struct cfg_volume *v, struct er
 int edit_volume_remove(struct config_edit *e, const char *name,
                        struct err *reterr); /* -EBUSY: still mapped */
 
-/* ---- portals: a group lives as long as it has a portal --------------------------------------------------------- */
+/* ---- portals: a group lives as long as it has a portal ----------------------------------- */
 
 int edit_portal_add(struct config_edit *e, uint16_t tag, const struct cfg_portal *p,
                     struct err *reterr);
@@ -55,7 +56,7 @@ int edit_portal_remove(struct config_edit *e, uint16_t tag, const char *address,
 int edit_group_set_alua(struct config_edit *e, uint16_t tag, uint16_t alua_group,
                         struct err *reterr);
 
-/* ---- targets ------------------------------------------------------------------------------------------------ */
+/* ---- targets ----------------------------------------------------------------------------- */
 
 /* Name, alias and flags are taken from t; ntags 0: all portal groups there are. */
 int edit_target_add(struct config_edit *e, const struct cfg_target *t, const uint16_t *tags,
@@ -75,7 +76,7 @@ int edit_lun_add(struct config_edit *e, const char *target, int lun, const char 
 int edit_lun_remove(struct config_edit *e, const char *target, uint16_t lun,
                     struct err *reterr);
 
-/* ---- who may come ------------------------------------------------------------------------------------------- */
+/* ---- who may come ------------------------------------------------------------------------ */
 
 int edit_host_add(struct config_edit *e, const char *name, struct err *reterr);
 int edit_host_remove(struct config_edit *e, const char *name,
@@ -93,7 +94,7 @@ int edit_grant_add(struct config_edit *e, const char *who, const char *target,
 int edit_grant_remove(struct config_edit *e, const char *who, const char *target,
                       struct err *reterr);
 
-/* ---- secrets of a pair (target NULL: of discovery) ---------------------------------------------------------- */
+/* ---- secrets of a pair (target NULL: of discovery) --------------------------------------- */
 
 /* An operator's own; NULL: that direction stays. The one before stays good until finished. */
 int edit_secret_set(struct config_edit *e, const char *initiator, const char *target,
@@ -105,17 +106,21 @@ int edit_secret_rotate(struct config_edit *e, const char *initiator, const char 
 int edit_secret_finish(struct config_edit *e, const char *initiator, const char *target,
                        struct err *reterr);
 
-/* ---- the whole ------------------------------------------------------------------------------------------------ */
+/* ---- the whole --------------------------------------------------------------------------- */
 
 int edit_limits_put(struct config_edit *e, const struct cfg_limits *l, struct err *reterr);
-/* The document as exported (with "secrets" or without: then pairs keep theirs). Objects without "id" or "rel_ports" keep those of the
- * object of the same name. doc is borrowed. */
+/* The document as exported (with "secrets" or without: then pairs keep theirs). Objects without
+ * "id" or "rel_ports" keep those of the object of the same name. doc is borrowed. */
 int edit_replace(struct config_edit *e, const json_t *doc, struct err *reterr);
-/* Checks and fills in what a commit would, without minting secrets, and lists the differences to the version in force:
- *   [{"action": "add|remove|change", "kind": "volume", "name": "vm1", "changes": {"size": [old, new]}}]. The caller decrefs. */
+/* Checks and fills in what a commit would, without minting secrets, and lists the differences
+ * to the version in force:
+ *   [{"action": "add|remove|change", "kind": "volume", "name": "vm1",
+ *     "changes": {"size": [old, new]}}]
+ * The caller decrefs. */
 int edit_plan(struct config_edit *e, json_t **ret_changes, struct err *reterr);
 
-/* The document in force; with_secrets adds the member "secrets". The caller decrefs. NULL: no memory. */
+/* The document in force; with_secrets adds the member "secrets". The caller decrefs. NULL: no
+ * memory. */
 json_t *config_export(struct config_store *s, bool with_secrets);
 
 #endif

@@ -48,7 +48,7 @@ static void run_step(step_fn fn)
     sim_disks_free(disks);
 }
 
-/* ---- a configuration with one of everything ------------------------------------------------------------- */
+/* ---- a configuration with one of everything ---------------------------------------------- */
 
 static const struct cfg_volume volume_v1 = {
     .name = "v1", .engine = CFG_MEM, .size = 1 << 20, .block_size = 512, .thin = true};
@@ -97,7 +97,7 @@ static int commit_basics(struct config_store *s)
     return rc;
 }
 
-/* ---- secrets are minted once and shown once --------------------------------------------------------------- */
+/* ---- secrets are minted once and shown once ---------------------------------------------- */
 
 static void mint_step(struct config_store *s, struct seen *r)
 {
@@ -141,7 +141,7 @@ static void test_commit_mints_what_new_pairs_need(void **state)
     assert_int_equal(seen.n[3], 0);
 }
 
-/* ---- rotation --------------------------------------------------------------------------------------------- */
+/* ---- rotation ---------------------------------------------------------------------------- */
 
 static void note_pair(struct config_store *s, struct seen *r, int at)
 {
@@ -205,7 +205,7 @@ static void test_own_secrets_obey_the_rules(void **state)
     assert_string_equal(seen.text[6], seen.text[4]); /* nothing of it came into force */
 }
 
-/* ---- what edits refuse -------------------------------------------------------------------------------------- */
+/* ---- what edits refuse ------------------------------------------------------------------- */
 
 static void refuse_step(struct config_store *s, struct seen *r)
 {
@@ -254,7 +254,7 @@ static void test_edits_refuse_what_would_dangle(void **state)
     assert_int_equal(seen.n[0], 1);
 }
 
-/* ---- numbers given out once ----------------------------------------------------------------------------------- */
+/* ---- numbers given out once -------------------------------------------------------------- */
 
 static void ports_step(struct config_store *s, struct seen *r)
 {
@@ -284,7 +284,7 @@ static void test_relative_ports_are_never_used_again(void **state)
     assert_int_equal(seen.n[0], 2); /* 1 was the removed target's */
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------- */
 
 static void apply_step(struct config_store *s, struct seen *r)
 {
@@ -392,7 +392,7 @@ static void test_secrets_go_with_their_pair(void **state)
     assert_int_equal(seen.n[2], 0);
 }
 
-/* ---- writers take turns ------------------------------------------------------------------------------------------ */
+/* ---- writers take turns ------------------------------------------------------------------ */
 
 struct writer {
     struct config_store *s;

@@ -22,12 +22,13 @@ void config_set_generation(const struct config *c, uint64_t generation);
 #define CONFIG_DEPTH_MAX  12          /* nesting of a document; ours is 5 deep */
 #define CONFIG_OBJECT_MAX 65536       /* of one kind */
 
-/* Text to JSON within those bounds, duplicate keys refused. The caller decrefs. -EINVAL with line and column, -EFBIG. */
+/* Text to JSON within those bounds, duplicate keys refused. The caller decrefs. -EINVAL with
+ * line and column, -EFBIG. */
 int json_parse(const char *text, size_t len, unsigned depth_max, json_t **ret_json,
                struct err *reterr);
 
-/* Document and secrets (NULL: none) to a version, with all rules checked; key is a random one for comparing secrets.
- * -EINVAL: reterr names object and fix; -ENOMEM. Any thread. */
+/* Document and secrets (NULL: none) to a version, with all rules checked; key is a random one
+ * for comparing secrets. -EINVAL: reterr names object and fix; -ENOMEM. Any thread. */
 int config_parse(const json_t *doc, const json_t *secrets, const struct siphash_key *key,
                  const struct config **ret_config, struct err *reterr);
 /* An empty document, as a new store has it. NULL: no memory. */
@@ -40,7 +41,8 @@ bool config_loopback(const char *address);
 const struct cfg_host *config_host(const struct config *c, const char *name);
 
 /* secrets.c */
-/* Joins the secrets document into grants and initiators. Entries for pairs that are not granted are ignored. -EINVAL. */
+/* Joins the secrets document into grants and initiators. Entries for pairs that are not granted
+ * are ignored. -EINVAL. */
 int secrets_read(const json_t *secrets, struct config *c, struct err *reterr);
 
 #endif

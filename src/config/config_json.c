@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The document to a struct config. Objects are read in the order in which they refer to each other (volumes and portal groups, then
- * hosts and initiators, then targets, then grants expanded to pairs), each array complete before anything points into
- * it. A reference to what is not there is an error that says so. Runs on any thread, never parks.
+ * The document to a struct config. Objects are read in the order in which they refer to each
+ * other (volumes and portal groups, then hosts and initiators, then targets, then grants
+ * expanded to pairs), each array complete before anything points into it. A reference to what
+ * is not there is an error that says so. Runs on any thread, never parks.
  */
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -163,7 +164,8 @@ static int initiator_host(const json_t *j, const char *what, struct config *c,
     return 0;
 }
 
-/* Keys are stored normalised, so that two spellings of one name are two equal keys and refused. */
+/* Keys are stored normalised, so that two spellings of one name are two equal keys and
+ * refused. */
 static int canonical_iscsi_name(const char *kind, const char *name, char *ret_name,
                                 struct err *reterr)
 {
@@ -341,7 +343,8 @@ static int add_grant(struct config *c, const struct cfg_initiator *i,
     return 0;
 }
 
-/* One grant of a target's list, to a host or an initiator, expanded to initiators that lack it still. */
+/* One grant of a target's list, to a host or an initiator, expanded to initiators that lack it
+ * still. */
 static int expand_grant(const char *who, const struct cfg_target *t, struct config *c,
                         size_t *room, struct err *reterr)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every rule of the document: one good tree, and for each rule a change to it that must be refused with a message that names
- * the object. */
+/* Every rule of the document: one good tree, and for each rule a change to it that must be
+ * refused with a message that names the object. */
 #include "base/util.h"
 #include "config/config_int.h"
 #include "config/secrets.h"
@@ -131,7 +131,7 @@ static void change(json_t *doc, const char *path, const char *value)
 {
     char *copy = strdup(path), *rest = copy, *part, *last;
     for (part = strsep(&rest, "/"); rest; part = strsep(&rest, "/"))
-        doc = json_is_array(doc) ? json_array_get(doc, (size_t)atoi(part))
+        doc = json_is_array(doc) ? json_array_get(doc, (size_t)strtoul(part, NULL, 10))
                                  : json_object_get(doc, part);
     last = part;
     assert_true(json_is_object(doc));

@@ -2,12 +2,14 @@
 /*
  * The store on disk. Files in its directory (0700):
  *   config.json   the generation in force      config.N.json   the last ten
- *   secrets.json  the newest secrets           secrets.S.json  those that kept generations belong to
- * A commit writes secrets.S.json and secrets.json (when they changed), config.N.json, and config.json last: its rename is the
- * commit point. Each file is written whole (temporary, fsync, rename, fsync of the directory) and carries a checksum. Loading
- * takes config.json when it and its secrets are whole and valid, else the newest numbered generation that is, and says so as
- * an error; a number is never used twice. When files are there but none is good the store does not open: an empty configuration in
- * its place would cut every initiator off. Home: reactor 0; everything parks.
+ *   secrets.json  the newest secrets           secrets.S.json  those of kept generations
+ * A commit writes secrets.S.json and secrets.json (when they changed), config.N.json, and
+ * config.json last: its rename is the commit point. Each file is written whole (temporary,
+ * fsync, rename, fsync of the directory) and carries a checksum. Loading takes config.json when
+ * it and its secrets are whole and valid, else the newest numbered generation that is, and says
+ * so as an error; a number is never used twice. When files are there but none is good the store
+ * does not open: an empty configuration in its place would cut every initiator off. Home:
+ * reactor 0; everything parks.
  */
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -34,7 +36,7 @@ static void store_path(const struct config_store *s, char ret_path[STORE_PATH_LE
         snprintf(ret_path, STORE_PATH_LEN, "%s/%s.json", s->dir, stem);
 }
 
-/* ---- parsing off the loop --------------------------------------------------------------------------- */
+/* ---- parsing off the loop ---------------------------------------------------------------- */
 
 struct parse_job {
     const json_t *doc, *secrets;
@@ -60,7 +62,7 @@ int store_parse(struct config_store *s, const json_t *doc, const json_t *secrets
     return job.rc;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static int load_file(struct config_store *s, const char *stem, uint64_t number,
                      struct generation *ret_generation, struct err *reterr)
@@ -267,7 +269,7 @@ int config_attrs_forget(struct config_store *s, const struct uuid *id)
     return attrs_forget(s->attrs, id);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 /* As number (kept) and as the newest. */
 static int write_both(struct config_store *s, const char *stem, const struct generation *g,
@@ -300,7 +302,8 @@ static void remove_number(struct config_store *s, const char *stem, uint64_t num
                  KV("error", "%s", strerror(-rc)));
 }
 
-/* A write may fail after its rename: puts the generation in force back, so that a restart does not see what was refused. */
+/* A write may fail after its rename: puts the generation in force back, so that a restart does
+ * not see what was refused. */
 static void take_back(struct config_store *s, uint64_t number)
 {
     struct err e = {.code = 0};
@@ -314,7 +317,8 @@ static void take_back(struct config_store *s, uint64_t number)
                   KV("error", "%s", e.msg));
 }
 
-/* Removes the kept files with that stem but the newest keep; *ret_oldest is the oldest that stays. */
+/* Removes the kept files with that stem but the newest keep; *ret_oldest is the oldest that
+ * stays. */
 static void prune_stem(struct config_store *s, const char *stem, size_t keep,
                        uint64_t *ret_oldest)
 {
@@ -327,7 +331,8 @@ static void prune_stem(struct config_store *s, const char *stem, size_t keep,
     *ret_oldest = n > 0 ? numbers[MIN(n, keep) - 1] : 0;
 }
 
-/* The secrets that the oldest kept configuration belongs to bear the highest number not above its own. */
+/* The secrets that the oldest kept configuration belongs to bear the highest number not above
+ * its own. */
 static void prune(struct config_store *s)
 {
     CLEANUP(freep) uint64_t *numbers = NULL;

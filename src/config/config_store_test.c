@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "config/generation.h"
 
-/* ---- the envelope ------------------------------------------------------------------------------------ */
+/* ---- the envelope ------------------------------------------------------------------------ */
 
 static void test_generation_cut_at_any_length_is_refused(void **state)
 {
@@ -64,7 +64,7 @@ static void test_generation_names(void **state)
         assert_false(generation_name_parse(others[i], "config", &n));
 }
 
-/* ---- transactions -------------------------------------------------------------------------------------- */
+/* ---- transactions ------------------------------------------------------------------------ */
 
 struct seen {
     int rc, rc2;
@@ -208,7 +208,7 @@ static void test_store_without_a_good_generation_does_not_open(void **state)
     sim_disks_free(disks);
 }
 
-/* ---- power cuts: what was acknowledged is there, and nothing half ----------------------------------------- */
+/* ---- power cuts: what was acknowledged is there, and nothing half ------------------------ */
 
 struct cut_run {
     unsigned acked;
@@ -260,7 +260,7 @@ static void test_acknowledged_transactions_survive_power_cuts(void **state)
     assert_in_range(most, 3, 1000); /* the cuts came while there was something to lose */
 }
 
-/* ---- a full disk ---------------------------------------------------------------------------------------- */
+/* ---- a full disk ------------------------------------------------------------------------- */
 
 static int count_publication(void *arg, const struct config *c, struct err *reterr)
 {

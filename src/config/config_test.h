@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tests of the store run in a simulated world, whose disks forget what was not flushed. A test's steps run in a fiber and
- * record what they saw; the assertions stand outside, for cmocka leaves a failed test by longjmp().
+ * Tests of the store run in a simulated world, whose disks forget what was not flushed. A
+ * test's steps run in a fiber and record what they saw; the assertions stand outside, for
+ * cmocka leaves a failed test by longjmp().
  */
 #ifndef CONFIG_CONFIG_TEST_H
 #define CONFIG_CONFIG_TEST_H
@@ -23,7 +24,8 @@
 
 #define TEST_DIR "/state/config"
 
-/* Runs fn(arg) as the main fiber of a world on these disks; fn ends with run_stop() or a power cut. */
+/* Runs fn(arg) as the main fiber of a world on these disks; fn ends with run_stop() or a power
+ * cut. */
 static inline void in_world(struct sim_disks *disks, uint64_t seed, void (*fn)(void *),
                             void *arg)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Edits of who may come: hosts, initiators, grants and their secrets. A pair's secrets follow its grant: the commit mints those of new
- * pairs and drops those of pairs that are gone (edit_complete.c). Nothing here parks.
+ * Edits of who may come: hosts, initiators, grants and their secrets. A pair's secrets follow
+ * its grant: the commit mints those of new pairs and drops those of pairs that are gone
+ * (edit_complete.c). Nothing here parks.
  */
 #include "config/edit_int.h"
 #include "config/names.h"
@@ -15,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- hosts and initiators ---------------------------------------------------------------------------- */
+/* ---- hosts and initiators ---------------------------------------------------------------- */
 
 int edit_host_add(struct config_edit *e, const char *name, struct err *reterr)
 {
@@ -104,7 +105,7 @@ int edit_initiator_remove(struct config_edit *e, const char *name, struct err *r
     return 0;
 }
 
-/* ---- grants ----------------------------------------------------------------------------------------- */
+/* ---- grants ------------------------------------------------------------------------------ */
 
 int edit_grant_add(struct config_edit *e, const char *who, const char *target,
                    struct err *reterr)
@@ -140,7 +141,7 @@ int edit_grant_remove(struct config_edit *e, const char *who, const char *target
     return 0;
 }
 
-/* ---- secrets ---------------------------------------------------------------------------------------- */
+/* ---- secrets ----------------------------------------------------------------------------- */
 
 /* The document grants target to the initiator, by its own name or its host's. */
 static bool granted(const struct config_edit *e, const char *initiator, const char *target)

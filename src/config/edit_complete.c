@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a commit fills in before the document is checked: volumes get an id, target ports a relative port id that was never
- * used before, initiators and pairs that need secrets get minted ones. Objects that came without such things but bear the
- * name of an existing object keep that one's, so that a hand-written document need not carry them. Parks.
+ * What a commit fills in before the document is checked: volumes get an id, target ports a
+ * relative port id that was never used before, initiators and pairs that need secrets get
+ * minted ones. Objects that came without such things but bear the name of an existing object
+ * keep that one's, so that a hand-written document need not carry them. Parks.
  */
 #include "base/text.h"
 #include "config/edit_int.h"
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- identities ------------------------------------------------------------------------------------- */
+/* ---- identities -------------------------------------------------------------------------- */
 
 static int complete_volumes(struct config_edit *e)
 {
@@ -88,7 +89,7 @@ static int complete_targets(struct config_edit *e)
     return json_object_set_new(e->doc, "next_rel_port", json_integer(next)) == 0 ? 0 : -ENOMEM;
 }
 
-/* ---- secrets ---------------------------------------------------------------------------------------- */
+/* ---- secrets ----------------------------------------------------------------------------- */
 
 int edit_note_minted(struct config_edit *e, const char *initiator, const char *target,
                      const char *forward, const char *reverse, struct err *reterr)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Edits of what is served: volumes, portals, targets, LUNs. An edit refuses what would leave a dangling reference, because it
- * can name the fix better than the check of the whole can. Nothing here parks.
+ * Edits of what is served: volumes, portals, targets, LUNs. An edit refuses what would leave a
+ * dangling reference, because it can name the fix better than the check of the whole can.
+ * Nothing here parks.
  */
 #include "config/edit_int.h"
 #include "config/names.h"
@@ -11,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- volumes ---------------------------------------------------------------------------------------- */
+/* ---- volumes ----------------------------------------------------------------------------- */
 
 static int put_volume(json_t *j, const struct cfg_volume *v, struct err *reterr)
 {
@@ -61,7 +62,7 @@ int edit_volume_remove(struct config_edit *e, const char *name, struct err *rete
     return 0;
 }
 
-/* ---- portals ---------------------------------------------------------------------------------------- */
+/* ---- portals ----------------------------------------------------------------------------- */
 
 static void tag_key(uint16_t tag, char ret_key[8])
 {
@@ -156,7 +157,7 @@ int edit_group_set_alua(struct config_edit *e, uint16_t tag, uint16_t alua_group
                : edit_no_memory(reterr);
 }
 
-/* ---- targets ---------------------------------------------------------------------------------------- */
+/* ---- targets ----------------------------------------------------------------------------- */
 
 static int put_tags(struct config_edit *e, json_t *target, const uint16_t *tags, size_t ntags,
                     struct err *reterr)
@@ -234,7 +235,7 @@ int edit_target_name(struct config_edit *e, const char *host, const char *name,
     return 0;
 }
 
-/* ---- LUNs ------------------------------------------------------------------------------------------- */
+/* ---- LUNs -------------------------------------------------------------------------------- */
 
 static int lowest_free(const json_t *luns)
 {

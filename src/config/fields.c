@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table-driven reader and writer of JSON objects. Pure but for the memory that jansson takes. */
+/* The table-driven reader and writer of JSON objects. Pure but for the memory that jansson
+ * takes. */
 #include "config/fields.h"
 
 #include "base/text.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * JSON objects to C structs and back, by tables: one row per member of the object. The row is the only place that knows the
- * member's name, type and limits, so reading, writing and what an error says cannot drift apart. Strict: a member
- * that no row names is an error.
+ * JSON objects to C structs and back, by tables: one row per member of the object. The row is
+ * the only place that knows the member's name, type and limits, so reading, writing and what an
+ * error says cannot drift apart. Strict: a member that no row names is an error.
  */
 #ifndef CONFIG_FIELDS_H
 #define CONFIG_FIELDS_H
@@ -42,14 +42,17 @@ struct field {
         .cap = sizeof(((st *)NULL)->member), __VA_ARGS__                                       \
     }
 
-/* Sets in *base what obj holds; the rest keeps its value (the default). what names the object in errors: `volume "a"`. -EINVAL. */
+/* Sets in *base what obj holds; the rest keeps its value (the default). what names the object
+ * in errors: `volume "a"`. -EINVAL. */
 int fields_read(const json_t *obj, const struct field *f, size_t n, void *base,
                 const char *what, struct err *reterr);
-/* Sets members in obj from *base; those equal to *defaults (may be NULL) are left out unless the row says always. -ENOMEM. */
+/* Sets members in obj from *base; those equal to *defaults (may be NULL) are left out unless
+ * the row says always. -ENOMEM. */
 int fields_write(json_t *obj, const struct field *f, size_t n, const void *base,
                  const void *defaults);
 
-/* A member that must be an object (a list) when it is there: *ret_json is NULL when it is not. -EINVAL. Borrowed. */
+/* A member that must be an object (a list) when it is there: *ret_json is NULL when it is not.
+ * -EINVAL. Borrowed. */
 int field_object(const json_t *obj, const char *name, const char *what, const json_t **ret_json,
                  struct err *reterr);
 int field_array(const json_t *obj, const char *name, const char *what, const json_t **ret_json,

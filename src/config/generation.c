@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The envelope of stored documents. A text cut at any length is no JSON any more; any other accident changes the checksum, which is
- * taken over the parsed values in sorted, compact form, so that white space does not matter but everything else does.
+ * The envelope of stored documents. A text cut at any length is no JSON any more; any other
+ * accident changes the checksum, which is taken over the parsed values in sorted, compact form,
+ * so that white space does not matter but everything else does.
  */
 #include "config/generation.h"
 

@@ -2,8 +2,8 @@
 /*
  * Stored documents: a document in an envelope that tells whether it is whole.
  *   {"generation": N, "secrets_generation": S, "checksum": "16 hex digits", "document": {...}}
- * The checksum covers the envelope without itself, in one canonical form. An edit by hand breaks it on purpose: changes go
- * through `zsan config apply`, which checks them. Pure.
+ * The checksum covers the envelope without itself, in one canonical form. An edit by hand
+ * breaks it on purpose: changes go through `zsan config apply`, which checks them. Pure.
  */
 #ifndef CONFIG_GENERATION_H
 #define CONFIG_GENERATION_H

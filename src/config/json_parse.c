@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * JSON from outside. jansson's parser recurses once per level of nesting (up to 2048), more than a fiber's stack
- * holds; so depth is counted first, without recursion. Pure.
+ * JSON from outside. jansson's parser recurses once per level of nesting (up to 2048), more
+ * than a fiber's stack holds; so depth is counted first, without recursion. Pure.
  */
 #include "config/config_int.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names. Object names are ours, so they are narrow: what fits a file name, a command line and a log line unquoted. iSCSI
- * names come from initiators and are compared byte by byte after normalising, hence strict: a name that two
- * parties could spell differently is refused at entry (RFC 7143 4.2.7, RFC 3722).
+ * Names. Object names are ours, so they are narrow: what fits a file name, a command line and a
+ * log line unquoted. iSCSI names come from initiators and are compared byte by byte after
+ * normalising, hence strict: a name that two parties could spell differently is refused at
+ * entry (RFC 7143 4.2.7, RFC 3722).
  */
 #include "config/names.h"
 

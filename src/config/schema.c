@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The tables of the document. A row gives a member's name, its place in the struct and its limits; fields.c reads and writes by
- * it. Members left at their default are not written, so that a file shows what somebody decided. Nested members (LUNs,
- * grants, portals) are references and lists: config_json.c reads them.
+ * The tables of the document. A row gives a member's name, its place in the struct and its
+ * limits; fields.c reads and writes by it. Members left at their default are not written, so
+ * that a file shows what somebody decided. Nested members (LUNs, grants, portals) are
+ * references and lists: config_json.c reads them.
  */
 #include "config/schema.h"
 

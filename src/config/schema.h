@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The document: the configuration as JSON, the form it is stored, exported and applied in. The tables here are its only
- * description; docs/config.md explains it to people.
+ * The document: the configuration as JSON, the form it is stored, exported and applied in. The
+ * tables here are its only description; zsan.conf(5) explains it to people.
  */
 #ifndef CONFIG_SCHEMA_H
 #define CONFIG_SCHEMA_H
@@ -20,7 +20,8 @@ struct cfg_portal schema_portal_default(void);
 struct cfg_initiator schema_initiator_default(void);
 struct cfg_limits schema_limits_default(void);
 
-/* Members of one object, without its name (the key it stands under) and without references. -EINVAL. */
+/* Members of one object, without its name (the key it stands under) and without references.
+ * -EINVAL. */
 int schema_volume_read(const json_t *j, const char *what, struct cfg_volume *ret_volume,
                        struct err *reterr);
 int schema_target_read(const json_t *j, const char *what, struct cfg_target *ret_target,

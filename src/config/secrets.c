@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Secrets: minting, the rules for those an operator brings, and the document they are kept in. Text of secrets lives in jansson's
- * strings while a document is loaded; structs that held one are wiped by who held them. Only secret_mint() needs a world.
+ * Secrets: minting, the rules for those an operator brings, and the document they are kept in.
+ * Text of secrets lives in jansson's strings while a document is loaded; structs that held one
+ * are wiped by who held them. Only secret_mint() needs a world.
  */
 #include "config/secrets.h"
 

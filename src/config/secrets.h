@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The secrets document: what each pair of an initiator and a target proves itself with, and each initiator's
- * discovery pair. Kept apart from the configuration, in a file of mode 0600.
- *   {"format": "zsan-secrets", "version": 1, "discovery": {INITIATOR: PAIR}, "grants": {TARGET: {INITIATOR: PAIR}}}
+ * The secrets document: what each pair of an initiator and a target proves itself with, and
+ * each initiator's discovery pair. Kept apart from the configuration, in a file of mode 0600.
+ *   {"format": "zsan-secrets", "version": 1,
+ *    "discovery": {INITIATOR: PAIR}, "grants": {TARGET: {INITIATOR: PAIR}}}
  *   PAIR: {"forward": CREDENTIAL, "reverse": CREDENTIAL}
- *   CREDENTIAL: {"name": CHAP_N, "secret": TEXT, "previous": TEXT still good after a rotation, "minted": seconds since 1970}
+ *   CREDENTIAL: {"name": CHAP_N, "secret": TEXT, "previous": TEXT, "minted": seconds since 1970}
+ * "previous" is still good after a rotation, until that is finished.
  */
 #ifndef CONFIG_SECRETS_H
 #define CONFIG_SECRETS_H
@@ -14,15 +16,16 @@
 /* CHAP_N of the target side in discovery sessions, which have no target. */
 #define DISCOVERY_CHAP_NAME "zsan-discovery"
 
-/* 16 characters out of 57 (no 0 O 1 l I): 93 bits. Windows takes 12 to 16 ASCII characters, and letters and digits need no
- * quoting in ESXi's or Linux's tools. From run_random(). */
+/* 16 characters out of 57 (no 0 O 1 l I): 93 bits. Windows takes 12 to 16 ASCII characters, and
+ * letters and digits need no quoting in ESXi's or Linux's tools. From run_random(). */
 #define SECRET_MINTED_LEN 16
 void secret_mint(char ret_secret[SECRET_MINTED_LEN + 1]);
-/* The character set's mapping alone: false when the byte must be drawn anew (so that all characters are equally likely). */
+/* The character set's mapping alone: false when the byte must be drawn anew (so that all
+ * characters are equally likely). */
 bool secret_char(uint8_t random, char *ret_char);
 
-/* An operator's own secret: 12 to 255 printable ASCII characters without spaces, quotes or backslashes. what names it in the
- * message, which never holds the secret. */
+/* An operator's own secret: 12 to 255 printable ASCII characters without spaces, quotes or
+ * backslashes. what names it in the message, which never holds the secret. */
 int secret_check(const char *secret, const char *what, struct err *reterr);
 
 /* A credential as text, for editing. */
@@ -38,7 +41,8 @@ int credential_read(const json_t *j, const char *what, struct credential_text *r
 json_t *credential_write(const struct credential_text *cred);
 
 json_t *secrets_empty_doc(void);
-/* The pair of an initiator with a target, or (target NULL) for discovery; NULL when there is none. Borrowed. */
+/* The pair of an initiator with a target, or (target NULL) for discovery; NULL when there is
+ * none. Borrowed. */
 json_t *secrets_pair(const json_t *secrets, const char *target, const char *initiator);
 /* Puts a pair, taking over its reference; pair NULL removes. -ENOMEM. */
 int secrets_put_pair(json_t *secrets, const char *target, const char *initiator, json_t *pair);

@@ -34,16 +34,17 @@ struct config_edit {
     struct err warning;
 };
 
-/* config_parse() on a helper thread: a large document takes longer than a fiber may run. Parks. */
+/* config_parse() on a helper thread: a large document takes longer than a fiber may run.
+ * Parks. */
 int store_parse(struct config_store *s, const json_t *doc, const json_t *secrets,
                 const struct config **ret_config, struct err *reterr);
-/* Writes the documents as the next generation and puts them in force; takes a reference to each and to c. Parks. On an
- * error what was in force stays, in memory and in the file. */
+/* Writes the documents as the next generation and puts them in force; takes a reference to each
+ * and to c. Parks. On an error what was in force stays, in memory and in the file. */
 int store_commit(struct config_store *s, json_t *doc, json_t *secrets, const struct config *c,
                  struct err *reterr);
 
-/* edit_complete.c: identities and relative ports that are missing; mint: secrets too, and those nobody needs any more go.
- * *ret_config is the checked result. Parks. */
+/* edit_complete.c: identities and relative ports that are missing; mint: secrets too, and those
+ * nobody needs any more go. *ret_config is the checked result. Parks. */
 int edit_complete(struct config_edit *e, bool mint, const struct config **ret_config,
                   struct err *reterr);
 

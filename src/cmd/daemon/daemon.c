@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Wiring, in the order of dependence: configuration, front, control plane; first start; ready. The main fiber then waits for the stop that the
- * signal thread asks for, and takes all down in reverse. Home: reactor 0.
+ * Wiring, in the order of dependence: configuration, front, control plane; first start; ready.
+ * The main fiber then waits for the stop that the signal thread asks for, and takes all down in
+ * reverse. Home: reactor 0.
  */
 #include "cmd/daemon/daemon.h"
 
@@ -42,7 +43,8 @@ uint64_t daemon_data_memory(uint64_t configured)
                DATA_MEMORY_MIN);
 }
 
-/* The subscriber: what a version says about this process, then all it says about what is served. */
+/* The subscriber: what a version says about this process, then all it says about what is
+ * served. */
 static int apply(void *arg, const struct config *c, struct err *reterr)
 {
     struct life *l = arg;

@@ -12,9 +12,11 @@ struct daemon {
     int exit_status; /* of the process, when the world has ended */
 };
 
-/* Runs a daemon in the world until a signal stops it; the calling thread is reactor 0 meanwhile. */
+/* Runs a daemon in the world until a signal stops it; the calling thread is reactor 0
+ * meanwhile. */
 void daemon_run(struct run *run, struct daemon *d);
-/* The budget of data buffers that the configuration means: 0 is an eighth of the machine's memory, at least 64 MiB. */
+/* The budget of data buffers that the configuration means: 0 is an eighth of the machine's
+ * memory, at least 64 MiB. */
 uint64_t daemon_data_memory(uint64_t configured);
 
 #endif

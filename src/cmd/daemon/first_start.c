@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The demonstration. One transaction makes everything, so that a first start that fails leaves nothing behind but the file. The names
- * are made of the host's, and found again by the volume's name: a later start tells from the configuration alone
- * whether the demonstration is still there. Secrets are printed by the start that minted them and never again.
+ * The demonstration. One transaction makes everything, so that a first start that fails leaves
+ * nothing behind but the file. The names are made of the host's, and found again by the
+ * volume's name: a later start tells from the configuration alone whether the demonstration is
+ * still there. Secrets are printed by the start that minted them and never again.
  */
 #include "cmd/daemon/first_start.h"
 
@@ -31,7 +32,7 @@ struct demo {
     struct cfg_initiator new_initiator;
 };
 
-/* ---- making it -------------------------------------------------------------------------------------- */
+/* ---- making it --------------------------------------------------------------------------- */
 
 static int make_names(struct config_edit *e, struct demo *d, struct err *reterr)
 {
@@ -53,9 +54,9 @@ static int make_file(const char *dir, struct cfg_volume *v, struct err *reterr)
     if (rc < 0)
         return err_set(reterr, rc, "%s: %s", dir, strerror(-rc));
     rc = store_file_create(v->path, v->size, v->thin, reterr);
-    return rc == -EEXIST
-               ? 0
-               : rc; /* of a first start that was interrupted: never anybody's data, nothing was configured */
+    /* One that is there is left from a first start that was interrupted: nothing is configured,
+     * so it is nobody's data. */
+    return rc == -EEXIST ? 0 : rc;
 }
 
 static int make_objects(struct config_edit *e, const struct first_start *p, struct demo *d,
@@ -78,7 +79,7 @@ static int make_objects(struct config_edit *e, const struct first_start *p, stru
     return edit_grant_add(e, d->initiator, d->target, reterr);
 }
 
-/* ---- telling about it ---------------------------------------------------------------------------------- */
+/* ---- telling about it -------------------------------------------------------------------- */
 
 static void print_node(const struct demo *d, const char *rest, const char *value)
 {
@@ -161,7 +162,7 @@ static void tell_again(const struct config *c, const struct first_start *p, stru
            p->control, d->initiator, d->target);
 }
 
-/* ---- both ------------------------------------------------------------------------------------------- */
+/* ---- both -------------------------------------------------------------------------------- */
 
 static int start_demo(struct config_edit *e, const struct first_start *p, struct demo *d,
                       struct err *reterr)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* `make run`: something to connect to on an empty state, and the commands that connect, on stdout. */
+/* `make run`: something to connect to on an empty state, and the commands that connect, on
+ * stdout. */
 #ifndef CMD_DAEMON_FIRST_START_H
 #define CMD_DAEMON_FIRST_START_H
 
@@ -11,8 +12,9 @@ struct first_start {
     uint16_t port;
     const char *control; /* path of the control socket, for the commands that are printed */
 };
-/* On an empty configuration: makes a thin 1 GiB file volume, a portal, a target, an initiator and its grant, and prints all that connects,
- * with the minted secrets, once. On any other: prints the same without secrets. Parks. */
+/* On an empty configuration: makes a thin 1 GiB file volume, a portal, a target, an initiator
+ * and its grant, and prints all that connects, with the minted secrets, once. On any other:
+ * prints the same without secrets. Parks. */
 int first_start(struct config_store *store, const struct first_start *p, struct err *reterr);
 
 #endif

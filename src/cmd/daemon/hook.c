@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A queue, and a thread that runs one program per event. The program gets an environment of its own and no descriptor but
- * /dev/null and stderr; nothing of an event ever passes through a shell. Events of the hook's own failures are
- * not given to the hook, or one failure would feed the next.
+ * A queue, and a thread that runs one program per event. The program gets an environment of its
+ * own and no descriptor but /dev/null and stderr; nothing of an event ever passes through a
+ * shell. Events of the hook's own failures are not given to the hook, or one failure would feed
+ * the next.
  */
 #include "cmd/daemon/hook.h"
 

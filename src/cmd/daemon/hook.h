@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The event hook: a program of the operator's, run as COMMAND LEVEL EVENT for each event of level warn or error, with the fields in its
- * environment as ZSAN_KEY=VALUE. One at a time, at most 10 s each, from a thread of its own; when more than 64 wait, the newest
- * are dropped (the log has them all).
+ * The event hook: a program of the operator's, run as COMMAND LEVEL EVENT for each event of
+ * level warn or error, with the fields in its environment as ZSAN_KEY=VALUE. One at a time, at
+ * most 10 s each, from a thread of its own; when more than 64 wait, the newest are dropped (the
+ * log has them all).
  */
 #ifndef CMD_DAEMON_HOOK_H
 #define CMD_DAEMON_HOOK_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * systemd without libsystemd. The journal takes datagrams of KEY=VALUE lines (values never hold a newline here, for log_format()
- * escapes them and keys are ours); the service manager takes the same at NOTIFY_SOCKET. Both protocols are documented as stable.
+ * systemd without libsystemd. The journal takes datagrams of KEY=VALUE lines (values never hold
+ * a newline here, for log_format() escapes them and keys are ours); the service manager takes
+ * the same at NOTIFY_SOCKET. Both protocols are documented as stable.
  */
 #include "cmd/daemon/journal.h"
 
@@ -39,7 +40,8 @@ static int connect_unix(const char *path)
     return fd;
 }
 
-/* JOURNAL_STREAM=DEV:INODE names the stream that systemd connected us to: stderr may have been redirected since. */
+/* JOURNAL_STREAM=DEV:INODE names the stream that systemd connected us to: stderr may have been
+ * redirected since. */
 static bool stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");

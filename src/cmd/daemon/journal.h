@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* systemd's two small protocols, spoken without its library: the journal's native protocol and the readiness
- * notification (sd_notify(3)). Any thread; nothing here waits. */
+/* systemd's two small protocols, spoken without its library: the journal's native protocol and
+ * the readiness notification (sd_notify(3)). Any thread; nothing here waits. */
 #ifndef CMD_DAEMON_JOURNAL_H
 #define CMD_DAEMON_JOURNAL_H
 
@@ -8,7 +8,8 @@
 
 /* A socket to the journal when our stderr goes there, else -1. The caller closes it. */
 int journal_open(void);
-/* One entry: MESSAGE, PRIORITY, MESSAGE_ID of the event, ZSAN_EVENT, ZSAN_KEY for each field. False: not taken. */
+/* One entry: MESSAGE, PRIORITY, MESSAGE_ID of the event, ZSAN_EVENT, ZSAN_KEY for each field.
+ * False: not taken. */
 bool journal_send(int fd, enum log_level level, const char *event, const struct log_kv *kv,
                   size_t nkv);
 /* 32 hex digits that belong to the event's name for good. */

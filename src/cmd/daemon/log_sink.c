@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sink of the log. Called on any thread and never parks: stderr and the journal's socket are written at once and an event
- * that the journal has no room for goes to stderr instead.
+ * The sink of the log. Called on any thread and never parks: stderr and the journal's socket
+ * are written at once and an event that the journal has no room for goes to stderr instead.
  */
 #include "cmd/daemon/log_sink.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where events go: the journal under systemd, else stderr; the ring for `zsan event list`; the hook command. */
+/* Where events go: the journal under systemd, else stderr; the ring for `zsan event list`; the
+ * hook command. */
 #ifndef CMD_DAEMON_LOG_SINK_H
 #define CMD_DAEMON_LOG_SINK_H
 

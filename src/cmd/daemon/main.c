@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zsand: serves volumes over iSCSI. main() settles what the process is (options, privileges, log), makes a world, and lives in it.
- * Exit status: 0 stopped by a signal, 1 could not start, 2 bad command line, 130 a second signal would not wait.
+ * zsand: serves volumes over iSCSI. main() settles what the process is (options, privileges,
+ * log), makes a world, and lives in it. Exit status: 0 stopped by a signal, 1 could not start,
+ * 2 bad command line, 130 a second signal would not wait.
  */
 #include "cmd/daemon/daemon.h"
 #include "cmd/daemon/hook.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From a configured volume to its engine, on the reactor that becomes its home (net/ puts counters and limits on top). All engines
- * keep attributes in the configuration's store: also a volume in memory keeps its identity over a restart. */
+/* From a configured volume to its engine, on the reactor that becomes its home (net/ puts
+ * counters and limits on top). All engines keep attributes in the configuration's store: also a
+ * volume in memory keeps its identity over a restart. */
 #include "cmd/daemon/open_volume.h"
 
 #include "store/store.h"

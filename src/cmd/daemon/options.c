@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The command line as a table: a row gives an option's name, its argument, what it means and how it is stored. Help is printed from the
- * same rows. */
+/* The command line as a table: a row gives an option's name, its argument, what it means and
+ * how it is stored. Help is printed from the same rows. */
 #include "cmd/daemon/options.h"
 
 #include "base/text.h"

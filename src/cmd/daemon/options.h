@@ -24,7 +24,8 @@ struct options {
 };
 
 enum options_result { OPTIONS_RUN, OPTIONS_EXIT, OPTIONS_BAD };
-/* OPTIONS_EXIT: --help or --version was answered on stdout. OPTIONS_BAD: reterr says why. Free with options_free(). */
+/* OPTIONS_EXIT: --help or --version was answered on stdout. OPTIONS_BAD: reterr says why. Free
+ * with options_free(). */
 enum options_result options_parse(int argc, char **argv, struct options *ret_options,
                                   struct err *reterr);
 void options_free(struct options *o);

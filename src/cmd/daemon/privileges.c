@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Privileges. Nothing here needs root but the change of user itself: files belong to the user, disks come by group, and a port under 1024
- * comes with CAP_NET_BIND_SERVICE from the service manager. So root is given up before anything is opened.
+ * Privileges. Nothing here needs root but the change of user itself: files belong to the user,
+ * disks come by group, and a port under 1024 comes with CAP_NET_BIND_SERVICE from the service
+ * manager. So root is given up before anything is opened.
  */
 #include "cmd/daemon/privileges.h"
 

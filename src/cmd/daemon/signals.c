@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A thread that does nothing but sigwait() and hand over to reactor 0: no handler, nothing async-signal-unsafe anywhere. It ends with
- * the process. */
+/* A thread that does nothing but sigwait() and hand over to reactor 0: no handler, nothing
+ * async-signal-unsafe anywhere. It ends with the process. */
 #include "cmd/daemon/signals.h"
 
 #include "run/fiber.h"

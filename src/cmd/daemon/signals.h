@@ -6,10 +6,12 @@
 #include "base/err.h"
 #include "run/run.h"
 
-/* Blocks SIGINT, SIGTERM and SIGHUP for this thread and those it starts; ignores SIGPIPE. Before the first thread. */
+/* Blocks SIGINT, SIGTERM and SIGHUP for this thread and those it starts; ignores SIGPIPE.
+ * Before the first thread. */
 void signals_block(void);
-/* From then on SIGINT and SIGTERM start fn(arg) as a fiber on reactor 0 (SIGHUP does nothing: nothing is read from files at run
- * time); another one two seconds later or more ends the process at once with status 130. */
+/* From then on SIGINT and SIGTERM start fn(arg) as a fiber on reactor 0 (SIGHUP does nothing:
+ * nothing is read from files at run time); another one two seconds later or more ends the
+ * process at once with status 130. */
 int signals_start(struct run *run, void (*fn)(void *arg), void *arg, struct err *reterr);
 
 #endif
