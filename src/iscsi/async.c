@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Asynchronous messages, RFC 7143 11.9: what the target has to say unasked. Logout request and drop have a message of
- * their own each and cannot be lost. Sense is a courtesy, the unit attention behind it waits anyway, so
- * with half the pool in use it is left out.
+ * Asynchronous messages, RFC 7143 11.9: what the target has to say unasked. Logout request and
+ * drop have a message of their own each and cannot be lost. Sense is a courtesy, the unit
+ * attention behind it waits anyway, so with half the pool in use it is left out.
  */
 #include "iscsi/iscsi_int.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CHAP proves a shared secret without sending it: hash(id, secret, challenge). What breaks it in practice is
- * refused here. A peer may not send our challenge back to us, nor be answered with what it has just sent
- * (the same secret in both directions); numbers and algorithm tokens are compared whole; decoded values
- * have the exact length of the digest; compares take the same time wherever they fail; and an
- * initiator nobody knows walks the same path to the same failure, so that nothing is learned by trying names.
+ * CHAP proves a shared secret without sending it: hash(id, secret, challenge). What breaks it
+ * in practice is refused here. A peer may not send our challenge back to us, nor be answered
+ * with what it has just sent (the same secret in both directions); numbers and algorithm
+ * tokens are compared whole; decoded values have the exact length of the digest; compares take
+ * the same time wherever they fail; and an initiator nobody knows walks the same path to the
+ * same failure, so that nothing is learned by trying names.
  */
 #include "iscsi/chap.h"
 
@@ -131,7 +132,8 @@ bool chap_challenge(struct chap *ch, const char *chap_a, struct wbuf *out)
     return false;
 }
 
-/* Both secrets are tried, and with something random where there's none, so that all failures look alike. */
+/* Both secrets are tried, and with something random where there's none, so that all failures
+ * look alike. */
 static bool response_ok(struct chap *ch, const uint8_t *response, size_t len)
 {
     bool ok = false;

@@ -32,18 +32,20 @@ struct chap {
     uint8_t challenge[CHAP_CHALLENGE_LEN];
 };
 
-/* Copies what the owner says. False: it can't be used: a secret shorter than CHAP_SECRET_MIN, or the same in both
- * directions, or CHAP is required without any secret. */
+/* Copies what the owner says. False: it can't be used: a secret shorter than CHAP_SECRET_MIN,
+ * or the same in both directions, or CHAP is required without any secret. */
 bool chap_configure(struct chap *ch, const struct iscsi_env *env, void *arg,
                     const struct iscsi_login_answer *a);
 void chap_wipe(struct chap *ch);
 
-/* Picks an algorithm of the initiator's list by our own order of preference (SHA3-256, SHA-256, SHA-1, MD5) and appends
- * CHAP_A, CHAP_I and CHAP_C. False: none of the list can be used, or it is no list of numbers. */
+/* Picks an algorithm of the initiator's list by our own order of preference (SHA3-256,
+ * SHA-256, SHA-1, MD5) and appends CHAP_A, CHAP_I and CHAP_C. False: none of the list can be
+ * used, or it is no list of numbers. */
 bool chap_challenge(struct chap *ch, const char *chap_a, struct wbuf *out);
 
-/* Judges CHAP_N and CHAP_R; on a challenge of the initiator's own (*ret_mutual) appends our CHAP_N and CHAP_R. False: the
- * initiator is not who it says, or plays our own words back to us. */
+/* Judges CHAP_N and CHAP_R; on a challenge of the initiator's own (*ret_mutual) appends our
+ * CHAP_N and CHAP_R. False: the initiator is not who it says, or plays our own words back to
+ * us. */
 bool chap_verify(struct chap *ch, const struct key_set *set, bool *ret_mutual,
                  struct wbuf *out);
 

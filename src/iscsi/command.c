@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SCSI commands as they arrive, RFC 7143 11.3. A command that is one is given to the owner at once, with its immediate data,
- * even when it is held behind a gap in the numbers; when its turn has come, START follows. A header that
- * contradicts itself or what was agreed is not given to anybody: it is answered by the machine, with a
- * Reject when there is no command to speak of, else with status and sense, after its data is over.
+ * SCSI commands as they arrive, RFC 7143 11.3. A command that is one is given to the owner at
+ * once, with its immediate data, even when it is held behind a gap in the numbers; when its
+ * turn has come, START follows. A header that contradicts itself or what was agreed is not
+ * given to anybody: it is answered by the machine, with a Reject when there is no command to
+ * speak of, else with status and sense, after its data is over.
  */
 #include "iscsi/iscsi_int.h"
 
@@ -41,7 +42,8 @@ static bool fields_ok(const struct iscsi_task *t, const struct pdu *pdu)
     return pdu->data_len <= t->edtl;
 }
 
-/* What the initiator sends without being asked, against what was agreed: 13.10, 13.11, 13.14. NULL: fine. */
+/* What the initiator sends without being asked, against what was agreed: 13.10, 13.11, 13.14.
+ * NULL: fine. */
 static const uint8_t *unsolicited_fault(const struct iscsi_params *p, const struct pdu *pdu)
 {
     bool final = pdu->bhs[1] & ISCSI_FINAL;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The connection: takes PDUs one by one and hands each to the file that knows it, keeps the events that are
- * due, and closes. A connection is in login, in the full feature phase, or closed; closed means that
- * nothing is read any more, while what is queued may still be sent.
+ * The connection: takes PDUs one by one and hands each to the file that knows it, keeps the
+ * events that are due, and closes. A connection is in login, in the full feature phase, or
+ * closed; closed means that nothing is read any more, while what is queued may still be sent.
  *
- * One step of iscsi_rx() uses at most one PDU and gives at most one event. Before it takes a PDU it makes sure that any
- * answer to it has a place to be queued in; a peer that sends and does not read is not read from in the end.
- * Every length and tag of the peer is checked by the function that takes the PDU, once.
+ * One step of iscsi_rx() uses at most one PDU and gives at most one event. Before it takes a
+ * PDU it makes sure that any answer to it has a place to be queued in; a peer that sends and
+ * does not read is not read from in the end. Every length and tag of the peer is checked by
+ * the function that takes the PDU, once.
  */
 #include "iscsi/iscsi_int.h"
 
@@ -141,7 +142,7 @@ void conn_enter_full(struct iscsi_conn *c)
     c->rx_at = c->tx_mark_at = c->now;
 }
 
-/* ---- events that are due --------------------------------------------------------------------------- */
+/* ---- events that are due ----------------------------------------------------------------- */
 
 static bool give_login_event(struct iscsi_conn *c, struct iscsi_event *ev)
 {
@@ -207,7 +208,7 @@ static bool give_due(struct iscsi_conn *c, struct iscsi_event *ev)
     return give_held(c, ev);
 }
 
-/* ---- requests ------------------------------------------------------------------------------------ */
+/* ---- requests ---------------------------------------------------------------------------- */
 
 typedef bool (*rx_fn)(struct iscsi_conn *c, const struct pdu *pdu, struct iscsi_event *ev);
 
@@ -216,22 +217,25 @@ static bool command_next(struct iscsi_conn *c, const struct pdu *pdu, struct isc
     return command_rx(c, pdu, false, ev);
 }
 
+/* clang-format off */
 static const struct op {
     rx_fn rx;
-    bool numbered;  /* carries a CmdSN */
-    bool discovery; /* may come in a discovery session, 4.3 */
+    bool numbered;     /* carries a CmdSN */
+    bool discovery;    /* may come in a discovery session, 4.3 */
     bool has_ahs;
     bool answers_text; /* needs the one message for texts */
 } ops[ISCSI_OP_MASK + 1] = {
-    [ISCSI_OP_NOP_OUT] = {nop_rx,                .numbered = true, .discovery = true},
-    [ISCSI_OP_SCSI_CMD] = {command_next,    .numbered = true, .has_ahs = true},
-    [ISCSI_OP_TMF_REQ] = {tmf_rx,          .numbered = true},
-    [ISCSI_OP_LOGIN_REQ] = {NULL,      .answers_text = true},
-    [ISCSI_OP_TEXT_REQ] = {text_rx,                .numbered = true, .discovery = true, .answers_text = true},
-    [ISCSI_OP_DATA_OUT] = {data_out_rx                    },
-    [ISCSI_OP_LOGOUT_REQ] = {logout_rx,.numbered = true, .discovery = true},
-    [ISCSI_OP_SNACK] = {snack_rx              },
+    [ISCSI_OP_NOP_OUT]    = { .rx = nop_rx, .numbered = true, .discovery = true },
+    [ISCSI_OP_SCSI_CMD]   = { .rx = command_next, .numbered = true, .has_ahs = true },
+    [ISCSI_OP_TMF_REQ]    = { .rx = tmf_rx, .numbered = true },
+    [ISCSI_OP_LOGIN_REQ]  = { .answers_text = true },
+    [ISCSI_OP_TEXT_REQ]   = { .rx = text_rx, .numbered = true, .discovery = true,
+                              .answers_text = true },
+    [ISCSI_OP_DATA_OUT]   = { .rx = data_out_rx },
+    [ISCSI_OP_LOGOUT_REQ] = { .rx = logout_rx, .numbered = true, .discovery = true },
+    [ISCSI_OP_SNACK]      = { .rx = snack_rx },
 };
+/* clang-format on */
 
 static bool dispatch(struct iscsi_conn *c, const struct pdu *pdu, struct iscsi_event *ev)
 {
@@ -356,9 +360,10 @@ bool iscsi_rx_blocked(const struct iscsi_conn *c)
     return c->rx_blocked;
 }
 
-/* ---- time ---------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------- */
 
-/* A peer that stopped reading: nothing of what waits was taken for as long as a ping may take. */
+/* A peer that stopped reading: nothing of what waits was taken for as long as a ping may
+ * take. */
 static void stall_tick(struct iscsi_conn *c)
 {
     uint64_t limit = (c->offer.nop_interval_ms + (uint64_t)c->offer.nop_timeout_ms) * NS_PER_MS;

@@ -6,7 +6,7 @@
 
 #define NONE ISCSI_TAG_NONE
 
-/* ---- numbers --------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------- */
 
 static void test_command_outside_the_window_is_ignored(void **state)
 {
@@ -136,7 +136,7 @@ static void test_window_is_narrowed_and_opened(void **state)
     peer_free(p);
 }
 
-/* ---- PDUs that cannot be meant --------------------------------------------------------------- */
+/* ---- PDUs that cannot be meant ----------------------------------------------------------- */
 
 static void test_unknown_opcodes_are_rejected(void **state)
 {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Data from the initiator, RFC 7143 4.2.5 and 11.7. It comes in sequences: one unsolicited at most, begun by the
- * command, then one for each R2T. DataPDUInOrder and DataSequenceInOrder are always Yes here, so
- * the data of a task is contiguous from its first byte, and only the oldest R2T may be answered.
- * R2Ts wait until the unsolicited sequence is over; up to MaxOutstandingR2T are out at a time.
+ * Data from the initiator, RFC 7143 4.2.5 and 11.7. It comes in sequences: one unsolicited at
+ * most, begun by the command, then one for each R2T. DataPDUInOrder and DataSequenceInOrder
+ * are always Yes here, so the data of a task is contiguous from its first byte, and only the
+ * oldest R2T may be answered. R2Ts wait until the unsolicited sequence is over; up to
+ * MaxOutstandingR2T are out at a time.
  *
- * A Data-Out whose number, offset or length is not the expected one breaks the data phase of its task, and of no
- * other: what still comes is thrown away up to the F bit of every sequence, and the task ends with the
- * sense that 11.4.7.2 names. Data for a task that is not here is what was under way when it was
- * aborted, and is dropped.
+ * A Data-Out whose number, offset or length is not the expected one breaks the data phase of
+ * its task, and of no other: what still comes is thrown away up to the F bit of every
+ * sequence, and the task ends with the sense that 11.4.7.2 names. Data for a task that is not
+ * here is what was under way when it was aborted, and is dropped.
  */
 #include "iscsi/iscsi_int.h"
 
@@ -21,7 +22,7 @@ const uint8_t sense_protocol_crc[SENSE_LEN] = {
 const uint8_t sense_no_bidirectional[SENSE_LEN] = {
     0x70, [2] = 0x05, [7] = 10, [12] = 0x20, [13] = 0x00};
 
-/* ---- asking -------------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 static unsigned r2t_sent(const struct iscsi_task *t)
 {
@@ -77,7 +78,7 @@ void iscsi_task_refuse_data(struct iscsi_conn *c, struct iscsi_task *t)
     data_out_cancel(c, t);
 }
 
-/* ---- receiving ----------------------------------------------------------------------------------- */
+/* ---- receiving --------------------------------------------------------------------------- */
 
 /* What is expected of a Data-Out: where its sequence is. */
 struct expected {
@@ -102,7 +103,8 @@ static bool find_sequence(struct iscsi_task *t, uint32_t ttt, struct expected *r
     return false;
 }
 
-/* NULL: [offset, offset + len) are the next bytes of the transfer and inside the sequence. Else the sense. */
+/* NULL: [offset, offset + len) are the next bytes of the transfer and inside the sequence.
+ * Else the sense. */
 static const uint8_t *data_fault(const struct iscsi_task *t, const struct expected *x,
                                  const struct iscsi_data_out *h, uint32_t len)
 {

@@ -23,7 +23,7 @@ static uint32_t answer_r2t(struct peer *p, uint32_t itt, uint32_t step)
     return end;
 }
 
-/* ---- writes ---------------------------------------------------------------------------------- */
+/* ---- writes ------------------------------------------------------------------------------ */
 
 static void test_write_immediate(void **state)
 {
@@ -208,7 +208,7 @@ static void test_write_refused_data_is_thrown_away(void **state)
     peer_free(p);
 }
 
-/* ---- broken data phases ---------------------------------------------------------------------- */
+/* ---- broken data phases ------------------------------------------------------------------ */
 
 static void test_data_out_that_breaks_its_task(void **state)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A PDU is a basic header, additional headers, a header digest, data padded to four bytes and a data
- * digest, RFC 7143 11.2. The framer keeps no state: it is shown all bytes that are there and says
- * whether they begin with a whole PDU. The length of the data is judged as soon as the header is
- * known to be sound, so that a peer cannot make the owner wait for, or buffer, more than was offered.
+ * A PDU is a basic header, additional headers, a header digest, data padded to four bytes and
+ * a data digest, RFC 7143 11.2. The framer keeps no state: it is shown all bytes that are
+ * there and says whether they begin with a whole PDU. The length of the data is judged as soon
+ * as the header is known to be sound, so that a peer cannot make the owner wait for, or
+ * buffer, more than was offered.
  */
 #include "iscsi/framer.h"
 

@@ -30,8 +30,8 @@ enum frame {
     FRAME_DATA_DIGEST,   /* the PDU is whole, its data is damaged */
 };
 
-/* Never waits for a data segment that is too long. *ret_pdu is set on FRAME_OK and FRAME_DATA_DIGEST,
- * its bhs, opcode and immediate on FRAME_TOO_LONG too. */
+/* Never waits for a data segment that is too long. *ret_pdu is set on FRAME_OK and
+ * FRAME_DATA_DIGEST, its bhs, opcode and immediate on FRAME_TOO_LONG too. */
 enum frame frame_parse(const struct frame_rules *rules, const uint8_t *p, size_t len,
                        struct pdu *ret_pdu);
 

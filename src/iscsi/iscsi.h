@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The target side of one iSCSI session with its one connection (RFC 7143, ErrorRecoveryLevel 0, MaxConnections 1), as a pure
- * state machine: bytes and time in, events and bytes out. No socket, clock, allocation or log in here; random
- * numbers, hashes and task memory come through struct iscsi_env. Not thread-safe: one owner at a time.
+ * The target side of one iSCSI session with its one connection (RFC 7143, ErrorRecoveryLevel
+ * 0, MaxConnections 1), as a pure state machine: bytes and time in, events and bytes out. No
+ * socket, clock, allocation or log in here; random numbers, hashes and task memory come
+ * through struct iscsi_env. Not thread-safe: one owner at a time.
  *
  * The owner's loop:
- *     feed received bytes:  while (iscsi_rx(c, p, len, now, &used, &ev)) handle ev, p += used ...
+ *     feed received bytes:  while (iscsi_rx(c, p, len, now, &used, &ev)) handle ev, p += used
  *     give time:            iscsi_tick(c, now, &ev) at iscsi_deadline(c)
- *     send:                 n = iscsi_tx_fill(c, iov, ...); sent = writev(...); iscsi_tx_sent(c, sent)
- * until ISCSI_EV_CLOSE, after which it sends what iscsi_tx_fill() still gives, closes, and ends the tasks.
+ *     send:                 n = iscsi_tx_fill(c, iov, ...); writev(); iscsi_tx_sent(c, sent)
+ * until ISCSI_EV_CLOSE, after which it sends what iscsi_tx_fill() still gives, closes, and
+ * ends the tasks.
  */
 #ifndef ISCSI_ISCSI_H
 #define ISCSI_ISCSI_H
@@ -30,7 +32,7 @@
 struct iscsi_conn;
 struct iscsi_task;
 
-/* ---- what the machine needs from outside ---------------------------------------------------------------- */
+/* ---- what the machine needs from outside ------------------------------------------------- */
 
 enum iscsi_chap_alg {
     ISCSI_CHAP_MD5 = 5,
@@ -41,24 +43,29 @@ enum iscsi_chap_alg {
 
 struct iscsi_env {
     void (*random)(void *arg, void *ret_bytes, size_t len);
-    /* Hash of the concatenated parts; *ret_len bytes (at most 32) into ret_digest. False: this algorithm is not to be had (FIPS). */
+    /* Hash of the concatenated parts; *ret_len bytes (at most 32) into ret_digest. False:
+     * this algorithm is not to be had (FIPS). */
     bool (*hash)(void *arg, enum iscsi_chap_alg alg, const struct iovec *parts, int n,
                  uint8_t ret_digest[32], size_t *ret_len);
-    /* Memory for a task, zeroed by the caller's own rules; NULL: none is free, the command ends TASK SET FULL. */
+    /* Memory for a task, zeroed by the caller's own rules; NULL: none is free, the command
+     * ends TASK SET FULL. */
     struct iscsi_task *(*task_alloc)(void *arg);
-    /* The task is over and its last byte was sent (or dropped): memory and buffers are the owner's again. */
+    /* The task is over and its last byte was sent (or dropped): memory and buffers are the
+     * owner's again. */
     void (*task_free)(void *arg, struct iscsi_task *t);
-    /* The address and (in *len: wanted in, contiguous out, > 0) length of data-in bytes of t at off. Valid until task_free. */
+    /* The address and (in *len: wanted in, contiguous out, > 0) length of data-in bytes of t
+     * at off. Valid until task_free. */
     const uint8_t *(*data_in)(void *arg, struct iscsi_task *t, uint64_t off, uint32_t *len);
 };
 
-/* What we offer and accept; a connection starts with these and the negotiation lowers them. RFC 7143 section 13. */
+/* What we offer and accept; a connection starts with these and the negotiation lowers them.
+ * RFC 7143 section 13. */
 struct iscsi_offer {
     uint32_t max_recv_data_segment;  /* bytes we take, <= 256 KiB */
     uint32_t max_burst, first_burst; /* bytes */
     uint16_t max_outstanding_r2t;
     bool initial_r2t, immediate_data;
-    bool digests; /* CRC32C may be chosen; None is preferred unless the initiator insists */
+    bool digests; /* CRC32C may be chosen: it is when the initiator lists it first */
     uint16_t time2wait, time2retain;
     uint16_t window; /* commands the initiator may have outstanding */
     uint32_t login_timeout_ms, nop_interval_ms, nop_timeout_ms; /* nop_interval 0: no NOP-In */
@@ -86,7 +93,8 @@ struct iscsi_params {
     bool mutual;
 };
 
-/* now: nanoseconds, any monotonic origin; every call that takes time uses the same. arg goes to env's functions. */
+/* now: nanoseconds, any monotonic origin; every call that takes time uses the same. arg goes
+ * to env's functions. */
 size_t iscsi_conn_size(void);
 void iscsi_conn_init(struct iscsi_conn *c, const struct iscsi_env *env, void *arg,
                      const struct iscsi_offer *offer, uint64_t now);
@@ -95,7 +103,7 @@ void iscsi_conn_fini(struct iscsi_conn *c);
 const struct iscsi_params *iscsi_conn_params(const struct iscsi_conn *c);
 const char *iscsi_conn_state(const struct iscsi_conn *c); /* for status and logs */
 
-/* ---- tasks -------------------------------------------------------------------------------------------- */
+/* ---- tasks ------------------------------------------------------------------------------- */
 
 /* One thing that waits to be sent: a task or a message of the machine's own. */
 struct iscsi_tx_node {
@@ -110,7 +118,8 @@ struct iscsi_r2t_open {
     uint32_t data_sn; /* the next DataSN */
 };
 
-/* The machine's part of a SCSI command; embedded in the owner's task. Read-only outside iscsi/, but for user. */
+/* The machine's part of a SCSI command; embedded in the owner's task. Read-only outside
+ * iscsi/, but for user. */
 struct iscsi_task {
     void *user; /* the owner's */
     uint32_t itt;
@@ -138,8 +147,8 @@ struct iscsi_task {
     bool unsolicited_open;    /* more unsolicited Data-Out is to come (F not seen) */
     uint32_t want;            /* bytes the owner asked for */
     struct iscsi_r2t_open r2t[ISCSI_MAX_R2T];
-    uint8_t r2t_first, r2t_count,
-        r2t_unsent; /* a ring; the last r2t_unsent of it wait to be sent */
+    uint8_t r2t_first, r2t_count; /* r2t is a ring */
+    uint8_t r2t_unsent;           /* the last ones of it, which wait to be sent */
     uint32_t r2t_sn;
     uint32_t data_in_len, data_in_made, data_in_sn;
     uint32_t residual;
@@ -149,35 +158,43 @@ struct iscsi_task {
     uint16_t sense_len;
 };
 
-/* ---- events -------------------------------------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------------------------ */
 
 enum iscsi_ev_type {
     ISCSI_EV_NONE,
-    ISCSI_EV_IDENTIFY, /* login: names are known (iscsi_conn_params); answer with iscsi_login_answer() */
-    ISCSI_EV_LOGGED_IN, /* authenticated and negotiated; answer with iscsi_login_accept() or iscsi_login_refuse() */
-    ISCSI_EV_LOGIN_FAILED, /* for the log: login_status and why; EV_CLOSE follows */
-    ISCSI_EV_COMMAND, /* task; data (may be empty) is its immediate data, to be stored at offset 0 */
-    ISCSI_EV_DATA, /* task, data at offset: store it. task->received has grown already */
-    ISCSI_EV_START, /* task may be executed now (its CmdSN is due); comes after its COMMAND, at once or later */
-    ISCSI_EV_DATA_FAILED, /* task: its data cannot come whole (wrong DataSN or offset). Abort it as ABORT TASK would, then call
-                              iscsi_task_done() with any result: the machine answers with the sense of RFC 7143 11.4.7.2 */
-    ISCSI_EV_TMF,         /* tmf: answer with iscsi_tmf_done() */
-    ISCSI_EV_SEND_TARGETS, /* answer with iscsi_targets_add()... iscsi_targets_done() */
-    ISCSI_EV_LOGOUT, /* end the session's (connection's) tasks, then iscsi_logout_done() */
-    ISCSI_EV_CLOSE,  /* drop the connection; why says what happened */
+    /* login: names are known (iscsi_conn_params); answer with iscsi_login_answer() */
+    ISCSI_EV_IDENTIFY,
+    /* authenticated and negotiated; answer with iscsi_login_accept() or iscsi_login_refuse() */
+    ISCSI_EV_LOGGED_IN,
+    /* for the log: login_status and why; EV_CLOSE follows */
+    ISCSI_EV_LOGIN_FAILED,
+    /* task; data (may be empty) is its immediate data, to be stored at offset 0 */
+    ISCSI_EV_COMMAND,
+    /* task, data at offset: store it. task->received has grown already */
+    ISCSI_EV_DATA,
+    /* task may be executed now (its CmdSN is due); comes after its COMMAND, at once or later */
+    ISCSI_EV_START,
+    /* task: its data cannot come whole (wrong DataSN or offset). Abort it as ABORT TASK would,
+     * then call iscsi_task_done() with any result: the machine answers with the sense of RFC
+     * 7143 11.4.7.2 */
+    ISCSI_EV_DATA_FAILED,
+    /* tmf: answer with iscsi_tmf_done() */
+    ISCSI_EV_TMF,
+    /* answer with iscsi_targets_add()... iscsi_targets_done() */
+    ISCSI_EV_SEND_TARGETS,
+    /* end the session's (connection's) tasks, then iscsi_logout_done() */
+    ISCSI_EV_LOGOUT,
+    /* drop the connection; why says what happened */
+    ISCSI_EV_CLOSE,
 };
 
 struct iscsi_tmf {
-    uint8_t
-        function; /* RFC 7143 11.5.1: 1 ABORT TASK ... 8 TASK REASSIGN (answered by the machine) */
-    uint8_t lun[8];
-    uint32_t itt; /* of the request, to be handed to iscsi_tmf_done() */
-    struct iscsi_task *
-        task; /* ABORT TASK: the task, NULL: not (any more) here; response "task does not exist" or, when it
-                                has not arrived, "function complete", is in response then */
+    uint8_t function; /* enum iscsi_tmf_function; TASK REASSIGN is answered by the machine */
+    uint8_t lun[8];   /* of ABORT TASK: the task's own */
+    uint32_t itt;     /* of the request, to be handed to iscsi_tmf_done() */
     uint32_t ref_itt;
-    int8_t
-        response; /* >= 0: the answer is known already (see task), the owner has just to pass it on */
+    struct iscsi_task *task; /* ABORT TASK: to be aborted; NULL: not (any more) the owner's */
+    int8_t response;         /* >= 0: known already (there is no task), to be passed on */
 };
 
 /* Only what belongs to the type is set. */
@@ -188,9 +205,9 @@ struct iscsi_event {
     uint32_t data_len, offset;
     struct iscsi_tmf tmf;
     struct {
-        char target
-            [ISCSI_NAME_MAX +
-             1]; /* one target by name; "": all the initiator may see (SendTargets=All or, in a normal session, its own) */
+        /* One target by name (for "All" in a normal session its own), or "" and all: every target
+         * the initiator may see. */
+        char target[ISCSI_NAME_MAX + 1];
         bool all;
     } send_targets;
     uint8_t logout_reason; /* RFC 7143 11.14.1 */
@@ -198,46 +215,53 @@ struct iscsi_event {
     const char *why;       /* static text, for the log */
 };
 
-/* Takes one step. Returns true when ev holds an event (call again with the rest), false when all of [p, p + len) that can be used
- * was used and more bytes are needed. *ret_used: bytes consumed by this call, whichever it returns. A PDU is used only when it
- * is there whole: the owner keeps the rest and feeds it again with more behind it. While an answer is outstanding (IDENTIFY, LOGGED_IN,
- * SEND_TARGETS, LOGOUT) no byte is used and false is returned; the same while so much waits to be sent that a reply could not be
- * queued (a peer that does not read): call again after iscsi_tx_sent(). Call it after every answer too, with whatever is there, even
- * nothing: events may be due that need no more bytes (iscsi_deadline() is 0 then). */
+/* Takes one step. Returns true when ev holds an event (call again with the rest), false when
+ * all of [p, p + len) that can be used was used and more bytes are needed. *ret_used: bytes
+ * consumed by this call, whichever it returns. A PDU is used only when it is there whole: the
+ * owner keeps the rest and feeds it again with more behind it. While an answer is outstanding
+ * (IDENTIFY, LOGGED_IN, SEND_TARGETS, LOGOUT) no byte is used and false is returned; the same
+ * while so much waits to be sent that a reply could not be queued (a peer that does not
+ * read): call again after iscsi_tx_sent(). Call it after every answer too, with whatever is
+ * there, even nothing: events may be due that need no more bytes (iscsi_deadline() is 0
+ * then). */
 bool iscsi_rx(struct iscsi_conn *c, const uint8_t *p, size_t len, uint64_t now,
               size_t *ret_used, struct iscsi_event *ret_ev);
-/* True when the last call left bytes for which it waits for iscsi_tx_sent(), not for more bytes. */
+/* True when the last call left bytes for which it waits for iscsi_tx_sent(), not for more
+ * bytes. */
 bool iscsi_rx_blocked(const struct iscsi_conn *c);
-/* Timers: login timeout, NOP-In keepalive, a peer that stops reading, a logout that was asked for. Gives any event that is due. */
+/* Timers: login timeout, NOP-In keepalive, a peer that stops reading, a logout that was asked
+ * for. Gives any event that is due. */
 bool iscsi_tick(struct iscsi_conn *c, uint64_t now, struct iscsi_event *ret_ev);
 uint64_t iscsi_deadline(const struct iscsi_conn *c); /* UINT64_MAX: none */
 
-/* ---- login ---------------------------------------------------------------------------------------------- */
+/* ---- login ------------------------------------------------------------------------------- */
 
 #define ISCSI_CHAP_SECRETS 2
 #define ISCSI_SECRET_MAX   255
 struct iscsi_login_answer {
-    uint16_t
-        status; /* 0: go on; else the login ends with it: 0201 authentication, 0202 authorization, 0203 not found, 0301 .. */
-    char redirect[256];   /* with 0101/0102: "address:port[,tpgt]" for TargetAddress */
+    /* enum iscsi_login_status; 0: go on, else the login ends with it. With params.tsih not 0
+     * the initiator wants to join that session: TOO_MANY_CONNECTIONS if it exists, NO_SESSION
+     * if not. */
+    uint16_t status;
+    char redirect[256];   /* with status 01xx: "address:port[,tpgt]" for TargetAddress */
     bool chap_required;   /* else AuthMethod None is accepted */
     bool mutual_required; /* the initiator must ask us to prove ourselves */
     uint16_t algs;        /* accepted, bit mask of 1 << enum iscsi_chap_alg; 0: all four */
     char chap_name[ISCSI_NAME_MAX + 33]; /* CHAP_N the initiator must send */
     struct {
         uint8_t bytes[ISCSI_SECRET_MAX];
-        uint16_t len;
-    } secret[ISCSI_CHAP_SECRETS];           /* any of them is accepted; len 0: unused */
+        uint16_t len;                       /* 12 or more; 0: unused */
+    } secret[ISCSI_CHAP_SECRETS];           /* any of them is accepted */
     char reverse_name[ISCSI_NAME_MAX + 33]; /* CHAP_N we send */
     struct {
         uint8_t bytes[ISCSI_SECRET_MAX];
-        uint16_t len;
-    } reverse_secret; /* len 0: mutual CHAP is refused */
+        uint16_t len; /* 12 or more; 0: mutual CHAP is refused */
+    } reverse_secret; /* never the same as a secret */
     char target_alias[64];
     uint16_t portal_group;
-    bool
-        fake; /* the initiator is unknown: run the exchange to its end with secrets that match nothing, so that
-                                 nothing is learned from it, and fail with 0201 */
+    /* The initiator is unknown: run the exchange to its end with secrets that match nothing, so
+     * that nothing is learned from it, and fail with 0201. */
+    bool fake;
 };
 /* Copies what it needs; the caller wipes its copy. */
 void iscsi_login_answer(struct iscsi_conn *c, const struct iscsi_login_answer *a);
@@ -245,12 +269,13 @@ void iscsi_login_answer(struct iscsi_conn *c, const struct iscsi_login_answer *a
 void iscsi_login_accept(struct iscsi_conn *c, uint16_t tsih, uint64_t now);
 void iscsi_login_refuse(struct iscsi_conn *c, uint16_t status);
 
-/* ---- full feature phase ------------------------------------------------------------------------------------ */
+/* ---- full feature phase ------------------------------------------------------------------ */
 
-/* Asks for data-out up to byte `upto` (<= edtl): sends as many R2Ts as MaxBurstLength and MaxOutstandingR2T allow, the rest by
- * itself as data comes. */
+/* Asks for data-out up to byte `upto` (<= edtl): sends as many R2Ts as MaxBurstLength and
+ * MaxOutstandingR2T allow, the rest by itself as data comes. */
 void iscsi_task_want(struct iscsi_conn *c, struct iscsi_task *t, uint32_t upto);
-/* The command was refused before it could have a buffer: what data still comes for it is taken and thrown away. */
+/* The command was refused before it could have a buffer: what data still comes for it is
+ * taken and thrown away. */
 void iscsi_task_refuse_data(struct iscsi_conn *c, struct iscsi_task *t);
 
 struct iscsi_result {
@@ -260,13 +285,16 @@ struct iscsi_result {
     uint32_t data_in_len; /* bytes to send by env->data_in, <= edtl */
     uint64_t transfer; /* bytes the command wanted to move: gives the residual against edtl */
 };
-/* Queues Data-In and the response. A response for a task whose solicited data is still under way waits for it where the RFC demands. */
+/* Queues Data-In and the response. A response for a task whose solicited data is still under
+ * way waits for it where the RFC demands. */
 void iscsi_task_done(struct iscsi_conn *c, struct iscsi_task *t, const struct iscsi_result *r);
-/* The task ends without a response (aborted). */
+/* The task ends without a response (aborted). env->task_free may be called before this returns. Not
+ * for a task that iscsi_task_done() was called for. */
 void iscsi_task_drop(struct iscsi_conn *c, struct iscsi_task *t);
 void iscsi_tmf_done(struct iscsi_conn *c, uint32_t itt, uint8_t response); /* RFC 7143 11.6.1 */
 
-/* addr: "192.0.2.1:3260" or "[..]:3260". False: the answer has no room left (it is cut at whole targets and logged by the owner). */
+/* addr: "192.0.2.1:3260" or "[..]:3260". False: the answer has no room left (it is cut at
+ * whole targets and logged by the owner). */
 bool iscsi_targets_add(struct iscsi_conn *c, const char *target, const char *const *addrs,
                        const uint16_t *tags, unsigned n);
 void iscsi_targets_done(struct iscsi_conn *c);
@@ -282,15 +310,16 @@ void iscsi_async_sense(struct iscsi_conn *c, const uint8_t lun[8], const uint8_t
 /* Narrows or restores the command window by not advancing MaxCmdSN. */
 void iscsi_set_window(struct iscsi_conn *c, uint16_t window);
 
-/* ---- output ------------------------------------------------------------------------------------------------- */
+/* ---- output ------------------------------------------------------------------------------ */
 
-/* Gives the bytes to send next, as at most max entries and about max_bytes bytes; 0: nothing to send. What is given stays valid and must be sent
- * in this order; a second call before iscsi_tx_sent() gives the same bytes again, and perhaps more behind them. */
+/* Gives the bytes to send next, as at most max entries and about max_bytes bytes; 0: nothing
+ * to send. What is given stays valid and must be sent in this order; a second call before
+ * iscsi_tx_sent() gives the same bytes again, and perhaps more behind them. */
 int iscsi_tx_fill(struct iscsi_conn *c, struct iovec *iov, int max, size_t max_bytes);
 void iscsi_tx_sent(struct iscsi_conn *c, size_t bytes);
 bool iscsi_tx_pending(const struct iscsi_conn *c);
 
-/* ---- counters ------------------------------------------------------------------------------------------------ */
+/* ---- counters ---------------------------------------------------------------------------- */
 
 struct iscsi_stats {
     uint64_t pdus_in, pdus_out, bytes_in, bytes_out;

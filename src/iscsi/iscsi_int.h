@@ -154,12 +154,11 @@ struct iscsi_conn {
 
     /* receive */
     struct frame_rules rules;
-    size_t rx_tail; /* bytes that were there and not enough */
-    bool
-        rx_blocked; /* the last iscsi_rx() left bytes because replies to them could not be queued */
-    uint64_t rx_at;               /* ns, when the last bytes came */
-    uint64_t login_until;         /* ns */
-    uint64_t logout_until;        /* ns, 0: none was asked for */
+    size_t rx_tail;        /* bytes that were there and not enough */
+    bool rx_blocked;       /* the last iscsi_rx() left bytes: replies could not be queued */
+    uint64_t rx_at;        /* ns, when the last bytes came */
+    uint64_t login_until;  /* ns */
+    uint64_t logout_until; /* ns, 0: none was asked for */
     uint64_t tx_mark, tx_mark_at; /* bytes_out, and when it was so */
 
     /* session */
@@ -187,7 +186,7 @@ struct iscsi_conn {
     uint8_t echo[ECHO_MAX];
 };
 
-/* ---- conn.c -------------------------------------------------------------------------------------- */
+/* ---- conn.c ------------------------------------------------------------------------------ */
 
 /* Ends the connection: what is queued is sent, then EV_CLOSE. */
 void conn_close(struct iscsi_conn *c, const char *why);
@@ -195,7 +194,7 @@ void conn_close(struct iscsi_conn *c, const char *why);
 void conn_fail(struct iscsi_conn *c, const char *why);
 void conn_enter_full(struct iscsi_conn *c);
 
-/* ---- login.c ------------------------------------------------------------------------------------- */
+/* ---- login.c ----------------------------------------------------------------------------- */
 
 void login_init(struct iscsi_conn *c);
 /* Takes any PDU that comes before the full feature phase. Its events are due afterwards. */
@@ -206,7 +205,7 @@ void login_bad_pdu(struct iscsi_conn *c, const uint8_t *bhs, uint16_t status, co
 void login_expire(struct iscsi_conn *c);
 const char *login_state_name(enum login_state s);
 
-/* ---- task.c: commands in their table --------------------------------------------------------------- */
+/* ---- task.c: commands in their table ----------------------------------------------------- */
 
 enum task_state {
     TASK_ACTIVE,  /* the owner's turn */
@@ -225,17 +224,18 @@ void task_leave(struct iscsi_conn *c, struct iscsi_task *t);
 void task_release(struct iscsi_conn *c, struct iscsi_task *t);
 /* Ends a task without a response. */
 void task_drop(struct iscsi_conn *c, struct iscsi_task *t);
-/* Drops all the owner is through with but the initiator still sends data for, and the machine's own, on one LUN
- * (NULL: all): they can't be aborted by the owner. */
+/* Drops all the owner is through with but the initiator still sends data for, and the
+ * machine's own, on one LUN (NULL: all): they can't be aborted by the owner. */
 void task_drop_waiting(struct iscsi_conn *c, const uint8_t lun[8]);
 struct iscsi_task *task_own(struct iscsi_conn *c);
 void task_free_all(struct iscsi_conn *c);
 
-/* ---- command.c, data_out.c, result.c ---------------------------------------------------------------- */
+/* ---- command.c, data_out.c, result.c ----------------------------------------------------- */
 
 bool command_rx(struct iscsi_conn *c, const struct pdu *pdu, bool held, struct iscsi_event *ev);
 bool data_out_rx(struct iscsi_conn *c, const struct pdu *pdu, struct iscsi_event *ev);
-/* True while the initiator still sends data that nobody wants to wait for less than the RFC does. */
+/* True while the initiator still sends data that nobody wants to wait for less than the RFC
+ * does. */
 bool data_out_pending(const struct iscsi_task *t);
 /* Takes back what was asked for and not sent yet. */
 void data_out_cancel(struct iscsi_conn *c, struct iscsi_task *t);
@@ -253,7 +253,7 @@ extern const uint8_t sense_incorrect_amount[SENSE_LEN]; /* 0B/0C/0D */
 extern const uint8_t sense_protocol_crc[SENSE_LEN];     /* 0B/47/05 */
 extern const uint8_t sense_no_bidirectional[SENSE_LEN]; /* 05/20/00 */
 
-/* ---- the other requests ------------------------------------------------------------------------------ */
+/* ---- the other requests ------------------------------------------------------------------ */
 
 bool tmf_rx(struct iscsi_conn *c, const struct pdu *pdu, struct iscsi_event *ev);
 bool nop_rx(struct iscsi_conn *c, const struct pdu *pdu, struct iscsi_event *ev);
@@ -271,9 +271,10 @@ void nop_tell_window(struct iscsi_conn *c);
 /* Answers with a Reject that carries the header. */
 void reject(struct iscsi_conn *c, const uint8_t *bhs, enum iscsi_reject_reason reason);
 
-/* ---- msg.c, tx.c --------------------------------------------------------------------------------------- */
+/* ---- msg.c, tx.c ------------------------------------------------------------------------- */
 
-/* A free message, cleared but for opcode and F; there is one while iscsi_rx() takes PDUs at all. NULL: none. */
+/* A free message, cleared but for opcode and F; there is one while iscsi_rx() takes PDUs at
+ * all. NULL: none. */
 struct msg *msg_get(struct iscsi_conn *c, enum iscsi_opcode opcode);
 bool msg_available(const struct iscsi_conn *c);
 /* Clears a message that has a place of its own. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Everything that is particular to a key is in its row: how its value is written, what values are legal, what
- * holds without it, in which stage and by whom it may be sent, and the function that makes one value
- * of two. The code below knows no key by name. RFC 7143 6.2: an unknown key is answered
- * NotUnderstood, an illegal value Reject (and the default stays), a key without meaning Irrelevant.
+ * Everything that is particular to a key is in its row: how its value is written, what values
+ * are legal, what holds without it, in which stage and by whom it may be sent, and the
+ * function that makes one value of two. The code below knows no key by name. RFC 7143 6.2: an
+ * unknown key is answered NotUnderstood, an illegal value Reject (and the default stays), a
+ * key without meaning Irrelevant.
  */
 #include "iscsi/keys.h"
 
@@ -60,67 +61,83 @@ static const char *const digests[] = {
 };
 static const char *const task_reporting[] = {"RFC3720", NULL};
 
+/* How the rows are written: only what a kind needs. Numbers: least, greatest, default,
+ * function. */
+#define TEXT(key, where, rules)                                                                \
+    {                                                                                          \
+        .name = (key), .kind = KIND_TEXT, .phases = (where), .flags = (rules)                  \
+    }
+#define NUMBER(key, rules, lo, hi, otherwise, function)                                        \
+    {                                                                                          \
+        .name = (key), .kind = KIND_NUMBER, .phases = KEY_IN_OPERATIONAL,                      \
+        .flags = BY_INITIATOR | (rules), .min = (lo), .max = (hi), .def = (otherwise),         \
+        .pick = (function)                                                                     \
+    }
+#define BOOLEAN(key, otherwise, function)                                                      \
+    {                                                                                          \
+        .name = (key), .kind = KIND_BOOL, .phases = KEY_IN_OPERATIONAL,                        \
+        .flags = BY_INITIATOR | NORMAL_ONLY, .max = 1, .def = (otherwise), .pick = (function)  \
+    }
+#define LIST(key, rules, values)                                                               \
+    {                                                                                          \
+        .name = (key), .kind = KIND_LIST, .phases = KEY_IN_OPERATIONAL,                        \
+        .flags = BY_INITIATOR | (rules), .choices = (values)                                   \
+    }
+#define CONSTANT(key, answer)                                                                  \
+    {                                                                                          \
+        .name = (key), .kind = KIND_CONSTANT, .phases = KEY_IN_OPERATIONAL,                    \
+        .flags = BY_INITIATOR, .constant = (answer)                                            \
+    }
 #define MAX24 0xffffffu
 
 /* RFC 7143 section 13, its limits and defaults. */
+/* clang-format off */
 static const struct key_row rows[KEY_COUNT] = {
-    [KEY_INITIATOR_NAME] = {"InitiatorName",     KIND_TEXT,                    LOGIN,                       BY_INITIATOR | REPEATS                             },
-    [KEY_INITIATOR_ALIAS] = {                                                                                                      "InitiatorAlias",          KIND_TEXT,                          ALL,      BY_INITIATOR | REPEATS                                                   },
-    [KEY_TARGET_NAME] = {                                                                                           "TargetName",              KIND_TEXT,                    LOGIN,                            BY_INITIATOR | REPEATS                                       },
-    [KEY_TARGET_ALIAS] = {                                                                            "TargetAlias",                  KIND_TEXT,                                              ALL,                                                           0                        },
-    [KEY_TARGET_ADDRESS] = {                                                                          "TargetAddress",                   KIND_TEXT,                          ALL,                                      0                                                                   },
-    [KEY_PORTAL_GROUP] = {                                                                          "TargetPortalGroupTag",       KIND_TEXT,                 LOGIN,                            0                                                   },
-    [KEY_SESSION_TYPE] = {                                                                                                               "SessionType",          KIND_TEXT,            LOGIN,      BY_INITIATOR | REPEATS                                          },
-    [KEY_SEND_TARGETS] = {                                                                                                                             "SendTargets",                KIND_TEXT,                      KEY_IN_FULL,               BY_INITIATOR},
-    [KEY_NODE_ARCHITECTURE] = {                                      "X-NodeArchitecture",       KIND_TEXT,                                   ALL,                                                       BY_INITIATOR | REPEATS                                     },
-    [KEY_AUTH_METHOD] = {                             "AuthMethod",                   KIND_TEXT,                                        KEY_IN_SECURITY,                                                 BY_INITIATOR                                                                    },
-    [KEY_CHAP_A] = {                                                                                                                                 "CHAP_A",            KIND_TEXT,                            KEY_IN_SECURITY,                     BY_INITIATOR                             },
-    [KEY_CHAP_I] = {                                                                                                                           "CHAP_I",          KIND_TEXT,                 KEY_IN_SECURITY, BY_INITIATOR           },
-    [KEY_CHAP_C] = {               "CHAP_C",    KIND_TEXT,                    KEY_IN_SECURITY,                               BY_INITIATOR        },
-    [KEY_CHAP_N] = { "CHAP_N",       KIND_TEXT,                                KEY_IN_SECURITY,                                         BY_INITIATOR                                                                                           },
-    [KEY_CHAP_R] = {                                                                                                                                                                                      "CHAP_R", KIND_TEXT,                 KEY_IN_SECURITY,                                                             BY_INITIATOR                                                                                             },
-    [KEY_HEADER_DIGEST] = {                                                                                                                                                                                                   "HeaderDigest",        KIND_LIST, KEY_IN_OPERATIONAL,                                                     BY_INITIATOR,
-                            .def = DIGEST_NONE, .choices = digests},
-    [KEY_DATA_DIGEST] = {                                                                                     "DataDigest",           KIND_LIST,                                       KEY_IN_OPERATIONAL,                                                       BY_INITIATOR,
-                            .def = DIGEST_NONE, .choices = digests},
-    [KEY_MAX_CONNECTIONS] = {                                                                                                                                                                  "MaxConnections",                  KIND_NUMBER,                                             KEY_IN_OPERATIONAL,
-                            BY_INITIATOR | NORMAL_ONLY,                                                                                                                   1, 65535, 1, pick_min},
-    [KEY_INITIAL_R2T] = {                                                                                                                  "InitialR2T",          KIND_BOOL,          KEY_IN_OPERATIONAL,
-                            BY_INITIATOR | NORMAL_ONLY,                                                                                                       0, 1, 1, pick_or},
-    [KEY_IMMEDIATE_DATA] = {                                                                                                                                          "ImmediateData",           KIND_BOOL,                                       KEY_IN_OPERATIONAL,
-                            BY_INITIATOR | NORMAL_ONLY,                                                                  0, 1, 1, pick_and},
-    [KEY_MAX_RECV_DATA_SEGMENT] = {                                                                                                                              "MaxRecvDataSegmentLength",                KIND_NUMBER,                                       ALL,
-                            BY_INITIATOR | DECLARED,                                                                                                                 512, MAX24, 8192},
-    [KEY_MAX_BURST] = {                                                                                       "MaxBurstLength", KIND_NUMBER,                        KEY_IN_OPERATIONAL,
-                            BY_INITIATOR | NORMAL_ONLY,                                                                                              512, MAX24, 262144, pick_min},
-    [KEY_FIRST_BURST] = {                                                                                                "FirstBurstLength",                   KIND_NUMBER,                              KEY_IN_OPERATIONAL,
-                            BY_INITIATOR | NORMAL_ONLY,                                512, MAX24, 65536, pick_min},
-    [KEY_TIME2WAIT] = {                                                                                                                                                                                                                 "DefaultTime2Wait",              KIND_NUMBER,                                     KEY_IN_OPERATIONAL,                                                        BY_INITIATOR,                                                                                                           0,
-                            3600, 2, pick_max},
-    [KEY_TIME2RETAIN] = {"DefaultTime2Retain", KIND_NUMBER,KEY_IN_OPERATIONAL,BY_INITIATOR,                                                                                                                                0,
-                            3600, 20, pick_min},
-    [KEY_MAX_OUTSTANDING_R2T] = {                                                                                                                                                                                                                                    "MaxOutstandingR2T",                   KIND_NUMBER,                            KEY_IN_OPERATIONAL,
-                            BY_INITIATOR | NORMAL_ONLY,                                                                                                 1, 65535, 1, pick_min},
-    [KEY_DATA_PDU_IN_ORDER] = {                                                                                                                                                                                                                                                             "DataPDUInOrder",                KIND_BOOL,                                          KEY_IN_OPERATIONAL,
-                            BY_INITIATOR | NORMAL_ONLY,                                                                                                                0, 1, 1, pick_or},
-    [KEY_DATA_SEQUENCE_IN_ORDER] = {"DataSequenceInOrder", KIND_BOOL,                        KEY_IN_OPERATIONAL,
-                            BY_INITIATOR | NORMAL_ONLY,0, 1, 1, pick_or},
-    [KEY_ERROR_RECOVERY_LEVEL] = {                                                                                                    "ErrorRecoveryLevel",                   KIND_NUMBER,                                KEY_IN_OPERATIONAL,
-                            BY_INITIATOR,                           0, 2, 0, pick_min},
-    [KEY_TASK_REPORTING] = {                                                                                                                                                                                                                 "TaskReporting",                  KIND_LIST,                                             KEY_IN_OPERATIONAL,
-                            BY_INITIATOR | NORMAL_ONLY,                                                                                                                    .choices = task_reporting},
-    [KEY_PROTOCOL_LEVEL] = {                                                                                                                                                                                                                                      "iSCSIProtocolLevel", KIND_NUMBER,                        KEY_IN_OPERATIONAL,                                                  BY_INITIATOR,
-                            0, 31, 1, pick_min},
- /* 13.25: gone, but never NotUnderstood. "No" is what initiators of RFC 3720 expect. */
-    [KEY_IF_MARKER] = {                                                                                                                                                                                                         "IFMarker",                   KIND_CONSTANT,                            KEY_IN_OPERATIONAL,                          BY_INITIATOR,
-                            .constant = "No"},
-    [KEY_OF_MARKER] = {                                                                                                                                                                                                                               "OFMarker",                  KIND_CONSTANT,                                             KEY_IN_OPERATIONAL,                                                                BY_INITIATOR,
-                            .constant = "No"},
-    [KEY_IF_MARK_INT] = {"IFMarkInt", KIND_CONSTANT,                        KEY_IN_OPERATIONAL,                          BY_INITIATOR,
-                            .constant = "Reject"},
-    [KEY_OF_MARK_INT] = {"OFMarkInt", KIND_CONSTANT,KEY_IN_OPERATIONAL,                                                                              BY_INITIATOR,
-                            .constant = "Reject"},
+    [KEY_INITIATOR_NAME]    = TEXT("InitiatorName", LOGIN, BY_INITIATOR | REPEATS),
+    [KEY_INITIATOR_ALIAS]   = TEXT("InitiatorAlias", ALL, BY_INITIATOR | REPEATS),
+    [KEY_TARGET_NAME]       = TEXT("TargetName", LOGIN, BY_INITIATOR | REPEATS),
+    [KEY_TARGET_ALIAS]      = TEXT("TargetAlias", ALL, 0),
+    [KEY_TARGET_ADDRESS]    = TEXT("TargetAddress", ALL, 0),
+    [KEY_PORTAL_GROUP]      = TEXT("TargetPortalGroupTag", LOGIN, 0),
+    [KEY_SESSION_TYPE]      = TEXT("SessionType", LOGIN, BY_INITIATOR | REPEATS),
+    [KEY_SEND_TARGETS]      = TEXT("SendTargets", KEY_IN_FULL, BY_INITIATOR),
+    [KEY_NODE_ARCHITECTURE] = TEXT("X-NodeArchitecture", ALL, BY_INITIATOR | REPEATS),
+    [KEY_AUTH_METHOD]       = TEXT("AuthMethod", KEY_IN_SECURITY, BY_INITIATOR),
+    [KEY_CHAP_A]            = TEXT("CHAP_A", KEY_IN_SECURITY, BY_INITIATOR),
+    [KEY_CHAP_I]            = TEXT("CHAP_I", KEY_IN_SECURITY, BY_INITIATOR),
+    [KEY_CHAP_C]            = TEXT("CHAP_C", KEY_IN_SECURITY, BY_INITIATOR),
+    [KEY_CHAP_N]            = TEXT("CHAP_N", KEY_IN_SECURITY, BY_INITIATOR),
+    [KEY_CHAP_R]            = TEXT("CHAP_R", KEY_IN_SECURITY, BY_INITIATOR),
+
+    [KEY_HEADER_DIGEST]          = LIST("HeaderDigest", 0, digests),
+    [KEY_DATA_DIGEST]            = LIST("DataDigest", 0, digests),
+    [KEY_MAX_CONNECTIONS]        = NUMBER("MaxConnections", NORMAL_ONLY, 1, 65535, 1, pick_min),
+    [KEY_INITIAL_R2T]            = BOOLEAN("InitialR2T", 1, pick_or),
+    [KEY_IMMEDIATE_DATA]         = BOOLEAN("ImmediateData", 1, pick_and),
+    [KEY_MAX_RECV_DATA_SEGMENT]  = {
+        .name = "MaxRecvDataSegmentLength", .kind = KIND_NUMBER, .phases = ALL,
+        .flags = BY_INITIATOR | DECLARED, .min = 512, .max = MAX24, .def = 8192
+    },
+    [KEY_MAX_BURST]              = NUMBER("MaxBurstLength", NORMAL_ONLY, 512, MAX24,
+                                          262144, pick_min),
+    [KEY_FIRST_BURST]            = NUMBER("FirstBurstLength", NORMAL_ONLY, 512, MAX24,
+                                          65536, pick_min),
+    [KEY_TIME2WAIT]              = NUMBER("DefaultTime2Wait", 0, 0, 3600, 2, pick_max),
+    [KEY_TIME2RETAIN]            = NUMBER("DefaultTime2Retain", 0, 0, 3600, 20, pick_min),
+    [KEY_MAX_OUTSTANDING_R2T]    = NUMBER("MaxOutstandingR2T", NORMAL_ONLY, 1, 65535, 1,
+                                          pick_min),
+    [KEY_DATA_PDU_IN_ORDER]      = BOOLEAN("DataPDUInOrder", 1, pick_or),
+    [KEY_DATA_SEQUENCE_IN_ORDER] = BOOLEAN("DataSequenceInOrder", 1, pick_or),
+    [KEY_ERROR_RECOVERY_LEVEL]   = NUMBER("ErrorRecoveryLevel", 0, 0, 2, 0, pick_min),
+    [KEY_TASK_REPORTING]         = LIST("TaskReporting", NORMAL_ONLY, task_reporting),
+    [KEY_PROTOCOL_LEVEL]         = NUMBER("iSCSIProtocolLevel", 0, 0, 31, 1, pick_min),
+    /* 13.25: gone, but never NotUnderstood. "No" is what initiators of RFC 3720 expect. */
+    [KEY_IF_MARKER]              = CONSTANT("IFMarker", "No"),
+    [KEY_OF_MARKER]              = CONSTANT("OFMarker", "No"),
+    [KEY_IF_MARK_INT]            = CONSTANT("IFMarkInt", "Reject"),
+    [KEY_OF_MARK_INT]            = CONSTANT("OFMarkInt", "Reject"),
 };
+/* clang-format on */
 
 const char *key_name(enum key key)
 {

@@ -64,14 +64,14 @@ enum keys_result {
     KEYS_TOO_MANY,  /* more keys than any initiator sends */
 };
 
-/* Cuts text in place and sorts its pairs into *ret_set. *seen: the keys that this negotiation has had already,
- * grows. Keys nobody knows are answered NotUnderstood in answers. On an error *ret_set holds what came
- * before. */
+/* Cuts text in place and sorts its pairs into *ret_set. *seen: the keys that this negotiation
+ * has had already, grows. Keys nobody knows are answered NotUnderstood in answers. On an
+ * error *ret_set holds what came before. */
 enum keys_result keys_parse(char *text, size_t len, enum key_phase phase, uint64_t *seen,
                             struct key_set *ret_set, struct wbuf *answers);
 
-/* What is offered at first and agreed in the end, a number each: bytes, seconds, counts, 0/1; for lists the bit
- * mask of the choices we accept at first, then the index of the chosen one. */
+/* What is offered at first and agreed in the end, a number each: bytes, seconds, counts, 0/1;
+ * for lists the bit mask of the choices we accept at first, then the chosen one's index. */
 struct negotiation {
     uint32_t ours[KEY_COUNT];
     uint32_t agreed[KEY_COUNT];
@@ -80,8 +80,8 @@ enum { DIGEST_NONE, DIGEST_CRC32C };
 
 /* All defaults: what holds when a key is never negotiated. */
 void keys_defaults(struct negotiation *n);
-/* Negotiates every key of the set that has a function, and appends the answers. In a discovery session what has no meaning
- * there is answered Irrelevant. */
+/* Negotiates every key of the set that has a function, and appends the answers. In a
+ * discovery session what has no meaning there is answered Irrelevant. */
 void keys_negotiate(struct negotiation *n, const struct key_set *set, bool discovery,
                     struct wbuf *answers);
 

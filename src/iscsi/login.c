@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Login, RFC 7143 6.3: first who it is (names), then the proof (security stage), then the parameters
- * (operational stage), each an exchange of texts of which one may take several PDUs. This file is the machine:
- * what a header may say, the states, the responses. What the stages say in their texts is in
- * login_stage.c, the values in keys.c, the proof in chap.c.
+ * Login, RFC 7143 6.3: first who it is (names), then the proof (security stage), then the
+ * parameters (operational stage), each an exchange of texts of which one may take several
+ * PDUs. This file is the machine: what a header may say, the states, the responses. What the
+ * stages say in their texts is in login_stage.c, the values in keys.c, the proof in chap.c.
  *
- * A header or text that breaks the rules is an event of its own before any state sees it, so the state functions
- * may rely on: stage, ISID, TSIH, CID and tag are those of the first request; the text is whole and its
- * keys are legal in this stage and come for the first time. Before it is known who talks, nothing
- * grows: PDUs are at most 8 KiB, a text 16 KiB, a login 64 PDUs.
+ * A header or text that breaks the rules is an event of its own before any state sees it, so
+ * the state functions may rely on: stage, ISID, TSIH, CID and tag are those of the first
+ * request; the text is whole and its keys are legal in this stage and come for the first time.
+ * Before it is known who talks, nothing grows: PDUs are at most 8 KiB, a text 16 KiB, a login
+ * 64 PDUs.
  *
- * The owner is asked twice, and no byte is used meanwhile: when the names are known, and at the end.
+ * The owner is asked twice, and no byte is used meanwhile: when the names are known, and at
+ * the end.
  */
 #include "iscsi/login.h"
 
@@ -55,9 +57,9 @@ void login_init(struct iscsi_conn *c)
     ours[KEY_TASK_REPORTING] = 1; /* the mask of its one choice */
 }
 
-/* ---- responses ----------------------------------------------------------------------------------- */
+/* ---- responses --------------------------------------------------------------------------- */
 
-/* Queues a response with the answers in l->out. next: the stage to go to, or the present one. */
+/* Queues a response with the answers in l->out. next: the stage to go to, or the same. */
 static void respond(struct iscsi_conn *c, uint16_t status, enum iscsi_stage next)
 {
     struct login *l = &c->login;
@@ -102,7 +104,8 @@ void login_expire(struct iscsi_conn *c)
     conn_fail(c, "login took too long");
 }
 
-/* Answers a request that is done: stays in the stage, or leaves it if the initiator wants to and may. */
+/* Answers a request that is done: stays in the stage, or leaves it if the initiator wants to
+ * and may. */
 void login_proceed(struct iscsi_conn *c)
 {
     struct login *l = &c->login;
@@ -128,7 +131,7 @@ void login_stay(struct iscsi_conn *c)
     respond(c, ISCSI_LOGIN_OK, c->login.stage);
 }
 
-/* ---- states -------------------------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------------------------ */
 
 static void finish(struct iscsi_conn *c)
 {
@@ -194,7 +197,7 @@ static void login_event(struct iscsi_conn *c, enum login_event ev)
     }
 }
 
-/* ---- requests ------------------------------------------------------------------------------------ */
+/* ---- requests ---------------------------------------------------------------------------- */
 
 static void bad(struct iscsi_conn *c, uint16_t status, const char *why)
 {
@@ -321,7 +324,7 @@ void login_rx(struct iscsi_conn *c, const struct pdu *pdu)
         login_event(c, LOGIN_EV_TEXT);
 }
 
-/* ---- the owner's answers ------------------------------------------------------------------------- */
+/* ---- the owner's answers ----------------------------------------------------------------- */
 
 void iscsi_login_answer(struct iscsi_conn *c, const struct iscsi_login_answer *a)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is said in each stage of a login, RFC 7143 6.3: names in the first text; in the security stage one method of
- * the initiator's list, and for CHAP three exchanges; in the operational stage the keys with a negotiation
- * function, and our own MaxRecvDataSegmentLength once.
+ * What is said in each stage of a login, RFC 7143 6.3: names in the first text; in the
+ * security stage one method of the initiator's list, and for CHAP three exchanges; in the
+ * operational stage the keys with a negotiation function, and our own MaxRecvDataSegmentLength
+ * once.
  */
 #include "iscsi/login.h"
 
@@ -10,7 +11,7 @@
 
 #include <string.h>
 
-/* ---- names --------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 /* Copies a name key in its normal form. False: absent is not an error here, malformed is. */
 static bool take_name(const char *value, char ret_name[ISCSI_NAME_MAX + 1])
@@ -72,7 +73,7 @@ bool login_names_same(const struct iscsi_conn *c)
            (p->discovery || same_name(l->set.value[KEY_TARGET_NAME], p->target));
 }
 
-/* ---- the owner's answer -------------------------------------------------------------------------- */
+/* ---- the owner's answer ------------------------------------------------------------------ */
 
 void login_configure(struct iscsi_conn *c, const struct iscsi_login_answer *a)
 {
@@ -117,7 +118,7 @@ void login_greet(struct iscsi_conn *c)
         text_put(&l->out, key_name(KEY_TARGET_ALIAS), l->target_alias);
 }
 
-/* ---- security stage ------------------------------------------------------------------------------ */
+/* ---- security stage ---------------------------------------------------------------------- */
 
 /* The initiator's first method that will do, "" if none. */
 static const char *choose_method(const struct login *l, const char *list)
@@ -184,7 +185,7 @@ void login_on_chap_r(struct iscsi_conn *c)
     login_proceed(c);
 }
 
-/* ---- operational stage --------------------------------------------------------------------------- */
+/* ---- operational stage ------------------------------------------------------------------- */
 
 void login_on_operational(struct iscsi_conn *c)
 {

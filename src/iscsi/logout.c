@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Logout, RFC 7143 11.14. With one connection closing it and closing the session are the same. The owner ends its
- * tasks first; the response goes behind every response that is queued, and the connection closes when
- * it is out.
+ * Logout, RFC 7143 11.14. With one connection closing it and closing the session are the same.
+ * The owner ends its tasks first; the response goes behind every response that is queued, and
+ * the connection closes when it is out.
  */
 #include "iscsi/iscsi_int.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Messages are the PDUs the machine sends of its own accord or in answer to anything but a SCSI command.
- * There is a fixed number of them. Those that answer what a peer may send at will come from a pool, and no
- * PDU is taken while it is empty; those whose number is bounded elsewhere (the one text response, a
- * response per task management slot) have a place of their own.
+ * Messages are the PDUs the machine sends of its own accord or in answer to anything but a
+ * SCSI command. There is a fixed number of them. Those that answer what a peer may send at
+ * will come from a pool, and no PDU is taken while it is empty; those whose number is bounded
+ * elsewhere (the one text response, a response per task management slot) have a place of their
+ * own.
  */
 #include "iscsi/iscsi_int.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A name is what grants, secrets and reservations hang on, so there must be one spelling of it:
- * RFC 3722 folds it to lower case and leaves letters, digits, '.', '-' and ':'. Names outside ASCII
- * would need Unicode tables; no initiator sends them and they are refused.
+ * A name is what grants, secrets and reservations hang on, so there must be one spelling of
+ * it: RFC 3722 folds it to lower case and leaves letters, digits, '.', '-' and ':'. Names
+ * outside ASCII would need Unicode tables; no initiator sends them and they are refused.
  */
 #include "iscsi/names.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * NOP in both directions, RFC 7143 11.18 and 11.19. The initiator's ping comes back with its data. Ours goes out when
- * nothing was heard for an interval; anything that is heard afterwards proves life as well as the
- * answer does, and silence ends the connection. A NOP-In without a tag also tells an idle initiator
- * that the command window is open again, which nothing else would.
+ * NOP in both directions, RFC 7143 11.18 and 11.19. The initiator's ping comes back with its
+ * data. Ours goes out when nothing was heard for an interval; anything that is heard
+ * afterwards proves life as well as the answer does, and silence ends the connection. A NOP-In
+ * without a tag also tells an idle initiator that the command window is open again, which
+ * nothing else would.
  */
 #include "iscsi/iscsi_int.h"
 
@@ -68,7 +69,7 @@ bool nop_rx(struct iscsi_conn *c, const struct pdu *pdu, struct iscsi_event *ev)
     return false;
 }
 
-/* ---- keepalive ----------------------------------------------------------------------------------- */
+/* ---- keepalive --------------------------------------------------------------------------- */
 
 static uint64_t ns(uint32_t ms)
 {
@@ -109,7 +110,7 @@ uint64_t nop_deadline(const struct iscsi_conn *c)
     return c->rx_at + ns(c->offer.nop_interval_ms);
 }
 
-/* ---- the window ---------------------------------------------------------------------------------- */
+/* ---- the window -------------------------------------------------------------------------- */
 
 void nop_tell_window(struct iscsi_conn *c)
 {

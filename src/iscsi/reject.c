@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reject, RFC 7143 11.17: the answer to a PDU that is whole but cannot be meant. It carries the header of that PDU, so that the
- * initiator finds what it was. SNACK is one of these: it has no meaning at error recovery level 0.
+ * Reject, RFC 7143 11.17: the answer to a PDU that is whole but cannot be meant. It carries
+ * the header of that PDU, so that the initiator finds what it was. SNACK is one of these: it
+ * has no meaning at error recovery level 0.
  */
 #include "iscsi/iscsi_int.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a command comes to: status, sense, how much data goes back, and the residual, which compares what the
- * initiator expected with what the command wanted to move (RFC 7143 11.4.5). A response must not
- * pass data that the initiator is still sending for the command (11.17.1), so it waits for the end of every
- * sequence that was begun; R2Ts that are not sent yet are taken back.
+ * What a command comes to: status, sense, how much data goes back, and the residual, which
+ * compares what the initiator expected with what the command wanted to move (RFC 7143 11.4.5).
+ * A response must not pass data that the initiator is still sending for the command (11.17.1),
+ * so it waits for the end of every sequence that was begun; R2Ts that are not sent yet are
+ * taken back.
  */
 #include "iscsi/iscsi_int.h"
 

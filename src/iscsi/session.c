@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Requests are numbered by the initiator and must take effect in that order, RFC 7143 4.2.2.1. Over one TCP
- * connection they come in order, but a gap is legal, so what comes behind it is held: commands in a list of
- * their own tasks, other requests in a few places here. ExpCmdSN moves past each number that came, and
- * MaxCmdSN says how many more we are ready for: as many as the window has, less those still
- * outstanding. It never moves back, so a window is narrowed by not advancing it.
+ * Requests are numbered by the initiator and must take effect in that order, RFC 7143 4.2.2.1.
+ * Over one TCP connection they come in order, but a gap is legal, so what comes behind it is
+ * held: commands in a list of their own tasks, other requests in a few places here. ExpCmdSN
+ * moves past each number that came, and MaxCmdSN says how many more we are ready for: as many
+ * as the window has, less those still outstanding. It never moves back, so a window is
+ * narrowed by not advancing it.
  *
- * Invariant: exp_cmd_sn - 1 <= max_cmd_sn < exp_cmd_sn + ISCSI_MAX_WINDOW, so a bit of seen stands for one number.
+ * Invariant: exp_cmd_sn - 1 <= max_cmd_sn < exp_cmd_sn + ISCSI_MAX_WINDOW, so a bit of seen
+ * stands for one number.
  */
 #include "iscsi/session.h"
 

@@ -31,14 +31,14 @@ struct window {
 enum window_place {
     WIN_NEXT, /* its turn; ExpCmdSN has moved past it */
     WIN_HELD, /* inside the window, before its turn */
-    WIN_DROP, /* outside [ExpCmdSN, MaxCmdSN], or here already: silently ignored as the RFC demands */
+    WIN_DROP, /* outside [ExpCmdSN, MaxCmdSN], or here already: silently ignored */
 };
 
 void window_init(struct window *w, uint32_t cmd_sn, uint32_t size);
 /* Takes note of a numbered request. */
 enum window_place window_admit(struct window *w, uint32_t cmd_sn);
-/* Counts a number as received though its request never came (ABORT TASK of it, 11.6.1). True: it was
- * inside the window and had not come. */
+/* Counts a number as received though its request never came (ABORT TASK of it, 11.6.1). True:
+ * it was inside the window and had not come. */
 bool window_skip(struct window *w, uint32_t cmd_sn);
 /* MaxCmdSN for the next PDU: never moves back. */
 uint32_t window_max(struct window *w);
@@ -46,7 +46,8 @@ uint32_t window_max(struct window *w);
 /* Keeps a command, or another request (false: there is no room for it). */
 void window_hold_task(struct window *w, struct iscsi_task *t);
 bool window_hold_pdu(struct window *w, const struct pdu *pdu, uint32_t cmd_sn);
-/* The first held request whose turn it is: one of the two is set and off its list. Both NULL: none. */
+/* The first held request whose turn it is: one of the two is set and off its list. Both NULL:
+ * none. */
 struct window_due {
     struct iscsi_task *task;
     struct held_pdu *pdu; /* the caller clears busy when it is through */

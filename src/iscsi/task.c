@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The commands of a session, found by their initiator task tag. A task belongs to the owner (its memory comes from
- * env->task_alloc), except a few of the machine's own, which stand for commands that it refuses by itself
- * while their data is still coming. A task leaves the table when its response is made, because
- * the initiator may use its tag again as soon as it has it; the memory is given back when the last
- * byte that refers to it was sent.
+ * The commands of a session, found by their initiator task tag. A task belongs to the owner
+ * (its memory comes from env->task_alloc), except a few of the machine's own, which stand for
+ * commands that it refuses by itself while their data is still coming. A task leaves the table
+ * when its response is made, because the initiator may use its tag again as soon as it has it;
+ * the memory is given back when the last byte that refers to it was sent.
  */
 #include "iscsi/iscsi_int.h"
 

@@ -10,7 +10,7 @@
 
 uint8_t peer_bytes[1u << 20];
 
-/* ---- the owner ----------------------------------------------------------------------------------- */
+/* ---- the owner --------------------------------------------------------------------------- */
 
 static void env_random(void *arg, void *ret_bytes, size_t len)
 {
@@ -180,7 +180,7 @@ static void owner_event(struct peer *p, const struct iscsi_event *ev)
     }
 }
 
-/* ---- the wire ------------------------------------------------------------------------------------ */
+/* ---- the wire ---------------------------------------------------------------------------- */
 
 struct iscsi_offer peer_offer(void)
 {
@@ -323,9 +323,10 @@ void peer_tick(struct peer *p, uint64_t ms)
     peer_pump(p);
 }
 
-/* ---- the initiator: receiving -------------------------------------------------------------------- */
+/* ---- the initiator: receiving ------------------------------------------------------------ */
 
-/* RFC 7143 4.2.2.2: StatSN grows by one with each PDU that carries one of its own; MaxCmdSN never goes back. */
+/* RFC 7143 4.2.2.2: StatSN grows by one with each PDU that carries one of its own; MaxCmdSN
+ * never goes back. */
 static void check_numbers(struct peer *p, const struct got *g)
 {
     const struct iscsi_target_bhs *h = GOT(iscsi_target_bhs, *g);
@@ -403,7 +404,7 @@ void peer_expect_sense(struct peer *p, uint32_t itt, uint8_t key, uint8_t asc, u
     assert_int_equal(g.data[15], ascq);
 }
 
-/* ---- the initiator: sending ---------------------------------------------------------------------- */
+/* ---- the initiator: sending -------------------------------------------------------------- */
 
 /* Keys on the wire end in NUL. Returns their length. */
 static uint32_t wire_text(const char *text, char ret[8192])
@@ -580,7 +581,7 @@ void peer_nop(struct peer *p, uint32_t itt, uint32_t ttt, bool immediate, const 
     peer_pdu(p, &h, data, len);
 }
 
-/* ---- looking ------------------------------------------------------------------------------------- */
+/* ---- looking ----------------------------------------------------------------------------- */
 
 struct owner_task *peer_task(struct peer *p, uint32_t itt)
 {

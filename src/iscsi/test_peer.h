@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * For tests: an initiator and an owner in memory, with the machine between them. The initiator builds PDUs and
- * reads what comes back, checking digests and numbers of everything; the owner serves a small disk, or, when
- * manual is set, leaves it to the test.
+ * For tests: an initiator and an owner in memory, with the machine between them. The initiator
+ * builds PDUs and reads what comes back, checking digests and numbers of everything; the owner
+ * serves a small disk, or, when manual is set, leaves it to the test.
  */
 #ifndef ISCSI_TEST_PEER_H
 #define ISCSI_TEST_PEER_H

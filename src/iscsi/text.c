@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Text is the one part of iSCSI that has a grammar, and the part where every peer had its holes: so each
- * reader here takes the whole string or nothing, knows its bounds before it writes, and compares whole
- * tokens. Nothing is guessed: "55" is not 5, an odd number of hexadecimal digits is no bytes.
+ * Text is the one part of iSCSI that has a grammar, and the part where every peer had its
+ * holes: so each reader here takes the whole string or nothing, knows its bounds before it
+ * writes, and compares whole tokens. Nothing is guessed: "55" is not 5, an odd number of
+ * hexadecimal digits is no bytes.
  */
 #include "iscsi/text.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Text in the full feature phase, RFC 7143 11.10: SendTargets, and the few keys that may be declared there. A request may
- * come in several PDUs (C), and the answer may need several too: then each carries C and a tag, and the
- * initiator asks for the next with an empty request that names the tag. One exchange is open at a time;
- * a request without a tag begins a new one. Text and answer have one bounded buffer each.
+ * Text in the full feature phase, RFC 7143 11.10: SendTargets, and the few keys that may be
+ * declared there. A request may come in several PDUs (C), and the answer may need several too:
+ * then each carries C and a tag, and the initiator asks for the next with an empty request
+ * that names the tag. One exchange is open at a time; a request without a tag begins a new
+ * one. Text and answer have one bounded buffer each.
  */
 #include "iscsi/iscsi_int.h"
 
@@ -11,7 +12,7 @@
 
 #include <string.h>
 
-/* Sends the next piece of the answer, or an empty response that asks for more of the request. */
+/* Sends the next piece of the answer, or an empty response that asks for more. */
 static void respond(struct iscsi_conn *c)
 {
     struct text_exchange *t = &c->text;
@@ -40,8 +41,8 @@ static void respond(struct iscsi_conn *c)
     msg_send(c, m);
 }
 
-/* Whom the value names, 13.3: "" for all. In a normal session "All" and nothing mean its own target, for all are
- * the business of discovery. False: it names nobody. */
+/* Whom the value names, 13.3: "" for all. In a normal session "All" and nothing mean its own
+ * target, for all are the business of discovery. False: it names nobody. */
 static bool targets_wanted(const struct iscsi_conn *c, const char *value,
                            char ret_name[ISCSI_NAME_MAX + 1])
 {
@@ -140,7 +141,7 @@ bool text_rx(struct iscsi_conn *c, const struct pdu *pdu, struct iscsi_event *ev
     return complete(c, pdu, ev);
 }
 
-/* ---- the owner's answer -------------------------------------------------------------------------- */
+/* ---- the owner's answer ------------------------------------------------------------------ */
 
 static void put_address(struct wbuf *w, const char *addr, uint16_t tag)
 {

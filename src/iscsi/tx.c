@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Output. What waits to be sent is a list of tasks and messages; a PDU is made of them only when the owner is about
- * to send, into a slot that holds its header, padding and digests. So numbers are given in the order of
- * the wire, a read of any size costs no memory, and data leaves from where it lies. A slot lives until
- * its last byte is sent; slots are a ring, refilled from its end.
+ * Output. What waits to be sent is a list of tasks and messages; a PDU is made of them only
+ * when the owner is about to send, into a slot that holds its header, padding and digests. So
+ * numbers are given in the order of the wire, a read of any size costs no memory, and data
+ * leaves from where it lies. A slot lives until its last byte is sent; slots are a ring,
+ * refilled from its end.
  *
- * Messages and R2Ts go first. Responses are first come, first served, but a read longer than one burst goes back to
- * the end after each, so that it does not hold up the others; a message that must not be passed by
- * earlier responses (task management, logout) waits among them and stops that while it waits.
+ * Messages and R2Ts go first. Responses are first come, first served, but a read longer than
+ * one burst goes back to the end after each, so that it does not hold up the others; a message
+ * that must not be passed by earlier responses (task management, logout) waits among them and
+ * stops that while it waits.
  */
 #include "iscsi/iscsi_int.h"
 
@@ -44,7 +46,7 @@ void tx_abandon(struct iscsi_conn *c)
     remove_tasks(&c->tx.fifo);
 }
 
-/* ---- slots --------------------------------------------------------------------------------------- */
+/* ---- slots ------------------------------------------------------------------------------- */
 
 static struct slot *slot_at(struct tx *tx, uint32_t i)
 {
@@ -86,8 +88,8 @@ static uint32_t data_crc(const struct iscsi_conn *c, const struct slot *s, uint3
     return crc;
 }
 
-/* Everything behind the header: lengths, padding, digests. prefix: bytes of the data segment in the
- * head, before data. */
+/* Everything behind the header: lengths, padding, digests. prefix: bytes of the data segment
+ * in the head, before data. */
 static void slot_finish(struct iscsi_conn *c, struct slot *s, const uint8_t *prefix,
                         uint8_t prefix_len, bool plain)
 {
@@ -110,7 +112,7 @@ static void slot_finish(struct iscsi_conn *c, struct slot *s, const uint8_t *pre
     c->stats.pdus_out++;
 }
 
-/* ---- making PDUs --------------------------------------------------------------------------------- */
+/* ---- making PDUs ------------------------------------------------------------------------- */
 
 static void make_msg(struct iscsi_conn *c, struct msg *m)
 {
@@ -149,7 +151,8 @@ static void make_r2t(struct iscsi_conn *c, struct iscsi_task *t)
         list_remove(&t->tx.link);
 }
 
-/* The task's last PDU: its tag and its place in the window are free, its memory when this is sent. */
+/* The task's last PDU: its tag and its place in the window are free, its memory when this is
+ * sent. */
 static void finish_task(struct iscsi_conn *c, struct iscsi_task *t, struct slot *s)
 {
     list_remove(&t->tx.link);
@@ -256,7 +259,7 @@ static bool make_next(struct iscsi_conn *c)
     return true;
 }
 
-/* ---- giving bytes -------------------------------------------------------------------------------- */
+/* ---- giving bytes ------------------------------------------------------------------------ */
 
 struct gather {
     struct iovec *iov;
