@@ -47,14 +47,27 @@ struct wait {
     struct scsi_task *task;
 };
 
+static bool service(struct client *c)
+{
+    struct pollfd p = {.fd = iscsi_get_fd(c->iscsi),
+                       .events = (short)iscsi_which_events(c->iscsi)};
+    return poll(&p, 1, 30000) > 0 && iscsi_service(c->iscsi, p.revents) == 0;
+}
+
 static bool run_until(struct client *c, const bool *done)
 {
-    while (!*done) {
-        struct pollfd p = {.fd = iscsi_get_fd(c->iscsi),
-                           .events = (short)iscsi_which_events(c->iscsi)};
-        if (poll(&p, 1, 30000) <= 0 || iscsi_service(c->iscsi, p.revents) != 0)
+    while (!*done)
+        if (!service(c))
             return false;
-    }
+    return true;
+}
+
+/* The library would let an abort overtake the command that it is to abort. */
+static bool run_until_sent(struct client *c)
+{
+    while (iscsi_out_queue_length(c->iscsi) > 0)
+        if (!service(c))
+            return false;
     return true;
 }
 
@@ -124,7 +137,8 @@ static bool swap(struct client *c, unsigned block, bool with_abort, bool *ret_la
         return false;
     if (with_abort) {
         c->aborts++;
-        if (iscsi_task_mgmt_abort_task_async(c->iscsi, t, abort_done, &a) != 0 ||
+        if (!run_until_sent(c) ||
+            iscsi_task_mgmt_abort_task_async(c->iscsi, t, abort_done, &a) != 0 ||
             !run_until(c, &a.done))
             return false;
         if (!w.done) /* aborted without an answer: the library still holds the task */

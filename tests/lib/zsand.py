@@ -3,7 +3,7 @@
 
     with Zsand(work) as z:
         z.volume("v", "64M", engine="mem")
-        z.target("t", ["v"]); z.initiator(NAME); z.grant(NAME, z.iqn("t"))
+        z.portal(); z.target("t", ["v"]); z.initiator(NAME); z.grant(NAME, "t")
         ... z.url("t") ...
     # here it was ended, and its log was searched for crashes and sanitizer reports
 
@@ -17,7 +17,9 @@ import signal
 import tempfile
 
 import child
+from initiator import Chap, Session
 
+IQN = "iqn.2026-11.org.example:"
 TOP = pathlib.Path(__file__).resolve().parents[2]
 CRASH = re.compile(r"ERROR: (?:Address|Leak|Thread|Undefined)Sanitizer|runtime error:|Assertion .* failed|assert_cmp|"
                    r"SUMMARY: \w+Sanitizer|stack overflow|fiber .* overflowed")
@@ -26,8 +28,7 @@ SANITIZERS = {"ASAN_OPTIONS": "quarantine_size_mb=16:detect_stack_use_after_retu
 
 
 def build_dir():
-    return pathlib.Path(os.environ.get("ZSAN_BUILD", "build/test")).resolve() if "ZSAN_BUILD" in os.environ \
-        else TOP / "build/test"
+    return TOP / os.environ.get("ZSAN_BUILD", "build/test")
 
 
 def program(*path):
@@ -136,3 +137,59 @@ class Zsand:
         if done.returncode != 0:
             raise ZsanError(args, done)
         return json.loads(done.stdout) if done.stdout.strip() else None
+
+    # ---- objects ------------------------------------------------------------------------------------
+
+    def _flags(self, options):
+        out = []
+        for name, value in options.items():
+            if value is not None and value is not False:
+                out += ["--" + name.replace("_", "-")] + ([] if value is True else [str(value)])
+        return out
+
+    def portal(self, address="127.0.0.1", port=None, **options):
+        """A portal on a free port; url() and address() take it by the order of these calls."""
+        port = port or child.free_port(address)
+        self.zsan("portal", "add", address, "--port", port, *self._flags(options))
+        self.portals.append((address, port))
+        return port
+
+    def volume(self, name, size=None, **options):
+        return self.zsan("volume", "create", name, *self._flags({"size": size} | options))
+
+    def target(self, name, volumes=()):
+        """A target that maps these volumes from LUN 0 on."""
+        iqn = IQN + name
+        self.zsan("target", "create", iqn)
+        for lun, volume in enumerate(volumes):
+            self.zsan("lun", "add", iqn, volume, "--lun", lun)
+        return iqn
+
+    def initiator(self, name, auth="none"):
+        """Makes it known; the secrets for discovery that were minted, if any."""
+        return _first_chap(self.zsan("initiator", "add", name, "--auth", auth))
+
+    def grant(self, initiator, target):
+        """The pair's secrets, if any were minted."""
+        return _first_chap(self.zsan("grant", "add", initiator, IQN + target))
+
+    def limits(self, **options):
+        self.zsan("limits", "set", *self._flags(options))
+
+    def address(self, portal=0):
+        return self.portals[portal]
+
+    def url(self, target, lun=0, portal=0):
+        return "iscsi://%s:%d/%s/%d" % (*self.portals[portal], IQN + target, lun)
+
+    def session(self, target, initiator, portal=0, **options):
+        """A logged-in initiator.Session."""
+        return Session(self.portals[portal], IQN + target, initiator, **options)
+
+
+def _first_chap(answer):
+    minted = answer.get("minted") or []
+    if not minted or not minted[0].get("secret"):
+        return None
+    m = minted[0]
+    return Chap(m["name"], m["secret"], m.get("reverse_name"), m.get("reverse_secret"))

@@ -44,8 +44,16 @@ def entries(log):
             out.append(found)
         elif any(head):
             raise ValueError(f"no entry at byte {at}")
-        at += SECTOR + (found.length if found else 0)
+        at = at + SECTOR + found.length if found else _next_data(log, at + SECTOR)
     return out
+
+
+def _next_data(log, at):
+    """Skips holes, however large."""
+    try:
+        return max(at, os.lseek(log.fileno(), at, os.SEEK_DATA) // SECTOR * SECTOR)
+    except OSError:
+        return os.fstat(log.fileno()).st_size
 
 
 def kept(all_entries, how, seed=0):

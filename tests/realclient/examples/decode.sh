@@ -8,16 +8,16 @@ pass "login" login "$iqn"
 disk=$(disk_of "$iqn" "$lun") || exit 1
 clean() {               # COMMAND...: exit 0, and no word that a decoder prints when it is at a loss
     _out=$(retry_ua "$@" 2>&1) || { echo "$_out"; return 1; }
-    echo "$_out" | grep -iE 'unexpected|malformed|bad |truncat|too short|undecod|error|invalid' && return 1
+    echo "$_out" | grep -iE 'unexpected|malformed|bad |truncat|too short|undecod|invalid|illegal|unable' && return 1
     return 0
 }
 pass "sg_inq" clean sg_inq "$disk"
-pages=$(sg_vpd "$disk" | sed -n 's/^ *\(0x[0-9a-f]*\).*/\1/p')
+pages=$(sg_vpd "$disk" | sed -n 's/^ .*\[\([a-z]*\)\]$/\1/p')
 [ -n "$pages" ] || bad "no VPD pages are listed"
 for p in $pages; do pass "sg_vpd -p $p" clean sg_vpd -p "$p" "$disk"; done
 pass "sg_opcodes" clean sg_opcodes "$disk"
-pass "sg_opcodes with timeouts" clean sg_opcodes -t "$disk"
-pass "sg_opcodes of task management" clean sg_opcodes -T "$disk"
+pass "sg_opcodes with timeouts" clean sg_opcodes -R "$disk"
+pass "sg_opcodes of task management" clean sg_opcodes -t "$disk"
 pass "sg_readcap" clean sg_readcap -l "$disk"
 pass "sg_luns" clean sg_luns "$disk"
 pass "sg_modes" clean sg_modes -a "$disk"

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What real initiators do with zsand: one function each, its docstring is the test's name. Each has a target of its own, named
+like the scenario, and acts on the host's side where the guest's script asks for it."""
+import os
+import time
+
+import child
+from guest import HERE, Guest, cache
+from tap import expect, note
+
+INITIATOR = "iqn.2004-10.example.realclient:guest"
+SIZE = "256M"
+
+
+def serve(z, name, size=SIZE, engine="file", luns=1):
+    """A target with fresh volumes for the guest; its IQN."""
+    volumes = [f"{name}{i}" for i in range(luns)]
+    for v in volumes:
+        z.volume(v, size, engine=engine)
+    iqn = z.target(name, volumes)
+    z.grant(INITIATOR, name)
+    return iqn
+
+
+def guest(z, script, *args, **options):
+    return Guest(HERE / "examples" / (script + ".sh"), *args, ports=[z.address()[1]], **options)
+
+
+def allocated(z, volume):
+    """Bytes that the volume's file really takes."""
+    return os.stat(z.zsan("volume", "show", volume)["path"]).st_blocks * 512
+
+
+# ---- one guest, one target --------------------------------------------------------------------------
+
+
+def discover(z, _):
+    """SendTargets tells a guest the address that works from there, and only what it was granted"""
+    z.target("not-granted")
+    guest(z, "discover", serve(z, "discover"), 0).run()
+
+
+def basic(z, _):
+    """ext4 with data that compare equal after a new login, and fstrim"""
+    guest(z, "basic", serve(z, "basic"), 0).run()
+
+
+def xfs(z, _):
+    """xfs with checksummed data that compare equal after a new login"""
+    guest(z, "xfs", serve(z, "xfs", "512M"), 0).run()
+
+
+def digests(z, _):
+    """header and data digests, fio with verification"""
+    guest(z, "digests", serve(z, "digests", "512M"), 0, fio=True).run()
+
+
+def decode(z, _):
+    """sg3_utils decode every page and list cleanly"""
+    guest(z, "decode", serve(z, "decode"), 0).run()
+
+
+def pr(z, _):
+    """persistent reservations between two sessions"""
+    guest(z, "pr", serve(z, "pr"), 0, nics=2).run()
+
+
+def multipath(z, _):
+    """dm-multipath goes on while one path and then the other is cut"""
+    guest(z, "multipath", serve(z, "multipath"), 0, nics=2).run()
+
+
+def trim(z, _):
+    """fstrim gives space back to the host"""
+    iqn = serve(z, "trim")
+    seen = {}
+    guest(z, "trim", iqn, 0, on={w: lambda line, w=w: seen.update({w: allocated(z, "trim0")})
+                                 for w in ("FILLED", "TRIMMED")}).run()
+    note(f"allocated when filled {seen['FILLED'] >> 20} MiB, trimmed {seen['TRIMMED'] >> 20} MiB")
+    expect(seen["FILLED"] > 60 << 20, "the data were not allocated")
+    expect(seen["TRIMMED"] < seen["FILLED"] - (50 << 20), "the space did not come back")
+
+
+def grow(z, _):
+    """a volume grows under a mounted file system"""
+    iqn = serve(z, "grow", "64M")
+    guest(z, "grow", iqn, 0, on={"GROW": lambda _: z.zsan("volume", "resize", "grow0", "128M")}).run()
+
+
+# ---- CHAP -------------------------------------------------------------------------------------------
+
+
+def _chap(z, name, auth):
+    """A target that maps its LUN 1, and an initiator of its own with minted secrets."""
+    who = f"{INITIATOR}-{name}"
+    z.volume(name, "64M", engine="mem")
+    iqn = z.target(name)
+    z.zsan("lun", "add", iqn, name, "--lun", 1)
+    z.initiator(who, auth)
+    c = z.grant(who, name)
+    return [iqn, c.name, c.secret, c.reverse_name, c.reverse_secret, who]
+
+
+def chap_one_way(z, _):
+    """CHAP: wrong secrets are refused, the target proves itself when asked"""
+    guest(z, "chap", *_chap(z, "chap-one-way", "one-way")).run()
+
+
+def chap_mutual(z, _):
+    """mutual CHAP where it is demanded: a one-way login is refused"""
+    guest(z, "chap_mutual", *_chap(z, "chap-mutual", "mutual")).run()
+
+
+# ---- kill -9 ----------------------------------------------------------------------------------------
+
+
+def _kill9(z, name, rounds):
+    iqn = serve(z, name)
+
+    def kill(_):
+        z.check()
+        z.kill9()
+        time.sleep(1)
+        z.start()
+
+    guest(z, "kill9", iqn, 0, rounds, on={"KILL": kill}, limit=120 + 30 * rounds).run()
+
+
+def kill9(z, _):
+    """kill -9 and restart under I/O: no error reaches the file system"""
+    _kill9(z, "kill9", 2)
+
+
+def kill9_often(z, _):
+    """kill -9 and restart ten times under I/O"""
+    _kill9(z, "kill9-often", 10)
+
+
+# ---- QEMU -------------------------------------------------------------------------------------------
+
+
+def _ok(argv, **kwargs):
+    done = child.run(argv, **kwargs)
+    expect(done.returncode == 0, f"{' '.join(str(a) for a in argv)}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def qemu(z, work):
+    """qemu-img and qemu-io: convert, compare, patterns, through QEMU's own initiator"""
+    iqn = serve(z, "qemu", "64M")
+    address, port = z.address()
+    lun = (f"driver=iscsi,transport=tcp,portal={address}:{port},target={iqn},lun=0,"
+           f"initiator-name={INITIATOR}")
+    source, back = work / "source.img", work / "back.img"
+    with open(source, "wb") as f:
+        f.write(os.urandom(16 << 20))
+        f.truncate(64 << 20)
+    _ok(["qemu-img", "convert", "-n", "--target-image-opts", "-f", "raw", source, lun], timeout=120)
+    _ok(["qemu-img", "compare", "--image-opts", f"driver=raw,file.filename={source}", lun], timeout=120)
+    _ok(["qemu-io", "--image-opts", lun, "-c", "write -P 0x5a 1M 3M", "-c", "write -z 20M 1M", "-c", "discard 8M 4M",
+         "-c", "flush", "-c", "read -P 0x5a 1M 3M", "-c", "read -P 0 20M 1M"])
+    wrong = child.run(["qemu-io", "--image-opts", lun, "-c", "read -P 0x5b 1M 3M"])
+    expect("Pattern verification failed" in wrong.stdout, "qemu-io did not notice a wrong pattern")
+    _ok(["qemu-img", "convert", "--image-opts", "-O", "raw", lun, back], timeout=120)
+    _ok(["qemu-img", "compare", "--image-opts", f"driver=raw,file.filename={back}", lun], timeout=120)
+
+
+# ---- booting ----------------------------------------------------------------------------------------
+
+
+def sanboot(z, work):
+    """a guest boots over iSCSI with QEMU's iPXE"""
+    image = work / "boot.img"
+    _ok([HERE / "sanboot-demo.sh", "-C", cache(), "make", image], timeout=300)
+    z.volume("sanboot", path=image)
+    iqn = z.target("sanboot", ["sanboot"])
+    z.grant(INITIATOR, "sanboot")
+    _ok([HERE / "sanboot-demo.sh", "-C", cache(), "boot", z.address()[1], iqn, 0], timeout=400)
+
+
+SCENARIOS = {f.__name__: f for f in (discover, basic, xfs, digests, decode, pr, multipath, trim, grow, chap_one_way,
+                                     chap_mutual, kill9, kill9_often, qemu, sanboot)}
+GROUPS = {
+    "quick": ["discover", "chap_one_way", "chap_mutual", "basic", "digests", "trim", "pr", "grow", "kill9", "decode", "qemu"],
+    "long": ["xfs", "multipath", "kill9_often", "sanboot"],
+}
