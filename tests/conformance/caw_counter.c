@@ -260,7 +260,8 @@ int main(int argc, char **argv)
         client[i].blocks = (unsigned)strtoul(argv[3], NULL, 10);
         client[i].url = argv[4 + i % (unsigned)(argc - 4)];
     }
-    struct client first = client[0];
+    static struct client first;
+    first = client[0];
     if (!connect_client(&first) || !clear(&first)) {
         printf("not ok 1 - cannot prepare the blocks: %s\n",
                first.iscsi ? iscsi_get_error(first.iscsi) : "url");
