@@ -205,8 +205,8 @@ struct iscsi_event {
     uint32_t data_len, offset;
     struct iscsi_tmf tmf;
     struct {
-        /* One target by name (for "All" in a normal session its own), or "" and all: every target
-         * the initiator may see. */
+        /* One target by name (for "All" in a normal session its own), or "" and all: every
+         * target the initiator may see. */
         char target[ISCSI_NAME_MAX + 1];
         bool all;
     } send_targets;
@@ -288,8 +288,8 @@ struct iscsi_result {
 /* Queues Data-In and the response. A response for a task whose solicited data is still under
  * way waits for it where the RFC demands. */
 void iscsi_task_done(struct iscsi_conn *c, struct iscsi_task *t, const struct iscsi_result *r);
-/* The task ends without a response (aborted). env->task_free may be called before this returns. Not
- * for a task that iscsi_task_done() was called for. */
+/* The task ends without a response (aborted). env->task_free may be called before this
+ * returns. Not for a task that iscsi_task_done() was called for. */
 void iscsi_task_drop(struct iscsi_conn *c, struct iscsi_task *t);
 void iscsi_tmf_done(struct iscsi_conn *c, uint32_t itt, uint8_t response); /* RFC 7143 11.6.1 */
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Task management, RFC 7143 11.5. The owner does it, for only the device model knows what a function means; the
- * machine finds the referenced task, answers what is a matter of the protocol alone, and keeps the response
- * behind every earlier one (4.2.3.3). Each function under way has a slot with its response in it, so an answer never fails;
- * how many may be under way is bounded, and one more is "function rejected".
+ * Task management, RFC 7143 11.5. The owner does it, for only the device model knows what a
+ * function means; the machine finds the referenced task, answers what is a matter of the
+ * protocol alone, and keeps the response behind every earlier one (4.2.3.3). Each function
+ * under way has a slot with its response in it, so an answer never fails; how many may be
+ * under way is bounded, and one more is "function rejected".
  */
 #include "iscsi/iscsi_int.h"
 
@@ -27,7 +28,8 @@ static void respond(struct iscsi_conn *c, struct msg *m, uint32_t itt, uint8_t r
     msg_send(c, m);
 }
 
-/* ABORT TASK of a tag that is not here, 11.6.1: perhaps it never arrived, and must not take effect later. */
+/* ABORT TASK of a tag that is not here, 11.6.1: perhaps it never arrived, and must not take
+ * effect later. */
 static int8_t response_without_task(struct iscsi_conn *c, const struct iscsi_tmf_req *h)
 {
     uint32_t ref_sn = be32_get(h->ref_cmd_sn);
@@ -36,14 +38,18 @@ static int8_t response_without_task(struct iscsi_conn *c, const struct iscsi_tmf
     return ISCSI_TMF_RSP_NO_TASK;
 }
 
-/* Fills in what ABORT TASK refers to. */
+/*
+ * Fills in what ABORT TASK refers to. The tag alone says which, for it is the session's; the
+ * task's own LUN takes the place of the request's, which some initiators leave 0 (libiscsi):
+ * "does not exist" would be a lie that lets the command land later.
+ */
 static void find_referenced(struct iscsi_conn *c, const struct iscsi_tmf_req *h,
                             struct iscsi_tmf *tmf)
 {
     struct iscsi_task *t = task_find(c, tmf->ref_itt);
-    if (t && memcmp(t->lun, tmf->lun, sizeof(t->lun)) != 0) {
-        tmf->response = ISCSI_TMF_RSP_NO_TASK;
-    } else if (!t) {
+    if (t)
+        memcpy(tmf->lun, t->lun, sizeof(t->lun));
+    if (!t) {
         tmf->response = response_without_task(c, h);
     } else if (t->state == TASK_DONE) { /* the owner is through with it */
         task_drop(c, t);

@@ -52,12 +52,13 @@ static void test_abort_task_that_is_not_here(void **state)
     peer_expect_nothing(p);
     uint32_t next = peer_cmd(p, &(struct cmd){.op = 0});
     peer_expect_status(p, next, 0, 0);
-    /* another LUN's */
+    /* the request names another LUN: the tag decides, and the task's LUN is passed on */
     p->manual = true;
     uint32_t other = peer_cmd(p, &(struct cmd){.op = 0, .lun = 3});
     peer_tmf(p, ISCSI_TMF_ABORT_TASK, other, p->cmd_sn - 1, true);
-    assert_int_equal(p->last.tmf.response, ISCSI_TMF_RSP_NO_TASK);
-    assert_null(p->last.tmf.task);
+    assert_int_equal(p->last.tmf.response, -1);
+    assert_ptr_equal(p->last.tmf.task, &peer_task(p, other)->t);
+    assert_int_equal(p->last.tmf.lun[1], 3);
     peer_free(p);
 }
 
