@@ -40,8 +40,8 @@ static int8_t response_without_task(struct iscsi_conn *c, const struct iscsi_tmf
 
 /*
  * Fills in what ABORT TASK refers to. The tag alone says which, for it is the session's; the
- * task's own LUN takes the place of the request's, which some initiators leave 0 (libiscsi):
- * "does not exist" would be a lie that lets the command land later.
+ * task's own LUN takes the place of the request's: an initiator that gets the LUN wrong and is
+ * told "does not exist" would not expect the command to land later.
  */
 static void find_referenced(struct iscsi_conn *c, const struct iscsi_tmf_req *h,
                             struct iscsi_tmf *tmf)
