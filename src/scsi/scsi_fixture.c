@@ -246,16 +246,21 @@ static void fix_main(void *arg)
     run_stop(f->run);
 }
 
-void fix_run(void (*body)(struct fix *f), const struct fix_opts *opts)
+unsigned fix_run_raw(void (*body)(struct fix *f), const struct fix_opts *opts, void *arg)
 {
-    struct fix f = {.opts = *opts};
+    struct fix f = {.opts = *opts, .arg = arg};
     struct fix_main m = {&f, body};
     struct sim_config cfg = sim_config_default(1);
     struct err err;
-    assert_int_equal(run_sim_new(&cfg, &f.run, &err), 0);
+    check(run_sim_new(&cfg, &f.run, &err) == 0);
     run_loop(f.run, fix_main, &m);
     run_free(f.run);
-    assert_int_equal(f.failures, 0);
+    return f.failures;
+}
+
+void fix_run(void (*body)(struct fix *f), const struct fix_opts *opts)
+{
+    assert_int_equal(fix_run_raw(body, opts, NULL), 0);
 }
 
 void fix_settle(void)
@@ -268,6 +273,8 @@ void fix_settle(void)
 static int fix_pull(struct scsi_task *t, uint64_t off, uint64_t len, struct sgl *into)
 {
     struct fix_cmd *c = container_of(t, struct fix_cmd, t);
+    check_cmp(off, <=, t->out_len);
+    check_cmp(len, <=, t->out_len - off);
     while (c->data_held && !c->cancelled)
         waitq_wait(&c->data, NO_DEADLINE, NULL);
     return c->cancelled ? -ECANCELED : sgl_slice(into, &c->out, off, len);

@@ -34,6 +34,7 @@ struct fix_opts {
 struct fix {
     struct run *run;
     struct fix_opts opts;
+    void *arg;
     struct volume *vol;
     struct scsi_lu *lu;
     struct scsi_nexus *a, *b;
@@ -45,6 +46,8 @@ struct fix {
 
 /* Runs body as a fiber of a fresh world and asserts that nothing it expected failed. */
 void fix_run(void (*body)(struct fix *f), const struct fix_opts *opts);
+/* Without the assertion, for programs that are no cmocka tests: the number of failures. arg ends up in f->arg. */
+unsigned fix_run_raw(void (*body)(struct fix *f), const struct fix_opts *opts, void *arg);
 
 /* A test: FIX_TEST(name) { body with struct fix *f }. */
 #define FIX_TEST_WITH(name, ...)                                                               \
