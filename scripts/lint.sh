@@ -17,12 +17,12 @@ check() { # NAME COMMAND...: prints its output only when it fails
 }
 sources() { git ls-files 'src/*.[ch]' 'tests/*.[ch]'; }
 style() { sources | xargs clang-format --dry-run -Werror; }
-forbidden() {
-    ! sources | xargs grep -nE '\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|alloca|gets|system|popen|rand)\(' --
+forbidden() { # in the product; tests may build their strings as they like
+    ! git ls-files 'src/*.[ch]' ':!*_test.c' | xargs grep -nE '\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|alloca|gets|system|popen|rand)\(' --
 }
 licence() { ! git ls-files '*.[chS]' '*.py' '*.sh' '*.build' Makefile | xargs grep -L 'SPDX-License-Identifier: BSD-2-Clause' | grep .; }
 unfinished() { ! git grep -nE '#if 0|\b(TODO|FIXME|XXX)\b' -- src api tests ':!tests/*.md' | grep .; }
-shell() { git ls-files '*.sh' tests/run-suites .ci/run | xargs -n1 bash -n; }
+shell() { git ls-files | xargs grep -lE '^#!/bin/(ba)?sh' -- | xargs -n1 bash -n; }
 manuals() { command -v scdoc >/dev/null && for m in man/*.scd; do scdoc < "$m" | mandoc -Tlint -W warning || return 1; done; }
 check "includes point down" scripts/check-layers.py
 check "clang-format" style

@@ -62,7 +62,8 @@ int sgl_alloc(struct sgl *s, uint64_t len);
 void sgl_copy_in(struct sgl *s, uint64_t off, const void *src, size_t len);
 void sgl_copy_out(const struct sgl *s, uint64_t off, void *dst, size_t len);
 /* From one list to another; both ranges lie inside. */
-void sgl_copy(struct sgl *dst, uint64_t doff, const struct sgl *src, uint64_t soff, uint64_t len);
+void sgl_copy(struct sgl *dst, uint64_t doff, const struct sgl *src, uint64_t soff,
+              uint64_t len);
 void sgl_zero(struct sgl *s, uint64_t off, uint64_t len);
 /* 0 when equal, else 1 + the offset of the first difference, comparing len bytes. */
 uint64_t sgl_compare(const struct sgl *a, uint64_t aoff, const struct sgl *b, uint64_t boff,

@@ -133,7 +133,8 @@ void sgl_copy_out(const struct sgl *s, uint64_t off, void *dst, size_t len)
         memcpy(to, c.p, c.len);
 }
 
-void sgl_copy(struct sgl *dst, uint64_t doff, const struct sgl *src, uint64_t soff, uint64_t len)
+void sgl_copy(struct sgl *dst, uint64_t doff, const struct sgl *src, uint64_t soff,
+              uint64_t len)
 {
     struct span from = span_make(src, soff, len);
     for (; span_next(&from, UINT64_MAX); doff += from.len)
