@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "run/sim/sim.h"
-#include "volume/filter_int.h"
+#include "volume/filter.h"
 #include "wire/scsi_sense.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
  * geometry is copied upwards when the lower volume changes, before whoever serves the upper one
  * is told.
  */
-#include "volume/filter_int.h"
+#include "volume/filter.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Begins chosen operations late: a slow disk for tests. Each sleeps by itself, so they still
  * overlap. */
-#include "volume/filter_int.h"
+#include "volume/filter.h"
 
 #include <errno.h>
 #include <stdlib.h>

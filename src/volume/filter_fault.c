@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Fails chosen operations before they reach the lower volume, by count and not by chance: a
  * test knows which. */
-#include "volume/filter_int.h"
+#include "volume/filter.h"
 
 #include <errno.h>
 #include <stdlib.h>

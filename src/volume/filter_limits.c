@@ -11,7 +11,7 @@
  * seconds for a dead path. Changed limits apply at once: the holder is woken and old debts are
  * forgiven. Flushes pass: what they wait for was paid for as writes.
  */
-#include "volume/filter_int.h"
+#include "volume/filter.h"
 
 #include <errno.h>
 #include <stdlib.h>

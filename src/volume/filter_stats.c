@@ -4,7 +4,7 @@
  * operation; no allocation, no parking of its own. The counters are found through volume.stats
  * from every volume above.
  */
-#include "volume/filter_int.h"
+#include "volume/filter.h"
 
 #include <errno.h>
 #include <stdlib.h>
