@@ -25,6 +25,15 @@ static bool split_isid(char *name, uint8_t ret_isid[6])
     return true;
 }
 
+/* What no iSCSI name has (RFC 3722), a comma above all: it would look like the name of a port. */
+static bool has_forbidden(const char *name)
+{
+    for (; *name; name++)
+        if ((unsigned char)*name <= ' ' || *name == ',' || *name == 0x7f)
+            return true;
+    return false;
+}
+
 /* A NUL-terminated name with NULs behind it to the end of the field. */
 static bool copy_name(const uint8_t *field, size_t len, char *ret_name, size_t cap)
 {
@@ -62,7 +71,7 @@ bool pr_id_parse(struct rbuf *in, struct pr_transport_id *ret_id)
     default:
         return false;
     }
-    if (!text_copy(id.initiator, sizeof(id.initiator), name))
+    if (has_forbidden(name) || !text_copy(id.initiator, sizeof(id.initiator), name))
         return false;
     *ret_id = id;
     return true;

@@ -71,6 +71,10 @@ static void test_malformed_ones_are_refused(void **state)
         {TRANSPORT_ID_DEVICE, "iqn.x",                   20}, /* good: see below */
         {2,                   "iqn.x",                   20},
         {3,                   "iqn.x",                   20},
+        {TRANSPORT_ID_DEVICE, "iqn,x",                   20},
+        {TRANSPORT_ID_DEVICE, "iqn x",                   20},
+        {TRANSPORT_ID_DEVICE, "iqn.x,i,0x000000000000",  24},
+        {TRANSPORT_ID_PORT,   "iqn,x,i,0x000000000000",  24},
         {TRANSPORT_ID_DEVICE, "",                        20},
         {TRANSPORT_ID_DEVICE, "iqn.x",                   16},
         {TRANSPORT_ID_DEVICE, "iqn.x",                   22},
