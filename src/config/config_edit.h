@@ -119,6 +119,13 @@ int edit_replace(struct config_edit *e, const json_t *doc, struct err *reterr);
  * The caller decrefs. */
 int edit_plan(struct config_edit *e, json_t **ret_changes, struct err *reterr);
 
+/* Numbers of the generations that were kept, highest first; the caller frees. Parks. */
+int config_generations(struct config_store *s, uint64_t **ret_numbers, size_t *ret_n,
+                       struct err *reterr);
+/* A kept generation's document with its member "secrets", for edit_replace(). The caller wipes and decrefs. -ENOENT. Parks. */
+int config_generation_load(struct config_store *s, uint64_t number, json_t **ret_doc,
+                           struct err *reterr);
+
 /* The document in force; with_secrets adds the member "secrets". The caller decrefs. NULL: no
  * memory. */
 json_t *config_export(struct config_store *s, bool with_secrets);

@@ -209,6 +209,30 @@ static int load(struct config_store *s, struct err *reterr)
     return fall_back(s, numbers, n, &why, reterr);
 }
 
+int config_generations(struct config_store *s, uint64_t **ret_numbers, size_t *ret_n,
+                       struct err *reterr)
+{
+    int rc = list_numbers(s, "config", ret_numbers, ret_n);
+    return rc < 0 ? err_set(reterr, rc, "%s: %s", s->dir, strerror(-rc)) : 0;
+}
+
+int config_generation_load(struct config_store *s, uint64_t number, json_t **ret_doc,
+                           struct err *reterr)
+{
+    struct generation g = {.document = NULL}, secrets = {.document = NULL};
+    int rc = load_file(s, "config", number, &g, reterr);
+    if (rc == 0)
+        rc = load_secrets(s, g.secrets, &secrets, reterr);
+    if (rc == 0 && json_object_set(g.document, "secrets", secrets.document) != 0)
+        rc = err_set(reterr, -ENOMEM, "out of memory");
+    json_decref(secrets.document);
+    if (rc < 0)
+        json_decref(g.document);
+    else
+        *ret_doc = g.document;
+    return rc;
+}
+
 int config_store_open(const char *dir, struct config_store **ret_store, struct err *reterr)
 {
     struct config_store *s = calloc(1, sizeof(*s));

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One connection: lines in, lines out, one request at a time. A peer that waits holds no buffer; a line that is begun must end
+ * within CONTROL_LINE_MS and RPC_LINE_MAX bytes, after which the connection is closed, for its end can't be found any more. Parsing
+ * and writing of JSON run off the loop. The buffers may hold secrets and are wiped. Home: reactor 0; everything parks.
+ */
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "control/control_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK 4096 /* bytes, a first buffer */
+
+struct conn {
+    struct control *c;
+    struct sock *s;
+    char *buf; /* NULL while idle */
+    size_t len, cap;
+    size_t searched; /* bytes without a newline */
+};
+
+/* ---- lines in --------------------------------------------------------------------------------------- */
+
+static void buf_drop(struct conn *k)
+{
+    if (k->buf)
+        wipe(k->buf, k->cap);
+    free(k->buf);
+    k->buf = NULL;
+    k->len = k->cap = k->searched = 0;
+}
+
+/* Not realloc(), which would leave secrets behind. */
+static int buf_grow(struct conn *k)
+{
+    size_t cap = k->cap > 0 ? k->cap * 2 : CHUNK;
+    char *buf = malloc(cap);
+    if (!buf)
+        return -ENOMEM;
+    if (k->buf) {
+        memcpy(buf, k->buf, k->len);
+        wipe(k->buf, k->cap);
+    }
+    free(k->buf);
+    k->buf = buf;
+    k->cap = cap;
+    return 0;
+}
+
+/* Makes the buffer begin with a whole line of *ret_len bytes and its newline. -EFBIG: there is no end within RPC_LINE_MAX; -EPIPE: the
+ * peer left. */
+static int line_read(struct conn *k, size_t *ret_len)
+{
+    uint64_t deadline = 0;
+    if (k->len == 0) {
+        buf_drop(k);
+        int rc = sock_wait_readable(k->s, run_deadline_ms(CONTROL_IDLE_MS), &k->c->stop);
+        if (rc < 0)
+            return rc;
+    }
+    deadline = run_deadline_ms(CONTROL_LINE_MS);
+    for (;;) {
+        char *nl = k->len > k->searched
+                       ? memchr(k->buf + k->searched, '\n', k->len - k->searched)
+                       : NULL;
+        if (nl) {
+            *ret_len = (size_t)(nl - k->buf);
+            return *ret_len <= RPC_LINE_MAX ? 0 : -EFBIG;
+        }
+        k->searched = k->len;
+        if (k->len > RPC_LINE_MAX)
+            return -EFBIG;
+        if (k->len == k->cap && buf_grow(k) < 0)
+            return -ENOMEM;
+        ssize_t n = sock_recv(k->s, k->buf + k->len, k->cap - k->len, deadline, &k->c->stop);
+        if (n <= 0)
+            return n < 0 ? (int)n : -EPIPE;
+        k->len += (size_t)n;
+    }
+}
+
+/* Takes the line away; what came behind it is the next one's beginning. */
+static void line_done(struct conn *k, size_t len)
+{
+    size_t rest = k->len - len - 1;
+    memmove(k->buf, k->buf + len + 1, rest);
+    wipe(k->buf + rest, k->len - rest);
+    k->len = rest;
+    k->searched = 0;
+}
+
+/* ---- one request ------------------------------------------------------------------------------------ */
+
+struct parse_job {
+    const char *text;
+    size_t len;
+    struct request *request;
+    struct rpc_error *error;
+    int rc;
+};
+static void parse_now(void *arg)
+{
+    struct parse_job *j = arg;
+    j->rc = request_parse(j->text, j->len, j->request, j->error);
+}
+
+struct answer_job {
+    const json_t *id;
+    json_t *result; /* taken over; NULL: the error */
+    const struct rpc_error *error;
+    char *line;
+    size_t len;
+};
+static void answer_now(void *arg)
+{
+    struct answer_job *j = arg;
+    if (j->result)
+        answer_result(j->id, j->result, &j->line, &j->len);
+    else
+        answer_error(j->id, j->error, &j->line, &j->len);
+}
+
+static int answer(struct conn *k, const json_t *id, json_t *result,
+                  const struct rpc_error *error)
+{
+    struct answer_job j = {.id = id, .result = result, .error = error};
+    run_offload(answer_now, &j);
+    if (!j.line)
+        return -ENOMEM;
+    int rc = sock_send(k->s, j.line, j.len, run_deadline_ms(CONTROL_SEND_MS), NULL);
+    wipe(j.line, j.len);
+    free(j.line);
+    return rc;
+}
+
+/* One event for each change, whoever asked and however it ended. */
+static void audit(const struct conn *k, const struct request *r, const struct rpc_error *e)
+{
+    char subject[200];
+    if (!r->method->change)
+        return;
+    params_subject(r->method->params, r->method->nparams, r->args, subject, sizeof(subject));
+    log_info("control.change", KV("method", "%s", r->method->name), KV("object", "%s", subject),
+             KV("uid", "%lld", (long long)sock_peer_uid(k->s)),
+             KV("result", "%s", e->code ? e->err.msg : "ok"));
+}
+
+/* Runs the method; the result, or NULL and *ret_error. */
+static json_t *call(struct conn *k, const struct request *r, struct rpc_error *ret_error)
+{
+    json_t *result = NULL;
+    int rc = r->method->call(k->c, r->args, &result, &ret_error->err);
+    if (rc < 0) {
+        ret_error->code = RPC_FAILED;
+        ret_error->err.code = rc;
+        if (!ret_error->err.msg[0])
+            err_set(&ret_error->err, rc, "%s: %s", r->method->name, strerror(-rc));
+    }
+    audit(k, r, ret_error);
+    return rc < 0 ? NULL : result;
+}
+
+static int serve_line(struct conn *k, size_t len)
+{
+    struct request r;
+    struct rpc_error e = {.field = ""};
+    struct parse_job j = {k->buf, len, &r, &e, 0};
+    run_offload(parse_now, &j);
+    line_done(k, len);
+    json_t *result = j.rc == 0 ? call(k, &r, &e) : NULL;
+    int rc = answer(k, r.id, result, &e);
+    request_free(&r);
+    return rc;
+}
+
+static void too_long(struct conn *k)
+{
+    struct rpc_error e = {.code = RPC_INVALID};
+    err_set(&e.err, -EFBIG, "a request has at most %u bytes", RPC_LINE_MAX);
+    answer(k, NULL, NULL, &e);
+}
+
+void control_serve(struct control *c, struct sock *s)
+{
+    struct conn k = {.c = c, .s = s};
+    size_t len = 0;
+    int rc = 0;
+    while (rc == 0) {
+        rc = line_read(&k, &len);
+        if (rc == 0)
+            rc = serve_line(&k, len);
+        else if (rc == -EFBIG)
+            too_long(&k);
+    }
+    buf_drop(&k);
+    sock_close(s);
+}
+
+void control_turn_away(struct sock *s)
+{
+    struct rpc_error e = {.code = RPC_FAILED};
+    struct iovec iov = {NULL, 0};
+    char *line;
+    err_set(&e.err, -EBUSY, "%d control connections are open already: close one",
+            CONTROL_CONNECTIONS_MAX);
+    if (answer_error(NULL, &e, &line, &iov.iov_len) < 0)
+        return;
+    iov.iov_base = line;
+    if (sock_try_send(s, &iov, 1) < 0)
+        log_debug("control.turned_away");
+    free(line);
+}

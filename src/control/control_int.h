@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Private to control/: the plane itself, and what its methods share. All on reactor 0. */
+#ifndef CONTROL_CONTROL_INT_H
+#define CONTROL_CONTROL_INT_H
+
+#include "base/cleanup.h"
+#include "config/config_edit.h"
+#include "control/control.h"
+#include "control/json_util.h"
+#include "control/rpc.h"
+#include "run/sock.h"
+
+#define CONTROL_CONNECTIONS_MAX 64
+#define CONTROL_IDLE_MS         300000 /* between two requests */
+#define CONTROL_LINE_MS         30000  /* from the first byte of a request to its newline */
+#define CONTROL_SEND_MS         30000  /* for an answer to be taken */
+
+struct control {
+    struct control_env env;
+    uint64_t started; /* run_now() */
+    struct listener *listener;
+    struct cancel stop;
+    struct waitgroup fibers; /* accepting, and one for each connection */
+    unsigned nconns;
+};
+
+/* Serves one peer until it leaves, idles or the plane stops. Takes over the socket. Parks. */
+void control_serve(struct control *c, struct sock *s);
+/* The line that tells a peer that there are too many. Does not park. */
+void control_turn_away(struct sock *s);
+
+/* ---- transactions ----------------------------------------------------------------------------------- */
+
+static inline void edit_endp(struct config_edit **e)
+{
+    config_edit_end(*e);
+}
+static inline void config_putp(const struct config **c)
+{
+    config_put(*c);
+}
+/* A transaction that is ended on every return. */
+#define EDIT(e) CLEANUP(edit_endp) struct config_edit *e = NULL
+/* A reference that is put on every return: CONFIG(cfg) = config_current(...); */
+#define CONFIG(v) CLEANUP(config_putp) const struct config *v
+
+/* Ends a method that changed something: result with the members "warning" and, when there are any for `minted`, "minted". */
+int change_done(struct control *c, const struct config_edit *e, struct jb *b, json_t *result,
+                json_t **ret_result, struct err *reterr);
+
+/* ---- names ------------------------------------------------------------------------------------------ */
+
+/* The whole name of the target that name stands for: its own, or the part behind the last dot or colon when no other target has that.
+ * -ENOENT, -EINVAL (several). */
+int target_resolve(const struct config *cfg, const char *name, char ret_name[CFG_NAME_LEN],
+                   struct err *reterr);
+/* An iSCSI name in its normal form, or name as it is. */
+void name_normalise(const char *name, char ret_name[CFG_NAME_LEN]);
+
+/* ---- what is there now ------------------------------------------------------------------------------ */
+
+/* Sessions and volumes as they are at one moment, for several look-ups. */
+struct live {
+    struct net_session_info *sessions;
+    unsigned nsessions;
+    struct net_volume_info *volumes; /* ascending by name */
+    unsigned nvolumes;
+};
+int live_take(struct control *c, struct live *ret_live, struct err *reterr); /* parks */
+void live_drop(struct live *l);
+#define LIVE(l) CLEANUP(live_drop) struct live l = {.nsessions = 0}
+const struct net_volume_info *live_volume(const struct live *l, const char *name);
+/* Of a host, an initiator and a target; NULL: any. */
+unsigned live_sessions(const struct live *l, const char *host, const char *initiator,
+                       const char *target);
+
+/* ---- objects as JSON -------------------------------------------------------------------------------- */
+
+json_t *volume_json(struct jb *b, const struct config *cfg, const struct cfg_volume *v,
+                    const struct live *l);
+json_t *lun_json(struct jb *b, const struct cfg_target *t, const struct cfg_lun *lun,
+                 const struct live *l);
+const char *volume_state_name(const struct net_volume_info *i);
+json_t *totals_json(struct jb *b, const struct net_totals *t);
+/* Minted secrets with what is ready to paste. */
+json_t *minted_json(struct jb *b, const struct config *cfg, const struct minted *m);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Grants, and the secrets of their pairs. A grant may be to a host; secrets are always of one initiator and one target, so what
+ * is done to a host's grant is done to each of its pairs. Parks.
+ */
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "control/api_gen.h"
+#include "control/control_int.h"
+
+#include <errno.h>
+#include <string.h>
+
+static json_t *grant_json(struct jb *b, const struct cfg_grant *g, const struct live *l)
+{
+    json_t *j = jb_object(b);
+    jb_text(b, j, "target", g->target->name);
+    jb_text(b, j, "initiator", g->initiator->name);
+    jb_text(b, j, "host", g->initiator->host->name);
+    jb_text(b, j, "auth", cfg_auth_name(g->initiator->auth));
+    if (g->forward.minted)
+        jb_uint(b, j, "minted", MAX(g->forward.minted, g->reverse.minted));
+    jb_bool(b, j, "rotating", g->forward.secret[1].len > 0 || g->reverse.secret[1].len > 0);
+    jb_uint(b, j, "sessions", live_sessions(l, NULL, g->initiator->name, g->target->name));
+    fiber_maybe_yield();
+    return j;
+}
+
+int rpc_grant_list(struct control *c, const struct args_grant_list *a, json_t **ret_result,
+                   struct err *reterr)
+{
+    CONFIG(cfg) = config_current(c->env.store);
+    struct jb b = {false};
+    LIVE(l);
+    (void)a;
+    if (live_take(c, &l, reterr) < 0)
+        return -ENOMEM;
+    json_t *list = jb_list(&b);
+    for (unsigned i = 0; i < cfg->ngrants; i++)
+        jb_push(&b, list, grant_json(&b, &cfg->grants[i], &l));
+    return jb_done(&b, list, ret_result, reterr);
+}
+
+/* ---- changes ---------------------------------------------------------------------------------------- */
+
+/* A transaction on the grant of somebody to a target, both by their whole names. */
+struct pair {
+    char who[CFG_NAME_LEN], target[CFG_NAME_LEN];
+};
+static int begin(struct control *c, const char *who, const char *target,
+                 struct config_edit **ret_edit, struct pair *ret_pair, struct err *reterr)
+{
+    int rc = config_edit_begin(c->env.store, ret_edit, reterr);
+    name_normalise(who, ret_pair->who);
+    return rc < 0
+               ? rc
+               : target_resolve(config_edit_base(*ret_edit), target, ret_pair->target, reterr);
+}
+
+static int commit(struct control *c, struct config_edit *e, const struct pair *p,
+                  json_t **ret_result, struct err *reterr)
+{
+    struct jb b = {false};
+    int rc = config_edit_commit(e, reterr);
+    if (rc < 0)
+        return rc;
+    json_t *j = jb_object(&b);
+    if (p) {
+        jb_text(&b, j, "who", p->who);
+        jb_text(&b, j, "target", p->target);
+    }
+    return change_done(c, e, &b, j, ret_result, reterr);
+}
+
+/* Does the same to each pair of the grant. */
+static int each_pair(struct config_edit *e, const struct pair *p,
+                     int (*fn)(struct config_edit *e, const char *initiator, const char *target,
+                               struct err *reterr),
+                     struct err *reterr)
+{
+    const struct config *cfg = config_edit_base(e);
+    unsigned n = 0;
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < cfg->ngrants; i++) {
+        const struct cfg_grant *g = &cfg->grants[i];
+        if (strcmp(g->target->name, p->target) != 0 ||
+            (strcmp(g->initiator->name, p->who) != 0 &&
+             strcmp(g->initiator->host->name, p->who) != 0))
+            continue;
+        n++;
+        rc = fn(e, g->initiator->name, p->target, reterr);
+    }
+    if (rc == 0 && n == 0)
+        return err_set(
+            reterr, -ENOENT,
+            "target %.100s is granted to no initiator of \"%.80s\" (zsan grant list)",
+            p->target, p->who);
+    return rc;
+}
+
+int rpc_grant_add(struct control *c, const struct args_grant_add *a, json_t **ret_result,
+                  struct err *reterr)
+{
+    EDIT(e);
+    struct pair p;
+    int rc = begin(c, a->who, a->target, &e, &p, reterr);
+    if (rc == 0)
+        rc = edit_grant_add(e, p.who, p.target, reterr);
+    return rc < 0 ? rc : commit(c, e, &p, ret_result, reterr);
+}
+
+int rpc_grant_rotate(struct control *c, const struct args_grant_rotate *a, json_t **ret_result,
+                     struct err *reterr)
+{
+    EDIT(e);
+    struct pair p;
+    int rc = begin(c, a->who, a->target, &e, &p, reterr);
+    if (rc == 0)
+        rc = each_pair(e, &p, edit_secret_rotate, reterr);
+    return rc < 0 ? rc : commit(c, e, &p, ret_result, reterr);
+}
+
+int rpc_grant_secret(struct control *c, const struct args_grant_secret *a, json_t **ret_result,
+                     struct err *reterr)
+{
+    EDIT(e);
+    struct pair p;
+    int rc = begin(c, a->initiator, a->target, &e, &p, reterr);
+    if (rc == 0)
+        rc = edit_secret_set(e, p.who, p.target, a->secret, a->reverse_secret, reterr);
+    return rc < 0 ? rc : commit(c, e, NULL, ret_result, reterr);
+}
+
+int rpc_grant_finish(struct control *c, const struct args_grant_finish *a, json_t **ret_result,
+                     struct err *reterr)
+{
+    EDIT(e);
+    struct pair p;
+    int rc = begin(c, a->who, a->target, &e, &p, reterr);
+    if (rc == 0)
+        rc = each_pair(e, &p, edit_secret_finish, reterr);
+    return rc < 0 ? rc : commit(c, e, NULL, ret_result, reterr);
+}
+
+int rpc_grant_remove(struct control *c, const struct args_grant_remove *a, json_t **ret_result,
+                     struct err *reterr)
+{
+    EDIT(e);
+    struct pair p;
+    int rc = begin(c, a->who, a->target, &e, &p, reterr);
+    if (rc == 0)
+        rc = edit_grant_remove(e, p.who, p.target, reterr);
+    return rc < 0 ? rc : commit(c, e, NULL, ret_result, reterr);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is served, and what needs an operator: volumes that are not online or give durability up, portals that are down, sessions that
+ * logged in with less than mutual CHAP of a good hash away from loopback. Parks. */
+#include "base/cleanup.h"
+#include "control/api_gen.h"
+#include "control/control_int.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct report {
+    struct jb b;
+    json_t *problems;
+    unsigned online, listening, portals;
+};
+
+static void problem(struct report *r, const char *object, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+static void problem(struct report *r, const char *object, const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    json_t *j = jb_object(&r->b);
+    jb_text(&r->b, j, "object", object);
+    jb_text(&r->b, j, "text", text);
+    jb_push(&r->b, r->problems, j);
+}
+
+static void look_at_volumes(struct report *r, const struct config *cfg, const struct live *l)
+{
+    char object[CFG_NAME_LEN + 16];
+    for (unsigned i = 0; i < cfg->nvolumes; i++) {
+        const struct cfg_volume *v = &cfg->volumes[i];
+        const struct net_volume_info *now = live_volume(l, v->name);
+        bool online = now && now->state == NET_VOL_ONLINE;
+        snprintf(object, sizeof(object), "volume %s", v->name);
+        r->online += online;
+        if (!online)
+            problem(r, object, "not online, it is tried again every few seconds: %s",
+                    now && now->reason[0] ? now->reason : "not opened yet");
+        if (v->sync == VOL_SYNC_DISABLED)
+            problem(r, object,
+                    "sync is disabled: acknowledged writes are lost when the power fails "
+                    "(zsan volume set %s --sync always)",
+                    v->name);
+        fiber_maybe_yield();
+    }
+}
+
+static int look_at_portals(struct report *r, struct net *net)
+{
+    char object[SOCK_ADDR_LEN + 16];
+    CLEANUP(freep) struct net_portal_info *all = NULL;
+    if (net_portals(net, &all, &r->portals) < 0)
+        return -ENOMEM;
+    for (unsigned i = 0; i < r->portals; i++) {
+        snprintf(object, sizeof(object), "portal %s", all[i].addr.text);
+        r->listening += all[i].listening;
+        if (!all[i].listening)
+            problem(r, object, "not listening, it is tried again every few seconds: %s",
+                    all[i].reason);
+    }
+    return 0;
+}
+
+static void look_at_sessions(struct report *r, const struct live *l)
+{
+    char object[40];
+    for (unsigned i = 0; i < l->nsessions; i++) {
+        const struct net_session_info *s = &l->sessions[i];
+        if (!s->weak)
+            continue;
+        snprintf(object, sizeof(object), "session %llu", (unsigned long long)s->id);
+        problem(r, object,
+                "weak login of %.100s from %.60s (%s): zsan initiator set --auth mutual "
+                "--chap sha3-256,sha256",
+                s->initiator, s->peer.text, s->auth);
+    }
+}
+
+json_t *totals_json(struct jb *b, const struct net_totals *t)
+{
+    json_t *j = jb_object(b);
+    jb_uint(b, j, "connections", t->connections);
+    jb_uint(b, j, "sessions", t->sessions);
+    jb_uint(b, j, "logins_in_progress", t->logins_in_progress);
+    jb_uint(b, j, "logins", t->logins);
+    jb_uint(b, j, "logins_refused", t->logins_refused);
+    jb_uint(b, j, "connections_refused", t->connections_refused);
+    jb_uint(b, j, "rejects", t->rejects);
+    jb_uint(b, j, "digest_errors", t->digest_errors);
+    jb_uint(b, j, "data_used", t->data_used);
+    jb_uint(b, j, "data_budget", t->data_budget);
+    return j;
+}
+
+static json_t *status_json(struct control *c, struct report *r, const struct config *cfg,
+                           const struct net_totals *t)
+{
+    struct jb *b = &r->b;
+    json_t *j = jb_object(b);
+    jb_text(b, j, "version", ZSAN_VERSION);
+    jb_uint(b, j, "generation", cfg->generation);
+    jb_uint(b, j, "uptime", (run_now() - c->started) / NS_PER_SEC);
+    jb_text(b, j, "io", t->io);
+    jb_bool(b, j, "healthy", json_array_size(r->problems) == 0);
+    jb_put(b, j, "problems", r->problems);
+    jb_uint(b, j, "volumes", cfg->nvolumes);
+    jb_uint(b, j, "volumes_online", r->online);
+    jb_uint(b, j, "targets", cfg->ntargets);
+    jb_uint(b, j, "portals", r->portals);
+    jb_uint(b, j, "portals_listening", r->listening);
+    jb_uint(b, j, "initiators", cfg->ninitiators);
+    jb_uint(b, j, "reactors", t->nreactors);
+    jb_put(b, j, "totals", totals_json(b, t));
+    return j;
+}
+
+int rpc_status(struct control *c, const struct args_status *a, json_t **ret_result,
+               struct err *reterr)
+{
+    CONFIG(cfg) = config_current(c->env.store);
+    CLEANUP(freep) struct net_totals *t = calloc(1, sizeof(*t));
+    struct report r = {.b = {false}};
+    LIVE(l);
+    (void)a;
+    if (!t || live_take(c, &l, reterr) < 0)
+        return -ENOMEM;
+    r.problems = jb_list(&r.b);
+    net_totals(c->env.net, t);
+    look_at_volumes(&r, cfg, &l);
+    look_at_sessions(&r, &l);
+    if (look_at_portals(&r, c->env.net) < 0)
+        r.b.bad = true;
+    return jb_done(&r.b, status_json(c, &r, cfg, t), ret_result, reterr);
+}
