@@ -332,6 +332,16 @@ static void apply_step(struct config_store *s, struct seen *r)
         e, &r->err[5]); /* v1 has no path, and nothing else is left: refused whole */
     config_edit_end(e);
     json_decref(bad);
+
+    begin(s, &e);
+    doc = config_export(s, false);
+    json_object_set_new(json_object_get(json_object_get(doc, "volumes"), "v1"), "block_size",
+                        json_integer(4096));
+    edit_replace(e, doc, NULL);
+    r->rc[6] = config_edit_commit(e, &r->err[6]);
+    config_edit_end(e);
+    json_decref(doc);
+
     c = config_current(s);
     r->n[3] = c->nvolumes;
     config_put(c);
@@ -356,6 +366,8 @@ static void test_apply_keeps_identities_and_secrets(void **state)
     assert_int_equal(seen.n[2], 16);
     assert_int_equal(seen.rc[5], -EINVAL);
     assert_int_equal(seen.n[3], 2);
+    assert_int_equal(seen.rc[6], -EINVAL);
+    assert_non_null(strstr(seen.err[6].msg, "v1"));
 }
 
 static void secrets_follow_step(struct config_store *s, struct seen *r)

@@ -233,6 +233,25 @@ int config_generation_load(struct config_store *s, uint64_t number, json_t **ret
     return rc;
 }
 
+/* Two daemons on one state would take turns in losing each other's changes. */
+static int take_lock(struct config_store *s, struct err *reterr)
+{
+    char path[STORE_PATH_LEN];
+    struct file_opts opts = {.mode = FILE_RDWR, .exclusive = true};
+    snprintf(path, sizeof(path), "%s/lock", s->dir);
+    int rc = file_open(path, &opts, &s->lock, reterr);
+    if (rc == -ENOENT) {
+        opts.create = true;
+        rc = file_open(path, &opts, &s->lock, reterr);
+    }
+    if (rc == -EBUSY)
+        return err_set(
+            reterr, rc,
+            "another zsand uses %s: stop it, or give this one a state of its own (--state)",
+            s->dir);
+    return rc;
+}
+
 int config_store_open(const char *dir, struct config_store **ret_store, struct err *reterr)
 {
     struct config_store *s = calloc(1, sizeof(*s));
@@ -241,6 +260,8 @@ int config_store_open(const char *dir, struct config_store **ret_store, struct e
         rc = err_set(reterr, -ENAMETOOLONG, "the path of the state directory is too long");
     if (rc == 0 && (rc = file_mkdir(dir, 0700)) < 0)
         err_set(reterr, rc, "%s: %s", dir, strerror(-rc));
+    if (rc == 0)
+        rc = take_lock(s, reterr);
     if (rc == 0) {
         fmutex_init(&s->writers);
         run_random(&s->key, sizeof(s->key));
@@ -264,6 +285,7 @@ void config_store_close(struct config_store *s)
     config_put(s->current);
     json_decref(s->doc);
     json_decref(s->secrets);
+    file_close(s->lock);
     wipe(&s->key, sizeof(s->key));
     free(s->dir);
     free(s);
@@ -295,18 +317,32 @@ int config_attrs_forget(struct config_store *s, const struct uuid *id)
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
+struct encode_job {
+    const struct generation *g;
+    char *text;
+    size_t len;
+    int rc;
+};
+
+static void encode_now(void *arg)
+{
+    struct encode_job *job = arg;
+    job->rc = generation_encode(job->g, &job->text, &job->len);
+}
+
 /* As number (kept) and as the newest. */
 static int write_both(struct config_store *s, const char *stem, const struct generation *g,
                       struct err *reterr)
 {
     char path[STORE_PATH_LEN];
-    char *text;
-    size_t len;
-    int rc = generation_encode(g, &text, &len);
-    if (rc < 0)
-        return err_set(reterr, rc, "out of memory");
+    struct encode_job job = {.g = g};
+    run_offload(encode_now, &job);
+    if (job.rc < 0)
+        return err_set(reterr, job.rc, "out of memory");
+    char *text = job.text;
+    size_t len = job.len;
     store_path(s, path, stem, g->number);
-    rc = file_replace(path, text, len, 0600, reterr);
+    int rc = file_replace(path, text, len, 0600, reterr);
     if (rc == 0) {
         store_path(s, path, stem, 0);
         rc = file_replace(path, text, len, 0600, reterr);

@@ -139,7 +139,8 @@ static void test_committed_generations_are_there_after_a_restart(void **state)
     in_world(disks, 1, fill_store, &first);
     assert_int_equal(first.rc, 0);
     assert_int_equal(first.generation, 13);
-    assert_int_equal(first.n, STORE_KEEP + 1 + 2 + 1); /* kept, newest, secrets twice, attrs/ */
+    assert_int_equal(first.n,
+                     STORE_KEEP + 1 + 2 + 2); /* kept, newest, secrets twice, attrs/, lock */
     in_world(disks, 2, reopen, &then);
     assert_int_equal(then.rc, 0);
     assert_int_equal(then.nvolumes, 13);
@@ -300,6 +301,27 @@ static void test_failed_commit_changes_nothing(void **state)
     sim_disks_free(disks);
 }
 
+static void open_twice(void *arg)
+{
+    struct seen *r = arg;
+    struct config_store *a, *b;
+    r->rc = config_store_open(TEST_DIR, &a, &r->err);
+    r->rc2 = config_store_open(TEST_DIR, &b, &r->err);
+    config_store_close(a);
+    world_end();
+}
+
+static void test_one_state_has_one_daemon(void **state)
+{
+    (void)state;
+    struct sim_disks *disks = sim_disks_new();
+    struct seen r = {.rc = 1};
+    in_world(disks, 1, open_twice, &r);
+    assert_int_equal(r.rc, 0);
+    assert_int_equal(r.rc2, -EBUSY);
+    sim_disks_free(disks);
+}
+
 static void quiet(void *arg, enum log_level level, const char *event, const struct log_kv *kv,
                   size_t nkv)
 {
@@ -321,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_store_without_a_good_generation_does_not_open),
         cmocka_unit_test(test_acknowledged_transactions_survive_power_cuts),
         cmocka_unit_test(test_failed_commit_changes_nothing),
+        cmocka_unit_test(test_one_state_has_one_daemon),
     };
     log_set_sink(quiet, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,7 @@ static void prune_secrets(struct config_edit *e, const struct config *c)
     {
         if (!config_initiator(c, initiator))
             secrets_put_pair(e->secrets, NULL, initiator, NULL);
+        fiber_maybe_yield();
     }
     json_object_foreach_safe(json_object_get(e->secrets, "grants"), tmp, target, pairs)
     {
@@ -169,6 +170,7 @@ static void prune_secrets(struct config_edit *e, const struct config *c)
         {
             if (!config_grant(c, initiator, target))
                 json_object_del(pairs, initiator);
+            fiber_maybe_yield();
         }
         if (json_object_size(pairs) == 0)
             json_object_del(json_object_get(e->secrets, "grants"), target);
@@ -190,6 +192,31 @@ static int complete_secrets(struct config_edit *e, const struct config *c, struc
     return rc;
 }
 
+/* ---- what may not change -------------------------------------------------------------------- */
+
+static const struct cfg_volume *same_volume(const struct config *c, const struct uuid *id)
+{
+    for (unsigned i = 0; i < c->nvolumes; i++)
+        if (memcmp(&c->volumes[i].id, id, sizeof(*id)) == 0)
+            return &c->volumes[i];
+    return NULL;
+}
+
+/* Hosts address blocks by number: with another block size every number means other bytes. */
+static int check_kept(const struct config *before, const struct config *c, struct err *reterr)
+{
+    for (unsigned i = 0; i < before->nvolumes; i++) {
+        const struct cfg_volume *old = &before->volumes[i], *v = same_volume(c, &old->id);
+        if (v && v->block_size != old->block_size)
+            return err_set(
+                reterr, -EINVAL,
+                "volume \"%s\": its block size is %u for good: make another volume for %u",
+                v->name, old->block_size, v->block_size);
+        fiber_maybe_yield();
+    }
+    return 0;
+}
+
 int edit_complete(struct config_edit *e, bool mint, const struct config **ret_config,
                   struct err *reterr)
 {
@@ -197,12 +224,15 @@ int edit_complete(struct config_edit *e, bool mint, const struct config **ret_co
     if (complete_volumes(e) < 0 || complete_targets(e) < 0)
         return edit_no_memory(reterr);
     int rc = store_parse(e->store, e->doc, e->secrets, &c, reterr);
-    if (rc < 0 || !mint) {
-        if (rc == 0)
-            *ret_config = c;
+    if (rc < 0)
         return rc;
+    rc = check_kept(e->base, c, reterr);
+    if (rc == 0 && !mint) {
+        *ret_config = c;
+        return 0;
     }
-    rc = complete_secrets(e, c, reterr);
+    if (rc == 0)
+        rc = complete_secrets(e, c, reterr);
     config_put(c);
     return rc < 0 ? rc : store_parse(e->store, e->doc, e->secrets, ret_config, reterr);
 }

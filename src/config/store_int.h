@@ -10,6 +10,7 @@
 #define STORE_KEEP 10 /* generations of the configuration */
 
 struct attrs;
+struct file;
 
 struct config_store {
     char *dir;
@@ -19,6 +20,7 @@ struct config_store {
     uint64_t secrets_number; /* of its secrets */
     uint64_t highest;        /* seen anywhere, good or bad: the next one is above */
     struct siphash_key key;  /* random, for comparing secrets */
+    struct file *lock;       /* held while the store is open */
     struct fmutex writers;
     struct attrs *attrs;
     int (*subscriber)(void *arg, const struct config *c, struct err *reterr);
