@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * WRITE ATOMIC(16) (SBC-4): after a power loss all of it is there or none. Offered where the engine promises that
- * for single writes (geometry.atomic_max; the op table hides the command elsewhere), with no alignment, granularity or
- * boundary of its own, so one volume write is enough. A part of the data makes no sense and is refused. Runs on the LU's
- * home; parks.
+ * WRITE ATOMIC(16) (SBC-4): after a power loss all of it is there or none. Offered where the
+ * engine promises that for single writes (geometry.atomic_max; the op table hides the command
+ * elsewhere), with no alignment, granularity or boundary of its own, so one volume write is
+ * enough. A part of the data makes no sense and is refused. Runs on the LU's home; parks.
  */
 #include "scsi/block.h"
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the block commands share. Data lengths follow one rule (SAM-5 residuals, RFC 7143 11.4.5): the CDB says how much
- * a command wants to move (t->data_len, filled from the op table before the handler runs), the transport how much the
- * initiator has room or data for; the lesser of the two moves and the transport reports the difference. Commands for
- * which a part of the data has no meaning refuse the difference instead (blk_pull_all). Runs on the LU's home.
+ * What the block commands share. Data lengths follow one rule (SAM-5 residuals, RFC 7143
+ * 11.4.5): the CDB says how much a command wants to move (t->data_len, filled from the op table
+ * before the handler runs), the transport how much the initiator has room or data for; the
+ * lesser of the two moves and the transport reports the difference. Commands for which a part
+ * of the data has no meaning refuse the difference instead (blk_pull_all). Runs on the LU's
+ * home.
  */
 #include "scsi/block.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The small block commands: ORWRITE, WRITE ATOMIC, PRE-FETCH, SYNCHRONIZE CACHE, READ CAPACITY, READ DEFECT DATA. */
+/* The small block commands: ORWRITE, WRITE ATOMIC, PRE-FETCH, SYNCHRONIZE CACHE, READ CAPACITY,
+ * READ DEFECT DATA. */
 #include "scsi/block_testing.h"
 
 #include <errno.h>
 
-/* ---- ORWRITE ---------------------------------------------------------------------------------------------------- */
+/* ---- ORWRITE ----------------------------------------------------------------------------- */
 
 static struct fix_cmd *orwrite(struct fix *f, uint64_t lba, uint32_t nblk, int byte, size_t len)
 {
@@ -50,7 +51,7 @@ FIX_TEST(orwrites_of_one_block_do_not_lose_each_other)
     EXPECT(f, holds_byte(f, 7, 1, 0xff));
 }
 
-/* ---- WRITE ATOMIC -------------------------------------------------------------------------------------------------- */
+/* ---- WRITE ATOMIC ------------------------------------------------------------------------ */
 
 static struct fix_cmd *write_atomic(struct fix *f, uint64_t lba, unsigned boundary,
                                     uint32_t nblk, size_t len)
@@ -85,7 +86,7 @@ FIX_TEST(write_atomic_refuses)
     EXPECT_CHECK(f, write_atomic(f, 0, 0, 1, 512), SK_ILLEGAL_REQUEST, 0x2000);
 }
 
-/* ---- PRE-FETCH, SYNCHRONIZE CACHE ------------------------------------------------------------------------------- */
+/* ---- PRE-FETCH, SYNCHRONIZE CACHE -------------------------------------------------------- */
 
 FIX_TEST(prefetch_looks_at_the_range)
 {
@@ -106,7 +107,7 @@ FIX_TEST_WITH(sync_cache_flushes, .sync = VOL_SYNC_STANDARD)
                  0x4400);
 }
 
-/* ---- READ CAPACITY ------------------------------------------------------------------------------------------------- */
+/* ---- READ CAPACITY ----------------------------------------------------------------------- */
 
 FIX_TEST(capacity_of_a_thin_volume)
 {
@@ -146,7 +147,7 @@ FIX_TEST_WITH(capacity_of_a_thick_volume_of_large_blocks, .not_thin = true, .blo
     EXPECT_EQ(f, load_be16(c->in + 14), 0);
 }
 
-/* ---- READ DEFECT DATA ------------------------------------------------------------------------------------------------- */
+/* ---- READ DEFECT DATA -------------------------------------------------------------------- */
 
 FIX_TEST(defect_lists_are_empty)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* For the tests of block commands: commands with data of any length, and what the volume holds. */
+/* For the tests of block commands: commands with data of any length, and what the volume
+ * holds. */
 #ifndef SCSI_BLOCK_TESTING_H
 #define SCSI_BLOCK_TESTING_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * READ CAPACITY(10) and (16) (SBC-4). Thin volumes say so (LBPME), and that holes read as zeros (LBPRZ): ESXi takes a LU for
- * thin by nothing else. LU's home; doesn't park.
+ * READ CAPACITY(10) and (16) (SBC-4). Thin volumes say so (LBPME), and that holes read as zeros
+ * (LBPRZ): ESXi takes a LU for thin by nothing else. LU's home; doesn't park.
  */
 #include "scsi/block.h"
 

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * COMPARE AND WRITE (SBC-4): the lock primitive of clustered file systems (VAAI ATS). Reading, comparing and writing
- * happen under the range lock that every other write of the LU takes too, so nothing comes between on any path through any
- * target. An aborted one either never touched the volume or is waited for (task_commit): a host that times out and
- * retries must not find its own write and take it for another host's.
+ * COMPARE AND WRITE (SBC-4): the lock primitive of clustered file systems (VAAI ATS). Reading,
+ * comparing and writing happen under the range lock that every other write of the LU takes too,
+ * so nothing comes between on any path through any target. An aborted one either never touched
+ * the volume or is waited for (task_commit): a host that times out and retries must not find
+ * its own write and take it for another host's.
  *
- * Data-out is the verify instance, then the write instance, as long as each other; anything else is refused before a
- * byte is compared. Runs on the LU's home; parks.
+ * Data-out is the verify instance, then the write instance, as long as each other; anything
+ * else is refused before a byte is compared. Runs on the LU's home; parks.
  */
 #include "scsi/block.h"
 
 #include "base/mutant.h"
 
-/* Compares the first half of data with what is there. False: the task has ended, 0E/1D/00 with the offset. Parks. */
+/* Compares the first half of data with what is there. False: the task has ended, 0E/1D/00 with
+ * the offset. Parks. */
 static bool compare(struct scsi_lu *lu, struct scsi_task *t, struct blk_range r,
                     const struct sgl *data)
 {

@@ -81,7 +81,8 @@ FIX_TEST(ranges_and_volume_errors)
     EXPECT_CHECK(f, caw(f, 3, 2, 0, 1), SK_DATA_PROTECT, 0x2707);
 }
 
-/* A plain WRITE that comes between the read and the write of a COMPARE AND WRITE waits for it. */
+/* A plain WRITE that comes between the read and the write of a COMPARE AND WRITE waits for
+ * it. */
 FIX_TEST(writes_wait_for_a_compare_under_way)
 {
     EXPECT_GOOD(f, write_byte(f, 0, 8, 'A'));
@@ -116,7 +117,8 @@ FIX_TEST(writes_wait_for_a_compare_under_way)
     fix_free(c);
 }
 
-/* Aborted while it compares: never writes. Aborted while it writes: is waited for, and has written. */
+/* Aborted while it compares: never writes. Aborted while it writes: is waited for, and has
+ * written. */
 FIX_TEST(an_aborted_one_never_lands_late)
 {
     EXPECT_GOOD(f, write_byte(f, 0, 1, 'A'));
@@ -145,7 +147,7 @@ FIX_TEST(an_aborted_one_never_lands_late)
     fix_free(c);
 }
 
-/* ---- many counters ----------------------------------------------------------------------------------------------- */
+/* ---- many counters ----------------------------------------------------------------------- */
 
 #define WORKERS  24u
 #define ROUNDS   20u

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * EXTENDED COPY(LID1) (SPC-4), VAAI's full copy, and the records that RECEIVE COPY RESULTS asks for. A record is made when
- * a copy begins and stays after its end, the last few per nexus, until its list identifier is used again or the
- * nexus is lost. Copies of one nexus that run at the same time have different list identifiers. On the LU's home; parks.
+ * EXTENDED COPY(LID1) (SPC-4), VAAI's full copy, and the records that RECEIVE COPY RESULTS asks
+ * for. A record is made when a copy begins and stays after its end, the last few per nexus,
+ * until its list identifier is used again or the nexus is lost. Copies of one nexus that run at
+ * the same time have different list identifiers. On the LU's home; parks.
  */
 #include "scsi/copy.h"
 
@@ -15,7 +16,7 @@
 #define ASC_OPERATION_IN_PROGRESS  0x0016
 #define ASC_INSUFFICIENT_RESOURCES 0x5503
 
-/* ---- records ------------------------------------------------------------------------------------------------ */
+/* ---- records ----------------------------------------------------------------------------- */
 
 struct copy_record *copy_find(struct scsi_lu *lu, const struct scsi_itl *itl, uint8_t list_id)
 {
@@ -105,7 +106,7 @@ static void end(const struct scsi_task *t, struct copy_record *rec)
         forget(rec);
 }
 
-/* ---- the command ---------------------------------------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------------------------- */
 
 static void execute(struct scsi_lu *lu, struct scsi_task *t, struct copy_plan *plan)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The copy manager inside scsi/: a parameter list becomes a plan (copy_plan.c), the plan is carried out piece by piece
- * (copy_run.c), its record answers RECEIVE COPY RESULTS (copy_results.c).
+ * The copy manager inside scsi/: a parameter list becomes a plan (copy_plan.c), the plan is
+ * carried out piece by piece (copy_run.c), its record answers RECEIVE COPY RESULTS
+ * (copy_results.c).
  */
 #ifndef SCSI_COPY_H
 #define SCSI_COPY_H
@@ -42,7 +43,8 @@ bool copy_plan_parse(struct scsi_task *t, const uint8_t *list, size_t len,
 /* How long a segment is, 0 when it names ends that are not there. */
 uint64_t copy_segment_bytes(const struct copy_plan *plan, const struct copy_segment *s);
 
-/* A copy that runs, or one that is over and whose results are kept. Belongs to the LU that got the command. */
+/* A copy that runs, or one that is over and whose results are kept. Belongs to the LU that got
+ * the command. */
 struct copy_record {
     struct list on_lu;          /* of struct scsi_lu.copies, oldest first */
     const struct scsi_itl *itl; /* that asked */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The parameter list of EXTENDED COPY(LID1) (SPC-4) as a plan. The list is checked whole before a block moves: lengths, numbers and
- * kinds of descriptors. What can be known only at a LU (does it exist, how large is it) is copy_run.c's. Copy sources and
- * destinations are named by NAA, the one designator of ours that fits into a descriptor. Pure.
+ * The parameter list of EXTENDED COPY(LID1) (SPC-4) as a plan. The list is checked whole before
+ * a block moves: lengths, numbers and kinds of descriptors. What can be known only at a LU
+ * (does it exist, how large is it) is copy_run.c's. Copy sources and destinations are named by
+ * NAA, the one designator of ours that fits into a descriptor. Pure.
  */
 #include "scsi/copy.h"
 

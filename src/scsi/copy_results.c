@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * RECEIVE COPY RESULTS (SPC-4): how far a copy is, how it ended, and what EXTENDED COPY can do. Nothing is held for RECEIVE DATA,
- * because block to block copies produce nothing to hold. On the LU's home; doesn't park.
+ * RECEIVE COPY RESULTS (SPC-4): how far a copy is, how it ended, and what EXTENDED COPY can do.
+ * Nothing is held for RECEIVE DATA, because block to block copies produce nothing to hold. On
+ * the LU's home; doesn't park.
  */
 #include "scsi/copy.h"
 
@@ -53,7 +54,8 @@ static void put_parameters(const struct scsi_lu *lu, struct wbuf *w)
     wb_bytes(w, types, sizeof(types));
 }
 
-/* The results of a copy that is over, for those that make no sense before: NULL: the task has ended. */
+/* The results of a copy that is over, for those that make no sense before: NULL: the task has
+ * ended. */
 static const struct copy_record *finished(const struct copy_record *rec, struct scsi_task *t)
 {
     if (rec && !rec->running)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Carrying out a copy. The copy manager is an application client like any other: each piece is two tasks on the nexus of
- * the EXTENDED COPY, one at the source LU and, inside it, one at the destination LU. So everything holds that holds for
- * that initiator's own READ and WRITE: it reaches the LUs mapped for it and no others (CVE-2020-28374), reservations and
- * write protection of both, aborts, resets, unmapping and the range lock of the destination; and both volumes
- * stay while the piece runs, whichever reactors they live on. The bytes go by volume_copy(), which clones where it can.
+ * Carrying out a copy. The copy manager is an application client like any other: each piece is
+ * two tasks on the nexus of the EXTENDED COPY, one at the source LU and, inside it, one at the
+ * destination LU. So everything holds that holds for that initiator's own READ and WRITE: it
+ * reaches the LUs mapped for it and no others (CVE-2020-28374), reservations and write
+ * protection of both, aborts, resets, unmapping and the range lock of the destination; and both
+ * volumes stay while the piece runs, whichever reactors they live on. The bytes go by
+ * volume_copy(), which clones where it can.
  *
- * What may change between pieces is looked at again in each: the LUN may be gone, or be another LU by now. An abort of the
- * EXTENDED COPY takes effect between two pieces. Runs in the fiber of that command, on its LU's home; parks.
+ * What may change between pieces is looked at again in each: the LUN may be gone, or be another
+ * LU by now. An abort of the EXTENDED COPY takes effect between two pieces. Runs in the fiber
+ * of that command, on its LU's home; parks.
  */
 #include "scsi/copy.h"
 
@@ -34,7 +37,7 @@ struct piece {
     uint16_t asc;                              /* why not, when it was not a LU that said so */
 };
 
-/* ---- which LU ------------------------------------------------------------------------------------------------ */
+/* ---- which LU ---------------------------------------------------------------------------- */
 
 bool copy_end_is(const struct copy_end *end, const struct scsi_lu *lu)
 {
@@ -70,7 +73,7 @@ void copy_resolve(struct scsi_task *t, struct copy_plan *plan)
     call_on(scsi_nexus_home(t->nexus), resolve, &r);
 }
 
-/* ---- one piece ------------------------------------------------------------------------------------------------- */
+/* ---- one piece --------------------------------------------------------------------------- */
 
 static bool inside(const struct scsi_lu *lu, uint64_t off, uint64_t len)
 {
@@ -139,7 +142,8 @@ static void copy_source(struct scsi_lu *lu, struct scsi_task *t)
     task_good(t);
 }
 
-/* Of no order: the destination's task comes after it and must not wait for what waits for it. */
+/* Of no order: the destination's task comes after it and must not wait for what waits for
+ * it. */
 static const struct scsi_op source_op = {
     .name = "copy source",
     .execute = copy_source,
@@ -185,7 +189,7 @@ static uint16_t copy_piece(struct scsi_task *t, struct piece *p)
     return p->asc;
 }
 
-/* ---- all of them -------------------------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------------------------- */
 
 /* Where the segment begins. 0, or the additional sense code. */
 static uint16_t locate(const struct copy_plan *plan, const struct copy_segment *s,

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-/* ---- a second LU ------------------------------------------------------------------------------------------------- */
+/* ---- a second LU ------------------------------------------------------------------------- */
 
 struct second {
     struct fix *f;
@@ -53,7 +53,7 @@ static struct fix_cmd *on_second(struct fix *f, struct fix_cmd *c)
     return cmd_run(f, c);
 }
 
-/* ---- parameter lists ------------------------------------------------------------------------------------------------ */
+/* ---- parameter lists --------------------------------------------------------------------- */
 
 struct params {
     uint8_t bytes[2048];
@@ -134,7 +134,7 @@ static struct fix_cmd *results(struct fix *f, struct scsi_nexus *n, enum copy_re
     return cmd_run(f, cmd_new(f, n, "84 %02x %02x 00000000000000 00000400 00 00", sa, list_id));
 }
 
-/* ---- copying -------------------------------------------------------------------------------------------------------- */
+/* ---- copying ----------------------------------------------------------------------------- */
 
 FIX_TEST(within_one_lu)
 {
@@ -148,7 +148,7 @@ FIX_TEST(within_one_lu)
     EXPECT(f, holds_pattern(f, 50000, 2000, 1, 0));
     EXPECT(f, holds_pattern(f, 60000, 5, 1, 10 * 512));
     EXPECT(f, holds_byte(f, 60005, 1, 0));
-    EXPECT(f, list_empty(&f->lu->ranges) && list_empty(&f->lu->tasks));
+    EXPECT(f, range_idle(f->lu) && list_empty(&f->lu->tasks));
 }
 
 static void between_two(struct fix *f, unsigned home)
@@ -241,9 +241,10 @@ FIX_TEST(nothing_to_copy)
     EXPECT_GOOD(f, xcopy(f, f->a, &l));
 }
 
-/* ---- who may ------------------------------------------------------------------------------------------------------- */
+/* ---- who may ----------------------------------------------------------------------------- */
 
-/* CVE-2020-28374: a LU that the asking nexus has not mapped is out of reach, whatever the list says. */
+/* CVE-2020-28374: a LU that the asking nexus has not mapped is out of reach, whatever the list
+ * says. */
 FIX_TEST(only_what_the_nexus_has_mapped)
 {
     struct second s = second_new(f, 0, 512); /* a's, not b's */
@@ -301,7 +302,7 @@ FIX_TEST(reservations_of_both_ends_count)
     second_free(&s);
 }
 
-/* ---- bad lists --------------------------------------------------------------------------------------------------------- */
+/* ---- bad lists --------------------------------------------------------------------------- */
 
 FIX_TEST(lists_that_are_too_short)
 {
@@ -423,7 +424,7 @@ FIX_TEST(segments_that_lead_nowhere)
     EXPECT_CHECK(f, xcopy(f, f->a, &l), SK_COPY_ABORTED, 0x0d02);
 }
 
-/* ---- while it runs -------------------------------------------------------------------------------------------------------- */
+/* ---- while it runs ----------------------------------------------------------------------- */
 
 /* Data, not holes, which are copied without being read. */
 static void fill(struct fix *f, uint64_t lba, uint32_t nblk)
@@ -502,7 +503,7 @@ FIX_TEST(an_abort_ends_it_between_pieces)
     EXPECT_EQ(f, c->outcome, SCSI_ABORTED);
     EXPECT(f, holds_byte(f, 60000, 1, 'x'));
     EXPECT(f, holds_byte(f, 79999, 1, 0));
-    EXPECT(f, list_empty(&f->lu->ranges) && list_empty(&f->lu->tasks));
+    EXPECT(f, range_idle(f->lu) && list_empty(&f->lu->tasks));
     fix_free(c);
 }
 
@@ -575,7 +576,7 @@ FIX_TEST(errors_of_the_volumes_are_device_failures)
     }
 }
 
-/* ---- results ---------------------------------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------- */
 
 FIX_TEST(operating_parameters)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * READ DEFECT DATA(10) and (12) (SBC-4): the lists that were asked for, in the format that was asked for, empty. A volume has
- * no defects of its own; those of disks are the pool's business. LU's home; doesn't park.
+ * READ DEFECT DATA(10) and (12) (SBC-4): the lists that were asked for, in the format that was
+ * asked for, empty. A volume has no defects of its own; those of disks are the pool's business.
+ * LU's home; doesn't park.
  */
 #include "scsi/block.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * GET LBA STATUS(16) (SBC-4): which blocks are mapped and which are holes, from the volume's extents. One descriptor per run;
- * neighbours in the same state become one, as far as its 32-bit length goes. The answer is as long as the allocation
- * length has room for, and bounded. A LU that isn't thin is one mapped run. Runs on the LU's home; parks.
+ * GET LBA STATUS(16) (SBC-4): which blocks are mapped and which are holes, from the volume's
+ * extents. One descriptor per run; neighbours in the same state become one, as far as its
+ * 32-bit length goes. The answer is as long as the allocation length has room for, and bounded.
+ * A LU that isn't thin is one mapped run. Runs on the LU's home; parks.
  */
 #include "scsi/block.h"
 

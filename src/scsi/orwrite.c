@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ORWRITE(16) (SBC-4): sets in the blocks every bit that is set in the data, as one step under the range lock. The data must be
- * there in full. Runs on the LU's home; parks.
+ * ORWRITE(16) (SBC-4): sets in the blocks every bit that is set in the data, as one step under
+ * the range lock. The data must be there in full. Runs on the LU's home; parks.
  */
 #include "scsi/block.h"
 
@@ -20,7 +20,8 @@ static void merge(struct sgl *data, const struct sgl *old)
     }
 }
 
-/* A copy of data that we may change: what was pulled may be shared with the transport. False: the task has ended. */
+/* A copy of data that we may change: what was pulled may be shared with the transport. False:
+ * the task has ended. */
 static bool own_copy(struct scsi_task *t, const struct sgl *data, struct sgl *ret_copy)
 {
     uint8_t bytes[STRIDE];

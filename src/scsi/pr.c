@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Persistent reservations at the LU: which state counts, and who may do what under it (SPC-4 5.13). Every command asks
- * pr_conflicts(), so it must cost nothing without a reservation and little with one: a nexus remembers its registration,
- * dated by the version of the state. On the LU's home; pr_load() parks.
+ * Persistent reservations at the LU: which state counts, and who may do what under it (SPC-4
+ * 5.13). Every command asks pr_conflicts(), so it must cost nothing without a reservation and
+ * little with one: a nexus remembers its registration, dated by the version of the state. On
+ * the LU's home; pr_load() parks.
  */
 #include "scsi/pr.h"
 
@@ -58,7 +59,8 @@ const struct pr_reg *pr_find(const struct scsi_lu *lu, struct scsi_itl *itl)
     return itl->reg;
 }
 
-/* SPC-4 table "commands that are allowed in the presence of persistent reservations": nexus without access. */
+/* SPC-4 table "commands that are allowed in the presence of persistent reservations": nexus
+ * without access. */
 static bool conflicts(const struct scsi_op *op, const uint8_t *cdb, uint8_t type)
 {
     switch (op->pr) {

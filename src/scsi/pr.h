@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Persistent reservations (SPC-4 5.13) inside scsi/. The state is a value: PERSISTENT RESERVE OUT computes the next state
- * from the present one (pr_state.c, pure), saves it with the volume (pr_store.c), and only then puts it in place.
+ * Persistent reservations (SPC-4 5.13) inside scsi/. The state is a value: PERSISTENT RESERVE
+ * OUT computes the next state from the present one (pr_state.c, pure), saves it with the volume
+ * (pr_store.c), and only then puts it in place.
  */
 #ifndef SCSI_PR_H
 #define SCSI_PR_H
@@ -57,7 +58,7 @@ bool pr_state_holds(const struct pr_state *s, const struct pr_reg *reg);
 /* Appends a registration. -ENOMEM; -ENOSPC when there are PR_REGS_MAX. */
 int pr_state_add(struct pr_state *s, const struct pr_reg *reg);
 
-/* ---- the state machine ------------------------------------------------------------------------------- */
+/* ---- the state machine ------------------------------------------------------------------- */
 
 struct pr_request {
     enum pr_out_sa sa;
@@ -82,17 +83,20 @@ enum pr_result {
     PR_NO_RESOURCES, /* 05/55/04 */
     PR_NO_MEMORY,
 };
-/* What the request makes of now. PR_DONE: *ret_next is the new state, the caller's to free; now is untouched. Pure. */
+/* What the request makes of now. PR_DONE: *ret_next is the new state, the caller's to free; now
+ * is untouched. Pure. */
 enum pr_result pr_apply(const struct pr_state *now, const struct pr_request *q,
                         struct pr_state **ret_next);
-/* The unit attention that a nexus gets when q took the state from old to next; UA_COUNT: none. Pure. */
+/* The unit attention that a nexus gets when q took the state from old to next; UA_COUNT: none.
+ * Pure. */
 enum scsi_ua pr_ua_for(const struct pr_state *old, const struct pr_state *next,
                        const struct pr_request *q, const struct pr_nexus *who);
-/* Whether q took who's registration away from it: its tasks end with PREEMPT AND ABORT. Pure. */
+/* Whether q took who's registration away from it: its tasks end with PREEMPT AND ABORT.
+ * Pure. */
 bool pr_preempted(const struct pr_state *old, const struct pr_state *next,
                   const struct pr_request *q, const struct pr_nexus *who);
 
-/* ---- TransportIDs ----------------------------------------------------------------------------------------- */
+/* ---- TransportIDs ------------------------------------------------------------------------ */
 
 struct pr_transport_id {
     char initiator[SCSI_NAME_LEN];
@@ -103,7 +107,7 @@ struct pr_transport_id {
 bool pr_id_parse(struct rbuf *in, struct pr_transport_id *ret_id);
 void pr_id_put(struct wbuf *w, const struct pr_nexus *who);
 
-/* ---- at the LU --------------------------------------------------------------------------------------------- */
+/* ---- at the LU --------------------------------------------------------------------------- */
 
 struct scsi_pr {
     struct pr_state *now;
@@ -117,9 +121,11 @@ const struct pr_reg *pr_find(const struct scsi_lu *lu, struct scsi_itl *itl);
 /* Puts next in place; the old state is the caller's. */
 void pr_install(struct scsi_lu *lu, struct pr_state *next);
 
-/* Saves next as the LU's state, durable on return; slots of next are filled in. Errors leave what counts unchanged. Parks. */
+/* Saves next as the LU's state, durable on return; slots of next are filled in. Errors leave
+ * what counts unchanged. Parks. */
 int pr_store_save(struct scsi_lu *lu, struct pr_state *next);
-/* Loads what was saved last; an empty state when nothing was, or when it hasn't survived. -EBADMSG: not readable. Parks. */
+/* Loads what was saved last; an empty state when nothing was, or when it hasn't survived.
+ * -EBADMSG: not readable. Parks. */
 int pr_store_load(struct scsi_lu *lu, struct pr_state **ret_state);
 
 #endif

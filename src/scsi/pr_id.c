@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TransportIDs of iSCSI (SPC-4 7.6.4.6) in both formats: the name of an initiator device, or "NAME,i,0xISID", the name of
- * one of its ports. Everything about them comes from an initiator: each is bounded by its own length field and must
- * be well formed to the last byte of padding. Pure.
+ * TransportIDs of iSCSI (SPC-4 7.6.4.6) in both formats: the name of an initiator device, or
+ * "NAME,i,0xISID", the name of one of its ports. Everything about them comes from an initiator:
+ * each is bounded by its own length field and must be well formed to the last byte of padding.
+ * Pure.
  */
 #include "base/text.h"
 #include "scsi/pr.h"
@@ -25,7 +26,8 @@ static bool split_isid(char *name, uint8_t ret_isid[6])
     return true;
 }
 
-/* What no iSCSI name has (RFC 3722), a comma above all: it would look like the name of a port. */
+/* What no iSCSI name has (RFC 3722), a comma above all: it would look like the name of a
+ * port. */
 static bool has_forbidden(const char *name)
 {
     for (; *name; name++)

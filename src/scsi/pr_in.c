@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PERSISTENT RESERVE IN (SPC-4): what is registered and who holds the reservation. Lengths describe the whole answer, however
- * little of it the allocation length lets through. Under a RESERVE(6)/(10) everybody gets a conflict, its holder too
- * (SPC-2 5.5.1). On the LU's home; doesn't park.
+ * PERSISTENT RESERVE IN (SPC-4): what is registered and who holds the reservation. Lengths
+ * describe the whole answer, however little of it the allocation length lets through. Under a
+ * RESERVE(6)/(10) everybody gets a conflict, its holder too (SPC-2 5.5.1). On the LU's home;
+ * doesn't park.
  */
 #include "scsi/pr.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The model thinks in rules, where the state machine thinks in steps on a list: a nexus is a number, its registration an
- * entry of an array, and the holder a number. Unit attentions are raised where the standard's text raises them, not
- * derived from a comparison of states.
+ * The model thinks in rules, where the state machine thinks in steps on a list: a nexus is a
+ * number, its registration an entry of an array, and the holder a number. Unit attentions are
+ * raised where the standard's text raises them, not derived from a comparison of states.
  */
 #include "scsi/pr_model.h"
 
@@ -36,7 +36,7 @@ struct step {
     bool aptpl, all_tg_pt, spec_i_pt, unreg;
 };
 
-/* ---- the model ------------------------------------------------------------------------------------------------ */
+/* ---- the model --------------------------------------------------------------------------- */
 
 static bool all_type(uint8_t type)
 {
@@ -70,7 +70,8 @@ static bool covers(const struct step *s, int who, int i)
     return i == who || (s->all_tg_pt && i / PORTS == who / PORTS);
 }
 
-/* SPC-4 5.13.11.1.3: all that are covered unregister at once; then the reservation ends, if it was theirs alone. */
+/* SPC-4 5.13.11: all that are covered unregister at once; then the reservation ends, if it
+ * was theirs alone. */
 static void unregister(struct model *m, const struct step *s)
 {
     uint8_t type = m->type;
@@ -155,7 +156,7 @@ static void preempt_key(struct model *m, int i, int issuer)
     }
 }
 
-/* SPC-4 5.13.11.2: the reservation is preempted, too. */
+/* SPC-4 5.13.11: the reservation is preempted, too. */
 static void model_take_over(struct model *m, const struct step *s)
 {
     for (int i = 0; i < NEXUSES; i++)
@@ -237,7 +238,7 @@ static enum pr_result model_step(struct model *m, const struct step *s)
     return PR_CONFLICT;
 }
 
-/* ---- the two side by side ----------------------------------------------------------------------------------------- */
+/* ---- the two side by side ---------------------------------------------------------------- */
 
 static struct pr_nexus nexus(int i)
 {

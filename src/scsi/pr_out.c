@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PERSISTENT RESERVE OUT (SPC-4): reads the parameter list into a request, lets the state machine answer it (pr_state.c), and
- * makes the answer true in this order: saved with the volume, put in place, the nexuses concerned told by unit attentions,
- * with PREEMPT AND ABORT their tasks ended, and only then GOOD. When the save fails the initiator gets an error and
+ * PERSISTENT RESERVE OUT (SPC-4): reads the parameter list into a request, lets the state
+ * machine answer it (pr_state.c), and makes the answer true in this order: saved with the
+ * volume, put in place, the nexuses concerned told by unit attentions, with PREEMPT AND ABORT
+ * their tasks ended, and only then GOOD. When the save fails the initiator gets an error and
  * nothing has changed: a fence that is not on disk is no fence.
  *
- * Requests follow one another under lu->meta; other commands go on meanwhile, under the old state until the new one is in
- * place. Tasks are aborted after lu->meta is free again, because one of them may be waiting for it. On the LU's home; parks.
+ * Requests follow one another under lu->meta; other commands go on meanwhile, under the old
+ * state until the new one is in place. Tasks are aborted after lu->meta is free again, because
+ * one of them may be waiting for it. On the LU's home; parks.
  */
 #include "scsi/pr.h"
 
@@ -32,7 +34,7 @@ static void request_free(struct request *r)
     free(r->others);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 /* Every helper below: false when the task has ended. */
 static bool no_memory(struct scsi_task *t)
@@ -86,7 +88,8 @@ static bool add_other(struct scsi_task *t, struct request *r, const char *initia
     return true;
 }
 
-/* A TransportID that names a device means all of its ports that we know: those logged in through the same target port. */
+/* A TransportID that names a device means all of its ports that we know: those logged in
+ * through the same target port. */
 static bool add_device_ports(struct scsi_lu *lu, struct scsi_task *t, struct request *r,
                              const struct pr_transport_id *id)
 {
@@ -201,7 +204,7 @@ static bool read_request(struct scsi_lu *lu, struct scsi_task *t, struct request
     return ok && read_ports(lu, t, r);
 }
 
-/* ---- making it true ------------------------------------------------------------------------------------------ */
+/* ---- making it true ---------------------------------------------------------------------- */
 
 static void refuse(struct scsi_task *t, enum pr_result result)
 {
@@ -243,7 +246,8 @@ static void tell(struct scsi_lu *lu, const struct pr_state *old, const struct pr
     }
 }
 
-/* Under lu->meta. The state before, the caller's to free, or NULL when nothing changed and the task has ended. Parks. */
+/* Under lu->meta. The state before, the caller's to free, or NULL when nothing changed and the
+ * task has ended. Parks. */
 static struct pr_state *change_state(struct scsi_lu *lu, struct scsi_task *t,
                                      const struct pr_request *q)
 {

@@ -6,7 +6,7 @@
 #define HOST_A "iqn.2026-11.example.host:a"
 #define HOST_C "iqn.2026-11.example.host:c"
 
-/* ---- registering ------------------------------------------------------------------------------------------------ */
+/* ---- registering ------------------------------------------------------------------------- */
 
 FIX_TEST(register_wants_the_key_that_is_there)
 {
@@ -42,7 +42,7 @@ FIX_TEST(all_tg_pt_registers_at_every_port)
     scsi_nexus_free(other);
 }
 
-/* ---- parameter lists ------------------------------------------------------------------------------------------- */
+/* ---- parameter lists --------------------------------------------------------------------- */
 
 FIX_TEST(lengths_of_the_list)
 {
@@ -52,11 +52,9 @@ FIX_TEST(lengths_of_the_list)
         {"5f 00 00 0000 00000000 00", ""                                                      },
         {"5f 00 00 0000 00000017 00", "0000000000000000 0000000000000001 00000000 000000"     },
         {"5f 00 00 0000 00000019 00", "0000000000000000 0000000000000001 00000000 00000000 00"},
-        {"5f 00 00 0000 00000018 00",
-         "0000000000000000 0000000000000001 00000000 0000"                                    }, /* sent less */
+        {"5f 00 00 0000 00000018 00", "0000000000000000 0000000000000001 00000000 0000"       },
         {"5f 00 00 0000 00002001 00", ""                                                      },
-        {"5f 00 00 0000 00000018 00",
-         "0000000000000000 0000000000000001 00000000 08000000"                                }, /* no ids */
+        {"5f 00 00 0000 00000018 00", "0000000000000000 0000000000000001 00000000 08000000"   },
         {"5f 00 00 0000 0000001c 00",
          "0000000000000000 0000000000000001 00000000 08000000 00000018"                       },
         {"5f 07 00 0000 00000018 00", "0000000000000001 0000000000000002 0000 0001 00000018"  },
@@ -156,7 +154,7 @@ FIX_TEST(a_bad_id_registers_nobody)
     EXPECT_EQ(f, pr_nkeys(f), 0);
 }
 
-/* ---- reserving, releasing, clearing --------------------------------------------------------------------------- */
+/* ---- reserving, releasing, clearing ------------------------------------------------------ */
 
 FIX_TEST(reserve_release_and_their_refusals)
 {
@@ -217,7 +215,7 @@ FIX_TEST(clear_tells_all_others)
     scsi_nexus_free(c);
 }
 
-/* ---- preempting -------------------------------------------------------------------------------------------------- */
+/* ---- preempting -------------------------------------------------------------------------- */
 
 FIX_TEST(preempt_takes_reservation_and_registrations)
 {
@@ -254,7 +252,8 @@ FIX_TEST(preempt_of_all_registrants)
     EXPECT_EQ(f, next_ua(f, f->b), 0x2a05);
 }
 
-/* Tasks of the preempted nexus end before the answer, those of others go on; it is told what became of them. */
+/* Tasks of the preempted nexus end before the answer, those of others go on; it is told what
+ * became of them. */
 FIX_TEST(preempt_and_abort_ends_the_tasks)
 {
     struct scsi_nexus *c = nexus_more(f, HOST_C, 3, 1);
@@ -285,7 +284,8 @@ FIX_TEST(preempt_and_abort_ends_the_tasks)
     scsi_nexus_free(c);
 }
 
-/* A preempted nexus whose own PERSISTENT RESERVE OUT waits for its turn does not hold up the one that preempts it. */
+/* A preempted nexus whose own PERSISTENT RESERVE OUT waits for its turn does not hold up the
+ * one that preempts it. */
 FIX_TEST(preempt_and_abort_passes_a_waiting_pr_out)
 {
     pr_join(f, f->a, 1, 0);
@@ -306,7 +306,7 @@ FIX_TEST(preempt_and_abort_passes_a_waiting_pr_out)
     fix_free(second);
 }
 
-/* ---- moving -------------------------------------------------------------------------------------------------------- */
+/* ---- moving ------------------------------------------------------------------------------ */
 
 static struct fix_cmd *move(struct fix *f, struct scsi_nexus *n, uint64_t key, uint64_t sa_key,
                             unsigned flags, uint16_t port, const char *to)
@@ -355,7 +355,7 @@ FIX_TEST(register_and_move_hands_the_reservation_over)
     scsi_nexus_free(n);
 }
 
-/* ---- failures -------------------------------------------------------------------------------------------------------- */
+/* ---- failures ---------------------------------------------------------------------------- */
 
 /* A save that fails is an error to the initiator, and nothing has changed. */
 FIX_TEST(a_failed_save_changes_nothing)

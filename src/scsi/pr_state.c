@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The state machine of persistent reservations (SPC-4 5.13): from the present state and a PERSISTENT RESERVE OUT the next state,
- * and from both what each nexus is told. Pure: no LU, no I/O, so that it is checked against a model with millions of
- * sequences (pr_state_test.c, tests/fuzz/pr_seq.c).
+ * The state machine of persistent reservations (SPC-4 5.13): from the present state and a
+ * PERSISTENT RESERVE OUT the next state, and from both what each nexus is told. Pure: no LU, no
+ * I/O, so that it is checked against a model with millions of sequences (pr_state_test.c,
+ * tests/fuzz/pr_seq.c).
  *
  * Invariants of every state, whatever was asked:
  *   - a nexus is registered once, with a key that isn't zero;
- *   - a reservation has exactly one holder that is registered, or is of an all registrants type, has no holder of its own
- *     and at least one registrant.
- * A request that isn't PR_DONE changes nothing. PRGENERATION counts the requests that may change registrations, not
- * RESERVE and RELEASE.
+ *   - a reservation has exactly one holder that is registered, or is of an all registrants
+ *     type, has no holder of its own and at least one registrant.
+ * A request that isn't PR_DONE changes nothing. PRGENERATION counts the requests that may
+ * change registrations, not RESERVE and RELEASE.
  */
 #include "scsi/pr.h"
 
@@ -19,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- values ------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 struct pr_nexus pr_nexus_make(const char *initiator, const uint8_t isid[6], uint16_t port)
 {
@@ -104,7 +105,7 @@ static struct pr_state *clone(const struct pr_state *s)
     return c;
 }
 
-/* ---- steps --------------------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------- */
 
 static void end_reservation(struct pr_state *s)
 {
@@ -165,9 +166,10 @@ static struct pr_reg *speaker(const struct pr_state *s, const struct pr_request 
     return me && me->key == q->key ? me : NULL;
 }
 
-/* ---- REGISTER, REGISTER AND IGNORE EXISTING KEY ----------------------------------------------------------- */
+/* ---- REGISTER, REGISTER AND IGNORE EXISTING KEY ------------------------------------------ */
 
-/* Registers or unregisters who, with ALL_TG_PT the same initiator port at every other target port, too. */
+/* Registers or unregisters who, with ALL_TG_PT the same initiator port at every other target
+ * port, too. */
 static enum pr_result set_key(struct pr_state *s, const struct pr_request *q,
                               const struct pr_nexus *who)
 {
@@ -195,7 +197,8 @@ static enum pr_result enter_others(struct pr_state *s, const struct pr_request *
     return r;
 }
 
-/* SPC-4 tables "Register behaviors": what is allowed depends on whether the nexus is registered. */
+/* SPC-4 tables "Register behaviors": what is allowed depends on whether the nexus is
+ * registered. */
 static enum pr_result do_register(struct pr_state *s, const struct pr_request *q)
 {
     struct pr_reg *me = find(s, &q->who);
@@ -213,7 +216,7 @@ static enum pr_result do_register(struct pr_state *s, const struct pr_request *q
     return r;
 }
 
-/* ---- RESERVE, RELEASE, CLEAR ------------------------------------------------------------------------------ */
+/* ---- RESERVE, RELEASE, CLEAR ------------------------------------------------------------- */
 
 static enum pr_result do_reserve(struct pr_state *s, const struct pr_request *q)
 {
@@ -250,9 +253,10 @@ static enum pr_result do_clear(struct pr_state *s, const struct pr_request *q)
     return PR_DONE;
 }
 
-/* ---- PREEMPT ----------------------------------------------------------------------------------------------- */
+/* ---- PREEMPT ----------------------------------------------------------------------------- */
 
-/* Whether the service action reservation key names the reservation itself, not only registrations (SPC-4 5.13.11.2). */
+/* Whether the service action reservation key names the reservation itself, not only
+ * registrations (SPC-4 5.13.11). */
 static bool names_reservation(const struct pr_state *s, uint64_t sa_key)
 {
     if (s->type == PR_TYPE_NONE || pr_type_all(s->type))
@@ -263,7 +267,8 @@ static bool names_reservation(const struct pr_state *s, uint64_t sa_key)
     return false;
 }
 
-/* Takes away the registrations with the key (0: all), sparing who when it isn't NULL. Returns how many. */
+/* Takes away the registrations with the key (0: all), sparing who when it isn't NULL. Returns
+ * how many. */
 static unsigned remove_keys(struct pr_state *s, uint64_t key, const struct pr_nexus *spared)
 {
     unsigned removed = 0;
@@ -297,7 +302,7 @@ static enum pr_result do_preempt(struct pr_state *s, const struct pr_request *q)
     return PR_DONE;
 }
 
-/* ---- REGISTER AND MOVE -------------------------------------------------------------------------------------- */
+/* ---- REGISTER AND MOVE ------------------------------------------------------------------- */
 
 static enum pr_result do_move(struct pr_state *s, const struct pr_request *q)
 {
@@ -321,7 +326,7 @@ static enum pr_result do_move(struct pr_state *s, const struct pr_request *q)
     return PR_DONE;
 }
 
-/* ---- all together --------------------------------------------------------------------------------------------- */
+/* ---- all together ------------------------------------------------------------------------ */
 
 enum pr_result pr_apply(const struct pr_state *now, const struct pr_request *q,
                         struct pr_state **ret_next)
@@ -358,8 +363,8 @@ bool pr_preempted(const struct pr_state *old, const struct pr_state *next,
     return is_preempt(q) && !pr_nexus_equal(who, &q->who) && find(old, who) && !find(next, who);
 }
 
-/* A reservation that let registrants in ended, or a preempting one is of another type: those that stay registered
- * must look anew. */
+/* A reservation that let registrants in ended, or a preempting one is of another type: those
+ * that stay registered must look anew. */
 static bool reservation_lost(const struct pr_state *old, const struct pr_state *next,
                              const struct pr_request *q)
 {

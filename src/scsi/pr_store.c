@@ -6,15 +6,17 @@
  *                  "1 APTPL TYPE GENERATION EPOCH HOLDER SLOT..."    HOLDER 0: none of its own
  *   scsi.pr.SLOT   one registration: "KEY PORT ISID INITIATOR"
  *
- * Writing the head is the one step that changes anything: a changed registration goes to a slot that the saved head doesn't
- * name, then the head is written, then slots that nobody names any more are deleted. A crash at any point leaves the state
- * of before or after, and slots that the next load sweeps away. When writing the head itself failed, the volume may hold
- * either; the next save first writes the old head again, before it reuses a slot.
+ * Writing the head is the one step that changes anything: a changed registration goes to a slot
+ * that the saved head doesn't name, then the head is written, then slots that nobody names any
+ * more are deleted. A crash at any point leaves the state of before or after, and slots that
+ * the next load sweeps away. When writing the head itself failed, the volume may hold either;
+ * the next save first writes the old head again, before it reuses a slot.
  *
- * Everything is saved, with APTPL or without. What APTPL=0 loses is a power loss (SPC-4 5.13.5), and the end of this
- * process isn't one: when the daemon is killed and started again on the same machine boot (the epoch), hosts still run and
- * still count on their fences, so registrations stay. After a boot, or on another machine, only those with APTPL=1 do.
- * On the LU's home, under lu->meta. Parks.
+ * Everything is saved, with APTPL or without. What APTPL=0 loses is a power loss (SPC-4
+ * 5.13.5), and the end of this process isn't one: when the daemon is killed and started again
+ * on the same machine boot (the epoch), hosts still run and still count on their fences, so
+ * registrations stay. After a boot, or on another machine, only those with APTPL=1 do. On the
+ * LU's home, under lu->meta. Parks.
  */
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -40,7 +42,7 @@ static void slot_name(uint32_t slot, char ret_name[SLOT_NAME])
     snprintf(ret_name, SLOT_NAME, SLOT_PREFIX "%" PRIu32, slot);
 }
 
-/* ---- saving --------------------------------------------------------------------------------------------- */
+/* ---- saving ------------------------------------------------------------------------------ */
 
 static bool slot_used(const struct pr_state *s, uint32_t slot)
 {
@@ -131,7 +133,7 @@ int pr_store_save(struct scsi_lu *lu, struct pr_state *next)
     return err;
 }
 
-/* ---- loading ---------------------------------------------------------------------------------------------- */
+/* ---- loading ----------------------------------------------------------------------------- */
 
 struct head {
     struct pr_state *state; /* its registrations have slots, nothing else yet */
@@ -222,7 +224,8 @@ static int load_regs(struct scsi_lu *lu, const struct head *h)
     return consistent(h->state) ? 0 : E(-EBADMSG);
 }
 
-/* Attributes of registrations that s doesn't name: left by a crash between two steps of a save. */
+/* Attributes of registrations that s doesn't name: left by a crash between two steps of a
+ * save. */
 static void sweep(struct scsi_lu *lu, const struct pr_state *s)
 {
     char **names = NULL;
@@ -245,7 +248,8 @@ static bool same_power_on(const struct scsi_lu *lu, const struct head *h)
            memcmp(h->epoch, unknown, EPOCH_LEN) != 0;
 }
 
-/* After a power loss PRGENERATION starts anew; without APTPL everything does. The head says so before any slot goes. */
+/* After a power loss PRGENERATION starts anew; without APTPL everything does. The head says so
+ * before any slot goes. */
 static int after_power_loss(struct scsi_lu *lu, struct pr_state *s)
 {
     s->generation = 0;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What of persistent reservations survives: every test runs several lives of the daemon over one attribute store, and cuts
- * some of them short between any two writes.
+ * What of persistent reservations survives: every test runs several lives of the daemon over
+ * one attribute store, and cuts some of them short between any two writes.
  */
 #include "scsi/pr_testing.h"
 
 #include <errno.h>
 
-/* ---- a store that dies ------------------------------------------------------------------------------------------- */
+/* ---- a store that dies ------------------------------------------------------------------- */
 
 struct mortal {
     struct attr_store store;
@@ -80,7 +80,7 @@ static unsigned nattrs(struct fix *f)
     return n;
 }
 
-/* ---- lives ----------------------------------------------------------------------------------------------------------- */
+/* ---- lives ------------------------------------------------------------------------------- */
 
 static void body_reserve_aptpl(struct fix *f)
 {
@@ -154,7 +154,7 @@ static void test_without_a_known_boot_every_start_is_a_power_on(void **state)
     mortal_free(m);
 }
 
-/* ---- cut short ----------------------------------------------------------------------------------------------------- */
+/* ---- cut short --------------------------------------------------------------------------- */
 
 /* Preempting replaces the holder and removes two: several writes. */
 static void body_setup_preempt(struct fix *f)
@@ -207,9 +207,10 @@ static void test_a_cut_between_any_two_writes_leaves_before_or_after(void **stat
     assert_true(writes >= 5);
 }
 
-/* ---- failing writes ------------------------------------------------------------------------------------------------- */
+/* ---- failing writes ---------------------------------------------------------------------- */
 
-/* Whichever write fails, the next request finds slots it may use, and what it saves is what is loaded. */
+/* Whichever write fails, the next request finds slots it may use, and what it saves is what is
+ * loaded. */
 static void body_fail_then_go_on(struct fix *f)
 {
     EXPECT_CHECK(f, pr_out(f, f->a, PR_REGISTER, 0, 0, 1, PR_OUT_APTPL), SK_HARDWARE_ERROR,
@@ -244,7 +245,8 @@ static void test_a_failed_write_confuses_nobody(void **state)
     }
 }
 
-/* The old head is put back before a slot is used again; while that fails, nothing can be changed. */
+/* The old head is put back before a slot is used again; while that fails, nothing can be
+ * changed. */
 static void body_head_fails_twice(struct fix *f)
 {
     pr_join(f, f->b, 2, PR_OUT_APTPL);
@@ -269,7 +271,7 @@ static void test_a_head_that_may_or_may_not_be_there_is_settled_first(void **sta
     mortal_free(m);
 }
 
-/* ---- what cannot be read ---------------------------------------------------------------------------------------- */
+/* ---- what cannot be read ----------------------------------------------------------------- */
 
 #define EPOCH "00000000000000000000000000000000" /* an epoch */
 
@@ -295,11 +297,9 @@ static const struct load_row {
     {"1 1 0 0 " EPOCH " 0 1",        "0000000000000001 70000 000000000000 iqn.x", -EBADMSG},
     {"1 1 0 0 " EPOCH " 0 1",        "0000000000000001 1 00000000000 iqn.x",      -EBADMSG},
     {"1 1 0 0 " EPOCH " 0 1",        "0000000000000001 1 000000000000",           -EBADMSG},
-    {"1 1 1 0 " EPOCH " 0 1",        "0000000000000001 1 000000000000 iqn.x",
-     -EBADMSG                                                                             }, /* nobody holds it */
-    {"1 1 7 0 " EPOCH " 1 1",        "0000000000000001 1 000000000000 iqn.x",
-     -EBADMSG                                                                             }, /* somebody does */
-    {"1 1 8 0 " EPOCH " 0",          NULL,                                        -EBADMSG}, /* of nobody */
+    {"1 1 1 0 " EPOCH " 0 1",        "0000000000000001 1 000000000000 iqn.x",     -EBADMSG},
+    {"1 1 7 0 " EPOCH " 1 1",        "0000000000000001 1 000000000000 iqn.x",     -EBADMSG},
+    {"1 1 8 0 " EPOCH " 0",          NULL,                                        -EBADMSG},
 };
 
 static void body_load(struct fix *f)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who may do what under a reservation: SPC-4's table of allowed commands, and RESERVE and RELEASE next to it. */
+/* Who may do what under a reservation: SPC-4's table of allowed commands, and RESERVE and
+ * RELEASE next to it. */
 #include "scsi/pr_testing.h"
 
 /* Nexus a holds a reservation of the type; b is registered, c is not. */
@@ -86,7 +87,8 @@ FIX_TEST(what_is_always_allowed_and_what_never)
     EXPECT_EQ(f, stats.pr_type, PR_EX_ACCESS);
 }
 
-/* A nexus that comes back is who it was: its registration and its reservation are still there. */
+/* A nexus that comes back is who it was: its registration and its reservation are still
+ * there. */
 FIX_TEST(registrations_survive_the_nexus)
 {
     struct scsi_nexus *c = nexus_more(f, "iqn.2026-11.example.host:c", 3, 1);
@@ -108,7 +110,7 @@ FIX_TEST(registrations_survive_the_nexus)
     EXPECT(f, may_write(f, f->a));
 }
 
-/* ---- RESERVE and RELEASE ---------------------------------------------------------------------------------------- */
+/* ---- RESERVE and RELEASE ----------------------------------------------------------------- */
 
 FIX_TEST(reserve_excludes_the_others_until_release)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * RESERVE and RELEASE, (6) and (10), of SPC-2: one nexus has the LU to itself until it releases it, loses its nexus, or the
- * LU is reset. Nothing is saved. Next to persistent reservations the rule is what REPORT CAPABILITIES calls CRH=1 (SPC-4
- * 5.13.3): whoever has access under the persistent reservation is told GOOD and nothing happens; while anybody is
- * registered, all others get a conflict. On the LU's home; doesn't park.
+ * RESERVE and RELEASE, (6) and (10), of SPC-2: one nexus has the LU to itself until it releases
+ * it, loses its nexus, or the LU is reset. Nothing is saved. Next to persistent reservations
+ * the rule is what REPORT CAPABILITIES calls CRH=1 (SPC-4 5.13.3): whoever has access under the
+ * persistent reservation is told GOOD and nothing happens; while anybody is registered, all
+ * others get a conflict. On the LU's home; doesn't park.
  */
 #include "scsi/pr.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * READ and WRITE, (6) to (16): the hot path. A READ leaves references to the volume's own buffers in data_in and allocates
- * nothing. A WRITE pulls its data first and takes the range lock afterwards, so that a host that is slow to send
- * holds up nobody; between the lock and the volume there is no wait, and task_commit() is the last chance to abort.
+ * READ and WRITE, (6) to (16): the hot path. A READ leaves references to the volume's own
+ * buffers in data_in and allocates nothing. A WRITE pulls its data first and takes the range
+ * lock afterwards, so that a host that is slow to send holds up nobody; between the lock and
+ * the volume there is no wait, and task_commit() is the last chance to abort.
  *
- * DPO is a hint that nothing here could use. FUA on a READ asks for what is on the medium: what the cache holds newer
- * is written there first. Runs on the LU's home; parks.
+ * DPO is a hint that nothing here could use. FUA on a READ asks for what is on the medium: what
+ * the cache holds newer is written there first. Runs on the LU's home; parks.
  */
 #include "scsi/block.h"
 

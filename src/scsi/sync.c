@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SYNCHRONIZE CACHE(10) and (16) (SBC-4). A volume is flushed whole, whatever range is asked for. IMMED=1 lets the device
- * answer before the blocks are on the medium; it answers after, because a host that learns of a failed flush only by a
- * deferred error has lost the data by then. Under sync=always there is nothing left to flush. Runs on the LU's home; parks.
+ * SYNCHRONIZE CACHE(10) and (16) (SBC-4). A volume is flushed whole, whatever range is asked
+ * for. IMMED=1 lets the device answer before the blocks are on the medium; it answers after,
+ * because a host that learns of a failed flush only by a deferred error has lost the data by
+ * then. Under sync=always there is nothing left to flush. Runs on the LU's home; parks.
  */
 #include "scsi/block.h"
 

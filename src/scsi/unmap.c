@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * UNMAP (SBC-4). The whole list is checked before the first block is given back: lengths, the limits of VPD B0, every
- * range. A list header that promises more descriptors than were sent is a list cut short (1A/00), and an incomplete last
- * descriptor is ignored. Each descriptor is discarded under the range lock of its own range, so a list never
- * waits for itself; an abort ends the command between two. Runs on the LU's home; parks.
+ * UNMAP (SBC-4). The whole list is checked before the first block is given back: lengths, the
+ * limits of VPD B0, every range. A list header that promises more descriptors than were sent is
+ * a list cut short (1A/00), and an incomplete last descriptor is ignored. Each descriptor is
+ * discarded under the range lock of its own range, so a list never waits for itself; an abort
+ * ends the command between two. Runs on the LU's home; parks.
  */
 #include "scsi/block.h"
 
@@ -37,7 +38,8 @@ static bool parse(struct scsi_task *t, const uint8_t *bytes, size_t len,
     return false;
 }
 
-/* All or nothing: every range lies inside the LU and together they stay within the limit. False: the task has ended. */
+/* All or nothing: every range lies inside the LU and together they stay within the limit.
+ * False: the task has ended. */
 static bool check_list(const struct scsi_lu *lu, struct scsi_task *t,
                        const struct unmap_list *list)
 {

@@ -3,9 +3,9 @@
  * VERIFY and WRITE AND VERIFY, (10) to (16). BYTCHK says what with (SBC-4):
  *   00b  nothing: the blocks must be readable, which on a checksumming volume means intact
  *   01b  as many blocks from the initiator;  INFORMATION is the offset of the first difference
- *   11b  one block from the initiator, with each;  INFORMATION is the LBA of the first that differs
- * 10b is reserved, and so is 11b in WRITE AND VERIFY. Blocks are read in pieces, so a long VERIFY keeps little memory
- * and lets others run. Runs on the LU's home; parks.
+ *   11b  one block from the initiator, with each;  INFORMATION is the LBA that differs
+ * 10b is reserved, and so is 11b in WRITE AND VERIFY. Blocks are read in pieces, so a long
+ * VERIFY keeps little memory and lets others run. Runs on the LU's home; parks.
  */
 #include "scsi/block.h"
 
@@ -13,7 +13,8 @@
 
 enum { BYTCHK_NONE = 0, BYTCHK_ALL = 1, BYTCHK_ONE = 3 };
 
-/* Where a piece of the medium, from its byte off on, differs from data: 1 + offset, 0: nowhere. */
+/* Where a piece of the medium, from its byte off on, differs from data: 1 + offset, 0:
+ * nowhere. */
 static uint64_t differs(const struct scsi_lu *lu, const struct sgl *data, unsigned bytchk,
                         const struct sgl *piece, uint64_t off)
 {
@@ -75,7 +76,8 @@ void op_verify(struct scsi_lu *lu, struct scsi_task *t)
     sgl_clear(&data);
 }
 
-/* Under the range lock, so that what is verified is what was written. Verifies what was sent. */
+/* Under the range lock, so that what is verified is what was written. Verifies what was
+ * sent. */
 static void write_and_verify(struct scsi_lu *lu, struct scsi_task *t, struct blk_range r,
                              struct sgl *data)
 {

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * WRITE SAME(10) and (16): one block of data-out, or zeros without any (NDOB), over a range; UNMAP=1 allows holes where
- * the data are zeros. Zeros go to the volume as one operation and are never written out. Other data are laid side by side
- * in one buffer, which is written again and again under one range lock; an abort ends that between two pieces.
+ * WRITE SAME(10) and (16): one block of data-out, or zeros without any (NDOB), over a range;
+ * UNMAP=1 allows holes where the data are zeros. Zeros go to the volume as one operation and
+ * are never written out. Other data are laid side by side in one buffer, which is written again
+ * and again under one range lock; an abort ends that between two pieces.
  *
- * WSNZ is 0: a length of zero means to the last block, and is refused like any other that exceeds the MAXIMUM WRITE SAME
- * LENGTH (SBC-4, WRITE SAME(10)). ANCHOR is refused by the op table: a copy-on-write pool cannot promise room for a
- * later write of the same block. Runs on the LU's home; parks.
+ * WSNZ is 0: a length of zero means to the last block, and is refused like any other that
+ * exceeds the MAXIMUM WRITE SAME LENGTH (SBC-4, WRITE SAME(10)). ANCHOR is refused by the op
+ * table: a copy-on-write pool cannot promise room for a later write of the same block. Runs on
+ * the LU's home; parks.
  */
 #include "scsi/block.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* The block of data-out at the start of a buffer with room for len bytes. NULL: the task has ended. Parks. */
+/* The block of data-out at the start of a buffer with room for len bytes. NULL: the task has
+ * ended. Parks. */
 static struct iobuf *pull_block(struct scsi_lu *lu, struct scsi_task *t, uint64_t len)
 {
     struct iobuf *buf = iobuf_get(MIN(len, IOBUF_MAX));

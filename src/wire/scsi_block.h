@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Block commands as bytes (SBC-4): CDBs by length, parameter lists and parameter data. Fields that all CDBs of one length
- * share lie at the same place, so one struct per length serves READ, WRITE, VERIFY and their kin.
+ * Block commands as bytes (SBC-4): CDBs by length, parameter lists and parameter data. Fields
+ * that all CDBs of one length share lie at the same place, so one struct per length serves
+ * READ, WRITE, VERIFY and their kin.
  */
 #ifndef WIRE_SCSI_BLOCK_H
 #define WIRE_SCSI_BLOCK_H

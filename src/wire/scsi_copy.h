@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* EXTENDED COPY(LID1) and RECEIVE COPY RESULTS as bytes (SPC-4). CSCD: copy source and copy destination. */
+/* EXTENDED COPY(LID1) and RECEIVE COPY RESULTS as bytes (SPC-4). CSCD: copy source and copy
+ * destination. */
 #ifndef WIRE_SCSI_COPY_H
 #define WIRE_SCSI_COPY_H
 
@@ -51,7 +52,7 @@ struct copy_cscd {
     uint8_t pad;
     be24 block_len; /* bytes */
 };
-static_assert(sizeof(struct copy_cscd) == 32, "SPC-4 6.4.5.3 identification descriptor");
+static_assert(sizeof(struct copy_cscd) == 32, "SPC-4 identification CSCD descriptor");
 #define COPY_PERIPHERAL_MASK 0x1f
 #define COPY_DESIGNATOR_MASK 0x3f
 #define COPY_DESIGNATOR_NAA  0x03 /* association: the LU */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* PERSISTENT RESERVE IN and OUT as bytes (SPC-4), and the TransportIDs of iSCSI (SPC-4 7.6.4.6). */
+/* PERSISTENT RESERVE IN and OUT as bytes (SPC-4), and the TransportIDs of iSCSI (SPC-4
+ * 7.6.4.6). */
 #ifndef WIRE_SCSI_PR_H
 #define WIRE_SCSI_PR_H
 
@@ -26,7 +27,8 @@ enum pr_out_sa {
 };
 #define PR_SA_MASK 0x1f
 
-/* Reservation types. From WRITE_EX_REG on every registered nexus has access; the _ALL types have no single holder. */
+/* Reservation types. From WRITE_EX_REG on every registered nexus has access; the _ALL types
+ * have no single holder. */
 enum pr_type {
     PR_TYPE_NONE = 0,
     PR_WRITE_EX = 1,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Any sequence of PERSISTENT RESERVE OUT requests from a few nexuses, done by the state machine and by the model
- * (scsi/pr_model.c): both must come to the same state, results and unit attentions after each. The first byte decides
- * whether TransportIDs are parsed instead: what is taken must be put again as it was.
+ * Any sequence of PERSISTENT RESERVE OUT requests from a few nexuses, done by the state machine
+ * and by the model (scsi/pr_model.c): both must come to the same state, results and unit
+ * attentions after each. The first byte decides whether TransportIDs are parsed instead: what
+ * is taken must be put again as it was.
  */
 #include "base/check.h"
 #include "scsi/pr.h"
