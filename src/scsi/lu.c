@@ -35,7 +35,7 @@ static struct scsi_lu *lu_alloc(const struct scsi_lu_params *p)
         lu->params.max_tasks = MAX_TASKS_DEFAULT;
     list_init(&lu->itls);
     list_init(&lu->tasks);
-    list_init(&lu->ranges);
+    range_init(lu);
     list_init(&lu->copies);
     fmutex_init(&lu->meta);
     waitq_init(&lu->drained);
@@ -50,6 +50,7 @@ static void lu_release(struct scsi_lu *lu)
     ident_free(lu);
     modes_free(lu);
     pr_free(lu);
+    range_fini(lu);
     free(lu->groups);
     free(lu->ports);
     free(lu);

@@ -50,7 +50,7 @@ FIX_TEST(disjoint)
     EXPECT(f, a.held && b.held);
     release(&a);
     release(&b);
-    EXPECT(f, list_empty(&f->lu->ranges));
+    EXPECT(f, range_idle(f->lu));
 }
 
 FIX_TEST(overlap_waits)
@@ -62,7 +62,7 @@ FIX_TEST(overlap_waits)
     release(&a);
     EXPECT(f, b.held);
     release(&b);
-    EXPECT_EQ(f, f->lu->ranges_waiting, 0);
+    EXPECT_EQ(f, f->lu->ranges.nwaiting, 0);
 }
 
 /* A wide request is not overtaken by narrow ones that come after it. */
@@ -104,8 +104,8 @@ FIX_TEST(cancelled_lets_others_go)
     EXPECT(f, wide.ended && narrow.held);
     release(&a);
     release(&narrow);
-    EXPECT(f, list_empty(&f->lu->ranges));
-    EXPECT_EQ(f, f->lu->ranges_waiting, 0);
+    EXPECT(f, range_idle(f->lu));
+    EXPECT_EQ(f, f->lu->ranges.nwaiting, 0);
 }
 
 #define BLOCKS 64
@@ -146,7 +146,7 @@ FIX_TEST(never_two_on_one_block)
     while (l.left != 0)
         fix_settle();
     EXPECT_EQ(f, l.rounds, FIBERS * 200);
-    EXPECT(f, list_empty(&f->lu->ranges));
+    EXPECT(f, range_idle(f->lu));
 }
 
 int main(void)

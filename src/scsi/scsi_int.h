@@ -149,7 +149,6 @@ struct scsi_itl {
 
 struct scsi_pr;    /* pr.c */
 struct scsi_modes; /* mode.c: current and saved values */
-struct range_lock; /* range.c */
 
 /* What the control mode page says at present, for those who must not walk mode pages per command. mode.c keeps it. */
 struct scsi_control {
@@ -182,6 +181,18 @@ struct scsi_ident {
     size_t len;
 };
 
+struct range_lock;
+struct range_span {
+    uint64_t lba, end;
+    struct range_lock *owner;
+};
+struct range_set {
+    struct range_span *held; /* in no order, side by side in memory: every write walks them */
+    unsigned nheld, cap;
+    unsigned nwaiting;
+    struct list waiting; /* of struct range_lock, in the order they came */
+};
+
 struct scsi_lu {
     struct volume *vol;
     struct reactor *home;
@@ -191,8 +202,7 @@ struct scsi_lu {
     unsigned ntasks;
     unsigned nstrict;   /* of them, those that somebody may have to wait for (ordering.c) */
     unsigned nblocked;  /* of them, those that wait in ordering_wait() */
-    struct list ranges; /* held and awaited range locks, range.c */
-    unsigned ranges_waiting;
+    struct range_set ranges; /* held and awaited range locks, range.c */
     struct scsi_pr *pr;
     struct scsi_modes *modes;
     struct scsi_control control;
@@ -306,16 +316,20 @@ void ua_raise_all(struct scsi_lu *lu, enum scsi_ua ua, const struct scsi_itl *ex
 bool ua_take(struct scsi_itl *itl,
              struct sense *ret_sense); /* the first by priority, and clears it */
 
-/* Range lock (range.c): writes take it shared-by-range, COMPARE AND WRITE too: nobody overlaps. Parks; -ECANCELED. */
+/* Range lock (range.c): whoever changes blocks takes it, COMPARE AND WRITE too: nobody overlaps. Parks; -ECANCELED, -ENOMEM. */
 struct range_lock {
-    struct list node;
-    uint64_t lba, nblk;
+    struct list node; /* of range_set.waiting */
+    uint64_t lba, end;
+    unsigned slot;    /* in range_set.held, when held */
     bool held;
     struct waitq q;
 };
-int range_lock(struct scsi_lu *lu, struct range_lock *l, uint64_t lba, uint64_t nblk,
-               struct cancel *c);
+int range_lock(struct scsi_lu *lu, struct range_lock *l, uint64_t lba, uint64_t nblk, struct cancel *c);
 void range_unlock(struct scsi_lu *lu, struct range_lock *l);
+/* Nothing is held or awaited. */
+bool range_idle(const struct scsi_lu *lu);
+void range_init(struct scsi_lu *lu);
+void range_fini(struct scsi_lu *lu);
 
 /* Puts the task on the LU's list and waits until it may begin. -ECANCELED: aborted meanwhile. Parks. ordering_leave() takes
  * it off in any case and lets others go. */
