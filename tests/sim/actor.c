@@ -29,7 +29,7 @@ void actor_params(struct story *st, struct actor *a, unsigned id)
     a->p = (struct ini_params){
         .addr = {"127.0.0.1:3260"},
         .initiator = a->name,
-        .target = story_target_name,
+        .target = story_target_of(id),
         .isid = { 0x80, 0, 0, 0, 0, (uint8_t)id},
         .header_digest = one_in(st, 3),
         .data_digest = one_in(st, 3),

@@ -74,17 +74,18 @@ static const struct {
     unsigned weight;
     void (*fn)(struct story *st);
 } rows[] = {
-    {4, cut_all    },
-    {4, flaky_net  },
-    {1, stall_net  },
-    {3, stall_disk },
-    {1, target_kick},
-    {1, target_grow},
-    {1, quiet      },
-    {3, fail_disk  },
-    {1, fail_flush },
+    {4, cut_all     },
+    {4, flaky_net   },
+    {1, stall_net   },
+    {3, stall_disk  },
+    {1, target_kick },
+    {1, quiet       },
+    {1, target_grow },
+    {2, target_remap},
+    {3, fail_disk   },
+    {1, fail_flush  },
 };
-#define KIND_TO_DISKS 15 /* the weight of the troubles that harm no disk: the last world's */
+#define KIND_TO_DISKS 17 /* the weight of the troubles that harm no disk: the last world's */
 
 static void trouble(struct story *st, bool last)
 {

@@ -280,7 +280,7 @@ static void op_abort(struct actor *a, struct ini *i)
     read_at(a, i, p);
 }
 
-static void op_lun_reset(struct actor *a, struct ini *i)
+static void reset_lun(struct actor *a, struct ini *i)
 {
     unsigned lun = (unsigned)draw(a->st, DATA_LUNS);
     uint8_t response = 0xff;
@@ -295,6 +295,33 @@ static void op_lun_reset(struct actor *a, struct ini *i)
     a->st->n.lun_resets++;
 }
 
+/* Ends what this session has in flight there, and with CLEAR TASK SET what the others have, too. */
+static void end_task_set(struct actor *a, struct ini *i, enum iscsi_tmf_function fn)
+{
+    uint8_t response = 0xff;
+    if (ini_tmf(i, fn, ini_lun((unsigned)draw(a->st, DATA_LUNS)), NULL, &response) < 0)
+        ini_kill(i, -1);
+    else if (response != ISCSI_TMF_RSP_COMPLETE)
+        story_fail("initiator %u: task management %d answered %u", a->id, (int)fn, response);
+    else
+        a->st->n.task_sets_ended++;
+}
+
+static void op_end_tasks(struct actor *a, struct ini *i)
+{
+    switch (draw(a->st, 3)) {
+    case 0:
+        reset_lun(a, i);
+        break;
+    case 1:
+        end_task_set(a, i, ISCSI_TMF_ABORT_TASK_SET);
+        break;
+    default:
+        end_task_set(a, i, ISCSI_TMF_CLEAR_TASK_SET);
+        break;
+    }
+}
+
 /* ---- sessions --------------------------------------------------------------------------------------------------------- */
 
 static void op_ping(struct actor *a, struct ini *i)
@@ -303,6 +330,28 @@ static void op_ping(struct actor *a, struct ini *i)
         ini_kill(i, -1);
     else
         a->st->n.pings++;
+}
+
+/* REPORT LUNS (SPC-4 6.33) tells what the configuration says, from the moment a change of it was acknowledged. */
+static void op_report_luns(struct actor *a, struct ini *i)
+{
+    struct story *st = a->st;
+    uint8_t list[128];
+    uint64_t changes = st->extra_changes;
+    bool there = st->extra == EXTRA_THERE && strcmp(a->p.target, story_target_name(1)) == 0;
+    bool known = st->extra != EXTRA_UNKNOWN;
+    struct ini_cmd c = {.in = list, .edtl = sizeof(list), .cdb = {0xa0}};
+    store_be32(c.cdb + 6, sizeof(list));
+    actor_exec(a, i, &c);
+    if (c.end != INI_DONE || c.status != 0 || !known || changes != st->extra_changes)
+        return;
+    uint32_t n = load_be32(list) / 8, seen = 0;
+    for (uint32_t k = 0; k < n && k < 15; k++)
+        seen |= 1u << (load_be64(list + 8 + 8 * k) >> 48 & 31);
+    if (n != LUNS + (there ? 1u : 0u) || seen != (there ? 7u | 1u << EXTRA_LUN : 7u))
+        story_fail("initiator %u: %u LUNs are reported, mask %x, LUN %u should %sbe there",
+                   a->id, n, seen, EXTRA_LUN, there ? "" : "not ");
+    st->n.lun_lists++;
 }
 
 static void op_drop(struct actor *a, struct ini *i)
@@ -323,17 +372,18 @@ static const struct {
     unsigned weight;
     void (*fn)(struct actor *a, struct ini *i);
 } rows[] = {
-    {30, op_write    },
-    {24, op_read     },
-    {16, op_caw      },
-    {10, op_abort    },
-    {6,  op_unmap    },
-    {6,  op_residual },
-    {4,  op_sync     },
-    {2,  op_ping     },
-    {1,  op_lun_reset},
-    {1,  op_drop     },
-    {1,  op_logout   },
+    {30, op_write      },
+    {24, op_read       },
+    {16, op_caw        },
+    {10, op_abort      },
+    {6,  op_unmap      },
+    {6,  op_residual   },
+    {4,  op_sync       },
+    {2,  op_ping       },
+    {2,  op_report_luns},
+    {3,  op_end_tasks  },
+    {1,  op_drop       },
+    {1,  op_logout     },
 };
 
 void op_draw(struct actor *a, struct ini *i)

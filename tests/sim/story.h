@@ -33,7 +33,8 @@
     X(aborts) X(lun_resets) X(unit_attentions) X(caw_won) X(caw_lost) X(unmaps) X(syncs)       \
     X(residuals) X(pings) X(pr_ops) X(pr_conflicts) X(disk_errors) X(disk_stalls)              \
     X(net_stalls) X(flush_failures) X(failed_writes) X(failed_reads) X(unknown_writes)         \
-    X(sectors_checked) X(nops) X(asyncs) X(r2ts) X(kicks) X(grown) X(task_set_full)
+    X(sectors_checked) X(nops) X(asyncs) X(r2ts) X(kicks) X(grown) X(remaps)         \
+    X(lun_lists) X(task_sets_ended) X(task_set_full)
 /* clang-format on */
 struct story_counts {
 #define X(name) uint64_t name;
@@ -74,6 +75,8 @@ struct story {
     bool hurry;           /* a flush failed: little more can come of this world */
     uint64_t quiet_until; /* nobody sends anything */
     struct target *target;
+    enum { EXTRA_UNKNOWN, EXTRA_THERE, EXTRA_GONE } extra; /* EXTRA_LUN of the second target */
+    uint64_t extra_changes;
     bool last;               /* no power cut at its end */
     struct waitgroup actors; /* workers */
     struct waitgroup others; /* chaos, reservations */
@@ -163,7 +166,13 @@ void target_kick(struct story *st);
 void target_grow(struct story *st);
 struct target *target_up(struct story *st);
 void target_down(struct target *t);
-extern const char *const story_target_name;
+#define TARGETS 2 /* both map the same volumes at the same LUNs */
+const char *story_target_name(unsigned k);
+/* The target that an initiator uses. */
+const char *story_target_of(unsigned id);
+/* Maps a volume once more under the second target, or unmaps it again. */
+void target_remap(struct story *st);
+#define EXTRA_LUN 9
 
 /* world.c: plays one world to its end. last: no power cut, and everything is verified. */
 void world_play(struct story *st, bool last);

@@ -20,7 +20,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const story_target_name = "iqn.2026-01.test:target";
+const char *story_target_name(unsigned k)
+{
+    return k ? "iqn.2026-01.test:target-b" : "iqn.2026-01.test:target-a";
+}
+
+const char *story_target_of(unsigned id)
+{
+    return story_target_name(id % TARGETS);
+}
 
 struct target {
     struct story *st;
@@ -50,6 +58,8 @@ static int open_volume(void *arg, const struct cfg_volume *v, struct volume **re
         .sync = v->sync,
         .attrs = config_attrs(t->store),
     };
+    if (v->engine == CFG_MEM)
+        return store_mem_open(&p, v->size, false, ret_volume, reterr);
     return store_file_open(&p, v->path, ret_volume, reterr);
 }
 
@@ -73,7 +83,23 @@ static void make_volume(struct target *t, struct config_edit *e, unsigned lun)
     if (r != -EEXIST) /* the file survived a power cut that the configuration did not */
         must("volume file", r, &err);
     must("volume", edit_volume_add(e, v, &err), &err);
-    must("LUN", edit_lun_add(e, story_target_name, (int)lun, v->name, &got, &err), &err);
+    for (unsigned k = 0; k < TARGETS; k++)
+        must("LUN", edit_lun_add(e, story_target_name(k), (int)lun, v->name, &got, &err), &err);
+    free(v);
+}
+
+/* The volume that comes and goes. */
+static void make_extra(struct config_edit *e)
+{
+    struct err err = {0};
+    struct cfg_volume *v = calloc(1, sizeof(*v));
+    check(v);
+    v->engine = CFG_MEM;
+    v->size = 1 << 20;
+    v->block_size = 512;
+    v->thin = true;
+    snprintf(v->name, sizeof(v->name), "extra");
+    must("volume", edit_volume_add(e, v, &err), &err);
     free(v);
 }
 
@@ -85,18 +111,20 @@ static void make_initiator(struct target *t, struct config_edit *e, unsigned id)
     i->auth = t->st->chap ? CFG_AUTH_MUTUAL : CFG_AUTH_NONE;
     snprintf(i->name, sizeof(i->name), "iqn.2026-01.test:initiator-%u", id);
     must("initiator", edit_initiator_add(e, i, NULL, &err), &err);
-    must("grant", edit_grant_add(e, i->name, story_target_name, &err), &err);
+    must("grant", edit_grant_add(e, i->name, story_target_of(id), &err), &err);
     free(i);
 }
 
-static void make_target(struct config_edit *e)
+static void make_targets(struct config_edit *e)
 {
     static const struct cfg_portal portal = {.address = "127.0.0.1", .port = 3260};
-    struct cfg_target target = {0};
     struct err err = {0};
-    text_copy(target.name, sizeof(target.name), story_target_name);
     must("portal", edit_portal_add(e, 1, &portal, &err), &err);
-    must("target", edit_target_add(e, &target, NULL, 0, &err), &err);
+    for (unsigned k = 0; k < TARGETS; k++) {
+        struct cfg_target target = {0};
+        text_copy(target.name, sizeof(target.name), story_target_name(k));
+        must("target", edit_target_add(e, &target, NULL, 0, &err), &err);
+    }
 }
 
 /* Windows, bursts and keepalives differ from story to story. */
@@ -120,9 +148,10 @@ static void make_all(struct target *t)
     struct err err = {0};
     must("transaction", config_edit_begin(t->store, &e, &err), &err);
     make_limits(t->st, e);
-    make_target(e);
+    make_targets(e);
     for (unsigned lun = 0; lun < LUNS; lun++)
         make_volume(t, e, lun);
+    make_extra(e);
     for (unsigned id = 0; id < INITIATORS; id++)
         make_initiator(t, e, id);
     must("commit", config_edit_commit(e, &err), &err);
@@ -143,7 +172,7 @@ static void learn_secrets(struct story *st, const struct config *c)
         struct credentials *k = &st->credentials[id];
         char name[64];
         snprintf(name, sizeof(name), "iqn.2026-01.test:initiator-%u", id);
-        const struct cfg_grant *g = config_grant(c, name, story_target_name);
+        const struct cfg_grant *g = config_grant(c, name, story_target_of(id));
         check(g);
         credential_copy(&g->forward, k->user, k->secret);
         credential_copy(&g->reverse, k->reverse_user, k->reverse_secret);
@@ -186,6 +215,48 @@ void target_grow(struct story *st)
     call_on(run_reactor(st->run, 0), grow_here, st);
 }
 
+static bool extra_mapped(const struct config *c)
+{
+    const struct cfg_target *t = config_target(c, story_target_name(1));
+    for (unsigned k = 0; k < t->nluns; k++) {
+        if (t->luns[k].lun == EXTRA_LUN)
+            return true;
+    }
+    return false;
+}
+
+static int remap(struct story *st, struct config_edit *e, bool add, struct err *reterr)
+{
+    uint16_t got;
+    int r = add ? edit_lun_add(e, story_target_name(1), EXTRA_LUN, "extra", &got, reterr)
+                : edit_lun_remove(e, story_target_name(1), EXTRA_LUN, reterr);
+    if (r == 0)
+        r = config_edit_commit(e, reterr);
+    if (r == 0 && config_edit_warning(e)->code != 0)
+        story_fail("the new LUN map was not applied: %s", config_edit_warning(e)->msg);
+    st->n.remaps += r == 0;
+    return r;
+}
+
+static void remap_here(void *arg)
+{
+    struct story *st = arg;
+    struct config_edit *e;
+    struct err err = {0};
+    must("transaction", config_edit_begin(st->target->store, &e, &err), &err);
+    bool add = !extra_mapped(config_edit_base(e));
+    st->extra = EXTRA_UNKNOWN;
+    st->extra_changes++;
+    must("LUN map", remap(st, e, add, &err), &err);
+    st->extra = add ? EXTRA_THERE : EXTRA_GONE;
+    config_edit_end(e);
+}
+
+void target_remap(struct story *st)
+{
+    call_on(run_reactor(st->run, 0), remap_here, st);
+}
+
 /* ---- up and down ----------------------------------------------------------------------------------------------- */
 
 static void open_store(struct target *t)
@@ -208,6 +279,7 @@ static void serve(struct target *t)
     config_subscribe(t->store, net_apply, t->net);
     const struct config *c = config_current(t->store);
     learn_secrets(t->st, c);
+    t->st->extra = extra_mapped(c) ? EXTRA_THERE : EXTRA_GONE;
     must("apply", net_apply(t->net, c, &err), &err);
     config_put(c);
 }
