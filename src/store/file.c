@@ -173,7 +173,7 @@ int store_file_open(const struct store_params *p, const char *path, struct volum
     volume_init(&fv->v, &file_vol_ops, p->name, &p->id, p->sync);
     fv->attrs = p->attrs;
     commit_init(&fv->commit, file_vol_sync, fv);
-    range_init(&fv->partial);
+    ranges_init(&fv->partial);
     const struct file_opts opts = {
         .mode = p->read_only ? FILE_RDONLY : FILE_RDWR,
         .direct = true,

@@ -200,7 +200,7 @@ void model_run(struct expect *e, struct volume *v, const struct model_params *p)
     struct model m = {.e = e, .v = v, .p = p, .cap = cap, .rand = p->seed * 2 + 1};
     m.bytes = calloc(1, cap);
     check(m.bytes);
-    range_init(&m.lock);
+    ranges_init(&m.lock);
     waitgroup_init(&m.left);
     waitgroup_add(&m.left, p->fibers);
     for (unsigned i = 0; i < p->fibers; i++)

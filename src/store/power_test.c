@@ -104,7 +104,7 @@ static void life(void *arg)
 {
     struct scene *s = arg;
     s->run = reactor_run(reactor_self());
-    range_init(&s->lock);
+    ranges_init(&s->lock);
     check(store_file_create("/vol", BLOCKS * BLOCK, true, NULL) == 0);
     s->v = open_volume(s->l, attr_mem_new());
     for (int i = 0; i < WRITERS; i++)

@@ -6,7 +6,7 @@
  */
 #include "store/range.h"
 
-void range_init(struct range_lock *l)
+void ranges_init(struct range_lock *l)
 {
     list_init(&l->holds);
 }

@@ -14,7 +14,7 @@ struct range_hold { /* on the holder's stack */
     struct waitq granted;
 };
 
-void range_init(struct range_lock *l);
+void ranges_init(struct range_lock *l);
 /* Parks until nothing that came before overlaps [off, off + len). */
 void range_take(struct range_lock *l, struct range_hold *h, uint64_t off, uint64_t len);
 void range_drop(struct range_lock *l, struct range_hold *h);

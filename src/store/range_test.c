@@ -37,7 +37,7 @@ static void come_and_go(void *arg)
 static void exclude_body(struct expect *e)
 {
     struct crowd c = {.run = reactor_run(reactor_self())};
-    range_init(&c.lock);
+    ranges_init(&c.lock);
     waitgroup_init(&c.left);
     waitgroup_add(&c.left, 20);
     for (int i = 0; i < 20; i++)
@@ -79,7 +79,7 @@ static void queue_one(void *arg)
 static void fair_body(struct expect *e)
 {
     struct queue q = {0};
-    range_init(&q.lock);
+    ranges_init(&q.lock);
     waitgroup_init(&q.left);
     waitgroup_add(&q.left, 4);
     for (int i = 0; i < 4; i++)
