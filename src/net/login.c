@@ -16,6 +16,7 @@
 
 #define LOGIN_OUT_OF_RESOURCES 0x0302
 #define LOGIN_NOT_FOUND        0x0203
+#define LOGIN_NO_SESSION       0x020a
 
 /* ---- logins in progress by source address ------------------------------------------------ */
 
@@ -132,7 +133,7 @@ static uint16_t new_tsih(struct net *net)
 /* Everything up to the answer happens without parking after the reinstatement, so the map and
  * the registry agree. */
 static void establish(struct conn *c, const struct cfg_target *t, const struct cfg_initiator *i,
-                      uint64_t now)
+                      uint16_t tsih, uint64_t now)
 {
     struct net *net = c->net;
     c->first_map = lun_map_for(net, t);
@@ -150,7 +151,7 @@ static void establish(struct conn *c, const struct cfg_target *t, const struct c
     c->session = true;
     c->max_tasks = net->cfg->limits.tasks_per_session;
     c->move_to = session_pick_home(net, t);
-    c->tsih = new_tsih(net);
+    c->tsih = tsih != 0 ? tsih : new_tsih(net);
     iscsi_login_accept(c->iscsi, c->tsih, now);
 }
 
@@ -169,6 +170,12 @@ void login_done(struct conn *c)
     describe_auth(c, p);
     c->logged_in = run_wall() / NS_PER_SEC;
     login_uncount(net, c);
+    /* A login into a session takes the place of its one connection, RFC 7143 6.3.4. */
+    uint16_t tsih = p->discovery ? 0 : p->tsih;
+    if (tsih != 0 && !session_is(net, c, tsih)) {
+        iscsi_login_refuse(c->iscsi, LOGIN_NO_SESSION);
+        return;
+    }
     net->totals.logins++;
     if (p->discovery) {
         iscsi_login_accept(c->iscsi, 0, run_now());
@@ -183,6 +190,6 @@ void login_done(struct conn *c)
         iscsi_login_refuse(c->iscsi, LOGIN_NOT_FOUND);
         return;
     }
-    establish(c, t, i, run_now());
+    establish(c, t, i, tsih, run_now());
     log_login(c, p);
 }

@@ -189,6 +189,8 @@ struct lun_map *lun_map_for(struct net *net,
                             const struct cfg_target *t); /* [0] NULL: no memory */
 int session_start(struct conn *c); /* on home: the nexus and its first map. Parks */
 void session_remap(struct conn *c, struct lun_map *want); /* on home; takes want. Parks */
+/* [0] True: an older session of the same name has this TSIH. */
+bool session_is(struct net *net, const struct conn *c, uint16_t tsih);
 void session_reinstate(struct net *net,
                        struct conn *c); /* [0] ends an older session of the same name. Parks */
 struct reactor *session_pick_home(struct net *net, const struct cfg_target *t); /* [0] */

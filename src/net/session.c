@@ -68,6 +68,12 @@ static struct conn *find_older(struct net *net, const struct conn *c)
     return NULL;
 }
 
+bool session_is(struct net *net, const struct conn *c, uint16_t tsih)
+{
+    const struct conn *o = find_older(net, c);
+    return o && o->tsih == tsih;
+}
+
 /* Its names never change after the login, so they may be read from here. */
 void session_reinstate(struct net *net, struct conn *c)
 {
