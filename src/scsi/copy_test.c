@@ -56,7 +56,7 @@ static struct fix_cmd *on_second(struct fix *f, struct fix_cmd *c)
 /* ---- parameter lists --------------------------------------------------------------------- */
 
 struct params {
-    uint8_t bytes[2048];
+    uint8_t bytes[640];
     size_t cscds, len;
 };
 
