@@ -35,7 +35,7 @@ static struct scsi_lu *lu_alloc(const struct scsi_lu_params *p)
         lu->params.max_tasks = MAX_TASKS_DEFAULT;
     list_init(&lu->itls);
     list_init(&lu->tasks);
-    ranges_init(lu);
+    range_init(lu);
     list_init(&lu->copies);
     fmutex_init(&lu->meta);
     waitq_init(&lu->drained);

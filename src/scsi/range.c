@@ -19,7 +19,7 @@
 
 #define CAP_MIN 64u
 
-void ranges_init(struct scsi_lu *lu)
+void range_init(struct scsi_lu *lu)
 {
     list_init(&lu->ranges.waiting);
 }
