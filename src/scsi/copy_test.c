@@ -148,7 +148,7 @@ FIX_TEST(within_one_lu)
     EXPECT(f, holds_pattern(f, 50000, 2000, 1, 0));
     EXPECT(f, holds_pattern(f, 60000, 5, 1, 10 * 512));
     EXPECT(f, holds_byte(f, 60005, 1, 0));
-    EXPECT(f, range_idle(f->lu) && list_empty(&f->lu->tasks));
+    EXPECT(f, lu_ranges_idle(f->lu) && list_empty(&f->lu->tasks));
 }
 
 static void between_two(struct fix *f, unsigned home)
@@ -503,7 +503,7 @@ FIX_TEST(an_abort_ends_it_between_pieces)
     EXPECT_EQ(f, c->outcome, SCSI_ABORTED);
     EXPECT(f, holds_byte(f, 60000, 1, 'x'));
     EXPECT(f, holds_byte(f, 79999, 1, 0));
-    EXPECT(f, range_idle(f->lu) && list_empty(&f->lu->tasks));
+    EXPECT(f, lu_ranges_idle(f->lu) && list_empty(&f->lu->tasks));
     fix_free(c);
 }
 

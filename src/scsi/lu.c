@@ -50,7 +50,7 @@ static void lu_release(struct scsi_lu *lu)
     ident_free(lu);
     modes_free(lu);
     pr_free(lu);
-    range_fini(lu);
+    lu_ranges_fini(lu);
     free(lu->groups);
     free(lu->ports);
     free(lu);

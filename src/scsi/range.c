@@ -24,13 +24,13 @@ void range_init(struct scsi_lu *lu)
     list_init(&lu->ranges.waiting);
 }
 
-void range_fini(struct scsi_lu *lu)
+void lu_ranges_fini(struct scsi_lu *lu)
 {
-    check(range_idle(lu));
+    check(lu_ranges_idle(lu));
     free(lu->ranges.held);
 }
 
-bool range_idle(const struct scsi_lu *lu)
+bool lu_ranges_idle(const struct scsi_lu *lu)
 {
     return lu->ranges.nheld == 0 && list_empty(&lu->ranges.waiting);
 }

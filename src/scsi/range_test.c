@@ -50,7 +50,7 @@ FIX_TEST(disjoint)
     EXPECT(f, a.held && b.held);
     release(&a);
     release(&b);
-    EXPECT(f, range_idle(f->lu));
+    EXPECT(f, lu_ranges_idle(f->lu));
 }
 
 FIX_TEST(overlap_waits)
@@ -104,7 +104,7 @@ FIX_TEST(cancelled_lets_others_go)
     EXPECT(f, wide.ended && narrow.held);
     release(&a);
     release(&narrow);
-    EXPECT(f, range_idle(f->lu));
+    EXPECT(f, lu_ranges_idle(f->lu));
     EXPECT_EQ(f, f->lu->ranges.nwaiting, 0);
 }
 
@@ -146,7 +146,7 @@ FIX_TEST(never_two_on_one_block)
     while (l.left != 0)
         fix_settle();
     EXPECT_EQ(f, l.rounds, FIBERS * 200);
-    EXPECT(f, range_idle(f->lu));
+    EXPECT(f, lu_ranges_idle(f->lu));
 }
 
 int main(void)

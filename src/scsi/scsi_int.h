@@ -327,9 +327,9 @@ struct range_lock {
 int range_lock(struct scsi_lu *lu, struct range_lock *l, uint64_t lba, uint64_t nblk, struct cancel *c);
 void range_unlock(struct scsi_lu *lu, struct range_lock *l);
 /* Nothing is held or awaited. */
-bool range_idle(const struct scsi_lu *lu);
+bool lu_ranges_idle(const struct scsi_lu *lu);
 void range_init(struct scsi_lu *lu);
-void range_fini(struct scsi_lu *lu);
+void lu_ranges_fini(struct scsi_lu *lu);
 
 /* Puts the task on the LU's list and waits until it may begin. -ECANCELED: aborted meanwhile. Parks. ordering_leave() takes
  * it off in any case and lets others go. */

@@ -165,7 +165,7 @@ static void body(struct fix *f)
         finish(take_pending(i));
     }
     fix_settle();
-    check(list_empty(&f->lu->tasks) && range_idle(f->lu));
+    check(list_empty(&f->lu->tasks) && lu_ranges_idle(f->lu));
     check(f->lu->ntasks == 0 && f->lu->nstrict == 0 && f->lu->nblocked == 0);
     check(!f->lu->meta.held);
 }
