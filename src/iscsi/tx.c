@@ -99,7 +99,8 @@ static void slot_finish(struct iscsi_conn *c, struct slot *s, const uint8_t *pre
         crc_store(crc_feed(CRC_INIT, s->head, ISCSI_BHS_LEN), s->head + ISCSI_BHS_LEN);
         s->head_len += ISCSI_DIGEST_LEN;
     }
-    memcpy(s->head + s->head_len, prefix, prefix_len);
+    if (prefix_len > 0)
+        memcpy(s->head + s->head_len, prefix, prefix_len);
     s->head_len = (uint8_t)(s->head_len + prefix_len);
     memset(s->tail, 0, sizeof(s->tail));
     s->tail_len = (uint8_t)pad;
