@@ -29,7 +29,7 @@ def lun_field(lun):
 
 def build(op, flags=FINAL, *, lun=0, itt=0, words=(), tail=b"", data=b"", dsl=None, ahs=0, b2=0, b3=0):
     """words fill the header from byte 20 on, tail whatever follows them; dsl: a data length that lies."""
-    rest = struct.pack(f">{len(words)}I", *words) + tail
+    rest = b"".join(struct.pack(">I", w & 0xffffffff) for w in words) + tail
     length = len(data) if dsl is None else dsl
     head = struct.pack(">BBBBI", op, flags, b2, b3, ahs << 24 | length) + lun_field(lun) + struct.pack(">I", itt)
     return head + rest.ljust(28, b"\0") + data + bytes(-len(data) % 4)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How much memory many sessions take. Not for builds with sanitizers."""
+import subprocess
+import time
+
+import child
+from bench import BYSTANDER, TARGET, VILLAIN
+from tap import expect, note
+from zsand import program
+
+IDLE, IDLE_MIB = 1000, 100
+SESSIONS, DEPTH, BUDGET = 64, 128, 256 << 20
+SLACK_MIB = 100  # beside the data: sessions, tasks, stacks, code
+
+
+def load(z, *args, who=VILLAIN):
+    return child.spawn([program("tests/bench/zload-raw"), "--url", z.url(TARGET), "--initiator", who, *args],
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def idle(z):
+    """1,000 idle sessions take less than 100 MiB"""
+    before = z.rss_mib()
+    p = load(z, "--idle", "--sessions", IDLE, "--seconds", 5)
+    child.wait_for("1,000 sessions", lambda: z.zsan("status")["totals"]["sessions"] == IDLE, 30)
+    time.sleep(2)
+    now = z.rss_mib()
+    out, _ = p.communicate(timeout=60)
+    note(f"{before:.0f} MiB without, {now:.0f} MiB with {IDLE} sessions")
+    expect(p.returncode == 0, out)
+    expect(now < IDLE_MIB, f"{now:.0f} MiB")
+
+
+def flood(z):
+    """64 sessions with 128 writes of 1 MiB each stay inside the budget of data memory, and a bystander is served"""
+    z.limits(data_memory=BUDGET)
+    p = load(z, "--sessions", SESSIONS, "--depth", DEPTH, "--block", "1m", "--mode", "write", "--seconds", 6)
+    peak, served = 0, 0
+    while p.poll() is None:
+        peak = max(peak, z.rss_mib())
+        with z.session(TARGET, BYSTANDER, source="127.0.0.2") as s:
+            served += s.ready().status == 0
+        time.sleep(0.1)
+    out = p.communicate()[0]
+    note(f"peak {peak:.0f} MiB, the bystander was served {served} times; {out.strip().splitlines()[-1]}")
+    z.limits(data_memory=0)
+    expect(p.returncode == 0, out)
+    expect(peak < (BUDGET >> 20) + SLACK_MIB, f"peak {peak:.0f} MiB")
+    expect(served > 5, "the bystander was not served")
+
+
+def tests(z):
+    yield idle.__doc__, lambda: idle(z)
+    yield flood.__doc__, lambda: flood(z)
