@@ -38,11 +38,14 @@ FIX_TEST(orwrite_refuses)
 FIX_TEST(orwrites_of_one_block_do_not_lose_each_other)
 {
     struct fix_cmd *c[8];
+    gate_close(f, 1u << VOL_OP_WRITE);
     for (unsigned i = 0; i < 8; i++) {
         c[i] = cmd_new(f, i % 2 ? f->a : f->b, "8b 00 0000000000000007 00000001 00 00");
         cmd_out_byte(c[i], 512, 1 << i);
         fix_start(c[i]);
     }
+    fix_settle();
+    gate_open(f);
     for (unsigned i = 0; i < 8; i++) {
         fix_wait(c[i]);
         EXPECT_GOOD(f, c[i]);

@@ -147,6 +147,26 @@ FIX_TEST(an_aborted_one_never_lands_late)
     fix_free(c);
 }
 
+FIX_TEST(an_abort_stops_one_that_waits_for_its_range)
+{
+    EXPECT_GOOD(f, write_byte(f, 0, 1, 'A'));
+    gate_close(f, 1u << VOL_OP_WRITE);
+    struct fix_cmd *holder = caw_new(f, f->a, 0, 1, 'A', 'B');
+    struct fix_cmd *c = caw_new(f, f->b, 0, 1, 'B', 'C');
+    fix_start(holder);
+    fix_start(c);
+    fix_settle();
+    lu_abort_mark(f->lu, c->t.itl, NULL, NULL);
+    fix_wait(c);
+    EXPECT_EQ(f, c->outcome, SCSI_ABORTED);
+    gate_open(f);
+    fix_wait(holder);
+    EXPECT_GOOD(f, holder);
+    EXPECT(f, holds_byte(f, 0, 1, 'B'));
+    fix_free(holder);
+    fix_free(c);
+}
+
 /* ---- many counters ----------------------------------------------------------------------- */
 
 #define WORKERS  24u
@@ -240,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_ranges_and_volume_errors),
         cmocka_unit_test(test_writes_wait_for_a_compare_under_way),
         cmocka_unit_test(test_an_aborted_one_never_lands_late),
+        cmocka_unit_test(test_an_abort_stops_one_that_waits_for_its_range),
         cmocka_unit_test(test_counters_come_out_exact),
     };
     return cmocka_run_group_tests_name("caw", tests, NULL, NULL);

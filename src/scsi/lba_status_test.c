@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "scsi/block_testing.h"
 
+#include <errno.h>
+
 #define CHUNK 128u /* blocks of 512 bytes in a memory volume's chunk of 64 KiB */
 
 static struct fix_cmd *status(struct fix *f, uint64_t lba, uint32_t alloc)
@@ -73,6 +75,13 @@ FIX_TEST_WITH(a_run_is_as_long_as_its_field, .size = 3ull << 40)
                LBA_STATUS_DEALLOCATED);
 }
 
+FIX_TEST(errors_end_it)
+{
+    gate_fail(f, 1u << VOL_OP_READ, -EIO);
+    EXPECT_CHECK(f, status(f, 0, 4096), SK_HARDWARE_ERROR, 0x4400);
+    EXPECT_EQ(f, f->last->in_len, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +90,7 @@ int main(void)
         cmocka_unit_test(test_the_answer_is_bounded),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_without_thin_provisioning_all_is_mapped),
+        cmocka_unit_test(test_errors_end_it),
         cmocka_unit_test(test_a_run_is_as_long_as_its_field),
     };
     return cmocka_run_group_tests_name("lba_status", tests, NULL, NULL);

@@ -207,6 +207,38 @@ static void test_a_cut_between_any_two_writes_leaves_before_or_after(void **stat
     assert_true(writes >= 5);
 }
 
+/* A changed key goes to a place of its own: the old one counts until the head says otherwise. */
+static void body_one_key(struct fix *f)
+{
+    pr_join(f, f->a, 1, PR_OUT_APTPL);
+}
+static void body_change_key(struct fix *f)
+{
+    EXPECT_GOOD(f, pr_out(f, f->a, PR_REGISTER, 0, 1, 5, PR_OUT_APTPL));
+}
+static void body_old_key(struct fix *f)
+{
+    EXPECT(f, pr_has_key(f, 1) && pr_nkeys(f) == 1);
+}
+static void body_new_key(struct fix *f)
+{
+    EXPECT(f, pr_has_key(f, 5) && pr_nkeys(f) == 1);
+}
+
+static void test_a_key_changes_with_the_head(void **state)
+{
+    (void)state;
+    for (int cut = 0; cut < 3; cut++) { /* the registration, the head, the old registration */
+        struct mortal *m = mortal_new();
+        live(m, 1, body_one_key);
+        m->writes_left = cut;
+        live(m, 1, body_change_key);
+        m->writes_left = -1;
+        live(m, 2, cut < 2 ? body_old_key : body_new_key);
+        mortal_free(m);
+    }
+}
+
 /* ---- failing writes ---------------------------------------------------------------------- */
 
 /* Whichever write fails, the next request finds slots it may use, and what it saves is what is
@@ -328,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_without_aptpl_a_restart_keeps_and_a_power_loss_forgets),
         cmocka_unit_test(test_without_a_known_boot_every_start_is_a_power_on),
         cmocka_unit_test(test_a_cut_between_any_two_writes_leaves_before_or_after),
+        cmocka_unit_test(test_a_key_changes_with_the_head),
         cmocka_unit_test(test_a_failed_write_confuses_nobody),
         cmocka_unit_test(test_a_head_that_may_or_may_not_be_there_is_settled_first),
         cmocka_unit_test(test_what_cannot_be_read_is_not_served),

@@ -69,6 +69,14 @@ static int gate_flush(struct volume *v)
     return rc ? rc : filter_flush(v);
 }
 
+static int gate_extents(struct volume *v, uint64_t off, uint64_t len, uint64_t *ret_len,
+                        enum volume_extent *ret_state)
+{
+    struct gate *g = gate_of(v);
+    return g->failing & 1u << VOL_OP_READ ? g->err
+                                          : filter_extents(v, off, len, ret_len, ret_state);
+}
+
 static int gate_space_get(struct volume *v, struct volume_space *ret_space)
 {
     struct gate *g = gate_of(v);
@@ -91,7 +99,7 @@ static const struct volume_ops gate_ops = {
     .write_zeroes = gate_zero,
     .discard = gate_discard,
     .flush = gate_flush,
-    .extents = filter_extents,
+    .extents = gate_extents,
     .copy = filter_copy,
     .resize = filter_resize,
     .space = gate_space_get,
