@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * GET LBA STATUS(16) (SBC-4): which blocks are mapped and which are holes, from the volume's
- * extents. One descriptor per run; neighbours in the same state become one, as far as its
- * 32-bit length goes. The answer is as long as the allocation length has room for, and bounded.
- * A LU that isn't thin is one mapped run. Runs on the LU's home; parks.
+ * extents. One descriptor per run, as far as its 32-bit length goes. The answer is as long as
+ * the allocation length has room for, and bounded. A LU that isn't thin is one mapped run. Runs
+ * on the LU's home; parks.
  */
 #include "scsi/block.h"
 
@@ -17,24 +17,17 @@ struct run {
 /* The run that starts at lba. 0 or the volume's error. Parks. */
 static int find_run(struct scsi_lu *lu, uint64_t lba, struct run *ret_run)
 {
-    struct run run = {.r = {.lba = lba}};
-    uint64_t left = MIN(lu_blocks(lu) - lba, UINT32_MAX), len;
-    enum volume_extent state = VOL_MAPPED;
-    while (left > 0) {
-        if (!lu->vol->geo.thin)
-            len = blk_bytes(lu, left);
-        else {
-            int err = volume_extents(lu->vol, blk_bytes(lu, lba + run.r.nblk),
-                                     blk_bytes(lu, left), &len, &state);
-            if (err != 0)
-                return err;
-        }
-        if (run.r.nblk != 0 && state != run.state)
-            break;
-        run.state = state;
-        run.r.nblk += len / lu_block(lu);
-        left -= len / lu_block(lu);
-        fiber_maybe_yield();
+    struct run run = {
+        {lba, MIN(lu_blocks(lu) - lba, UINT32_MAX)},
+        VOL_MAPPED
+    };
+    uint64_t len;
+    if (lu->vol->geo.thin) {
+        int err = volume_extents(lu->vol, blk_bytes(lu, lba), blk_bytes(lu, run.r.nblk), &len,
+                                 &run.state);
+        if (err != 0)
+            return err;
+        run.r.nblk = len / lu_block(lu);
     }
     *ret_run = run;
     return 0;

@@ -83,6 +83,18 @@ FIX_TEST(one_block_is_compared_with_each)
     EXPECT_CHECK(f, cmd_run(f, c), SK_ILLEGAL_REQUEST, 0x0e03);
 }
 
+FIX_TEST(one_block_is_compared_in_every_piece)
+{
+    struct fix_cmd *c = cmd_new(f, f->a, "93 00 0000000000000000 00001000 00 00");
+    cmd_out_byte(c, 512, 'q');
+    EXPECT_GOOD(f, cmd_run(f, c));
+    EXPECT_GOOD(f, write_byte(f, 3000, 1, 'r'));
+    c = verify16(f, 3, 0, 4096); /* 2 MiB */
+    cmd_out_byte(c, 512, 'q');
+    EXPECT_CHECK(f, cmd_run(f, c), SK_MISCOMPARE, 0x1d00);
+    EXPECT_EQ(f, information(c), 3000);
+}
+
 FIX_TEST(a_part_of_the_data_is_compared)
 {
     EXPECT_GOOD(f, write_byte(f, 0, 4, 'a'));
@@ -185,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_all_blocks_are_compared_over_several_pieces),
         cmocka_unit_test(test_pieces_beyond_the_first_count_offsets_from_the_start),
         cmocka_unit_test(test_one_block_is_compared_with_each),
+        cmocka_unit_test(test_one_block_is_compared_in_every_piece),
         cmocka_unit_test(test_a_part_of_the_data_is_compared),
         cmocka_unit_test(test_reserved_codes_and_ranges_are_refused),
         cmocka_unit_test(test_write_and_verify_writes_and_looks),
