@@ -72,7 +72,7 @@ def source(api):
             args = (f"{m.ident}_args", f"ARRAY_LEN({m.ident}_args)") if has else ("NULL", "0")
             result = "NULL" if m.result == "json" else f"&cli_type_{m.result}"
             out.append(f"    {{{_s(n.name)}, {_s(m.verb)}, {_s(m.name)}, {_s(m.doc)}, {args[0]}, {args[1]}, {result}, "
-                       f"{'true' if m.many else 'false'}, {_s(m.say)}}},")
+                       f"{'true' if m.many else 'false'}, {'true' if m.change else 'false'}, {_s(m.say)}}},")
     out += ["};", "const size_t cli_nverbs = ARRAY_LEN(cli_verbs);", "const struct cli_noun cli_nouns[] = {"]
     out += [f"    {{{_s(n.name)}, {_s(n.doc)}}}," for n in api.nouns]
     out += ["};", "const size_t cli_nnouns = ARRAY_LEN(cli_nouns);", "const struct cli_exit cli_exits[] = {"]

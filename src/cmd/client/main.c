@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * zsan: one request to zsand, its answer as a table or as JSON. What can be asked is data: verbs.h. A plain program with a blocking
+ * socket, for it does one thing and ends.
+ */
+#include "base/cleanup.h"
+#include "cmd/client/client.h"
+
+#include <string.h>
+
+static int call_verb(const struct invocation *in, struct link *l, struct err *reterr)
+{
+    json_t *result = NULL;
+    int status = link_call(l, in->verb->method, in->params, &result, reterr);
+    if (status != EXIT_DONE)
+        return status;
+    if (in->json)
+        show_json(result);
+    else
+        show_result(in->verb, result);
+    json_decref(result);
+    return EXIT_DONE;
+}
+
+static int run_verb(const struct invocation *in, struct err *reterr)
+{
+    struct link *l = NULL;
+    int status;
+    if (secrets_read(in->verb, in->secret_file, in->params, reterr) < 0)
+        return EXIT_USAGE;
+    if (link_open(in->socket, &l, reterr) < 0)
+        return EXIT_UNREACHABLE;
+    if (json_is_true(json_object_get(in->local, "watch"))) {
+        json_int_t interval = json_integer_value(json_object_get(in->local, "interval"));
+        status = watch(l, in->verb->result, interval > 0 ? (unsigned)interval : 1, reterr);
+    } else {
+        status = call_verb(in, l, reterr);
+    }
+    link_close(l);
+    return status;
+}
+
+static int help(const struct invocation *in)
+{
+    if (in->verb)
+        help_verb(stdout, in->verb);
+    else if (in->noun)
+        help_noun(stdout, in->noun);
+    else
+        help_all(stdout);
+    return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    struct invocation in;
+    struct err e = {.code = 0};
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("zsan %s\n", ZSAN_VERSION);
+        return EXIT_DONE;
+    }
+    int status = invocation_parse(argc, argv, &in, &e);
+    if (status == EXIT_DONE)
+        status = in.help ? help(&in) : run_verb(&in, &e);
+    if (status != EXIT_DONE)
+        fprintf(stderr, "zsan: %s\n", e.msg);
+    if (status == EXIT_USAGE && in.verb)
+        help_usage(stderr, in.verb);
+    json_decref(in.params);
+    json_decref(in.local);
+    if (fflush(stdout) != 0 && status == EXIT_DONE)
+        status = EXIT_FAILED;
+    return status;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Answers for people: tables and records from the types' rows, one line for what a change did, secrets ready to paste. */
+#include "cmd/client/client.h"
+
+#include <string.h>
+
+#define VALUE_MAX 1024
+
+void show_json(const json_t *j)
+{
+    json_dumpf(j, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    putchar('\n');
+}
+
+/* ---- records ---------------------------------------------------------------------------------------- */
+
+static void show_record(const struct cli_type *t, const json_t *obj)
+{
+    char text[VALUE_MAX];
+    int wide = 0;
+    for (size_t i = 0; i < t->nmembers; i++)
+        if (json_object_get(obj, t->members[i].name))
+            wide = MAX(wide, (int)strlen(t->members[i].name));
+    for (size_t i = 0; i < t->nmembers; i++) {
+        const json_t *v = json_object_get(obj, t->members[i].name);
+        if (!v)
+            continue;
+        show_value(&t->members[i], v, text, sizeof(text));
+        printf("%-*s  %s\n", wide, t->members[i].name, text);
+    }
+}
+
+/* ---- what was minted --------------------------------------------------------------------------------- */
+
+static const char *text_of(const json_t *obj, const char *key)
+{
+    const char *text = json_string_value(json_object_get(obj, key));
+    return text ? text : "";
+}
+
+static void show_indented(const char *text)
+{
+    while (*text) {
+        int len = (int)strcspn(text, "\n");
+        printf("  %.*s\n", len, text);
+        text += len;
+        text += *text == '\n';
+    }
+}
+
+static void show_minted(const json_t *m)
+{
+    const char *target = text_of(m, "target"), *paste = text_of(m, "open_iscsi");
+    printf("\n%s, %s%s: shown this once\n", text_of(m, "initiator"),
+           target[0] ? "target " : "discovery", target);
+    if (*text_of(m, "secret"))
+        printf("  CHAP name %s secret %s\n", text_of(m, "name"), text_of(m, "secret"));
+    if (*text_of(m, "reverse_secret"))
+        printf("  reverse CHAP name %s secret %s\n", text_of(m, "reverse_name"),
+               text_of(m, "reverse_secret"));
+    if (paste[0]) {
+        printf("%s\n", target[0] ? "open-iscsi, as root on the initiator:"
+                                 : "open-iscsi, in /etc/iscsi/iscsid.conf of the initiator:");
+        show_indented(paste);
+    }
+    if (*text_of(m, "url"))
+        printf("libiscsi, QEMU:\n  %s\n", text_of(m, "url"));
+}
+
+/* ---- one line ---------------------------------------------------------------------------------------- */
+
+static const struct cli_member *find_member(const struct cli_type *t, const char *name,
+                                            size_t len)
+{
+    for (size_t i = 0; i < t->nmembers; i++)
+        if (strlen(t->members[i].name) == len && memcmp(t->members[i].name, name, len) == 0)
+            return &t->members[i];
+    return NULL;
+}
+
+/* The verb's sentence with {member} filled in. */
+static void say(const struct cli_verb *v, const json_t *result)
+{
+    char text[VALUE_MAX];
+    for (const char *p = v->say; *p; p++) {
+        size_t len = *p == '{' ? strcspn(p + 1, "}") : 0;
+        const struct cli_member *m = len > 0 ? find_member(v->result, p + 1, len) : NULL;
+        if (!m) {
+            putchar(*p);
+            continue;
+        }
+        show_value(m, json_object_get(result, m->name), text, sizeof(text));
+        fputs(text, stdout);
+        p += len + 1;
+    }
+    putchar('\n');
+}
+
+/* ---- status ------------------------------------------------------------------------------------------ */
+
+static json_int_t number_of(const json_t *obj, const char *key)
+{
+    return json_integer_value(json_object_get(obj, key));
+}
+
+void show_status(const struct cli_type *t, const json_t *s)
+{
+    char up[32];
+    const json_t *totals = json_object_get(s, "totals"),
+                 *problems = json_object_get(s, "problems");
+    show_duration((uint64_t)number_of(s, "uptime"), up, sizeof(up));
+    printf("zsand %s, up %s, configuration %lld, %lld reactors, %s: %s\n",
+           text_of(s, "version"), up, (long long)number_of(s, "generation"),
+           (long long)number_of(s, "reactors"), text_of(s, "io"),
+           json_is_true(json_object_get(s, "healthy")) ? "healthy" : "needs attention");
+    printf(
+        "volumes %lld (%lld online), targets %lld, portals %lld (%lld listening), initiators "
+        "%lld, sessions %lld\n",
+        (long long)number_of(s, "volumes"), (long long)number_of(s, "volumes_online"),
+        (long long)number_of(s, "targets"), (long long)number_of(s, "portals"),
+        (long long)number_of(s, "portals_listening"), (long long)number_of(s, "initiators"),
+        (long long)number_of(totals, "sessions"));
+    const struct cli_member *m = find_member(t, "problems", strlen("problems"));
+    if (m && json_array_size(problems) > 0) {
+        putchar('\n');
+        show_table(m->sub, problems);
+    }
+}
+
+/* ---- all -------------------------------------------------------------------------------------------- */
+
+static bool is_method(const struct cli_verb *v, const char *method)
+{
+    return strcmp(v->method, method) == 0;
+}
+
+void show_result(const struct cli_verb *v, const json_t *result)
+{
+    const json_t *minted = json_object_get(result, "minted");
+    const char *warning = json_string_value(json_object_get(result, "warning"));
+    if (is_method(v, "status"))
+        show_status(v->result, result);
+    else if (!v->result || is_method(v, "stats"))
+        show_json(result);
+    else if (v->many)
+        show_table(v->result, result);
+    else if (v->say)
+        say(v, result);
+    else if (!v->change)
+        show_record(v->result, result);
+    for (size_t i = 0; json_is_array(minted) && i < json_array_size(minted); i++)
+        show_minted(json_array_get(minted, i));
+    if (warning)
+        fprintf(stderr, "zsan: done, but: %s\n", warning);
+}
