@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An actor keeps one session up, whatever happens to it, and lends it to its workers. The fate of writes that a lost connection
- * left open is settled when the same session has logged in again: reinstatement ends what the old one had in flight
- * (RFC 7143 6.3.5), so nothing of it may land later.
+ * An actor keeps one session up, whatever happens to it, and lends it to its workers. The fate
+ * of writes that a lost connection left open is settled when the same session has logged in
+ * again: reinstatement ends what the old one had in flight (RFC 7143 6.3.5), so nothing of it
+ * may land later.
  */
 #include "story.h"
 
@@ -19,7 +20,7 @@
 #define SENSE_RESET  0x29u
 #define STATUS_CHECK 2u
 
-/* ---- names and parameters ------------------------------------------------------------------------------- */
+/* ---- names and parameters ---------------------------------------------------------------- */
 
 void actor_params(struct story *st, struct actor *a, unsigned id)
 {
@@ -52,7 +53,7 @@ void actor_params(struct story *st, struct actor *a, unsigned id)
     list_init(&a->lost);
 }
 
-/* ---- unit attentions --------------------------------------------------------------------------------------- */
+/* ---- unit attentions --------------------------------------------------------------------- */
 
 static unsigned lun_of(const struct ini_cmd *c)
 {
@@ -101,7 +102,7 @@ static void ua_account(struct actor *a, const struct ini_cmd *c, unsigned lun)
             a->id, lun, c->status);
 }
 
-/* ---- commands -------------------------------------------------------------------------------------------------- */
+/* ---- commands ---------------------------------------------------------------------------- */
 
 void actor_start(struct actor *a, struct ini *i, struct ini_cmd *c)
 {
@@ -139,7 +140,7 @@ void actor_exec(struct actor *a, struct ini *i, struct ini_cmd *c)
     actor_finish(a, i, c);
 }
 
-/* ---- how writes ended ---------------------------------------------------------------------------------------------- */
+/* ---- how writes ended -------------------------------------------------------------------- */
 
 enum verdict { APPLIED, NOT_APPLIED, MAYBE, LATER };
 
@@ -263,9 +264,10 @@ static void settle_lost(struct actor *a)
     }
 }
 
-/* ---- sessions -------------------------------------------------------------------------------------------------------- */
+/* ---- sessions ---------------------------------------------------------------------------- */
 
-/* The first command on each LUN meets the attention of a new I_T nexus (SAM-5 5.14): 29h, whatever the qualifier. */
+/* The first command on each LUN meets the attention of a new I_T nexus (SAM-5 5.14): 29h,
+ * whatever the qualifier. */
 static bool greet_lun(struct actor *a, unsigned lun)
 {
     for (unsigned tries = 0; tries < TRIES_MAX && ini_up(a->ini); tries++) {
@@ -358,7 +360,7 @@ void actor_leave(struct actor *a)
         waitq_wake_all(&a->idle);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 static void worker(void *arg)
 {

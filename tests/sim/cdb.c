@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* CDBs and parameter lists, written out by their offsets (SBC-4), apart from the server's own layouts. */
+/* CDBs and parameter lists, written out by their offsets (SBC-4), apart from the server's
+ * own layouts. */
 #include "story.h"
 
 #include "base/check.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What goes wrong in a world: one fiber draws troubles while the initiators work, and ends the world in the middle of it. */
+/* What goes wrong in a world: one fiber draws troubles while the initiators work, and ends
+ * the world in the middle of it. */
 #include "story.h"
 
 #include <errno.h>
@@ -50,7 +51,8 @@ static void fail_disk(struct story *st)
     sim_fail_writes(st->run, path, 0, 0);
 }
 
-/* After a failed flush a volume writes nothing durable any more until it is opened anew: soon over, then. */
+/* After a failed flush a volume writes nothing durable any more until it is opened anew:
+ * soon over, then. */
 static void fail_flush(struct story *st)
 {
     char path[32];

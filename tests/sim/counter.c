@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * All attempts are kept: there are few. Values go 0 (a block of zeros), 1, 2, ...; attempt t leads from t.to - 1 to t.to. That an
- * attempt was applied is known when it was acknowledged or its token was read.
+ * All attempts are kept: there are few. Values go 0 (a block of zeros), 1, 2, ...; attempt t
+ * leads from t.to - 1 to t.to. That an attempt was applied is known when it was acknowledged or
+ * its token was read.
  */
 #include "counter.h"
 
@@ -54,7 +55,7 @@ void counter_free(struct counter *k)
     free(k);
 }
 
-/* ---- the block ------------------------------------------------------------------------------------------ */
+/* ---- the block --------------------------------------------------------------------------- */
 
 static void fill(const struct counter *k, uint64_t value, uint64_t token, uint8_t *ret_bytes,
                  uint32_t len)
@@ -68,7 +69,8 @@ static void fill(const struct counter *k, uint64_t value, uint64_t token, uint8_
     }
 }
 
-/* Value and token, from the first sector: a block of several sectors may have been torn by the power. */
+/* Value and token, from the first sector: a block of several sectors may have been torn by
+ * the power. */
 static void block_parse(const struct counter *k, const uint8_t *block, uint64_t *ret_value,
                         uint64_t *ret_token)
 {
@@ -81,7 +83,7 @@ static void block_parse(const struct counter *k, const uint8_t *block, uint64_t 
                        k->number, *ret_value);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 uint64_t counter_read_begin(struct counter *k)
 {
@@ -132,7 +134,7 @@ void counter_read_check(struct counter *k, uint64_t begun, const uint8_t *block)
     won_check(k, t);
 }
 
-/* ---- attempts ----------------------------------------------------------------------------------------------- */
+/* ---- attempts ---------------------------------------------------------------------------- */
 
 struct counter_try *counter_try_begin(struct counter *k, uint64_t read_begun,
                                       const uint8_t *block, uint8_t *ret_next)

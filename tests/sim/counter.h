@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A counter kept in one logical block and changed by COMPARE AND WRITE alone. Each attempt goes from the value that was read to the next
- * and writes a token of its own. If the command is atomic, at most one attempt from each value wins, and the
- * value never falls below what was acknowledged.
+ * A counter kept in one logical block and changed by COMPARE AND WRITE alone. Each attempt goes
+ * from the value that was read to the next and writes a token of its own. If the command is
+ * atomic, at most one attempt from each value wins, and the value never falls below what was
+ * acknowledged.
  */
 #ifndef TESTS_SIM_COUNTER_H
 #define TESTS_SIM_COUNTER_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sessions and commands, as the scenarios use them. Commands are numbered when they are queued and one fiber writes the
- * queue to the socket, so they go out in order; the reader (ini_rx.c) ends them.
+ * Sessions and commands, as the scenarios use them. Commands are numbered when they are queued
+ * and one fiber writes the queue to the socket, so they go out in order; the reader (ini_rx.c)
+ * ends them.
  */
 #include "ini_int.h"
 
@@ -25,7 +26,7 @@ static void writer(void *arg)
     waitgroup_done(&i->fibers);
 }
 
-/* ---- sessions ------------------------------------------------------------------------------------------ */
+/* ---- sessions ---------------------------------------------------------------------------- */
 
 static struct ini *ini_new(const struct ini_params *p)
 {
@@ -118,7 +119,7 @@ const struct ini_counts *ini_counts(const struct ini *i)
     return &i->n;
 }
 
-/* ---- commands ------------------------------------------------------------------------------------------------ */
+/* ---- commands ---------------------------------------------------------------------------- */
 
 static void cmd_queue(struct ini *i, struct ini_cmd *c)
 {
@@ -181,7 +182,7 @@ uint32_t ini_sense(const struct ini_cmd *c)
     return (uint32_t)(c->sense[2] & 15) << 16 | (uint32_t)c->sense[12] << 8 | c->sense[13];
 }
 
-/* ---- task management --------------------------------------------------------------------------------------------- */
+/* ---- task management --------------------------------------------------------------------- */
 
 static bool ends(enum iscsi_tmf_function fn, uint64_t lun, const struct ini_cmd *target,
                  const struct ini_cmd *c)
@@ -191,7 +192,8 @@ static bool ends(enum iscsi_tmf_function fn, uint64_t lun, const struct ini_cmd 
     return fn == ISCSI_TMF_TARGET_WARM_RESET || c->lun == lun;
 }
 
-/* Commands that were sent before the function and are pending still will get no response any more. */
+/* Commands that were sent before the function and are pending still will get no response any
+ * more. */
 static void end_tasks(struct ini *i, enum iscsi_tmf_function fn, uint64_t lun,
                       const struct ini_cmd *target, uint32_t before)
 {

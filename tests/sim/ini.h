@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A small iSCSI initiator for the simulation: one session with one connection (RFC 7143, error recovery level 0), driven by
- * fibers. It shares with the server nothing but the PDU layouts, and it is a suspicious peer: every number,
- * length and flag that the target sends is checked against what the RFC lets it send (ini_broken()).
+ * A small iSCSI initiator for the simulation: one session with one connection (RFC 7143, error
+ * recovery level 0), driven by fibers. It shares with the server nothing but the PDU layouts,
+ * and it is a suspicious peer: every number, length and flag that the target sends is checked
+ * against what the RFC lets it send (ini_broken()).
  *
  * All of it on the reactor that called ini_login(). What parks says so.
  */
@@ -63,7 +64,8 @@ struct ini_counts {
     uint64_t commands, pdus_in, pdus_out, r2ts, nops_in, asyncs, tmfs;
 };
 
-/* Connects and logs in. -ECONNREFUSED and the like; -EACCES: refused by status (*ret_status). Parks. */
+/* Connects and logs in. -ECONNREFUSED and the like; -EACCES: refused by status
+ * (*ret_status). Parks. */
 int ini_login(const struct ini_params *p, struct ini **ret_ini, uint16_t *ret_status);
 /* A polite end; falls back to a rude one. Frees. Parks. */
 void ini_logout(struct ini *i);
@@ -74,12 +76,13 @@ void ini_kill(struct ini *i, int err);
 bool ini_up(const struct ini *i);
 const struct ini_counts *ini_counts(const struct ini *i);
 
-/* Sends the command as soon as the window allows. The command ends by itself: ini_wait(). Parks. */
+/* Sends the command as soon as the window allows. The command ends by itself: ini_wait().
+ * Parks. */
 void ini_start(struct ini *i, struct ini_cmd *c);
 /* True when it has ended. Parks. */
 bool ini_wait(struct ini *i, struct ini_cmd *c, uint64_t deadline);
-/* 0 and *ret_response, -ETIMEDOUT, or -ECONNRESET. Ends c (ABORT TASK, when the target says it is over) or, for functions that
- * end more, all that were pending on the LUN. Parks. */
+/* 0 and *ret_response, -ETIMEDOUT, or -ECONNRESET. Ends c (ABORT TASK, when the target says
+ * it is over) or, for functions that end more, all that were pending on the LUN. Parks. */
 int ini_tmf(struct ini *i, enum iscsi_tmf_function fn, uint64_t lun, struct ini_cmd *c,
             uint8_t *ret_response);
 /* NOP-Out ping; the echo is compared. Parks. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Login (RFC 7143 6): security negotiation with or without CHAP, then operational parameters in one exchange, and the result
- * functions applied to what came back. Straight-line: the login is the only traffic of its connection.
+ * Login (RFC 7143 6): security negotiation with or without CHAP, then operational parameters in
+ * one exchange, and the result functions applied to what came back. Straight-line: the login is
+ * the only traffic of its connection.
  */
 #include "ini_int.h"
 
@@ -53,7 +54,7 @@ static const char *key_get(const struct keys *k, const char *name)
     return NULL;
 }
 
-/* ---- one request and its answer ---------------------------------------------------------------------------- */
+/* ---- one request and its answer ---------------------------------------------------------- */
 
 struct exchange {
     struct ini *i;
@@ -122,7 +123,7 @@ static int exchange(struct exchange *x)
     return 0;
 }
 
-/* ---- CHAP ------------------------------------------------------------------------------------------------------- */
+/* ---- CHAP -------------------------------------------------------------------------------- */
 
 static size_t hex_value(const char *text, uint8_t *ret_bytes, size_t cap)
 {
@@ -215,7 +216,7 @@ static int security(struct exchange *x)
     return p->user ? authenticate(x) : 0;
 }
 
-/* ---- operational parameters (section 13) ------------------------------------------------------------------------ */
+/* ---- operational parameters (section 13) ------------------------------------------------- */
 
 static uint32_t agreed_num(const struct exchange *x, const char *name, uint32_t ours)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PDUs to bytes and back: padding, digests, lengths. The CRC is our own, bit by bit from the polynomial, so that the
- * server's tables are judged by something else.
+ * PDUs to bytes and back: padding, digests, lengths. The CRC is our own, bit by bit from the
+ * polynomial, so that the server's tables are judged by something else.
  */
 #include "ini_int.h"
 
@@ -42,7 +42,7 @@ static size_t padded(size_t len)
     return (len + 3) & ~(size_t)3;
 }
 
-/* ---- sending ------------------------------------------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------------------------- */
 
 void ini_queue(struct ini *i, const void *bhs, const void *data, size_t len)
 {
@@ -80,7 +80,7 @@ int ini_send_all(struct ini *i)
     return i->broken;
 }
 
-/* ---- receiving ------------------------------------------------------------------------------------------ */
+/* ---- receiving --------------------------------------------------------------------------- */
 
 static int need(struct ini *i, size_t len, uint64_t deadline)
 {

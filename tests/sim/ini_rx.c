@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the target sends in full feature phase, each PDU checked against RFC 7143: numbering (4.2.2), data order
- * (4.8), residuals (11.4.5), R2Ts (11.8). One fiber per session runs ini_reader().
+ * What the target sends in full feature phase, each PDU checked against RFC 7143: numbering
+ * (4.2.2), data order (4.8), residuals (11.4.5), R2Ts (11.8). One fiber per session runs
+ * ini_reader().
  */
 #include "ini_int.h"
 
@@ -41,7 +42,7 @@ void ini_break(struct ini *i, int err)
     sock_shutdown(i->sock);
 }
 
-/* ---- numbers --------------------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------- */
 
 /* 4.2.2.1: ExpCmdSN and MaxCmdSN only grow, and the window is never narrower than empty. */
 static void window_update(struct ini *i, const struct iscsi_target_bhs *h)
@@ -68,7 +69,7 @@ static void stat_sn(struct ini *i, const struct iscsi_target_bhs *h, bool uses)
     i->exp_stat_sn += uses;
 }
 
-/* ---- ends of commands --------------------------------------------------------------------------------------- */
+/* ---- ends of commands -------------------------------------------------------------------- */
 
 static void cmd_end(struct ini_cmd *c, enum ini_end end)
 {
@@ -144,7 +145,7 @@ static void on_data_in(struct ini *i, const struct ini_in *in)
     }
 }
 
-/* ---- R2T ------------------------------------------------------------------------------------------------------ */
+/* ---- R2T --------------------------------------------------------------------------------- */
 
 static void send_burst(struct ini *i, struct ini_cmd *c, uint32_t ttt, uint32_t off,
                        uint32_t len)
@@ -193,7 +194,7 @@ static void on_r2t(struct ini *i, const struct ini_in *in)
     send_burst(i, c, be32_get(h->ttt), off, len);
 }
 
-/* ---- the rest --------------------------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------- */
 
 static void on_tmf(struct ini *i, const struct ini_in *in)
 {

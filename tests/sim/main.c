@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zsan-sim: tells stories. --seed N plays one; --seeds A-B plays many, each in a process of its own, in turns on --jobs
- * processes, prints TAP and sums up what happened; --replay N plays every Nth of them twice and compares the traces.
- * With mutants compiled in, --mutants plays seeds against each mutant until it is caught.
+ * zsan-sim: tells stories. --seed N plays one; --seeds A-B plays many, each in a process of its
+ * own, in turns on --jobs processes, prints TAP and sums up what happened; --replay N plays
+ * every Nth of them twice and compares the traces. With mutants compiled in, --mutants plays
+ * seeds against each mutant until it is caught.
  */
 #include "story.h"
 
@@ -58,7 +59,7 @@ void story_fail(const char *fmt, ...)
     __builtin_unreachable();
 }
 
-/* ---- one seed ---------------------------------------------------------------------------------------------- */
+/* ---- one seed ---------------------------------------------------------------------------- */
 
 /* What a child tells its parent. */
 struct result {
@@ -97,9 +98,9 @@ static void counts_add(struct story_counts *sum, const struct story_counts *n)
         to[k] += from[k];
 }
 
-static struct story *play(uint64_t seed, bool verbose)
+static struct story *play(uint64_t seed, bool trace)
 {
-    playing = story_new(seed, verbose);
+    playing = story_new(seed, trace);
     story_play(playing);
     return playing;
 }
@@ -171,7 +172,7 @@ static struct result child_end(struct child *c)
     return r;
 }
 
-/* ---- many seeds ---------------------------------------------------------------------------------------------- */
+/* ---- many seeds -------------------------------------------------------------------------- */
 
 struct batch {
     uint64_t first, last;
@@ -235,7 +236,7 @@ static int play_batch(struct batch *b)
     return b->failed || !busy ? 1 : 0;
 }
 
-/* ---- mutants ------------------------------------------------------------------------------------------------------ */
+/* ---- mutants ----------------------------------------------------------------------------- */
 
 /* True when a seed caught it. */
 static bool hunt(enum mutant m, uint64_t first, uint64_t last)
@@ -266,11 +267,11 @@ static int play_mutants(uint64_t first, uint64_t last)
     return failed ? 1 : 0;
 }
 
-/* ---- the command line ------------------------------------------------------------------------------------------------ */
+/* ---- the command line -------------------------------------------------------------------- */
 
-static int play_one(uint64_t seed, bool verbose)
+static int play_one(uint64_t seed, bool trace)
 {
-    const struct story *st = play(seed, verbose);
+    const struct story *st = play(seed, trace);
     print_counts(&st->n);
     printf("seed %" PRIu64 ": trace %016" PRIx64 "\n", seed, st->trace_hash);
     return 0;
@@ -283,13 +284,14 @@ static const struct option options[] = {
     {"replay",required_argument, NULL, 'p'},
     {"mutants",               no_argument, NULL, 'm'},
     {"mutant",             required_argument, NULL, 'u'},
-    {"verbose",              no_argument, NULL, 'v'},
-    {0                 },
+    {"trace",              no_argument, NULL, 't'},
+    {"verbose",                  no_argument, NULL, 'v'},
+    {0             },
 };
 
 NO_RETURN static void usage(void)
 {
-    fprintf(stderr, "usage: zsan-sim --seed N [--mutant NAME] [--verbose]\n"
+    fprintf(stderr, "usage: zsan-sim --seed N [--mutant NAME] [--verbose] [--trace]\n"
                     "       zsan-sim --seeds A-B [--jobs N] [--replay N]\n"
                     "       zsan-sim --mutants [--seeds A-B]\n");
     exit(2);
@@ -316,7 +318,7 @@ static void range(char *text, struct batch *b)
 int main(int argc, char **argv)
 {
     static struct batch b = {.first = 1, .last = 60, .jobs = 1};
-    bool many = false, mutants = false, verbose = false;
+    bool many = false, mutants = false, verbose = false, trace = false;
     uint64_t seed = 1;
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (o) {
@@ -340,6 +342,9 @@ int main(int argc, char **argv)
             if (!mutant_set_by_name(optarg))
                 usage();
             break;
+        case 't':
+            trace = true;
+            break;
         case 'v':
             verbose = true;
             break;
@@ -350,5 +355,5 @@ int main(int argc, char **argv)
     log_set_level(verbose ? LOG_LVL_INFO : LOG_LVL_ERROR);
     if (mutants)
         return play_mutants(b.first, b.last);
-    return many ? play_batch(&b) : play_one(seed, verbose);
+    return many ? play_batch(&b) : play_one(seed, trace);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Versions per sector. Each sector keeps a short list of the versions that may still be read; time is a counter that
- * advances with every beginning and end. Version x is dead for a read that began at t if an applied version y has
- * x.over <= y.begun and y.applied <= t: all of x lies before all of y, and y was there before the read. A version is applied once
- * it was acknowledged, or once a read has returned it (until the power goes: what was read need not have been durable).
+ * Versions per sector. Each sector keeps a short list of the versions that may still be read;
+ * time is a counter that advances with every beginning and end. Version x is dead for a read
+ * that began at t if an applied version y has x.over <= y.begun and y.applied <= t: all of x
+ * lies before all of y, and y was there before the read. A version is applied once it was
+ * acknowledged, or once a read has returned it (until the power goes: what was read need not
+ * have been durable).
  */
 #include "model.h"
 
@@ -39,7 +41,8 @@ struct model_read {
     uint64_t begun;
 };
 
-/* A version in one sector: of a write that was torn, some sectors may be seen and others never be. */
+/* A version in one sector: of a write that was torn, some sectors may be seen and others
+ * never be. */
 struct held {
     struct model_write *w;
     uint64_t seen; /* NEVER: it was not */
@@ -61,7 +64,7 @@ struct model {
     struct model_counts counts;
 };
 
-/* ---- lists of versions --------------------------------------------------------------------------------- */
+/* ---- lists of versions ------------------------------------------------------------------- */
 
 static void version_put(struct model_write *w)
 {
@@ -113,7 +116,7 @@ static void sector_prune(struct sector *s, uint64_t oldest)
     }
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 static struct model_write *version_new(struct model *m, uint64_t first, uint64_t n, bool zero)
 {
@@ -181,7 +184,7 @@ const struct model_counts *model_counts(const struct model *m)
     return &m->counts;
 }
 
-/* ---- writes -------------------------------------------------------------------------------------------------- */
+/* ---- writes ------------------------------------------------------------------------------ */
 
 struct model_write *model_write_begin(struct model *m, uint64_t first, uint64_t n, bool zero)
 {
@@ -272,7 +275,7 @@ void model_write_refused(struct model_write *w)
     write_end(w, REFUSED, false);
 }
 
-/* ---- reads --------------------------------------------------------------------------------------------------- */
+/* ---- reads ------------------------------------------------------------------------------- */
 
 struct model_read *model_read_begin(struct model *m)
 {
@@ -289,8 +292,8 @@ static bool all_zero(const uint8_t *p)
     return p[0] == 0 && memcmp(p, p + 1, MODEL_SECTOR - 1) == 0;
 }
 
-/* The version that the bytes are of, NULL: none that is known. Zeros may be of several: *ret_sure tells whether only
- * one of them may be read. */
+/* The version that the bytes are of, NULL: none that is known. Zeros may be of several:
+ * *ret_sure tells whether only one of them may be read. */
 static struct held *version_of(const struct sector *s, const uint8_t *p, uint64_t begun,
                                bool *ret_sure)
 {
@@ -403,7 +406,7 @@ void model_synced(struct model *m, uint64_t begun)
     prune_range(m, 0, m->nsectors);
 }
 
-/* ---- power ----------------------------------------------------------------------------------------------------- */
+/* ---- power ------------------------------------------------------------------------------- */
 
 static void forget_volatile(struct held *h)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a worker does, one row per kind. Places are drawn so that initiators meet: most of them in a few dozen blocks. */
+/* What a worker does, one row per kind. Places are drawn so that initiators meet: most of
+ * them in a few dozen blocks. */
 #include "story.h"
 
 #include "base/check.h"
@@ -47,7 +48,7 @@ static uint64_t counter_lba(unsigned number)
     return number * 3 + 1;
 }
 
-/* ---- reads and writes ------------------------------------------------------------------------------------ */
+/* ---- reads and writes -------------------------------------------------------------------- */
 
 static void read_at(struct actor *a, struct ini *i, struct place p)
 {
@@ -116,7 +117,7 @@ static void op_write(struct actor *a, struct ini *i)
     write_at(a, i, one_in(a->st, 4) ? draw_neighbour(a->st) : draw_place(a->st));
 }
 
-/* ---- COMPARE AND WRITE ------------------------------------------------------------------------------------ */
+/* ---- COMPARE AND WRITE ------------------------------------------------------------------- */
 
 static bool counter_fetch(struct actor *a, struct ini *i, unsigned number, uint8_t *ret_block,
                           uint64_t *ret_begun)
@@ -151,7 +152,7 @@ static void op_caw(struct actor *a, struct ini *i)
     free(both);
 }
 
-/* ---- zeros and flushes ---------------------------------------------------------------------------------------- */
+/* ---- zeros and flushes ------------------------------------------------------------------- */
 
 static void op_unmap(struct actor *a, struct ini *i)
 {
@@ -193,7 +194,7 @@ static void op_sync(struct actor *a, struct ini *i)
     }
 }
 
-/* ---- residuals -------------------------------------------------------------------------------------------------- */
+/* ---- residuals --------------------------------------------------------------------------- */
 
 /* RFC 7143 11.4.5.1: by how much the command's own length and the announced one differ. */
 static void residual_check(const struct actor *a, const struct ini_cmd *c, uint32_t own)
@@ -250,10 +251,10 @@ static void op_residual(struct actor *a, struct ini *i)
         op_residual_inquiry(a, i);
 }
 
-/* ---- task management ------------------------------------------------------------------------------------------------ */
+/* ---- task management --------------------------------------------------------------------- */
 
-/* Aborts a write somewhere between its arrival and its end. What the target says is over must not land later: the same
- * place is read, written over, and read again. */
+/* Aborts a write somewhere between its arrival and its end. What the target says is over
+ * must not land later: the same place is read, written over, and read again. */
 static void op_abort(struct actor *a, struct ini *i)
 {
     struct story *st = a->st;
@@ -295,7 +296,8 @@ static void reset_lun(struct actor *a, struct ini *i)
     a->st->n.lun_resets++;
 }
 
-/* Ends what this session has in flight there, and with CLEAR TASK SET what the others have, too. */
+/* Ends what this session has in flight there, and with CLEAR TASK SET what the others have,
+ * too. */
 static void end_task_set(struct actor *a, struct ini *i, enum iscsi_tmf_function fn)
 {
     uint8_t response = 0xff;
@@ -322,7 +324,7 @@ static void op_end_tasks(struct actor *a, struct ini *i)
     }
 }
 
-/* ---- sessions --------------------------------------------------------------------------------------------------------- */
+/* ---- sessions ---------------------------------------------------------------------------- */
 
 static void op_ping(struct actor *a, struct ini *i)
 {
@@ -332,7 +334,8 @@ static void op_ping(struct actor *a, struct ini *i)
         a->st->n.pings++;
 }
 
-/* REPORT LUNS (SPC-4 6.33) tells what the configuration says, from the moment a change of it was acknowledged. */
+/* REPORT LUNS (SPC-4 6.33) tells what the configuration says, from the moment a change of it
+ * was acknowledged. */
 static void op_report_luns(struct actor *a, struct ini *i)
 {
     struct story *st = a->st;
@@ -366,7 +369,7 @@ static void op_logout(struct actor *a, struct ini *i)
     a->want_logout = true;
 }
 
-/* ---- drawing ------------------------------------------------------------------------------------------------------------- */
+/* ---- drawing ----------------------------------------------------------------------------- */
 
 static const struct {
     unsigned weight;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Persistent reservations (SPC-4 5.13), played by two sessions on a LUN of their own. One fiber sends one command at a time, so what
- * must come is known exactly: status, keys, holder, who may read and write, who is owed a unit attention. Every registration
- * asks for APTPL: what was acknowledged must survive the power. A command whose end nobody saw leaves two candidate
+ * Persistent reservations (SPC-4 5.13), played by two sessions on a LUN of their own. One fiber
+ * sends one command at a time, so what must come is known exactly: status, keys, holder, who
+ * may read and write, who is owed a unit attention. Every registration asks for APTPL: what was
+ * acknowledged must survive the power. A command whose end nobody saw leaves two candidate
  * states; the next look decides, and must find one of them.
  */
 #include "story.h"
@@ -56,7 +57,7 @@ void reservations_free(struct pr_state *p)
     free(p);
 }
 
-/* ---- the rules ------------------------------------------------------------------------------------------ */
+/* ---- the rules --------------------------------------------------------------------------- */
 
 struct pr_cmd {
     int who;
@@ -164,9 +165,10 @@ static bool may_access(const struct pr_view *v, int who, bool write)
     }
 }
 
-/* ---- sending ------------------------------------------------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------------------------- */
 
-/* A response came. True: it is the command's own; false: an attention or a refusal, send it again. */
+/* A response came. True: it is the command's own; false: an attention or a refusal, send it
+ * again. */
 static bool own_answer(struct pr *p, int who, const struct ini_cmd *c)
 {
     uint32_t sense = ini_sense(c);
@@ -184,7 +186,8 @@ static bool own_answer(struct pr *p, int who, const struct ini_cmd *c)
     return true;
 }
 
-/* Runs the command, taking the attentions that come on the way. False: its end is not known, but it is over. */
+/* Runs the command, taking the attentions that come on the way. False: its end is not known,
+ * but it is over. */
 static bool exec(struct pr *p, int who, struct ini_cmd *c)
 {
     struct actor *a = &p->a[who];
@@ -236,7 +239,7 @@ static void pr_out(struct pr *p, const struct pr_cmd *x)
     p->st->n.pr_conflicts += want == ST_CONFLICT;
 }
 
-/* ---- looking ---------------------------------------------------------------------------------------------------- */
+/* ---- looking ----------------------------------------------------------------------------- */
 
 static bool pr_in(struct pr *p, int who, uint8_t action, uint8_t *ret_bytes, uint32_t cap)
 {
@@ -318,7 +321,7 @@ static void probe(struct pr *p, int who, bool write)
     free(block);
 }
 
-/* ---- drawing --------------------------------------------------------------------------------------------------------- */
+/* ---- drawing ----------------------------------------------------------------------------- */
 
 static struct pr_cmd draw_cmd(struct pr *p)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A story is what one seed tells: several simulated worlds in a row on the same disks, each with a whole target and some
- * initiators, most of them ended by a power cut. What must hold across the worlds (what volumes may contain, counters,
- * reservations) lives here, outside the worlds.
+ * A story is what one seed tells: several simulated worlds in a row on the same disks, each
+ * with a whole target and some initiators, most of them ended by a power cut. What must hold
+ * across the worlds (what volumes may contain, counters, reservations) lives here, outside the
+ * worlds.
  *
- * In each world the initiators' fibers, the chaos and all state here run on the last reactor; the target goes wherever it
- * likes. All that is random is drawn from story.rand.
+ * In each world the initiators' fibers, the chaos and all state here run on the last reactor;
+ * the target goes wherever it likes. All that is random is drawn from story.rand.
  */
 #ifndef TESTS_SIM_STORY_H
 #define TESTS_SIM_STORY_H
@@ -51,7 +52,7 @@ struct credentials {
 
 struct story {
     uint64_t seed;
-    bool verbose;
+    bool trace; /* print every event of the simulated worlds */
     struct sim_rand rand;
     struct story_counts n;
     uint64_t trace_hash; /* of all worlds that are over */
@@ -90,7 +91,7 @@ uint64_t draw(struct story *st, uint64_t n); /* 0 .. n-1 */
 bool one_in(struct story *st, uint64_t n);
 void nap(struct story *st, uint64_t max_ns); /* parks */
 
-/* ---- actors: an initiator with a session that it keeps up, and some workers -------------------------------- */
+/* ---- actors: an initiator with a session that it keeps up, and some workers -------------- */
 
 struct lost {
     struct list node;
@@ -121,10 +122,12 @@ struct actor {
 
 void actor_params(struct story *st, struct actor *a, unsigned id);
 void actor_run(void *actor); /* the fiber */
-/* A session that is logged in and has seen its first unit attentions; NULL: the story closes. Parks. */
+/* A session that is logged in and has seen its first unit attentions; NULL: the story
+ * closes. Parks. */
 struct ini *actor_enter(struct actor *a);
 void actor_leave(struct actor *a);
-/* Runs one command to its end, with a time limit, aborting what hangs. Keeps account of unit attentions. Parks. */
+/* Runs one command to its end, with a time limit, aborting what hangs. Keeps account of unit
+ * attentions. Parks. */
 void actor_exec(struct actor *a, struct ini *i, struct ini_cmd *c);
 /* The same in two steps, for aborting in between. */
 void actor_start(struct actor *a, struct ini *i, struct ini_cmd *c);
@@ -177,7 +180,7 @@ void target_remap(struct story *st);
 /* world.c: plays one world to its end. last: no power cut, and everything is verified. */
 void world_play(struct story *st, bool last);
 
-struct story *story_new(uint64_t seed, bool verbose);
+struct story *story_new(uint64_t seed, bool trace);
 void story_play(struct story *st);
 
 #endif

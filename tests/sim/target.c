@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The server under test, brought up as zsand does it: configuration store, front, file volumes. In a story's first world the
- * configuration and the volumes are made; later ones find them on the disks, or make what the power took away again.
+ * The server under test, brought up as zsand does it: configuration store, front, file volumes.
+ * In a story's first world the configuration and the volumes are made; later ones find them on
+ * the disks, or make what the power took away again.
  */
 #include "story.h"
 
@@ -42,7 +43,7 @@ static void must(const char *what, int r, const struct err *err)
         story_fail("%s: %s (%d)", what, err->msg, r);
 }
 
-/* ---- what zsand wires ------------------------------------------------------------------------------------ */
+/* ---- what zsand wires -------------------------------------------------------------------- */
 
 static int open_volume(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
                        struct err *reterr)
@@ -63,7 +64,7 @@ static int open_volume(void *arg, const struct cfg_volume *v, struct volume **re
     return store_file_open(&p, v->path, ret_volume, reterr);
 }
 
-/* ---- making it -------------------------------------------------------------------------------------------- */
+/* ---- making it --------------------------------------------------------------------------- */
 
 static void make_volume(struct target *t, struct config_edit *e, unsigned lun)
 {
@@ -179,7 +180,7 @@ static void learn_secrets(struct story *st, const struct config *c)
     }
 }
 
-/* ---- what an operator does ----------------------------------------------------------------------------------- */
+/* ---- what an operator does --------------------------------------------------------------- */
 
 static void kick_here(void *arg)
 {
@@ -257,7 +258,7 @@ void target_remap(struct story *st)
     call_on(run_reactor(st->run, 0), remap_here, st);
 }
 
-/* ---- up and down ----------------------------------------------------------------------------------------------- */
+/* ---- up and down ------------------------------------------------------------------------- */
 
 static void open_store(struct target *t)
 {

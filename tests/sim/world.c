@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One world: the target comes up, the initiators work while things break, and it ends in order or by a power cut. */
+/* One world: the target comes up, the initiators work while things break, and it ends in
+ * order or by a power cut. */
 #include "story.h"
 
 #include "base/check.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-/* ---- chance ---------------------------------------------------------------------------------------------- */
+/* ---- chance ------------------------------------------------------------------------------ */
 
 uint64_t draw(struct story *st, uint64_t n)
 {
@@ -23,7 +26,7 @@ void nap(struct story *st, uint64_t max_ns)
     fiber_sleep_until(run_now() + draw(st, max_ns), NULL);
 }
 
-/* ---- the initiators' reactor -------------------------------------------------------------------------------- */
+/* ---- the initiators' reactor ------------------------------------------------------------- */
 
 /* The last trouble may still cost a connection or two. */
 static void verify(struct story *st)
@@ -85,7 +88,7 @@ static void world_main(void *arg)
     run_stop(st->run);
 }
 
-/* ---- from outside ------------------------------------------------------------------------------------------------ */
+/* ---- from outside ------------------------------------------------------------------------ */
 
 static struct sim_config world_config(struct story *st)
 {
@@ -113,6 +116,12 @@ static void count_world(struct story *st)
     st->trace_hash = sim_hash(st->trace_hash, s.trace_hash);
 }
 
+static void print_event(void *arg, uint64_t now, const char *what, uint64_t a, uint64_t b)
+{
+    const struct story *st = arg;
+    printf("%u %12" PRIu64 " %s %" PRIu64 " %" PRIu64 "\n", st->world, now, what, a, b);
+}
+
 void world_play(struct story *st, bool last)
 {
     struct sim_config cfg = world_config(st);
@@ -123,6 +132,8 @@ void world_play(struct story *st, bool last)
     if (run_sim_new(&cfg, &st->run, &err) < 0)
         story_fail("no world: %s", err.msg);
     sim_attach_disks(st->run, st->disks);
+    if (st->trace)
+        sim_set_trace(st->run, print_event, st);
     run_loop(st->run, world_main, st);
     count_world(st);
     for (unsigned k = 0; k < DATA_LUNS; k++)
@@ -133,12 +144,12 @@ void world_play(struct story *st, bool last)
     st->run = NULL;
 }
 
-struct story *story_new(uint64_t seed, bool verbose)
+struct story *story_new(uint64_t seed, bool trace)
 {
     struct story *st = calloc(1, sizeof(*st));
     check(st);
     st->seed = seed;
-    st->verbose = verbose;
+    st->trace = trace;
     sim_rand_seed(&st->rand, seed, 100);
     st->block_size = one_in(st, 3) ? 4096 : 512;
     st->disk_align = one_in(st, 2) ? 4096 : 512;

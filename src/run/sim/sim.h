@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The simulated world: one thread, virtual time, everything random drawn from one seed, so that a run replays exactly.
- * Disks keep what was flushed; at a power cut each sector written since is kept or lost by the plan. Networks delay,
- * segment and cut. Reactors (at least two) take turns; messages between them arrive after a random delay. Time
- * leaps to the next timer or completion when every reactor is idle; a turn costs up to 2 us besides and a look at the
+ * The simulated world: one thread, virtual time, everything random drawn from one seed, so that
+ * a run replays exactly. Disks keep what was flushed; at a power cut each sector written since
+ * is kept or lost by the plan. Networks delay, segment and cut. Reactors (at least two) take
+ * turns; messages between them arrive after a random delay. Time leaps to the next timer or
+ * completion when every reactor is idle; a turn costs up to 2 us besides and a look at the
  * clock 1 us, so that slices have a length and no loop of yields stops the world.
  *
- * When nothing can happen any more while run_loop() runs, or a limit below is passed, the seed and the waiting fibers
- * are printed and the process aborts. Fibers that a stop or a power cut abandons leak what they own.
+ * When nothing can happen any more while run_loop() runs, or a limit below is passed, the seed
+ * and the waiting fibers are printed and the process aborts. Fibers that a stop or a power cut
+ * abandons leak what they own.
  */
 #ifndef RUN_SIM_SIM_H
 #define RUN_SIM_SIM_H
 
 #include "run/run.h"
 
+/* Which unflushed sectors are kept. A sector written more than once has as many versions. */
 enum sim_cut {
     SIM_CUT_NONE,
     SIM_CUT_ALL,
-    SIM_CUT_ALL_BUT_FIRST,
-    SIM_CUT_SUBSET
-}; /* which unflushed sectors are kept */
+    SIM_CUT_ALL_BUT_FIRST, /* of each file */
+    SIM_CUT_SUBSET,        /* any */
+};
 
 struct sim_config {
     uint64_t seed;
@@ -46,12 +49,14 @@ int run_sim_new(const struct sim_config *cfg, struct run **ret_run, struct err *
 struct sim_disks;
 struct sim_disks *sim_disks_new(void);
 void sim_disks_free(struct sim_disks *d);
-/* The world stores its files there (call before run_loop; default: a set of its own that dies with it). */
+/* The world stores its files there (call before run_loop; default: a set of its own that
+ * dies with it). */
 void sim_attach_disks(struct run *run, struct sim_disks *d);
-/* Cuts the power now: run_loop() returns after this turn and no file operation of the world has an effect any more; unflushed
- * sectors are settled by how, drawn from the seed; of the name changes (create, rename, unlink) that were not
- * synced by directory or file the first few of each directory survive, or as how says none or all. SIM_CUT_ALL is what the
- * death of the process alone looks like: the page cache stays. */
+/* Cuts the power now: run_loop() returns after this turn and no file operation of the world
+ * has an effect any more; unflushed sectors are settled by how, drawn from the seed; of the
+ * name changes (create, rename, unlink) that were not synced by directory or file the first
+ * few of each directory survive, or as how says none or all. SIM_CUT_ALL is what the death
+ * of the process alone looks like: the page cache stays. */
 void sim_power_cut(struct run *run, enum sim_cut how);
 bool sim_was_cut(const struct run *run);
 
@@ -63,8 +68,8 @@ void sim_rot(struct run *run, const char *path, uint64_t off,
              uint64_t len); /* flips bits, also in what is durable */
 void sim_stall_disk(struct run *run, const char *path,
                     uint64_t until); /* completions wait until then */
-/* Each delivery resets its connection by this chance; of these resets one in four tells only one end, the other one hears
- * of it when it sends. */
+/* Each delivery resets its connection by this chance; of these resets one in four tells only
+ * one end, the other one hears of it when it sends. */
 void sim_cut_connections(struct run *run, unsigned one_in);
 void sim_cut_all(struct run *run); /* resets all connections now */
 void sim_stall_net(struct run *run,

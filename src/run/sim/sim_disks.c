@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names are kept by their whole path in one sorted list, so that a directory's content is a stretch of it. Each name has
- * two ends: the inode it leads to now and the one it would lead to after a power cut. Pending changes of
- * one directory become durable in order (a journal), those of different directories in any order.
+ * Names are kept by their whole path in one sorted list, so that a directory's content is a
+ * stretch of it. Each name has two ends: the inode it leads to now and the one it would lead to
+ * after a power cut. Pending changes of one directory become durable in order (a journal),
+ * those of different directories in any order.
  */
 #include "run/sim/sim_disks.h"
 
@@ -107,7 +108,7 @@ uint64_t sim_disks_used(const struct sim_disks *d)
     return pages * SIM_PAGE;
 }
 
-/* ---- looking up ------------------------------------------------------------------------------------- */
+/* ---- looking up -------------------------------------------------------------------------- */
 
 static struct sim_name *name_get(const struct sim_disks *d, const char *path)
 {
@@ -175,7 +176,7 @@ void sim_names_list(const struct sim_disks *d, const char *dir,
     }
 }
 
-/* ---- changing ---------------------------------------------------------------------------------------- */
+/* ---- changing ---------------------------------------------------------------------------- */
 
 static void pend(struct sim_disks *d, const char *from, const char *to, struct sim_inode *in)
 {
@@ -218,7 +219,7 @@ void sim_names_remove(struct sim_disks *d, const char *path)
     end_set(&n->cur, NULL);
 }
 
-/* ---- making it durable --------------------------------------------------------------------------------- */
+/* ---- making it durable ------------------------------------------------------------------- */
 
 static void op_commit(struct sim_disks *d, struct sim_name_op *op)
 {
@@ -271,7 +272,7 @@ void sim_names_sync_inode(struct sim_disks *d, const struct sim_inode *in)
     }
 }
 
-/* ---- power cuts ------------------------------------------------------------------------------------------ */
+/* ---- power cuts -------------------------------------------------------------------------- */
 
 static uint64_t pending_in(const struct sim_disks *d, const char *dir)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The simulated file system: names and inodes, each name as it is seen and as it would survive. A change of a name is
- * pending until its directory is synced (sim_names_sync) or the file itself is flushed.
+ * The simulated file system: names and inodes, each name as it is seen and as it would survive.
+ * A change of a name is pending until its directory is synced (sim_names_sync) or the file
+ * itself is flushed.
  */
 #ifndef RUN_SIM_SIM_DISKS_H
 #define RUN_SIM_SIM_DISKS_H

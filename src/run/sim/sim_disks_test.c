@@ -218,7 +218,7 @@ static void test_rot_reaches_what_is_durable(void **state)
     sim_inode_free(in);
 }
 
-/* ---- names ---------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 static void disks_cut(struct sim_disks *d, enum sim_cut how, uint64_t seed)
 {

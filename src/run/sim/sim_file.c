@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Files of the simulated world. An operation takes a random time and happens at its end, so operations in flight
- * together happen in any order; a power cut in between catches a write before or after the disk's cache. A
- * flush covers what was written when it was asked for, and is done when it returns.
+ * Files of the simulated world. An operation takes a random time and happens at its end, so
+ * operations in flight together happen in any order; a power cut in between catches a write
+ * before or after the disk's cache. A flush covers what was written when it was asked for, and
+ * is done when it returns.
  */
 #include "run/sim/sim_int.h"
 
@@ -39,7 +40,7 @@ static struct sim_world *world_of(const struct sim_file *f)
     return sim_world_of(f->base.run);
 }
 
-/* ---- time and faults -------------------------------------------------------------------------------------- */
+/* ---- time and faults --------------------------------------------------------------------- */
 
 static void disk_pass(struct sim_world *w, const char *path, uint64_t lo, uint64_t hi)
 {
@@ -53,7 +54,7 @@ static void io_pass(struct sim_file *f)
     disk_pass(w, f->path, w->cfg.disk_delay_min_ns, w->cfg.disk_delay_max_ns);
 }
 
-/* ---- open and close ------------------------------------------------------------------------------------------ */
+/* ---- open and close ---------------------------------------------------------------------- */
 
 static int inode_for_open(struct sim_world *w, const char *path, const struct file_opts *opts,
                           struct sim_inode **ret_inode, struct err *reterr)
@@ -147,7 +148,7 @@ static int sim_file_refresh(struct file *file)
     return 0;
 }
 
-/* ---- reading and writing --------------------------------------------------------------------------------------- */
+/* ---- reading and writing ----------------------------------------------------------------- */
 
 /* What the kernel asks of O_DIRECT. */
 static bool aligned(const struct sim_file *f, uint64_t off, const struct iovec *iov, int n)
@@ -275,7 +276,7 @@ static int sim_file_flush(struct file *file)
     return 0;
 }
 
-/* ---- space -------------------------------------------------------------------------------------------------------- */
+/* ---- space ------------------------------------------------------------------------------- */
 
 static int sim_file_discard(struct file *file, uint64_t off, uint64_t len)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The disk's volatile cache, by the sector. Each change is logged with the bytes of the sectors it touched; a flush
- * replays the log onto the durable pages up to where it stood when the flush was asked for. A power cut replays it too, but
- * decides for each sector of each change whether it made it: so a sector written twice may hold either
- * version or the one before, and a write of several sectors may be torn. That is all a disk promises.
+ * The disk's volatile cache, by the sector. Each change is logged with the bytes of the sectors
+ * it touched; a flush replays the log onto the durable pages up to where it stood when the
+ * flush was asked for. A power cut replays it too, but decides for each sector of each change
+ * whether it made it: so a sector written twice may hold either version or the one before, and
+ * a write of several sectors may be torn. That is all a disk promises.
  */
 #include "run/sim/sim_inode.h"
 
@@ -61,7 +62,7 @@ static struct sim_change *log_add(struct sim_inode *in, enum change_kind kind, u
     return c;
 }
 
-/* ---- changing what is read ---------------------------------------------------------------------- */
+/* ---- changing what is read --------------------------------------------------------------- */
 
 uint64_t sim_inode_needs(const struct sim_inode *in, uint64_t off, uint64_t len)
 {
@@ -162,7 +163,7 @@ void sim_inode_rot(struct sim_inode *in, uint64_t off, uint64_t len, struct sim_
     }
 }
 
-/* ---- making it durable --------------------------------------------------------------------------- */
+/* ---- making it durable ------------------------------------------------------------------- */
 
 static void apply_whole(struct sim_inode *in, const struct sim_change *c)
 {
@@ -207,7 +208,7 @@ void sim_inode_flush_failed(struct sim_inode *in, uint64_t seq, struct sim_rand 
     }
 }
 
-/* ---- power cuts ------------------------------------------------------------------------------------ */
+/* ---- power cuts -------------------------------------------------------------------------- */
 
 struct verdict {
     enum sim_cut how;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One simulated file: what it reads as, what is durable, and in order everything that separates the two.
- * No fibers, no time: sim_file.c adds those.
+ * One simulated file: what it reads as, what is durable, and in order everything that separates
+ * the two. No fibers, no time: sim_file.c adds those.
  */
 #ifndef RUN_SIM_SIM_INODE_H
 #define RUN_SIM_SIM_INODE_H
@@ -44,7 +44,8 @@ void sim_inode_rot(struct sim_inode *in, uint64_t off, uint64_t len, struct sim_
 
 /* Everything up to change seq is durable now. */
 void sim_inode_flushed(struct sim_inode *in, uint64_t seq);
-/* A flush failed: each of those changes became durable or never will, though it can still be read. */
+/* A flush failed: each of those changes became durable or never will, though it can still be
+ * read. */
 void sim_inode_flush_failed(struct sim_inode *in, uint64_t seq, struct sim_rand *r);
 /* The power went: the file reads as what survived. */
 void sim_inode_cut(struct sim_inode *in, enum sim_cut how, struct sim_rand *r,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside sim/: the world's state, its event queue and what its rooms (files, names, sockets, faults) share. */
+/* Inside sim/: the world's state, its event queue and what its rooms (files, names, sockets,
+ * faults) share. */
 #ifndef RUN_SIM_SIM_INT_H
 #define RUN_SIM_SIM_INT_H
 
@@ -8,7 +9,8 @@
 #include "run/sim/sim_disks.h"
 #include "run/sim/sim_rand.h"
 
-/* Something that happens at a time, on the reactor that is home of what it concerns when it comes to happen. */
+/* Something that happens at a time, on the reactor that is home of what it concerns when it
+ * comes to happen. */
 struct sim_event {
     uint64_t at, seq; /* seq keeps equal times in order */
     struct list node; /* among the due */
@@ -64,7 +66,8 @@ void sim_note(struct sim_world *w, const char *what, uint64_t a, uint64_t b);
 /* Queues ev for w->now + delay. */
 void sim_later(struct sim_world *w, struct sim_event *ev, uint64_t delay);
 void sim_at(struct sim_world *w, struct sim_event *ev, uint64_t at);
-/* Lets virtual time pass for the current fiber; after a power cut it never comes back. Parks. */
+/* Lets virtual time pass for the current fiber; after a power cut it never comes back.
+ * Parks. */
 void sim_pass(struct sim_world *w, uint64_t delay);
 void sim_pass_until(struct sim_world *w, uint64_t at);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Operations on names in the simulated world, step by step as the real one does them, with time between the steps: so a
- * power cut finds the temporary file, the renamed but unsynced name, or nothing at all.
+ * Operations on names in the simulated world, step by step as the real one does them, with time
+ * between the steps: so a power cut finds the temporary file, the renamed but unsynced name, or
+ * nothing at all.
  */
 #include "run/sim/sim_int.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The simulated network. A connection is two ends and, towards each, a stream: what was sent is cut into segments of random
- * size, each of which arrives after a random delay but never before its predecessor. A sender may have a
- * window's worth of bytes on the way or unread; what the reader takes frees it one delay later.
+ * The simulated network. A connection is two ends and, towards each, a stream: what was sent is
+ * cut into segments of random size, each of which arrives after a random delay but never before
+ * its predecessor. A sender may have a window's worth of bytes on the way or unread; what the
+ * reader takes frees it one delay later.
  *
- * Ends of a connection go by events at their own reactor only, so both sides of a move see a consistent socket: an event
- * asks for the end's home when it happens, not when it was sent.
+ * Ends of a connection go by events at their own reactor only, so both sides of a move see a
+ * consistent socket: an event asks for the end's home when it happens, not when it was sent.
  */
 #include "run/sim/sim_net.h"
 
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- signals: everything that crosses the wire -------------------------------------------------------- */
+/* ---- signals: everything that crosses the wire ------------------------------------------- */
 
 static struct reactor *signal_home(struct sim_event *ev)
 {
@@ -62,7 +63,7 @@ void sim_signal(struct sim_sock *to, enum sim_signal_kind kind)
     signal_send(sim_world_of(to->base.run), signal_new(to, kind));
 }
 
-/* ---- connections ----------------------------------------------------------------------------------------- */
+/* ---- connections ------------------------------------------------------------------------- */
 
 static void end_init(struct sim_sock *s, struct sim_conn *c, struct sim_sock *peer)
 {
@@ -115,7 +116,7 @@ void sim_sock_fail(struct sim_sock *s, int err)
     waitq_wake_all(&s->writers);
 }
 
-/* ---- arrival ----------------------------------------------------------------------------------------------- */
+/* ---- arrival ----------------------------------------------------------------------------- */
 
 static void rx_append(struct sim_sock *s, const uint8_t *bytes, size_t len)
 {
@@ -151,8 +152,8 @@ static void ack_arrives(struct sim_sock *s, size_t len)
     waitq_wake_one(&s->writers);
 }
 
-/* Kills the connection as a network does: this end learns it now, the other one a little later or, now and
- * then, only when it speaks. */
+/* Kills the connection as a network does: this end learns it now, the other one a little
+ * later or, now and then, only when it speaks. */
 static void lose(struct sim_world *w, struct sim_sock *s)
 {
     static const int errors[] = {-ECONNRESET, -ETIMEDOUT, -EPIPE};
@@ -215,7 +216,7 @@ static void signal_fire(struct sim_event *ev)
     signal_free(sig);
 }
 
-/* ---- sending --------------------------------------------------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------------------------- */
 
 static void segment_send(struct sim_world *w, struct sim_sock *from, const uint8_t *bytes,
                          size_t len)
@@ -248,7 +249,7 @@ void sim_stream_taken(struct sim_sock *reader, size_t len)
     signal_send(reader->conn->w, sig);
 }
 
-/* ---- faults on order -------------------------------------------------------------------------------------------- */
+/* ---- faults on order --------------------------------------------------------------------- */
 
 void sim_cut_connections(struct run *run, unsigned one_in)
 {

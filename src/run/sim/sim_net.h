@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside sim/: connections (sim_net.c) and the sockets that people hold of them (sim_sock.c). */
+/* Inside sim/: connections (sim_net.c) and the sockets that people hold of them
+ * (sim_sock.c). */
 #ifndef RUN_SIM_SIM_NET_H
 #define RUN_SIM_SIM_NET_H
 

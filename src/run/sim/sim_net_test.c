@@ -74,7 +74,7 @@ static struct sim_stats play(struct scene *s, void (*body)(struct scene *s), uin
     return st;
 }
 
-/* ---- order ------------------------------------------------------------------------------------------------- */
+/* ---- order ------------------------------------------------------------------------------- */
 
 static void bulk_sender(void *arg)
 {
@@ -126,7 +126,7 @@ static void test_bytes_arrive_in_order_however_cut(void **state)
     }
 }
 
-/* ---- moving ----------------------------------------------------------------------------------------------------- */
+/* ---- moving ------------------------------------------------------------------------------ */
 
 static void read_rest_there(void *arg)
 {
@@ -159,7 +159,7 @@ static void test_socket_moves_between_reactors_in_midstream(void **state)
     }
 }
 
-/* ---- windows ------------------------------------------------------------------------------------------------------ */
+/* ---- windows ----------------------------------------------------------------------------- */
 
 static void window_body(struct scene *s)
 {
@@ -188,7 +188,7 @@ static void test_sender_waits_for_the_window(void **state)
     assert_int_equal(s.r[3], 1);
 }
 
-/* ---- endings -------------------------------------------------------------------------------------------------------- */
+/* ---- endings ----------------------------------------------------------------------------- */
 
 static void half_close_body(struct scene *s)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pages hang off chunks of 1 MiB in a sorted array: files of terabytes cost what was written to them, and a walk meets the
- * pages in order whatever the history was. A page that was only zeroed points at one shared page of zeros.
+ * Pages hang off chunks of 1 MiB in a sorted array: files of terabytes cost what was written to
+ * them, and a walk meets the pages in order whatever the history was. A page that was only
+ * zeroed points at one shared page of zeros.
  */
 #include "run/sim/sim_pages.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A sparse array of 4 KiB pages: what a simulated file holds, once as it reads and once as it would survive. */
+/* A sparse array of 4 KiB pages: what a simulated file holds, once as it reads and once as
+ * it would survive. */
 #ifndef RUN_SIM_SIM_PAGES_H
 #define RUN_SIM_SIM_PAGES_H
 

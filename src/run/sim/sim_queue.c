@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is to happen, by time: a binary heap of borrowed events. Equal times keep the order of pushing. */
+/* What is to happen, by time: a binary heap of borrowed events. Equal times keep the order
+ * of pushing. */
 #include "run/sim/sim_int.h"
 
 #include "base/check.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Randomness that replays. All that the simulated world decides is drawn from streams of one seed; nothing
- * here or above may look at addresses, real time or the process's own entropy.
+ * Randomness that replays. All that the simulated world decides is drawn from streams of one
+ * seed; nothing here or above may look at addresses, real time or the process's own entropy.
  */
 #include "run/sim/sim_rand.h"
 

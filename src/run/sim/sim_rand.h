@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The simulation's random streams: xoshiro256** (Blackman and Vigna), seeded through splitmix64. */
+/* The simulation's random streams: xoshiro256** (Blackman and Vigna), seeded through
+ * splitmix64. */
 #ifndef RUN_SIM_SIM_RAND_H
 #define RUN_SIM_SIM_RAND_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sockets and listeners of the simulated world, as their holders see them. Calls give less than they could now and
- * then (short reads, partial sends, a spurious -EAGAIN), because a kernel may.
+ * Sockets and listeners of the simulated world, as their holders see them. Calls give less than
+ * they could now and then (short reads, partial sends, a spurious -EAGAIN), because a kernel
+ * may.
  */
 #include "run/sim/sim_net.h"
 
@@ -24,7 +25,7 @@ static struct sim_listener *sim_listener_of(struct listener *l)
     return container_of(l, struct sim_listener, base);
 }
 
-/* ---- listeners --------------------------------------------------------------------------------------------- */
+/* ---- listeners --------------------------------------------------------------------------- */
 
 static bool is_wildcard(const char *host)
 {
@@ -166,7 +167,7 @@ void sim_listeners_drop(struct sim_world *w)
     }
 }
 
-/* ---- connecting -------------------------------------------------------------------------------------------- */
+/* ---- connecting -------------------------------------------------------------------------- */
 
 /* The address we seem to come from: this machine's, when that is where we go. */
 static const char *near_host(const struct sock_addr *to)
@@ -215,7 +216,7 @@ static int sim_connect(struct run *run, const struct sock_addr *addr, uint64_t d
     return 0;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static bool readable(const struct sim_sock *s)
 {
@@ -262,7 +263,7 @@ static ssize_t sim_recv(struct sock *sock, void *ret_bytes, size_t cap, uint64_t
     return s->err;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 static size_t window_left(const struct sim_sock *s)
 {
@@ -295,7 +296,7 @@ static int sim_wait_writable(struct sock *sock, uint64_t deadline, struct cancel
     return s->err ? s->err : s->shut ? -EPIPE : 0;
 }
 
-/* ---- ending ----------------------------------------------------------------------------------------------------- */
+/* ---- ending ------------------------------------------------------------------------------ */
 
 static void sim_shutdown(struct sock *sock)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The scheduler. All reactors run in this one thread; at each step one of those that have something to do
- * is drawn, gets a random part of the events that are due for it, and runs one turn. When none has anything to do,
- * time leaps to the next event or timer. A turn, and each look at the clock, costs a little time too, so that
- * loops that yield until something happens come to an end and slices have a length.
+ * The scheduler. All reactors run in this one thread; at each step one of those that have
+ * something to do is drawn, gets a random part of the events that are due for it, and runs one
+ * turn. When none has anything to do, time leaps to the next event or timer. A turn, and each
+ * look at the clock, costs a little time too, so that loops that yield until something happens
+ * come to an end and slices have a length.
  *
- * Nothing left to happen while fibers wait is a deadlock of the program under test: we name the fibers and abort.
+ * Nothing left to happen while fibers wait is a deadlock of the program under test: we name the
+ * fibers and abort.
  */
 #include "run/fiber_int.h"
 #include "run/sim/sim_int.h"
@@ -44,7 +46,7 @@ struct sim_config sim_config_default(uint64_t seed)
     };
 }
 
-/* ---- trace ------------------------------------------------------------------------------------------ */
+/* ---- trace ------------------------------------------------------------------------------- */
 
 void sim_note(struct sim_world *w, const char *what, uint64_t a, uint64_t b)
 {
@@ -75,7 +77,7 @@ void sim_stats(const struct run *run, struct sim_stats *ret_stats)
     *ret_stats = sim_world_of(run)->stats;
 }
 
-/* ---- giving up -------------------------------------------------------------------------------------- */
+/* ---- giving up --------------------------------------------------------------------------- */
 
 static void print_fibers(struct reactor *r)
 {
@@ -98,7 +100,7 @@ NO_RETURN static void give_up(struct sim_world *w, const char *who, const char *
     abort();
 }
 
-/* ---- events and time -------------------------------------------------------------------------------- */
+/* ---- events and time --------------------------------------------------------------------- */
 
 void sim_at(struct sim_world *w, struct sim_event *ev, uint64_t at)
 {
@@ -148,7 +150,8 @@ void sim_pass(struct sim_world *w, uint64_t delay)
     sim_pass_until(w, w->now + delay);
 }
 
-/* A fiber that only ever looks at the clock would stop the world: the turn measures slices when they have ended. */
+/* A fiber that only ever looks at the clock would stop the world: the turn measures slices
+ * when they have ended. */
 static uint64_t sim_now(struct reactor *r)
 {
     struct sim_world *w = sim_world_of(r->run);
@@ -186,7 +189,7 @@ static void sim_offload(void (*fn)(void *arg), void *arg)
     sim_pass(w, sim_rand_below(&w->sched, 300 * NS_PER_US));
 }
 
-/* ---- messages ------------------------------------------------------------------------------------------ */
+/* ---- messages ---------------------------------------------------------------------------- */
 
 struct letter {
     struct sim_event ev;
@@ -234,7 +237,7 @@ static void sim_post(struct reactor *to, struct msg *m)
     sim_at(w, &l->ev, *last);
 }
 
-/* ---- the loop -------------------------------------------------------------------------------------------- */
+/* ---- the loop ---------------------------------------------------------------------------- */
 
 static void collect_due(struct sim_world *w)
 {
@@ -337,7 +340,7 @@ static void sim_stop(struct run *run)
     atomic_store(&run->stopping, true);
 }
 
-/* ---- power --------------------------------------------------------------------------------------------------- */
+/* ---- power ------------------------------------------------------------------------------- */
 
 void sim_attach_disks(struct run *run, struct sim_disks *d)
 {
@@ -369,7 +372,7 @@ bool sim_was_cut(const struct run *run)
     return sim_world_of(run)->cut;
 }
 
-/* ---- the world itself ------------------------------------------------------------------------------------------ */
+/* ---- the world itself -------------------------------------------------------------------- */
 
 static const char *sim_io_name(const struct run *run)
 {

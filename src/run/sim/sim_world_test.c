@@ -60,7 +60,7 @@ static void must_open(struct scene *s, const char *path, bool create)
     s->r = file_open(path, &o, &s->file, NULL);
 }
 
-/* ---- replay --------------------------------------------------------------------------------------------- */
+/* ---- replay ------------------------------------------------------------------------------ */
 
 static void add_one(void *arg)
 {
@@ -106,7 +106,7 @@ static void test_equal_seeds_replay_exactly(void **state)
     assert_true(h[0] != h[2]);
 }
 
-/* ---- messages ---------------------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------- */
 
 struct numbered {
     struct msg m;
@@ -146,7 +146,7 @@ static void test_messages_keep_their_order(void **state)
     }
 }
 
-/* ---- files and power ------------------------------------------------------------------------------------------ */
+/* ---- files and power --------------------------------------------------------------------- */
 
 static void write_then_cut(struct scene *s)
 {
@@ -336,6 +336,10 @@ static void faults_body(struct scene *s)
     sim_stall_disk(s->run, "/vol", later);
     file_pread(s->file, 0, s->bytes + 9, 1);
     s->bytes[2] = run_now() >= later;
+    file_pwrite(s->file, 4096, s->bytes, 512);
+    sim_rot(s->run, "/vol", 4096, 512);
+    file_pread(s->file, 4096, s->bytes + 512, 512);
+    s->bytes[5] = memcmp(s->bytes, s->bytes + 512, 512) != 0;
     sim_fail_flush(s->run, "/vol", 1, EIO);
     s->bytes[3] = file_flush(s->file) == -EIO;
     sim_fail_flush(s->run, "/vol", 0, EIO);
@@ -347,12 +351,12 @@ static void test_faults_on_order(void **state)
     (void)state;
     struct scene s = {0};
     play(&s, faults_body, 1, NULL);
-    for (unsigned i = 0; i < 5; i++)
+    for (unsigned i = 0; i < 6; i++)
         assert_int_equal(s.bytes[i], 1);
     assert_true(s.n > 5 && s.n < 35);
 }
 
-/* ---- what the watchdogs catch ------------------------------------------------------------------------------------ */
+/* ---- what the watchdogs catch ------------------------------------------------------------ */
 
 static void deadlock_body(struct scene *s)
 {
