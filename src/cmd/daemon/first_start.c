@@ -123,7 +123,7 @@ static void tell_first(const struct demo *d, const struct first_start *p,
         print_url(d, &all[i]);
     }
     printf("\nThese secrets are not shown again; new ones are minted with\n"
-           "  zsan --control %s grant rotate %s %s\n",
+           "  zsan --socket %s grant rotate %s %s\n",
            p->control, d->initiator, d->target);
 }
 
@@ -152,13 +152,13 @@ static bool find_demo(const struct config *c, struct demo *d)
 
 static void tell_again(const struct config *c, const struct first_start *p, struct demo *d)
 {
-    printf("zsand serves %u volumes in %u targets; ask it with\n  zsan --control %s status\n",
+    printf("zsand serves %u volumes in %u targets; ask it with\n  zsan --socket %s status\n",
            c->nvolumes, c->ntargets, p->control);
     if (!find_demo(c, d))
         return;
     print_iscsiadm(d, NULL);
     printf("\nThe secrets were shown when they were minted. New ones:\n"
-           "  zsan --control %s grant rotate %s %s\n",
+           "  zsan --socket %s grant rotate %s %s\n",
            p->control, d->initiator, d->target);
 }
 
