@@ -19,8 +19,8 @@ static void require(struct peer *p)
 {
     struct iscsi_login_answer *a = &p->answer;
     a->chap_required = true;
-    strcpy(a->chap_name, INITIATOR);
-    strcpy(a->reverse_name, TARGET);
+    memcpy(a->chap_name, INITIATOR, sizeof(INITIATOR));
+    memcpy(a->reverse_name, TARGET, sizeof(TARGET));
     set_secret(a->secret[0].bytes, &a->secret[0].len, SECRET);
     set_secret(a->reverse_secret.bytes, &a->reverse_secret.len, REVERSE);
 }
@@ -38,14 +38,26 @@ static size_t digest_of(enum iscsi_chap_alg alg, uint8_t id, const char *secret,
     return n;
 }
 
-/* Key, '=', 0x, digits and a newline. */
-static void append_hex(char *text, const char *key, const uint8_t *p, size_t len)
+#define TEXT_CAP 4096
+
+static void append(char text[TEXT_CAP], const char *more)
 {
-    text += strlen(text);
-    text += sprintf(text, "%s=0x", key);
-    for (size_t i = 0; i < len; i++)
-        text += sprintf(text, "%02X", p[i]);
-    strcpy(text, "\n");
+    size_t at = strlen(text), n = strlen(more);
+    assert_true(at + n < TEXT_CAP);
+    memcpy(text + at, more, n + 1);
+}
+
+/* Key, '=', 0x, digits and a newline. */
+static void append_hex(char text[TEXT_CAP], const char *key, const uint8_t *p, size_t len)
+{
+    append(text, key);
+    append(text, "=0x");
+    for (size_t i = 0; i < len; i++) {
+        char digits[3];
+        snprintf(digits, sizeof(digits), "%02X", p[i]);
+        append(text, digits);
+    }
+    append(text, "\n");
 }
 
 /* What the initiator got from the target. */
@@ -86,18 +98,19 @@ static uint16_t finish(struct peer *p, const char *text, struct got *ret)
     return got_login_status(ret);
 }
 
-static void right_response(char *text, const struct challenge *ch, const char *secret)
+static void right_response(char text[TEXT_CAP], const struct challenge *ch, const char *secret)
 {
     uint8_t r[32];
     size_t n = digest_of(ch->alg, ch->id, secret, ch->bytes, ch->len, r);
-    strcpy(text, "CHAP_N=" INITIATOR "\n");
+    text[0] = '\0';
+    append(text, "CHAP_N=" INITIATOR "\n");
     append_hex(text, "CHAP_R", r, n);
 }
 
 static void login_with(const char *algs, enum iscsi_chap_alg expect, bool mutual, bool second)
 {
     struct peer *p = peer_new(NULL);
-    static char text[4096];
+    static char text[TEXT_CAP];
     uint8_t mine[40], r[32];
     require(p);
     p->answer.mutual_required = mutual;
@@ -108,7 +121,7 @@ static void login_with(const char *algs, enum iscsi_chap_alg expect, bool mutual
     right_response(text, &ch, second ? "a second secret" : SECRET);
     if (mutual) {
         memset(mine, 0x5a, sizeof(mine));
-        strcat(text, "CHAP_I=0xff\n");
+        append(text, "CHAP_I=0xff\n");
         append_hex(text, "CHAP_C", mine, sizeof(mine));
     }
     struct got g;
@@ -205,7 +218,8 @@ static void test_chap_refuses(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct peer *p = peer_new(NULL);
-        char response[512], text[1024], *line;
+        static char response[TEXT_CAP], text[TEXT_CAP];
+        char *line;
         require(p);
         struct challenge ch = begin(p, "7");
         right_response(response, &ch, SECRET);
@@ -213,10 +227,9 @@ static void test_chap_refuses(void **state)
         line[strlen(line) - 1] = '\0';
         const char *at = strstr(texts[i], "%s");
         if (at)
-            snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - texts[i]), texts[i], line,
-                     at + 2);
+            snprintf(text, TEXT_CAP, "%.*s%s%s", (int)(at - texts[i]), texts[i], line, at + 2);
         else
-            strcpy(text, texts[i]);
+            snprintf(text, TEXT_CAP, "%s", texts[i]);
         struct got g;
         assert_int_equal(finish(p, text, &g), ISCSI_LOGIN_AUTH_FAILED);
         assert_int_equal(g.len, 0);
@@ -229,7 +242,7 @@ static void test_chap_wrong_secret(void **state)
 {
     (void)state;
     struct peer *p = peer_new(NULL);
-    char text[512];
+    static char text[TEXT_CAP];
     struct got g;
     require(p);
     struct challenge ch = begin(p, "8");
@@ -242,12 +255,12 @@ static void test_chap_refuses_reflection_of_the_challenge(void **state)
 {
     (void)state;
     struct peer *p = peer_new(NULL);
-    char text[1024];
+    static char text[TEXT_CAP];
     struct got g;
     require(p);
     struct challenge ch = begin(p, "7");
     right_response(text, &ch, SECRET);
-    strcat(text, "CHAP_I=3\n");
+    append(text, "CHAP_I=3\n");
     append_hex(text, "CHAP_C", ch.bytes, ch.len);
     assert_int_equal(finish(p, text, &g), ISCSI_LOGIN_AUTH_FAILED);
     peer_free(p);
@@ -259,7 +272,8 @@ static void test_chap_base64(void **state)
     static const char digits[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     struct peer *p = peer_new(NULL);
-    char text[512] = "CHAP_N=" INITIATOR "\nCHAP_R=0b", *at = text + strlen(text);
+    static char text[TEXT_CAP] = "CHAP_N=" INITIATOR "\nCHAP_R=0b";
+    char *at = text + strlen(text);
     uint8_t r[33] = {0};
     struct got g;
     require(p);
@@ -281,13 +295,13 @@ static void test_chap_fake_initiator_walks_the_same_path(void **state)
     (void)state;
     for (int secrets = 0; secrets < 2; secrets++) {
         struct peer *p = peer_new(NULL);
-        char text[512];
+        static char text[TEXT_CAP];
         struct got g;
         if (secrets)
             require(p);
         p->answer.fake = true;
         p->answer.chap_required = true;
-        strcpy(p->answer.chap_name, INITIATOR);
+        memcpy(p->answer.chap_name, INITIATOR, sizeof(INITIATOR));
         struct challenge ch = begin(p, "5,8");
         assert_int_equal(ch.alg, ISCSI_CHAP_SHA3_256);
         right_response(text, &ch, SECRET); /* even the right secret does not help */
@@ -321,7 +335,7 @@ static void test_chap_mutual_is_required(void **state)
 {
     (void)state;
     struct peer *p = peer_new(NULL);
-    char text[512];
+    static char text[TEXT_CAP];
     struct got g;
     require(p);
     p->answer.mutual_required = true;
@@ -335,13 +349,13 @@ static void test_chap_without_reverse_secret_proves_nothing(void **state)
 {
     (void)state;
     struct peer *p = peer_new(NULL);
-    char text[512];
+    static char text[TEXT_CAP];
     struct got g;
     require(p);
     p->answer.reverse_secret.len = 0;
     struct challenge ch = begin(p, "7");
     right_response(text, &ch, SECRET);
-    strcat(text, "CHAP_I=1\nCHAP_C=0x0102030405060708");
+    append(text, "CHAP_I=1\nCHAP_C=0x0102030405060708");
     assert_int_equal(finish(p, text, &g), ISCSI_LOGIN_AUTH_FAILED);
     peer_free(p);
 }
@@ -350,7 +364,7 @@ static void test_chap_then_stays_until_asked_to_move(void **state)
 {
     (void)state;
     struct peer *p = peer_new(NULL);
-    char text[512];
+    static char text[TEXT_CAP];
     require(p);
     struct challenge ch = begin(p, "7");
     right_response(text, &ch, SECRET);

@@ -66,7 +66,7 @@ void data_out_pump(struct iscsi_conn *c, struct iscsi_task *t)
 
 void iscsi_task_want(struct iscsi_conn *c, struct iscsi_task *t, uint32_t upto)
 {
-    check_cmp(upto, <=, t->edtl);
+    check_cmp(upto, <=, t->write ? t->edtl : 0u);
     if (t->want < upto)
         t->want = upto;
     data_out_pump(c, t);

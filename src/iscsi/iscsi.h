@@ -271,7 +271,7 @@ void iscsi_login_refuse(struct iscsi_conn *c, uint16_t status);
 
 /* ---- full feature phase ------------------------------------------------------------------ */
 
-/* Asks for data-out up to byte `upto` (<= edtl): sends as many R2Ts as MaxBurstLength and
+/* Asks a write for data-out up to byte upto (<= edtl): sends as many R2Ts as MaxBurstLength and
  * MaxOutstandingR2T allow, the rest by itself as data comes. */
 void iscsi_task_want(struct iscsi_conn *c, struct iscsi_task *t, uint32_t upto);
 /* The command was refused before it could have a buffer: what data still comes for it is

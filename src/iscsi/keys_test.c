@@ -185,10 +185,11 @@ static void test_keys_are_counted(void **state)
     struct key_set set;
     struct wbuf w;
     uint64_t seen = 0;
+    size_t at = 0;
     for (int i = 0; i < 64; i++)
-        strcat(many, i ? "\nX-a=1" : "X-a=1");
+        at += (size_t)snprintf(many + at, sizeof(many) - at, "%sX-a=1", i ? "\n" : "");
     assert_int_equal(parse(many, KEY_IN_OPERATIONAL, &seen, &set, &w), KEYS_OK);
-    strcat(many, "\nX-a=1");
+    snprintf(many + at, sizeof(many) - at, "\nX-a=1");
     assert_int_equal(parse(many, KEY_IN_OPERATIONAL, &seen, &set, &w), KEYS_TOO_MANY);
 }
 

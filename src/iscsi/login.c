@@ -169,7 +169,7 @@ static void on_text(struct iscsi_conn *c)
     case LOGIN_FAILED:
         break;
     }
-    check(!"a text was taken while the owner's answer is due");
+    check(false); /* no text is taken while the owner's answer is due */
 }
 
 static void login_event(struct iscsi_conn *c, enum login_event ev)

@@ -230,11 +230,9 @@ static void test_login_bounds_its_answer(void **state)
     (void)state;
     struct peer *p = peer_new(NULL);
     static char text[8000];
-    strcpy(text, NAMES);
+    size_t at = (size_t)snprintf(text, sizeof(text), NAMES);
     for (unsigned i = 0; i < 62; i++) { /* each is answered with a longer text */
-        char key[80];
-        snprintf(key, sizeof(key), "\nX-%060u=", i);
-        strcat(text, key);
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "\nX-%060u=", i);
     }
     peer_login_pdu(p, LOGIN_FLAGS(1, 3), text);
     struct got g = peer_expect(p, ISCSI_OP_LOGIN_RSP);
@@ -242,7 +240,7 @@ static void test_login_bounds_its_answer(void **state)
     assert_true(g.len < 8192 && g.len > 4000);
     peer_free(p);
     p = peer_new(NULL);
-    strcat(text, "\nX-one.more=1");
+    snprintf(text + at, sizeof(text) - at, "\nX-one.more=1");
     peer_login_pdu(p, LOGIN_FLAGS(1, 3), text);
     g = peer_expect(p, ISCSI_OP_LOGIN_RSP);
     assert_int_equal(got_login_status(&g), ISCSI_LOGIN_INITIATOR_ERROR);
