@@ -23,11 +23,17 @@ static void visit_fiber(void *arg)
     free(arg);
     control_serve(v.c, v.s);
     v.c->nconns--;
+    waitq_wake_one(&v.c->place);
     waitgroup_done(&v.c->fibers);
 }
 
+/* Over the limit a peer is turned away only after a moment: connections that were just closed are given up meanwhile. */
 static void welcome(struct control *c, struct sock *s)
 {
+    uint64_t deadline = run_deadline_ms(CONTROL_PLACE_MS);
+    while (c->nconns >= CONTROL_CONNECTIONS_MAX &&
+           waitq_wait(&c->place, deadline, &c->stop) == 0)
+        ;
     struct visit *v = c->nconns < CONTROL_CONNECTIONS_MAX ? malloc(sizeof(*v)) : NULL;
     if (v) {
         *v = (struct visit){c, s};
@@ -77,6 +83,7 @@ int control_open(const struct control_env *env, const char *path, const char *gr
     c->env = *env;
     c->started = run_now();
     cancel_init(&c->stop);
+    waitq_init(&c->place);
     waitgroup_init(&c->fibers);
     int rc = listen_at(c, path, group, reterr);
     if (rc == 0 && !fiber_start(accept_fiber, c, "control-accept"))

@@ -14,6 +14,7 @@
 #define CONTROL_IDLE_MS         300000 /* between two requests */
 #define CONTROL_LINE_MS         30000  /* from the first byte of a request to its newline */
 #define CONTROL_SEND_MS         30000  /* for an answer to be taken */
+#define CONTROL_PLACE_MS        50     /* for a place to become free */
 
 struct control {
     struct control_env env;
@@ -22,6 +23,7 @@ struct control {
     struct cancel stop;
     struct waitgroup fibers; /* accepting, and one for each connection */
     unsigned nconns;
+    struct waitq place; /* woken when a connection ends */
 };
 
 /* Serves one peer until it leaves, idles or the plane stops. Takes over the socket. Parks. */
