@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cmd/daemon/boot.h"
 #include "cmd/daemon/first_start.h"
 #include "cmd/daemon/journal.h"
 #include "cmd/daemon/open_volume.h"
@@ -96,7 +97,8 @@ static int start(struct life *l, struct err *reterr)
     int rc = config_store_open(dir, &l->store, reterr);
     if (rc < 0)
         return rc;
-    const struct net_env env = {.open_volume = open_volume, .arg = l->store};
+    struct net_env env = {.open_volume = open_volume, .arg = l->store};
+    boot_id(env.power_epoch);
     if ((rc = net_new(l->run, &env, &l->net, reterr)) < 0)
         return rc;
     config_subscribe(l->store, apply, l);
@@ -131,9 +133,7 @@ static void live(void *arg)
 {
     struct life *l = arg;
     struct err e = {.code = 0};
-    int rc = signals_start(l->run, ask_to_stop, l, &e);
-    if (rc == 0)
-        rc = start(l, &e);
+    int rc = start(l, &e);
     if (rc < 0) {
         log_error("start.failed", KV("error", "%s", e.msg));
         l->d->exit_status = 1;
@@ -153,6 +153,14 @@ static void live(void *arg)
 void daemon_run(struct run *run, struct daemon *d)
 {
     struct life l = {.d = d, .run = run};
+    struct signals *signals = NULL;
+    struct err e = {.code = 0};
     waitq_init(&l.stop_asked);
+    if (signals_start(run, ask_to_stop, &l, &signals, &e) < 0) {
+        log_error("start.failed", KV("error", "%s", e.msg));
+        d->exit_status = 1;
+        return;
+    }
     run_loop(run, live, &l);
+    signals_stop(signals);
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +21,8 @@ struct signals {
     struct run *run;
     void (*fn)(void *arg);
     void *arg;
+    pthread_t thread;
+    atomic_bool stopping;
 };
 
 static void our_signals(sigset_t *ret_set)
@@ -47,34 +50,47 @@ static time_t seconds(void)
 
 static void *signals_thread(void *arg)
 {
-    struct signals s = *(struct signals *)arg;
+    struct signals *s = arg;
     sigset_t set;
     int sig;
-    free(arg);
     our_signals(&set);
     for (time_t asked = 0; sigwait(&set, &sig) == 0;) {
         time_t now = seconds();
+        if (atomic_load(&s->stopping))
+            return NULL;
         if (sig == SIGHUP || (asked && now < asked + IMPATIENT_S))
             continue;
-        if (asked || start_on(run_reactor(s.run, 0), s.fn, s.arg, "stop") < 0)
+        if (asked || start_on(run_reactor(s->run, 0), s->fn, s->arg, "stop") < 0)
             _exit(130);
         asked = now;
     }
     return NULL;
 }
 
-int signals_start(struct run *run, void (*fn)(void *arg), void *arg, struct err *reterr)
+int signals_start(struct run *run, void (*fn)(void *arg), void *arg,
+                  struct signals **ret_signals, struct err *reterr)
 {
-    struct signals *s = malloc(sizeof(*s));
-    pthread_t thread;
+    struct signals *s = calloc(1, sizeof(*s));
     if (!s)
         return err_set(reterr, -ENOMEM, "out of memory");
-    *s = (struct signals){run, fn, arg};
-    int rc = pthread_create(&thread, NULL, signals_thread, s);
+    s->run = run;
+    s->fn = fn;
+    s->arg = arg;
+    int rc = pthread_create(&s->thread, NULL, signals_thread, s);
     if (rc != 0) {
         free(s);
         return err_set(reterr, -rc, "the signal thread: %s", strerror(rc));
     }
-    pthread_detach(thread);
+    *ret_signals = s;
     return 0;
+}
+
+void signals_stop(struct signals *s)
+{
+    if (!s)
+        return;
+    atomic_store(&s->stopping, true);
+    pthread_kill(s->thread, SIGHUP);
+    pthread_join(s->thread, NULL);
+    free(s);
 }

@@ -9,9 +9,15 @@
 /* Blocks SIGINT, SIGTERM and SIGHUP for this thread and those it starts; ignores SIGPIPE.
  * Before the first thread. */
 void signals_block(void);
-/* From then on SIGINT and SIGTERM start fn(arg) as a fiber on reactor 0 (SIGHUP does nothing:
- * nothing is read from files at run time); another one two seconds later or more ends the
- * process at once with status 130. */
-int signals_start(struct run *run, void (*fn)(void *arg), void *arg, struct err *reterr);
+struct signals;
+/*
+ * From then on SIGINT and SIGTERM start fn(arg) as a fiber on reactor 0 (SIGHUP does nothing:
+ * nothing is read from files at run time); another one two seconds later or more ends the process
+ * at once with status 130.
+ */
+int signals_start(struct run *run, void (*fn)(void *arg), void *arg,
+                  struct signals **ret_signals, struct err *reterr);
+/* To be called while the world is still there, when its loop has ended. NULL is fine. */
+void signals_stop(struct signals *s);
 
 #endif
