@@ -40,8 +40,8 @@ static void test_send_targets(void **state)
 static void test_send_targets_in_a_normal_session_shows_its_own(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"SendTargets=", "SendTargets=All",
-                                        "SendTargets=" TARGET};
+    static const char own[] = "SendTargets=" TARGET;
+    const char *const texts[] = {"SendTargets=", "SendTargets=All", own};
     struct peer *p = peer_logged_in("");
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         peer_text(p, ISCSI_FINAL, NONE, texts[i]);
