@@ -20,6 +20,7 @@ struct net_env {
     int (*open_volume)(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
                        struct err *reterr);
     void *arg;
+    uint8_t power_epoch[16]; /* of the machine's boot, see struct scsi_lu_params */
 };
 
 /* On reactor 0. Serves nothing until the first net_apply(). -ENOMEM. */

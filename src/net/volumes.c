@@ -71,6 +71,7 @@ static int open_lu(struct open_work *w)
         .read_only = v->cfg.read_only,
         .threshold_pct = v->cfg.threshold_pct,
     };
+    memcpy(p.power_epoch, w->net->env.power_epoch, sizeof(p.power_epoch));
     int r = scsi_identity_load(v->vol, w->net->cfg->oui, &p.id);
     if (r < 0)
         return err_set(&w->err, r, "volume %s: its identity cannot be read or kept: %s",
