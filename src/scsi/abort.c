@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ending tasks before their time. A task that has not entered a volume operation is stopped: its waits are cancelled, and
- * task_commit() turns it away from the volume, so that its data never land. A task past that point is waited for: it
- * ends by itself, and what it would have answered is dropped. If it does not end, for it is inside a stuck volume, it is
- * fenced: the wait goes on without it after 5 s. Its range lock stays, so nothing overtakes it on its blocks.
+ * Ending tasks before their time. A task that has not entered a volume operation is stopped:
+ * its waits are cancelled, and task_commit() turns it away from the volume, so that its data
+ * never land. A task past that point is waited for: it ends by itself, and what it would have
+ * answered is dropped. If it does not end, for it is inside a stuck volume, it is fenced: the
+ * wait goes on without it after 5 s. Its range lock stays, so nothing overtakes it on its
+ * blocks.
  *
  * On the LU's home. lu_abort_mark() does not park, the others do.
  */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Target port groups (SPC-4 5.15): REPORT and SET TARGET PORT GROUPS. One LU has one set of states, which every path reports
- * alike; hosts ask any one path and believe it for all. All groups start active/optimized; an initiator may make one
- * non-optimized or standby, which lasts until it is changed or the LU is made anew. On the LU's home; only the parameter
- * list of SET TARGET PORT GROUPS parks.
+ * Target port groups (SPC-4 5.15): REPORT and SET TARGET PORT GROUPS. One LU has one set of
+ * states, which every path reports alike; hosts ask any one path and believe it for all. All
+ * groups start active/optimized; an initiator may make one non-optimized or standby, which
+ * lasts until it is changed or the LU is made anew. On the LU's home; only the parameter list
+ * of SET TARGET PORT GROUPS parks.
  */
 #include "scsi/ops.h"
 #include "wire/scsi_report.h"
@@ -16,7 +17,7 @@
 #define RTPG_MAX 65536
 #define STPG_MAX (STPG_HEADER_LEN + 256 * sizeof(struct scsi_stpg_entry))
 
-/* ---- states --------------------------------------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------------------------ */
 
 static struct scsi_alua_group *find(const struct scsi_lu *lu, uint16_t id)
 {
@@ -65,7 +66,7 @@ int alua_set_ports(struct scsi_lu *lu)
     return 0;
 }
 
-/* ---- REPORT TARGET PORT GROUPS ------------------------------------------------------------------------------- */
+/* ---- REPORT TARGET PORT GROUPS ----------------------------------------------------------- */
 
 static void report_group(const struct scsi_lu *lu, const struct scsi_alua_group *g,
                          struct wbuf *w)
@@ -109,7 +110,7 @@ void op_report_tpg(struct scsi_lu *lu, struct scsi_task *t)
     task_reply(t, &w, alloc);
 }
 
-/* ---- SET TARGET PORT GROUPS ---------------------------------------------------------------------------------- */
+/* ---- SET TARGET PORT GROUPS -------------------------------------------------------------- */
 
 struct change {
     const struct scsi_stpg_entry *entry;

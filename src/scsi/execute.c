@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A task's way through the LU: counted in, ordered, checked, executed, counted out. The checks are a list that every command
- * passes in the same order, each driven by the command's row in the op table; the first that fails ends the task, and a
- * handler may rely on all of them. On the LU's home; parks.
+ * A task's way through the LU: counted in, ordered, checked, executed, counted out. The checks
+ * are a list that every command passes in the same order, each driven by the command's row in
+ * the op table; the first that fails ends the task, and a handler may rely on all of them. On
+ * the LU's home; parks.
  */
 #include "scsi/scsi_int.h"
 
@@ -10,7 +11,7 @@
 
 typedef bool check_fn(struct scsi_lu *lu, struct scsi_task *t);
 
-/* ---- the checks: false when the task has ended ----------------------------------------------------------- */
+/* ---- the checks: false when the task has ended ------------------------------------------- */
 
 /* SAM-5 5.14: reported by the first command that is not exempt, known or not. */
 static bool check_ua(struct scsi_lu *lu, struct scsi_task *t)
@@ -111,7 +112,7 @@ static bool passes(struct scsi_lu *lu, struct scsi_task *t)
     return true;
 }
 
-/* ---- in and out ---------------------------------------------------------------------------------------- */
+/* ---- in and out -------------------------------------------------------------------------- */
 
 static void begin(struct scsi_lu *lu, struct scsi_task *t)
 {
@@ -124,8 +125,9 @@ static void begin(struct scsi_lu *lu, struct scsi_task *t)
         lu->perf.idle_ns += run_now() - lu->perf.idle_since;
 }
 
-/* Commands that come one at a time get their parameter list before they take their place in the order: while they wait
- * for a slow or dead initiator's data they hold up nobody, but can be aborted. */
+/* Commands that come one at a time get their parameter list before they take their place in the
+ * order: while they wait for a slow or dead initiator's data they hold up nobody, but can be
+ * aborted. */
 static int take_turn(struct scsi_lu *lu, struct scsi_task *t)
 {
     enum scsi_order order = t->op ? t->op->order : ORDER_FREE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * REPORT and SET IDENTIFYING INFORMATION (SPC-4 6.32, 6.43): a label that an initiator may stick on the LU. It is stored
- * with the volume before GOOD. On the LU's home; both park.
+ * REPORT and SET IDENTIFYING INFORMATION (SPC-4 6.32, 6.43): a label that an initiator may
+ * stick on the LU. It is stored with the volume before GOOD. On the LU's home; both park.
  */
 #include "scsi/ops.h"
 #include "wire/scsi_report.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who a LU is. An initiator knows a LU by its NAA alone, whatever path, name or machine it comes through: VMFS refuses a LU
- * whose NAA changed, and a multipath driver merges two that share one. So it is drawn from randomness once, at the volume's
- * first use, stored with the volume before anybody sees it, and never computed again. Parks.
+ * Who a LU is. An initiator knows a LU by its NAA alone, whatever path, name or machine it
+ * comes through: VMFS refuses a LU whose NAA changed, and a multipath driver merges two that
+ * share one. So it is drawn from randomness once, at the volume's first use, stored with the
+ * volume before anybody sees it, and never computed again. Parks.
  */
 #include "scsi/scsi_int.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * INQUIRY (SPC-4 6.6). Answered for every LUN: where nothing is mapped with qualifier 011b and type 1Fh, so that hosts scan on, and
- * where a volume is still to come as the disk that it will be. LU's home, or the nexus's without a LU; does not park.
+ * INQUIRY (SPC-4 6.6). Answered for every LUN: where nothing is mapped with qualifier 011b and
+ * type 1Fh, so that hosts scan on, and where a volume is still to come as the disk that it will
+ * be. LU's home, or the nexus's without a LU; does not park.
  */
 #include "scsi/ops.h"
 #include "scsi/vpd.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * LOG SENSE (SPC-4 6.7): a table of pages with their builders. The lists of supported pages and subpages are made from it. Only
- * cumulative values, nothing saved; parameter pointers skip lower parameter codes. On the LU's home; page 0C asks the
- * volume and parks.
+ * LOG SENSE (SPC-4 6.7): a table of pages with their builders. The lists of supported pages and
+ * subpages are made from it. Only cumulative values, nothing saved; parameter pointers skip
+ * lower parameter codes. On the LU's home; page 0C asks the volume and parks.
  */
 #include "scsi/ops.h"
 #include "wire/scsi_log.h"

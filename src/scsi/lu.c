@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A logical unit: made on the home of its volume from what the volume's attributes remember, and freed when nobody maps it
- * any more. While it lives it is the one whom the volume tells of changes.
+ * A logical unit: made on the home of its volume from what the volume's attributes remember,
+ * and freed when nobody maps it any more. While it lives it is the one whom the volume tells of
+ * changes.
  */
 #include "scsi/scsi_int.h"
 

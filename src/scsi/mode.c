@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * MODE SENSE and MODE SELECT, (6) and (10) (SPC-4 6.11 to 6.14). A MODE SELECT is checked whole before it changes anything,
- * saved before it is in force when the initiator asks for it, and told to the others by a unit attention. On the LU's home; park.
+ * MODE SENSE and MODE SELECT, (6) and (10) (SPC-4 6.11 to 6.14). A MODE SELECT is checked whole
+ * before it changes anything, saved before it is in force when the initiator asks for it, and
+ * told to the others by a unit attention. On the LU's home; park.
  */
 #include "scsi/mode_pages.h"
 #include "scsi/ops.h"
@@ -18,7 +19,7 @@ static bool is_short(const struct scsi_task *t)
     return t->cdb[0] == OPCODE_MODE_SENSE_6 || t->cdb[0] == OPCODE_MODE_SELECT_6;
 }
 
-/* ---- MODE SENSE ------------------------------------------------------------------------------------------------ */
+/* ---- MODE SENSE -------------------------------------------------------------------------- */
 
 static bool page_known(uint8_t page)
 {
@@ -119,7 +120,7 @@ void op_mode_sense(struct scsi_lu *lu, struct scsi_task *t)
     }
 }
 
-/* ---- MODE SELECT ----------------------------------------------------------------------------------------------- */
+/* ---- MODE SELECT ------------------------------------------------------------------------- */
 
 /* A list that is being read: offsets for field pointers. */
 struct select {
@@ -145,7 +146,8 @@ static bool too_short(const struct select *s)
     return false;
 }
 
-/* The geometry is not an initiator's to change: the descriptor may only repeat it. False: the task has ended. */
+/* The geometry is not an initiator's to change: the descriptor may only repeat it. False: the
+ * task has ended. */
 static bool select_blkdesc(const struct scsi_lu *lu, struct select *s, size_t len,
                            bool long_lba)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The mode pages of a LU: their defaults, which bits an initiator may change, and the values it set. Current values are
- * the defaults with the changeable bits taken from what was set, so that a default that follows the volume (WCE, thresholds)
- * never goes stale. Saved values are kept with the volume, as text: "08=... 0a=...", page=hex of its bytes.
+ * The mode pages of a LU: their defaults, which bits an initiator may change, and the values it
+ * set. Current values are the defaults with the changeable bits taken from what was set, so
+ * that a default that follows the volume (WCE, thresholds) never goes stale. Saved values are
+ * kept with the volume, as text: "08=... 0a=...", page=hex of its bytes.
  *
- * What follows from the values (struct scsi_control, the volume's write cache) is put in force here and nowhere else. On the
- * LU's home; reading defaults and saving park.
+ * What follows from the values (struct scsi_control, the volume's write cache) is put in force
+ * here and nowhere else. On the LU's home; reading defaults and saving park.
  */
 #include "scsi/mode_pages.h"
 
@@ -23,7 +24,7 @@ struct scsi_modes {
     struct mode_values current, saved;
 };
 
-/* ---- the pages ----------------------------------------------------------------------------------------------- */
+/* ---- the pages --------------------------------------------------------------------------- */
 
 static int recovery_defaults(struct scsi_lu *lu, uint8_t *p)
 {
@@ -32,7 +33,8 @@ static int recovery_defaults(struct scsi_lu *lu, uint8_t *p)
     return 0;
 }
 
-/* WCE=1 tells initiators to flush; it may be cleared only where the volume's policy leaves it to them. */
+/* WCE=1 tells initiators to flush; it may be cleared only where the volume's policy leaves it
+ * to them. */
 static int caching_defaults(struct scsi_lu *lu, uint8_t *p)
 {
     if (lu->vol->sync != VOL_SYNC_ALWAYS)
@@ -92,7 +94,7 @@ static int provisioning_defaults(struct scsi_lu *lu, uint8_t *p)
     return rc;
 }
 
-static int no_defaults(struct scsi_lu *lu, uint8_t *p)
+static int none(struct scsi_lu *lu, uint8_t *p)
 {
     (void)lu, (void)p;
     return 0;
@@ -100,7 +102,7 @@ static int no_defaults(struct scsi_lu *lu, uint8_t *p)
 
 const struct mode_page mode_pages[MODE_NPAGES] = {
     {PAGE_RW_RECOVERY, 0,                         12, recovery_defaults,     NULL              },
-    {PAGE_DISCONNECT,  0,                         16, no_defaults,           NULL              },
+    {PAGE_DISCONNECT,  0,                         16, none,                  NULL              },
     {PAGE_CACHING,     0,                         20, caching_defaults,      caching_changeable},
     {PAGE_CONTROL,     0,                         12, control_defaults,      control_changeable},
     {PAGE_CONTROL,     SUBPAGE_CONTROL_EXTENSION, 32, extension_defaults,    NULL              },
@@ -110,7 +112,7 @@ const struct mode_page mode_pages[MODE_NPAGES] = {
 #define CACHING 2 /* indexes into the table */
 #define CONTROL 3
 
-/* ---- values --------------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 static void header(const struct mode_page *p, uint8_t *bytes)
 {
@@ -170,11 +172,9 @@ bool mode_page_check(struct scsi_lu *lu, size_t page, const uint8_t *bytes, uint
 {
     const struct mode_page *p = &mode_pages[page];
     uint8_t now[MODE_PAGE_MAX], mask[MODE_PAGE_MAX];
+    /* When the volume does not answer, what it decides cannot be compared, nor changed. */
     if (mode_page_read(lu, page, MODE_CURRENT, now) < 0)
-        memset(
-            now, 0,
-            sizeof(
-                now)); /* the volume does not answer: what it decides cannot be compared, or changed */
+        memset(now, 0, sizeof(now));
     mask_of(lu, p, mask);
     for (uint8_t i = p->subpage ? 4 : 2; i < p->len; i++) {
         uint8_t bad = (uint8_t)((bytes[i] ^ now[i]) & ~mask[i]);
@@ -200,7 +200,7 @@ struct mode_values modes_current(const struct scsi_lu *lu)
     return v;
 }
 
-/* ---- putting them in force -------------------------------------------------------------------------------------- */
+/* ---- putting them in force --------------------------------------------------------------- */
 
 /* The write cache: what is not durable yet becomes so before it is switched off. Parks. */
 static int enforce_cache(struct scsi_lu *lu, const struct mode_values *values)
@@ -267,7 +267,7 @@ int modes_apply(struct scsi_lu *lu, const struct mode_values *values, bool save,
     return 0;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------ */
+/* ---- life -------------------------------------------------------------------------------- */
 
 /* "08=..." into values; what this version does not know is left out. */
 static void parse_one(const char *word, struct mode_values *values)

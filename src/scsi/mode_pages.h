@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Mode pages and their values (mode_pages.c), for the commands in mode.c. All on the LU's home. */
+/* Mode pages and their values (mode_pages.c), for the commands in mode.c. All on the LU's home.
+ * */
 #ifndef SCSI_MODE_PAGES_H
 #define SCSI_MODE_PAGES_H
 
@@ -30,13 +31,15 @@ struct mode_values {
 /* The page with its header. Parks. 0 or the volume's error. */
 int mode_page_read(struct scsi_lu *lu, size_t page, enum mode_pc pc,
                    uint8_t ret_bytes[MODE_PAGE_MAX]);
-/* Whether a page from an initiator changes only what may be changed, to values that exist. False: where it doesn't. Parks. */
+/* Whether a page from an initiator changes only what may be changed, to values that exist.
+ * False: where it doesn't. Parks. */
 bool mode_page_check(struct scsi_lu *lu, size_t page, const uint8_t *bytes, uint8_t *ret_byte,
                      int8_t *ret_bit);
 /* The values in force, to be changed and given to modes_apply(). */
 struct mode_values modes_current(const struct scsi_lu *lu);
-/* Makes values the current ones, and with save durable before that. *ret_changed: they differ from those before. Parks. 0 or the
- * volume's error; then the old ones are still in force. Under lu->meta. */
+/* Makes values the current ones, and with save durable before that. *ret_changed: they differ
+ * from those before. Parks. 0 or the volume's error; then the old ones are still in force.
+ * Under lu->meta. */
 int modes_apply(struct scsi_lu *lu, const struct mode_values *values, bool save,
                 bool *ret_changed);
 

@@ -86,7 +86,8 @@ FIX_TEST(unknown_pages)
     EXPECT_CDB_FIELD(f, c, 3, 7);
 }
 
-/* What is changeable, and nothing else, can be changed: each bit of the control page by itself. */
+/* What is changeable, and nothing else, can be changed: each bit of the control page by itself.
+ * */
 FIX_TEST(each_bit_of_the_control_page)
 {
     uint8_t mask[16];
@@ -217,7 +218,7 @@ FIX_TEST(saved_by_another_version)
     EXPECT(f, f->lu->control.swp);
 }
 
-/* ---- bad lists ------------------------------------------------------------------------------------------------ */
+/* ---- bad lists --------------------------------------------------------------------------- */
 
 FIX_TEST(select_refusals)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An I_T nexus: the map from LUN to LU of one session. The map belongs to the nexus's home; what an I_T_L nexus
- * (struct scsi_itl) means to its LU belongs to the LU's. A command hops there and back with call_on(), which is a
- * plain call when both live on one reactor.
+ * An I_T nexus: the map from LUN to LU of one session. The map belongs to the nexus's home;
+ * what an I_T_L nexus (struct scsi_itl) means to its LU belongs to the LU's. A command hops
+ * there and back with call_on(), which is a plain call when both live on one reactor.
  *
- * An ITL is unmapped in three steps: it leaves the map (no new command finds it), the LU aborts its tasks and forgets it, and
- * the last command that was on its way comes home (executing). Only then its memory goes.
+ * An ITL is unmapped in three steps: it leaves the map (no new command finds it), the LU aborts
+ * its tasks and forgets it, and the last command that was on its way comes home (executing).
+ * Only then its memory goes.
  */
 #include "scsi/ops.h"
 
@@ -99,7 +100,7 @@ void nexus_itl_release(struct scsi_itl *itl)
         waitq_wake_all(&itl->idle);
 }
 
-/* ---- on the LU's home ------------------------------------------------------------------------------------- */
+/* ---- on the LU's home -------------------------------------------------------------------- */
 
 static void attach(void *arg)
 {
@@ -129,9 +130,10 @@ static void clear_luns_changed(void *arg)
     itl->ua &= ~(1u << UA_LUNS_CHANGED);
 }
 
-/* ---- the map ----------------------------------------------------------------------------------------------- */
+/* ---- the map ----------------------------------------------------------------------------- */
 
-/* Calls fn on the home of each LU of the nexus, save that of except. By number: the map may change while we wait. */
+/* Calls fn on the home of each LU of the nexus, save that of except. By number: the map may
+ * change while we wait. */
 static void each_lu(struct scsi_nexus *n, void (*fn)(void *arg), const struct scsi_itl *except)
 {
     uint16_t lun;
@@ -211,7 +213,8 @@ int scsi_nexus_map(struct scsi_nexus *n, uint16_t lun, struct scsi_lu *lu, bool 
         return E(-ENOMEM);
     if (placeholder)
         list_remove(&placeholder->on_nexus);
-    /* In the map before it is attached: commands that find it hop behind the hop of attach(). */
+    /* In the map before it is attached: commands that find it hop behind the hop of attach().
+     * */
     *slot = itl;
     list_push(&n->itls, &itl->on_nexus);
     nexus_itl_hold(itl);
@@ -253,7 +256,7 @@ void scsi_nexus_free(struct scsi_nexus *n)
     free(n);
 }
 
-/* ---- commands ----------------------------------------------------------------------------------------------- */
+/* ---- commands ---------------------------------------------------------------------------- */
 
 static void execute_on_lu(void *arg)
 {
@@ -261,7 +264,8 @@ static void execute_on_lu(void *arg)
     lu_execute(t->itl->lu, t);
 }
 
-/* Nothing is mapped there, or its volume is not there yet, or it is a question about the nexus itself. */
+/* Nothing is mapped there, or its volume is not there yet, or it is a question about the nexus
+ * itself. */
 static void execute_without_lu(struct scsi_task *t)
 {
     bool known;

@@ -137,7 +137,8 @@ static void unmap_fiber(void *arg)
     u->done = true;
 }
 
-/* Unmapping waits for what is inside the volume, for as long as it takes, and new commands do not find the LU. */
+/* Unmapping waits for what is inside the volume, for as long as it takes, and new commands do
+ * not find the LU. */
 static void unmap_under_load(struct fix *f, struct scsi_nexus *n)
 {
     struct unmapping u = {.n = n};

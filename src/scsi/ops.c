@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The op table: everything that is true of a command before it is executed. One row per opcode, or per service action,
- * ascending. From the same rows come the check of reserved bits with its field pointer, reservation conflicts,
- * ordering, write protection, admission of data, REPORT SUPPORTED OPCODES and docs/scsi-commands.md, so
- * that they cannot drift apart. Read-only after compilation; any reactor.
+ * The op table: everything that is true of a command before it is executed. One row per opcode,
+ * or per service action, ascending. From the same rows come the check of reserved bits with its
+ * field pointer, reservation conflicts, ordering, write protection, admission of data, REPORT
+ * SUPPORTED OPCODES and docs/scsi-commands.md, so that they cannot drift apart. Read-only after
+ * compilation; any reactor.
  *
- * usage[] lists the bits that the device server looks at, by CDB byte. Byte 0 and the service action are not repeated
- * there: scsi_op_usage() puts them in. Protection information, NACA and what the standards call obsolete are
- * left out, so that they are refused with INVALID FIELD IN CDB.
+ * usage[] lists the bits that the device server looks at, by CDB byte. Byte 0 and the service
+ * action are not repeated there: scsi_op_usage() puts them in. Protection information, NACA and
+ * what the standards call obsolete are left out, so that they are refused with INVALID FIELD IN
+ * CDB.
  */
 #include "scsi/ops.h"
 
@@ -19,7 +21,8 @@
 #define Z2  0, 0
 #define Z4  0, 0, 0, 0
 
-/* GROUP NUMBER (SBC-4): a label for statistics by group, which are kept for none (GROUP_SUP 0): accepted, without effect. */
+/* GROUP NUMBER (SBC-4): a label for statistics by group, which are kept for none (GROUP_SUP 0):
+ * accepted, without effect. */
 #define GROUP 0x3f
 
 /* CDBs that differ only in byte 1: an LBA, a length, nothing else. */
@@ -52,7 +55,8 @@ static void usage_write_same(const struct scsi_lu *lu, uint8_t usage[16])
 static const struct scsi_op ops[] = {
     { "TEST UNIT READY", op_test_unit_ready, .opcode = 0x00, .cdb_len = 6,
       .order = ORDER_FREE, .pr = PR_ANY, .timeout_s = 10 },
-    { "REQUEST SENSE", op_request_sense, .opcode = 0x03, .cdb_len = 6, .usage = { 0, 0x01, Z2, F1, 0 },
+    { "REQUEST SENSE", op_request_sense, .opcode = 0x03, .cdb_len = 6,
+      .usage = { 0, 0x01, Z2, F1, 0 },
       .flags = OP_DATA_IN | OP_UA_OWN | OP_NO_MEDIUM | OP_NO_LU | OP_RESERVE_ANY,
       .order = ORDER_FREE, .pr = PR_ANY, .xfer = XFER_BYTES_4, .timeout_s = 10 },
     { "READ(6)", op_read, .opcode = 0x08, .cdb_len = 6, .usage = USE_LBA6,
@@ -62,51 +66,64 @@ static const struct scsi_op ops[] = {
     { "INQUIRY", op_inquiry, .opcode = 0x12, .cdb_len = 6, .usage = { 0, 0x01, F1, F2, 0 },
       .flags = OP_DATA_IN | OP_UA_KEEP | OP_NO_MEDIUM | OP_NO_LU | OP_RESERVE_ANY,
       .order = ORDER_FREE, .pr = PR_ANY, .xfer = XFER_BYTES_3_16, .timeout_s = 10 },
-    { "MODE SELECT(6)", op_mode_select, .opcode = 0x15, .cdb_len = 6, .usage = { 0, 0x11, Z2, F1, 0 },
+    { "MODE SELECT(6)", op_mode_select, .opcode = 0x15, .cdb_len = 6,
+      .usage = { 0, 0x11, Z2, F1, 0 },
       .flags = OP_DATA_OUT | OP_NO_MEDIUM, .order = ORDER_MODE, .pr = PR_WRITE,
       .xfer = XFER_BYTES_4, .timeout_s = 30 },
     { "RESERVE(6)", op_reserve, .opcode = 0x16, .cdb_len = 6,
       .order = ORDER_FREE, .pr = PR_SPECIAL, .timeout_s = 30 },
     { "RELEASE(6)", op_release, .opcode = 0x17, .cdb_len = 6, .flags = OP_RESERVE_ANY,
       .order = ORDER_FREE, .pr = PR_SPECIAL, .timeout_s = 30 },
-    { "MODE SENSE(6)", op_mode_sense, .opcode = 0x1a, .cdb_len = 6, .usage = { 0, 0x08, F2, F1, 0 },
+    { "MODE SENSE(6)", op_mode_sense, .opcode = 0x1a, .cdb_len = 6,
+      .usage = { 0, 0x08, F2, F1, 0 },
       .flags = OP_DATA_IN | OP_NO_MEDIUM, .order = ORDER_FREE, .pr = PR_READ,
       .xfer = XFER_BYTES_4, .timeout_s = 10 },
-    { "START STOP UNIT", op_start_stop, .opcode = 0x1b, .cdb_len = 6, .usage = { 0, 0x01, Z2, 0x05, 0 },
+    { "START STOP UNIT", op_start_stop, .opcode = 0x1b, .cdb_len = 6,
+      .usage = { 0, 0x01, Z2, 0x05, 0 },
       .flags = OP_NO_MEDIUM, .order = ORDER_MODE, .pr = PR_START, .timeout_s = 30 },
     { "READ CAPACITY(10)", op_read_capacity10, .opcode = 0x25, .cdb_len = 10,
-      .flags = OP_DATA_IN, .order = ORDER_FREE, .pr = PR_ANY, .xfer = XFER_8_BYTES, .timeout_s = 10 },
+      .flags = OP_DATA_IN, .order = ORDER_FREE, .pr = PR_ANY,
+      .xfer = XFER_8_BYTES, .timeout_s = 10 },
     { "READ(10)", op_read, .opcode = 0x28, .cdb_len = 10, .usage = USE_LBA10(DPO_FUA),
       .flags = OP_DATA_IN | OP_DPOFUA, .xfer = XFER_BLOCKS_10, BLOCK_READ },
     { "WRITE(10)", op_write, .opcode = 0x2a, .cdb_len = 10, .usage = USE_LBA10(DPO_FUA),
       .flags = OP_DATA_OUT | OP_WRITES | OP_DPOFUA, .xfer = XFER_BLOCKS_10, BLOCK_WRITE },
-    { "WRITE AND VERIFY(10)", op_write_verify, .opcode = 0x2e, .cdb_len = 10, .usage = USE_LBA10(DPO_BYTCHK),
+    { "WRITE AND VERIFY(10)", op_write_verify, .opcode = 0x2e, .cdb_len = 10,
+      .usage = USE_LBA10(DPO_BYTCHK),
       .flags = OP_DATA_OUT | OP_WRITES, .xfer = XFER_BLOCKS_10, BLOCK_WRITE },
     { "VERIFY(10)", op_verify, .opcode = 0x2f, .cdb_len = 10, .usage = USE_LBA10(DPO_BYTCHK),
       .flags = OP_DATA_OUT, .xfer = XFER_VERIFY_10, BLOCK_READ },
-    { "PRE-FETCH(10)", op_prefetch, .opcode = 0x34, .cdb_len = 10, .usage = USE_LBA10(IMMED), BLOCK_READ },
-    { "SYNCHRONIZE CACHE(10)", op_sync_cache, .opcode = 0x35, .cdb_len = 10, .usage = USE_LBA10(IMMED),
+    { "PRE-FETCH(10)", op_prefetch, .opcode = 0x34, .cdb_len = 10,
+      .usage = USE_LBA10(IMMED), BLOCK_READ },
+    { "SYNCHRONIZE CACHE(10)", op_sync_cache, .opcode = 0x35, .cdb_len = 10,
+      .usage = USE_LBA10(IMMED),
       .order = ORDER_SYNC, .pr = PR_WRITE, .timeout_s = 60 },
     { "READ DEFECT DATA(10)", op_read_defect, .opcode = 0x37, .cdb_len = 10,
       .usage = { 0, 0, 0x1f, Z4, F2, 0 },
-      .flags = OP_DATA_IN, .order = ORDER_FREE, .pr = PR_READ, .xfer = XFER_BYTES_7_16, .timeout_s = 10 },
+      .flags = OP_DATA_IN, .order = ORDER_FREE, .pr = PR_READ,
+      .xfer = XFER_BYTES_7_16, .timeout_s = 10 },
     { "WRITE SAME(10)", op_write_same, .opcode = 0x41, .cdb_len = 10, .usage = USE_LBA10(0x08),
-      .flags = OP_DATA_OUT | OP_WRITES, .order = ORDER_WRITE, .pr = PR_WRITE, .xfer = XFER_ONE_BLOCK,
+      .flags = OP_DATA_OUT | OP_WRITES, .order = ORDER_WRITE, .pr = PR_WRITE,
+      .xfer = XFER_ONE_BLOCK,
       .timeout_s = 60, .usage_hook = usage_write_same },
     { "UNMAP", op_unmap, .opcode = 0x42, .cdb_len = 10, .usage = { 0, 0, Z4, GROUP, F2, 0 },
-      .flags = OP_DATA_OUT | OP_WRITES, .order = ORDER_WRITE, .pr = PR_WRITE, .xfer = XFER_BYTES_7_16,
+      .flags = OP_DATA_OUT | OP_WRITES, .order = ORDER_WRITE, .pr = PR_WRITE,
+      .xfer = XFER_BYTES_7_16,
       .timeout_s = 60, .present = lu_unmaps },
-    { "LOG SENSE", op_log_sense, .opcode = 0x4d, .cdb_len = 10, .usage = { 0, 0, F2, 0, F2, F2, 0 },
+    { "LOG SENSE", op_log_sense, .opcode = 0x4d, .cdb_len = 10,
+      .usage = { 0, 0, F2, 0, F2, F2, 0 },
       .flags = OP_DATA_IN | OP_NO_MEDIUM | OP_RESERVE_ANY, .order = ORDER_FREE, .pr = PR_ANY,
       .xfer = XFER_BYTES_7_16, .timeout_s = 10 },
-    { "MODE SELECT(10)", op_mode_select, .opcode = 0x55, .cdb_len = 10, .usage = { 0, 0x11, Z4, 0, F2, 0 },
+    { "MODE SELECT(10)", op_mode_select, .opcode = 0x55, .cdb_len = 10,
+      .usage = { 0, 0x11, Z4, 0, F2, 0 },
       .flags = OP_DATA_OUT | OP_NO_MEDIUM, .order = ORDER_MODE, .pr = PR_WRITE,
       .xfer = XFER_BYTES_7_16, .timeout_s = 30 },
     { "RESERVE(10)", op_reserve, .opcode = 0x56, .cdb_len = 10,
       .order = ORDER_FREE, .pr = PR_SPECIAL, .timeout_s = 30 },
     { "RELEASE(10)", op_release, .opcode = 0x57, .cdb_len = 10, .flags = OP_RESERVE_ANY,
       .order = ORDER_FREE, .pr = PR_SPECIAL, .timeout_s = 30 },
-    { "MODE SENSE(10)", op_mode_sense, .opcode = 0x5a, .cdb_len = 10, .usage = { 0, 0x18, F2, Z2, 0, F2, 0 },
+    { "MODE SENSE(10)", op_mode_sense, .opcode = 0x5a, .cdb_len = 10,
+      .usage = { 0, 0x18, F2, Z2, 0, F2, 0 },
       .flags = OP_DATA_IN | OP_NO_MEDIUM, .order = ORDER_FREE, .pr = PR_READ,
       .xfer = XFER_BYTES_7_16, .timeout_s = 10 },
 
@@ -131,7 +148,8 @@ static const struct scsi_op ops[] = {
 
     { "EXTENDED COPY(LID1)", op_xcopy, .opcode = 0x83, SA(0x00), .cdb_len = 16,
       .usage = { 0, 0, Z4, Z4, F4, Z2 },
-      .flags = OP_DATA_OUT, .order = ORDER_FREE, .pr = PR_WRITE, .xfer = XFER_BYTES_10_32, .timeout_s = 120 },
+      .flags = OP_DATA_OUT, .order = ORDER_FREE, .pr = PR_WRITE,
+      .xfer = XFER_BYTES_10_32, .timeout_s = 120 },
 #define COPY_RESULTS op_receive_copy_results, .opcode = 0x84, .cdb_len = 16, \
       .usage = { 0, 0, F1, Z4, Z2, 0, F4, Z2 }, .flags = OP_DATA_IN, \
       .order = ORDER_FREE, .pr = PR_READ, .xfer = XFER_BYTES_10_32, .timeout_s = 10
@@ -149,39 +167,49 @@ static const struct scsi_op ops[] = {
       .flags = OP_DATA_OUT | OP_WRITES | OP_DPOFUA, .xfer = XFER_BLOCKS_16, BLOCK_WRITE },
     { "ORWRITE(16)", op_orwrite, .opcode = 0x8b, .cdb_len = 16, .usage = USE_LBA16(DPO_FUA),
       .flags = OP_DATA_OUT | OP_WRITES | OP_DPOFUA, .xfer = XFER_BLOCKS_16, BLOCK_WRITE },
-    { "WRITE AND VERIFY(16)", op_write_verify, .opcode = 0x8e, .cdb_len = 16, .usage = USE_LBA16(DPO_BYTCHK),
+    { "WRITE AND VERIFY(16)", op_write_verify, .opcode = 0x8e, .cdb_len = 16,
+      .usage = USE_LBA16(DPO_BYTCHK),
       .flags = OP_DATA_OUT | OP_WRITES, .xfer = XFER_BLOCKS_16, BLOCK_WRITE },
     { "VERIFY(16)", op_verify, .opcode = 0x8f, .cdb_len = 16, .usage = USE_LBA16(DPO_BYTCHK),
       .flags = OP_DATA_OUT, .xfer = XFER_VERIFY_16, BLOCK_READ },
-    { "PRE-FETCH(16)", op_prefetch, .opcode = 0x90, .cdb_len = 16, .usage = USE_LBA16(IMMED), BLOCK_READ },
-    { "SYNCHRONIZE CACHE(16)", op_sync_cache, .opcode = 0x91, .cdb_len = 16, .usage = USE_LBA16(IMMED),
+    { "PRE-FETCH(16)", op_prefetch, .opcode = 0x90, .cdb_len = 16,
+      .usage = USE_LBA16(IMMED), BLOCK_READ },
+    { "SYNCHRONIZE CACHE(16)", op_sync_cache, .opcode = 0x91, .cdb_len = 16,
+      .usage = USE_LBA16(IMMED),
       .order = ORDER_SYNC, .pr = PR_WRITE, .timeout_s = 60 },
     { "WRITE SAME(16)", op_write_same, .opcode = 0x93, .cdb_len = 16, .usage = USE_LBA16(0x09),
-      .flags = OP_DATA_OUT | OP_WRITES, .order = ORDER_WRITE, .pr = PR_WRITE, .xfer = XFER_ONE_BLOCK_NDOB,
+      .flags = OP_DATA_OUT | OP_WRITES, .order = ORDER_WRITE, .pr = PR_WRITE,
+      .xfer = XFER_ONE_BLOCK_NDOB,
       .timeout_s = 60, .usage_hook = usage_write_same },
-    { "WRITE ATOMIC(16)", op_write_atomic, .opcode = 0x9c, .cdb_len = 16, .usage = USE_LBA16(DPO_FUA),
+    { "WRITE ATOMIC(16)", op_write_atomic, .opcode = 0x9c, .cdb_len = 16,
+      .usage = USE_LBA16(DPO_FUA),
       .flags = OP_DATA_OUT | OP_WRITES | OP_DPOFUA, .xfer = XFER_BLOCKS_ATOMIC, BLOCK_WRITE,
       .present = has_atomic },
     { "READ CAPACITY(16)", op_read_capacity16, .opcode = 0x9e, SA(0x10), .cdb_len = 16,
       .usage = { 0, 0, Z4, Z4, F4, Z2 },
-      .flags = OP_DATA_IN, .order = ORDER_FREE, .pr = PR_ANY, .xfer = XFER_BYTES_10_32, .timeout_s = 10 },
+      .flags = OP_DATA_IN, .order = ORDER_FREE, .pr = PR_ANY,
+      .xfer = XFER_BYTES_10_32, .timeout_s = 10 },
     { "GET LBA STATUS", op_get_lba_status, .opcode = 0x9e, SA(0x12), .cdb_len = 16,
       .usage = { 0, 0, F8, F4, Z2 },
       .flags = OP_DATA_IN, .xfer = XFER_BYTES_10_32, BLOCK_READ },
 
-    { "REPORT LUNS", op_report_luns, .opcode = 0xa0, .cdb_len = 12, .usage = { 0, 0, F1, Z2, 0, F4, Z2 },
+    { "REPORT LUNS", op_report_luns, .opcode = 0xa0, .cdb_len = 12,
+      .usage = { 0, 0, F1, Z2, 0, F4, Z2 },
       .flags = OP_DATA_IN | OP_UA_KEEP | OP_NO_MEDIUM | OP_NO_LU | OP_RESERVE_ANY,
       .order = ORDER_FREE, .pr = PR_ANY, .xfer = XFER_BYTES_6_32, .timeout_s = 10 },
-    { "REPORT IDENTIFYING INFORMATION", op_report_ident, .opcode = 0xa3, SA(0x05), .cdb_len = 12,
+    { "REPORT IDENTIFYING INFORMATION", op_report_ident, .opcode = 0xa3, SA(0x05),
+      .cdb_len = 12,
       .usage = { 0, 0, Z4, F4, 0xfe, 0 }, .flags = OP_DATA_IN | OP_NO_MEDIUM,
       .order = ORDER_FREE, .pr = PR_ANY, .xfer = XFER_BYTES_6_32, .timeout_s = 10 },
     { "REPORT TARGET PORT GROUPS", op_report_tpg, .opcode = 0xa3, SA(0x0a), .cdb_len = 12,
       .usage = { 0, 0xe0, Z4, F4, Z2 }, .flags = OP_DATA_IN | OP_NO_MEDIUM,
       .order = ORDER_FREE, .pr = PR_ANY, .xfer = XFER_BYTES_6_32, .timeout_s = 10 },
-    { "REPORT SUPPORTED OPERATION CODES", op_report_opcodes, .opcode = 0xa3, SA(0x0c), .cdb_len = 12,
+    { "REPORT SUPPORTED OPERATION CODES", op_report_opcodes, .opcode = 0xa3, SA(0x0c),
+      .cdb_len = 12,
       .usage = { 0, 0, 0x87, F1, F2, F4, Z2 }, .flags = OP_DATA_IN | OP_NO_MEDIUM,
       .order = ORDER_FREE, .pr = PR_READ, .xfer = XFER_BYTES_6_32, .timeout_s = 10 },
-    { "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS", op_report_tmfs, .opcode = 0xa3, SA(0x0d), .cdb_len = 12,
+    { "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS", op_report_tmfs, .opcode = 0xa3, SA(0x0d),
+      .cdb_len = 12,
       .usage = { 0, 0, 0x80, Z2, 0, F4, Z2 }, .flags = OP_DATA_IN | OP_NO_MEDIUM,
       .order = ORDER_FREE, .pr = PR_READ, .xfer = XFER_BYTES_6_32, .timeout_s = 10 },
     { "SET IDENTIFYING INFORMATION", op_set_ident, .opcode = 0xa4, SA(0x06), .cdb_len = 12,
@@ -194,13 +222,15 @@ static const struct scsi_op ops[] = {
       .flags = OP_DATA_IN | OP_DPOFUA, .xfer = XFER_BLOCKS_12, BLOCK_READ },
     { "WRITE(12)", op_write, .opcode = 0xaa, .cdb_len = 12, .usage = USE_LBA12(DPO_FUA),
       .flags = OP_DATA_OUT | OP_WRITES | OP_DPOFUA, .xfer = XFER_BLOCKS_12, BLOCK_WRITE },
-    { "WRITE AND VERIFY(12)", op_write_verify, .opcode = 0xae, .cdb_len = 12, .usage = USE_LBA12(DPO_BYTCHK),
+    { "WRITE AND VERIFY(12)", op_write_verify, .opcode = 0xae, .cdb_len = 12,
+      .usage = USE_LBA12(DPO_BYTCHK),
       .flags = OP_DATA_OUT | OP_WRITES, .xfer = XFER_BLOCKS_12, BLOCK_WRITE },
     { "VERIFY(12)", op_verify, .opcode = 0xaf, .cdb_len = 12, .usage = USE_LBA12(DPO_BYTCHK),
       .flags = OP_DATA_OUT, .xfer = XFER_VERIFY_12, BLOCK_READ },
     { "READ DEFECT DATA(12)", op_read_defect, .opcode = 0xb7, .cdb_len = 12,
       .usage = { 0, 0x1f, F4, F4, Z2 },
-      .flags = OP_DATA_IN, .order = ORDER_FREE, .pr = PR_READ, .xfer = XFER_BYTES_6_32, .timeout_s = 10 },
+      .flags = OP_DATA_IN, .order = ORDER_FREE, .pr = PR_READ,
+      .xfer = XFER_BYTES_6_32, .timeout_s = 10 },
 };
 /* clang-format on */
 

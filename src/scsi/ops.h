@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Handlers of the op table's rows: each gets a task that passed all common checks (execute.c) and ends it with one of
- * the task_*() calls of scsi_int.h. lu is NULL only for rows with OP_NO_LU, when nothing is mapped at the LUN.
+ * Handlers of the op table's rows: each gets a task that passed all common checks (execute.c)
+ * and ends it with one of the task_*() calls of scsi_int.h. lu is NULL only for rows with
+ * OP_NO_LU, when nothing is mapped at the LUN.
  */
 #ifndef SCSI_OPS_H
 #define SCSI_OPS_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Prints the op table as docs/scsi-commands.md:   scsi-ops > docs/scsi-commands.md
- * With a file's name it compares instead, and fails when the table has moved on:   scsi-ops docs/scsi-commands.md
+ * Prints the op table as docs/scsi-commands.md: scsi-ops > docs/scsi-commands.md With a file's
+ * name it compares instead, and fails when the table has moved on: scsi-ops
+ * docs/scsi-commands.md
  */
 #include "scsi/scsi_int.h"
 

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who waits for whom. A task may begin when no task before it on the LU's list stands in its way; the list is in order of
- * arrival, with HEAD OF QUEUE tasks put in front. Two tables decide: what the task attributes demand (SAM-5 8.6), and, among
- * simple tasks, the class of the command.
+ * Who waits for whom. A task may begin when no task before it on the LU's list stands in its
+ * way; the list is in order of arrival, with HEAD OF QUEUE tasks put in front. Two tables
+ * decide: what the task attributes demand (SAM-5 8.6), and, among simple tasks, the class of
+ * the command.
  *
- * Simple reads and writes never wait here: SAM leaves their order to us, and what must not overlap in time is kept apart by
- * the range lock. Commands that change the LU's own state (ORDER_MODE) come one at a time, and media
- * commands behind them wait, so that they see the change. They do not wait for older reads and writes: a write that hangs on
- * the data of a dead initiator would hold up everybody. For the same reason reservations have no order of their own:
- * PREEMPT AND ABORT must get past the very tasks that it is going to abort.
+ * Simple reads and writes never wait here: SAM leaves their order to us, and what must not
+ * overlap in time is kept apart by the range lock. Commands that change the LU's own state
+ * (ORDER_MODE) come one at a time, and media commands behind them wait, so that they see the
+ * change. They do not wait for older reads and writes: a write that hangs on the data of a dead
+ * initiator would hold up everybody. For the same reason reservations have no order of their
+ * own: PREEMPT AND ABORT must get past the very tasks that it is going to abort.
  *
- * On the LU's home. Only ordering_wait() parks. While no task is strict (not simple, or ORDER_MODE), nothing is searched.
+ * On the LU's home. Only ordering_wait() parks. While no task is strict (not simple, or
+ * ORDER_MODE), nothing is searched.
  */
 #include "scsi/scsi_int.h"
 

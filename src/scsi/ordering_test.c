@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Task attributes and command classes: who has begun while older tasks are stuck inside the volume. */
+/* Task attributes and command classes: who has begun while older tasks are stuck inside the
+ * volume. */
 #include "scsi/scsi_fixture.h"
 
 #define READ_0  "28 00 00000000 00 0001 00"
@@ -105,7 +106,8 @@ FIX_TEST(own_task_sets_with_tst)
     finish(f, own);
 }
 
-/* A change of mode holds up what comes behind it; a START STOP UNIT in the middle of its flush is one that lasts. */
+/* A change of mode holds up what comes behind it; a START STOP UNIT in the middle of its flush
+ * is one that lasts. */
 FIX_TEST(mode_changes_are_waited_for)
 {
     f->vol->sync = VOL_SYNC_STANDARD;

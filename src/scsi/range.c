@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The range lock: whoever changes blocks holds the range he changes, so overlapping writes follow one another and
- * COMPARE AND WRITE, which reads and writes under it, is atomic against every write of the LU on every path.
- * Locks are granted in the order they were asked for: a request waits for every earlier one that it overlaps, held
- * or waiting, so that a wide one is not starved by narrow ones. The caller checked that the range lies inside the LU, so
- * that no sum here wraps; an empty range locks nothing.
+ * The range lock: whoever changes blocks holds the range he changes, so overlapping writes
+ * follow one another and COMPARE AND WRITE, which reads and writes under it, is atomic against
+ * every write of the LU on every path. Locks are granted in the order they were asked for: a
+ * request waits for every earlier one that it overlaps, held or waiting, so that a wide one is
+ * not starved by narrow ones. The caller checked that the range lies inside the LU, so that no
+ * sum here wraps; an empty range locks nothing.
  *
- * Each write compares with all that are held, as many as writes are in flight. They lie side by side in an array, and the
- * waiting ones, mostly none, on a list; room for all of them in the array is made before they wait, so granting cannot
- * fail. On the LU's home. range_lock() parks.
+ * Each write compares with all that are held, as many as writes are in flight. They lie side by
+ * side in an array, and the waiting ones, mostly none, on a list; room for all of them in the
+ * array is made before they wait, so granting cannot fail. On the LU's home. range_lock()
+ * parks.
  */
 #include "scsi/scsi_int.h"
 

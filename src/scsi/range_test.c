@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The range lock: overlap, order of granting, cancellation; and against a model with random ranges. */
+/* The range lock: overlap, order of granting, cancellation; and against a model with random
+ * ranges. */
 #include "scsi/scsi_fixture.h"
 
 #include "run/sim/sim.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * REPORT LUNS (SPC-4 6.33): the nexus's own map, ascending, LUN 0 first. Answered by the nexus, on its home, whatever LUN it
- * was sent to. Telling the inventory takes UA REPORTED LUNS DATA HAS CHANGED off all LUs. Parks for that.
+ * REPORT LUNS (SPC-4 6.33): the nexus's own map, ascending, LUN 0 first. Answered by the nexus,
+ * on its home, whatever LUN it was sent to. Telling the inventory takes UA REPORTED LUNS DATA
+ * HAS CHANGED off all LUs. Parks for that.
  */
 #include "scsi/ops.h"
 #include "wire/scsi_report.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * REQUEST SENSE (SPC-4 6.39): reports and clears a unit attention, else why the LU is not ready, else nothing. The sense is data
- * here and the status is GOOD, whatever it says. LU's home, or the nexus's without a LU; does not park.
+ * REQUEST SENSE (SPC-4 6.39): reports and clears a unit attention, else why the LU is not
+ * ready, else nothing. The sense is data here and the status is GOOD, whatever it says. LU's
+ * home, or the nexus's without a LU; does not park.
  */
 #include "scsi/ops.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * REPORT SUPPORTED OPERATION CODES and TASK MANAGEMENT FUNCTIONS (SPC-4 6.35, 6.36): the op table, told. On the LU's home;
- * does not park.
+ * REPORT SUPPORTED OPERATION CODES and TASK MANAGEMENT FUNCTIONS (SPC-4 6.35, 6.36): the op
+ * table, told. On the LU's home; does not park.
  */
 #include "scsi/ops.h"
 #include "wire/scsi_report.h"
@@ -71,7 +71,8 @@ static void report_one(struct scsi_lu *lu, struct scsi_task *t, const struct scs
     task_reply(t, &w, alloc);
 }
 
-/* The row that is asked for; NULL: there is none here. A row without service actions is found whatever was asked. */
+/* The row that is asked for; NULL: there is none here. A row without service actions is found
+ * whatever was asked. */
 static const struct scsi_op *requested(const struct scsi_lu *lu, const uint8_t *cdb,
                                        bool *ret_has_sa)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * REPORT SUPPORTED OPERATION CODES in all its forms, and the whole of it against a golden listing: a command that changes its
- * usage map, its timeout or its being there shows in review.
+ * REPORT SUPPORTED OPERATION CODES in all its forms, and the whole of it against a golden
+ * listing: a command that changes its usage map, its timeout or its being there shows in
+ * review.
  */
 #include "scsi/scsi_fixture.h"
 
@@ -93,7 +94,7 @@ FIX_TEST(task_management)
     EXPECT_EQ(f, c->in[3], 12);
 }
 
-/* ---- the golden listing ------------------------------------------------------------------------------------------ */
+/* ---- the golden listing ------------------------------------------------------------------ */
 
 static void print_row(struct fix *f, const uint8_t *entry, FILE *out)
 {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The SCSI device model: logical units, I_T nexuses, tasks and task management (SAM-5, SPC-4/5, SBC-3/4). A transport
- * (net/) makes a nexus per session, maps LUs into it, and hands it tasks.
+ * The SCSI device model: logical units, I_T nexuses, tasks and task management (SAM-5, SPC-4/5,
+ * SBC-3/4). A transport (net/) makes a nexus per session, maps LUs into it, and hands it tasks.
  *
- * Homes: a LU lives on its volume's reactor and owns everything about it there: ordering, unit attentions,
- * reservations, the range lock. A nexus lives on its connection's reactor and owns the map from LUN to LU. Calls on a
- * nexus are made on its home and hop to the LU's home by themselves; with both on one reactor nothing hops.
+ * Homes: a LU lives on its volume's reactor and owns everything about it there: ordering, unit
+ * attentions, reservations, the range lock. A nexus lives on its connection's reactor and owns
+ * the map from LUN to LU. Calls on a nexus are made on its home and hop to the LU's home by
+ * themselves; with both on one reactor nothing hops.
  *
- * Data: SCSI never learns the word R2T. A handler asks for data-out with the transport's pull(); what it wants
- * to send it leaves in task->data_in.
+ * Data: SCSI never learns the word R2T. A handler asks for data-out with the transport's
+ * pull(); what it wants to send it leaves in task->data_in.
  */
 #ifndef SCSI_SCSI_H
 #define SCSI_SCSI_H
@@ -25,14 +26,14 @@ struct scsi_lu;
 struct scsi_nexus;
 struct scsi_task;
 
-/* ---- ports ---------------------------------------------------------------------------------------- */
+/* ---- ports ------------------------------------------------------------------------------- */
 
 /* A target port: an iSCSI target seen through one portal group (RFC 7143 4.4.1 "SCSI port"). */
 struct scsi_target_port {
     char name[SCSI_NAME_LEN]; /* iSCSI target name */
     uint16_t portal_group;    /* iSCSI TPGT: the port's name is NAME,t,0xTPGT */
-    uint16_t
-        rel_port_id; /* relative target port identifier: unique in the device, stable across restarts */
+    /* relative target port identifier: unique in the device, stable across restarts */
+    uint16_t rel_port_id;
     uint16_t alua_group; /* target port group, SPC-4 5.16 */
 };
 /* An initiator port: NAME,i,0xISID. */
@@ -41,32 +42,35 @@ struct scsi_initiator_port {
     uint8_t isid[6];
 };
 
-/* ---- identity ------------------------------------------------------------------------------------- */
+/* ---- identity ---------------------------------------------------------------------------- */
 
-/* Kept with the volume as attributes, minted at its first use, never reused (design: identity lives with the volume). */
+/* Kept with the volume as attributes, minted at its first use, never reused (design: identity
+ * lives with the volume). */
 struct scsi_identity {
     uint8_t naa[16];
     uint8_t naa_len; /* 8: NAA 3 (locally assigned), 16: NAA 6 */
     char serial[33]; /* VPD 80, printable */
     char vendor[9], product[17], revision[5];
 };
-/* Reads the identity from v's attributes, or mints one (NAA 3, or 6 when oui != 0) and stores it durably. Parks. 0 or the
- * attribute store's error. */
+/* Reads the identity from v's attributes, or mints one (NAA 3, or 6 when oui != 0) and stores
+ * it durably. Parks. 0 or the attribute store's error. */
 int scsi_identity_load(struct volume *v, uint32_t oui, struct scsi_identity *ret_id);
 
-/* ---- logical units -------------------------------------------------------------------------------- */
+/* ---- logical units ----------------------------------------------------------------------- */
 
 struct scsi_lu_params {
     struct volume *volume; /* borrowed: must outlive the LU; its home is the LU's home */
     struct scsi_identity id;
     bool read_only;     /* write protected whatever the volume can */
     uint32_t max_tasks; /* tasks in the LU at once, more get TASK SET FULL; 0: 4096 */
-    uint8_t power_epoch
-        [16]; /* of the machine's boot: registrations without APTPL outlive the daemon within one; zeros: never */
-    uint32_t
-        threshold_pct; /* soft threshold: UA 38/07 when less than this part of the space is left; 0: none */
+    /* of the machine's boot: registrations without APTPL outlive the daemon within one; zeros:
+     * never */
+    uint8_t power_epoch[16];
+    /* soft threshold: UA 38/07 when less than this part of the space is left; 0: none */
+    uint32_t threshold_pct;
 };
-/* On the volume's home. Loads reservations (APTPL) and saved mode pages from the volume's attributes. Parks. */
+/* On the volume's home. Loads reservations (APTPL) and saved mode pages from the volume's
+ * attributes. Parks. */
 int scsi_lu_new(const struct scsi_lu_params *p, struct scsi_lu **ret_lu, struct err *reterr);
 /* Every nexus must have unmapped it. Parks. */
 void scsi_lu_free(struct scsi_lu *lu);
@@ -74,8 +78,8 @@ struct reactor *scsi_lu_home(const struct scsi_lu *lu);
 struct volume *scsi_lu_volume(const struct scsi_lu *lu);
 const struct scsi_identity *scsi_lu_identity(const struct scsi_lu *lu);
 
-/* The target ports through which the LU can be reached by somebody, for REPORT TARGET PORT GROUPS and VPD 83/88: equal
- * whichever path asks. A copy is taken. On the LU's home. */
+/* The target ports through which the LU can be reached by somebody, for REPORT TARGET PORT
+ * GROUPS and VPD 83/88: equal whichever path asks. A copy is taken. On the LU's home. */
 int scsi_lu_set_ports(struct scsi_lu *lu, const struct scsi_target_port *ports, unsigned n);
 
 /* Another soft threshold, see scsi_lu_params. On the LU's home. */
@@ -90,12 +94,13 @@ struct scsi_lu_stats {
 };
 void scsi_lu_stats(const struct scsi_lu *lu, struct scsi_lu_stats *ret_stats);
 
-/* ---- nexuses -------------------------------------------------------------------------------------- */
+/* ---- nexuses ----------------------------------------------------------------------------- */
 
-/* What the transport gives a nexus. event() runs on the home of the LU concerned, must not park, and may hop. */
+/* What the transport gives a nexus. event() runs on the home of the LU concerned, must not
+ * park, and may hop. */
 struct scsi_nexus_ops {
-    /* A unit attention was established that this nexus may be told of at once (iSCSI: Asynchronous Message, SCSI
-     * event, with the sense data). lun as in REPORT LUNS. */
+    /* A unit attention was established that this nexus may be told of at once (iSCSI:
+     * Asynchronous Message, SCSI event, with the sense data). lun as in REPORT LUNS. */
     void (*async)(void *arg, const uint8_t lun[8], const uint8_t *sense, size_t sense_len);
 };
 struct scsi_nexus_params {
@@ -106,28 +111,31 @@ struct scsi_nexus_params {
 };
 /* On the reactor that becomes its home. -ENOMEM. */
 int scsi_nexus_new(const struct scsi_nexus_params *p, struct scsi_nexus **ret_nexus);
-/* I_T nexus loss (SAM-5 6.3.4): aborts its tasks, waits until they touch nothing any more, forgets its unit attentions and
- * SPC-2 reservations, keeps persistent registrations. Parks. */
+/* I_T nexus loss (SAM-5 6.3.4): aborts its tasks, waits until they touch nothing any more,
+ * forgets its unit attentions and SPC-2 reservations, keeps persistent registrations. Parks. */
 void scsi_nexus_free(struct scsi_nexus *n);
 /* No task may be in flight (right after login). */
 void scsi_nexus_move(struct scsi_nexus *n, struct reactor *home);
 struct reactor *scsi_nexus_home(const struct scsi_nexus *n);
 
-/* Maps a LU at a number; lu NULL: mapped but its volume is not there yet (02/04/01). A new nexus starts each LU with the UA power on /
- * I_T nexus loss. announce: the other LUNs of the nexus get UA REPORTED LUNS DATA HAS CHANGED. Parks. -EEXIST, -EINVAL, -ENOMEM. */
+/* Maps a LU at a number; lu NULL: mapped but its volume is not there yet (02/04/01). A new
+ * nexus starts each LU with the UA power on / I_T nexus loss. announce: the other LUNs of the
+ * nexus get UA REPORTED LUNS DATA HAS CHANGED. Parks. -EEXIST, -EINVAL, -ENOMEM. */
 int scsi_nexus_map(struct scsi_nexus *n, uint16_t lun, struct scsi_lu *lu, bool announce);
 /* Aborts the nexus's tasks on it and unmaps. Parks. -ENOENT. */
 int scsi_nexus_unmap(struct scsi_nexus *n, uint16_t lun, bool announce);
 
-/* ---- tasks ---------------------------------------------------------------------------------------- */
+/* ---- tasks ------------------------------------------------------------------------------- */
 
 enum scsi_attr { SCSI_ATTR_SIMPLE, SCSI_ATTR_ORDERED, SCSI_ATTR_HEAD, SCSI_ATTR_ACA };
 
 struct scsi_task_ops {
-    /* Appends references to bytes [off, off + len) of the data-out buffer; off + len <= out_len. Parks until they are here. Called on
-     * the LU's home. -ECANCELED: the task was cancelled or the connection is gone. */
+    /* Appends references to bytes [off, off + len) of the data-out buffer; off + len <=
+     * out_len. Parks until they are here. Called on the LU's home. -ECANCELED: the task was
+     * cancelled or the connection is gone. */
     int (*pull)(struct scsi_task *t, uint64_t off, uint64_t len, struct sgl *into);
-    /* Makes a pull() of this task, waiting or to come, return -ECANCELED. On the LU's home; must not park. */
+    /* Makes a pull() of this task, waiting or to come, return -ECANCELED. On the LU's home;
+     * must not park. */
     void (*cancel)(struct scsi_task *t);
 };
 
@@ -155,8 +163,9 @@ struct scsi_task {
     uint8_t sense_len; /* 0: no sense */
     uint8_t sense[SCSI_SENSE_MAX];
     struct sgl data_in; /* at most in_max bytes are sent; the transport clears it */
-    uint64_t
-        data_len; /* bytes the command wanted to move, either way: against out_len or in_max this gives the residual */
+    /* bytes the command wanted to move, either way: against out_len or in_max this gives the
+     * residual */
+    uint64_t data_len;
     bool data_is_out; /* which way data_len counts */
 
     /* Private to scsi/. */
@@ -176,14 +185,14 @@ struct scsi_task {
 /* Executes the task and returns when it has ended. A fiber per task. Parks. */
 void scsi_nexus_execute(struct scsi_nexus *n, struct scsi_task *t);
 
-/* An upper bound of the bytes that a command can move either way, whatever LU it goes to: for admission before
- * it starts. 0: it moves none. */
+/* An upper bound of the bytes that a command can move either way, whatever LU it goes to: for
+ * admission before it starts. 0: it moves none. */
 uint64_t scsi_cdb_data_bound(const uint8_t cdb[16]);
 /* "READ(10)", for logs and traces; never NULL. */
 const char *scsi_cdb_name(const uint8_t cdb[16]);
 
-/* Ends a task without executing it: the transport's own BUSY, TASK SET FULL or CHECK CONDITION (sense key, code,
- * qualifier; fixed format). */
+/* Ends a task without executing it: the transport's own BUSY, TASK SET FULL or CHECK CONDITION
+ * (sense key, code, qualifier; fixed format). */
 void scsi_task_refuse(struct scsi_task *t, uint8_t status, uint8_t key, uint8_t asc,
                       uint8_t ascq);
 #define SCSI_STATUS_GOOD          0x00
@@ -194,7 +203,7 @@ void scsi_task_refuse(struct scsi_task *t, uint8_t status, uint8_t key, uint8_t 
 #define SCSI_STATUS_TASK_SET_FULL 0x28
 #define SCSI_STATUS_TASK_ABORTED  0x40
 
-/* ---- task management (SAM-5 clause 7) --------------------------------------------------------------- */
+/* ---- task management (SAM-5 clause 7) ---------------------------------------------------- */
 
 enum scsi_tmf {
     SCSI_TMF_ABORT_TASK,
@@ -216,12 +225,14 @@ enum scsi_tmf_result {
     SCSI_TMF_NOT_SUPPORTED,
     SCSI_TMF_REJECTED,
 };
-/* Returns when the tasks concerned have ended and touch no data any more (after 5 s they are fenced instead: a task that is inside
- * a stuck volume operation stays there, its answer is dropped). tag: of the task, for ABORT TASK and QUERY TASK. Parks. */
+/* Returns when the tasks concerned have ended and touch no data any more (after 5 s they are
+ * fenced instead: a task that is inside a stuck volume operation stays there, its answer is
+ * dropped). tag: of the task, for ABORT TASK and QUERY TASK. Parks. */
 enum scsi_tmf_result scsi_nexus_tmf(struct scsi_nexus *n, enum scsi_tmf tmf,
                                     const uint8_t lun[8], uint64_t tag);
 
-/* LUN field and number (SAM-5 4.7): peripheral device addressing to 255, flat space above. False: a form that is not ours. */
+/* LUN field and number (SAM-5 4.7): peripheral device addressing to 255, flat space above.
+ * False: a form that is not ours. */
 bool scsi_lun_decode(const uint8_t lun[8], uint16_t *ret_number);
 void scsi_lun_encode(uint16_t number, uint8_t ret_lun[8]);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The world for the tests of scsi/. Everything runs in the simulation, so time passes only when a test waits. */
+/* The world for the tests of scsi/. Everything runs in the simulation, so time passes only when
+ * a test waits. */
 #include "scsi/scsi_fixture.h"
 
 #include "base/check.h"
@@ -12,7 +13,7 @@
 
 #define SIZE_DEFAULT (64u << 20)
 
-/* ---- the gate ------------------------------------------------------------------------------------------------- */
+/* ---- the gate ---------------------------------------------------------------------------- */
 
 struct gate {
     struct volume v;
@@ -151,7 +152,7 @@ void gate_space(struct fix *f, uint64_t used, uint64_t available)
     gate_of(f->vol)->space = (struct volume_space){used, available};
 }
 
-/* ---- the world -------------------------------------------------------------------------------------------------- */
+/* ---- the world --------------------------------------------------------------------------- */
 
 void fix_fail(struct fix *f, const char *file, int line, const char *what, intmax_t x,
               intmax_t y)
@@ -276,7 +277,7 @@ void fix_settle(void)
     fiber_sleep_until(run_deadline_ms(10), NULL);
 }
 
-/* ---- commands ---------------------------------------------------------------------------------------------------- */
+/* ---- commands ---------------------------------------------------------------------------- */
 
 static int fix_pull(struct scsi_task *t, uint64_t off, uint64_t len, struct sgl *into)
 {

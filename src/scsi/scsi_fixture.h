@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * For the tests of scsi/: a simulated world with one LU on a memory volume, mapped as LUN 0 into two nexuses: a, on the LU's
- * reactor, and b, on another one, through another port. Between the LU and its memory sits a gate, which a test may
- * close (operations wait), or tell to fail.
+ * For the tests of scsi/: a simulated world with one LU on a memory volume, mapped as LUN 0
+ * into two nexuses: a, on the LU's reactor, and b, on another one, through another port.
+ * Between the LU and its memory sits a gate, which a test may close (operations wait), or tell
+ * to fail.
  *
- * Bodies of tests run in fibers, where cmocka may not assert: they EXPECT, and fix_run() asserts for them outside.
+ * Bodies of tests run in fibers, where cmocka may not assert: they EXPECT, and fix_run()
+ * asserts for them outside.
  */
 #ifndef SCSI_SCSI_FIXTURE_H
 #define SCSI_SCSI_FIXTURE_H
@@ -46,7 +48,8 @@ struct fix {
 
 /* Runs body as a fiber of a fresh world and asserts that nothing it expected failed. */
 void fix_run(void (*body)(struct fix *f), const struct fix_opts *opts);
-/* Without the assertion, for programs that are no cmocka tests: the number of failures. arg ends up in f->arg. */
+/* Without the assertion, for programs that are no cmocka tests: the number of failures. arg
+ * ends up in f->arg. */
 unsigned fix_run_raw(void (*body)(struct fix *f), const struct fix_opts *opts, void *arg);
 
 /* A test: FIX_TEST(name) { body with struct fix *f }. */
@@ -75,7 +78,7 @@ unsigned fix_run_raw(void (*body)(struct fix *f), const struct fix_opts *opts, v
 void fix_fail(struct fix *f, const char *file, int line, const char *what, intmax_t x,
               intmax_t y);
 
-/* ---- commands ------------------------------------------------------------------------------------------------ */
+/* ---- commands ---------------------------------------------------------------------------- */
 
 #define FIX_DATA_MAX (1u << 20)
 
@@ -101,7 +104,8 @@ struct fix_cmd {
 
 /* Hex digits, with blanks where they please the eye; returns the bytes stored. */
 size_t fix_hex(const char *hex, uint8_t *ret_bytes, size_t cap);
-/* A command with a CDB in hex ("28 00 0000 0000 00 0001 00"; blanks are for the eye), for LUN 0 of n. free with fix_free(). */
+/* A command with a CDB in hex ("28 00 0000 0000 00 0001 00"; blanks are for the eye), for LUN 0
+ * of n. free with fix_free(). */
 struct fix_cmd *fix_cmd(struct fix *f, struct scsi_nexus *n, const char *cdb_hex);
 void fix_out(struct fix_cmd *c, const void *bytes, size_t len); /* data-out, and out_len */
 void fix_out_hex(struct fix_cmd *c, const char *hex);
@@ -112,7 +116,8 @@ void fix_free(struct fix_cmd *c);
 /* Lets everything that can run do so: virtual time goes on a little. Parks. */
 void fix_settle(void);
 
-/* All at once; the answer is in the returned command, which lives until the next one of these. Parks. */
+/* All at once; the answer is in the returned command, which lives until the next one of these.
+ * Parks. */
 struct fix_cmd *fix_do(struct fix *f, struct scsi_nexus *n, const char *cdb_hex);
 struct fix_cmd *fix_do_out(struct fix *f, struct scsi_nexus *n, const char *cdb_hex,
                            const char *out_hex);
@@ -125,7 +130,8 @@ struct fix_cmd *fix_do_out(struct fix *f, struct scsi_nexus *n, const char *cdb_
         EXPECT_EQ(f, c_->key, k);                                                              \
         EXPECT_EQ(f, c_->asc_ascq, code);                                                      \
     } while (0)
-/* The sense key specific field points at a byte (and bit, -1: none) of the CDB or parameter list. */
+/* The sense key specific field points at a byte (and bit, -1: none) of the CDB or parameter
+ * list. */
 void fix_expect_field(struct fix *f, const struct fix_cmd *c, bool in_cdb, uint16_t byte,
                       int bit, int line);
 #define EXPECT_CDB_FIELD(f, c, byte, bit)   fix_expect_field(f, c, true, byte, bit, __LINE__)
@@ -134,7 +140,7 @@ void fix_expect_field(struct fix *f, const struct fix_cmd *c, bool in_cdb, uint1
 /* Takes and counts the pending unit attentions of a nexus's LUN 0 by REQUEST SENSE. */
 unsigned fix_take_uas(struct fix *f, struct scsi_nexus *n);
 
-/* ---- the gate ------------------------------------------------------------------------------------------------- */
+/* ---- the gate ---------------------------------------------------------------------------- */
 
 /* While closed, the operations in ops (1 << VOL_OP_x) wait inside the volume. */
 void gate_close(struct fix *f, unsigned ops);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside scsi/: the op table's row, what a handler gets, and the state of a LU and of an I_T_L nexus. All of it
- * belongs to the LU's home reactor.
+ * Inside scsi/: the op table's row, what a handler gets, and the state of a LU and of an I_T_L
+ * nexus. All of it belongs to the LU's home reactor.
  */
 #ifndef SCSI_SCSI_INT_H
 #define SCSI_SCSI_INT_H
@@ -15,7 +15,7 @@
 #define SCSI_PRODUCT  "VOLUME"
 #define SCSI_REVISION "0001"
 
-/* ---- unit attentions: one bit per condition and nexus, the lowest bit is reported first ------------------------ */
+/* ---- unit attentions: one bit per condition and nexus, the lowest bit is reported first -- */
 
 enum scsi_ua {
     UA_POWER_ON,                 /* 29/00 */
@@ -36,7 +36,7 @@ enum scsi_ua {
     UA_COUNT,
 };
 
-/* ---- ordering: which class must wait for which older one (ordering.c has the matrix) ---------------------------- */
+/* ---- ordering: which class must wait for which older one (ordering.c has the matrix) ----- */
 
 enum scsi_order {
     ORDER_FREE, /* INQUIRY, REPORT LUNS, TEST UNIT READY, REQUEST SENSE: never waits */
@@ -47,29 +47,29 @@ enum scsi_order {
     ORDER_COUNT,
 };
 
-/* ---- the op table --------------------------------------------------------------------------------- */
+/* ---- the op table ------------------------------------------------------------------------ */
 
-#define OP_UA_KEEP                                                                             \
-    (1u << 0) /* executes with a unit attention pending and keeps it (INQUIRY, REPORT LUNS) */
-#define OP_UA_OWN (1u << 1) /* REQUEST SENSE: reports it itself */
-#define OP_WRITES (1u << 2) /* refused on a write protected LU (07/27/00) */
-#define OP_NO_MEDIUM                                                                           \
-    (1u << 3) /* works while the volume is not available yet or the LU is stopped */
-#define OP_DATA_OUT (1u << 4) /* takes data-out */
-#define OP_DATA_IN  (1u << 5)
-#define OP_DPOFUA   (1u << 6) /* CDB byte 1: DPO and FUA as in READ(10) */
-#define OP_NO_LU                                                                               \
-    (1u << 7) /* answered for LUNs without a LU as well (INQUIRY, REPORT LUNS, REQUEST SENSE) */
-#define OP_RESERVE_ANY                                                                         \
-    (1u                                                                                        \
-     << 8) /* allowed while another nexus holds RESERVE(6)/(10) (SPC-2 table 10); all others conflict */
+/* executes with a unit attention pending and keeps it (INQUIRY, REPORT LUNS) */
+#define OP_UA_KEEP (1u << 0)
+#define OP_UA_OWN  (1u << 1) /* REQUEST SENSE: reports it itself */
+#define OP_WRITES  (1u << 2) /* refused on a write protected LU (07/27/00) */
+/* works while the volume is not available yet or the LU is stopped */
+#define OP_NO_MEDIUM (1u << 3)
+#define OP_DATA_OUT  (1u << 4) /* takes data-out */
+#define OP_DATA_IN   (1u << 5)
+#define OP_DPOFUA    (1u << 6) /* CDB byte 1: DPO and FUA as in READ(10) */
+/* answered for LUNs without a LU as well (INQUIRY, REPORT LUNS, REQUEST SENSE) */
+#define OP_NO_LU (1u << 7)
+/* allowed while another nexus holds RESERVE(6)/(10) (SPC-2 table 10); all others conflict */
+#define OP_RESERVE_ANY (1u << 8)
 
-/* Who may execute it under reservations of others (SPC-4 table 66 ff.), and under RESERVE(6)/(10). */
+/* Who may execute it under reservations of others (SPC-4 table 66 ff.), and under
+ * RESERVE(6)/(10). */
 enum scsi_pr_class {
-    PR_ANY,   /* always allowed */
-    PR_READ,  /* allowed under write exclusive types */
-    PR_WRITE, /* conflicts under all types */
-    PR_START, /* as PR_ANY with START=1 and no power condition, else as PR_WRITE (START STOP UNIT) */
+    PR_ANY,     /* always allowed */
+    PR_READ,    /* allowed under write exclusive types */
+    PR_WRITE,   /* conflicts under all types */
+    PR_START,   /* START STOP UNIT: as PR_ANY with START=1, else as PR_WRITE */
     PR_SPECIAL, /* the handler decides (PERSISTENT RESERVE OUT, RESERVE, RELEASE) */
 };
 
@@ -98,37 +98,39 @@ enum scsi_xfer {
 
 struct scsi_op {
     const char *name;
-    /* Sets status and sense by task_*() helpers, fills data_in. Runs in the task's fiber on the LU's home, after all common
-     * checks. Parks. */
+    /* Sets status and sense by task_*() helpers, fills data_in. Runs in the task's fiber on the
+     * LU's home, after all common checks. Parks. */
     void (*execute)(struct scsi_lu *lu, struct scsi_task *t);
     uint8_t opcode;
     uint8_t service_action; /* with has_sa */
     bool has_sa;
     uint8_t cdb_len;
-    uint8_t usage
-        [16]; /* bits of the CDB that are looked at, from byte 1 on; without the service action */
+    /* bits of the CDB that are looked at, from byte 1 on; without the service action */
+    uint8_t usage[16];
     uint16_t flags;
     enum scsi_order order;
     enum scsi_pr_class pr;
     enum scsi_xfer xfer;
     uint16_t timeout_s; /* recommended timeout, REPORT SUPPORTED OPCODES */
-    /* Clears usage bits that this LU does not honour (UNMAP, ANCHOR); NULL: all as in the table. */
+    /* Clears usage bits that this LU does not honour (UNMAP); NULL: all as in the table. */
     void (*usage_hook)(const struct scsi_lu *lu, uint8_t usage[16]);
     /* Whether this LU has the command at all (20/00 when not); NULL: every LU has. */
     bool (*present)(const struct scsi_lu *lu);
 };
 #define OPCODE_REPORT_LUNS 0xa0 /* answered by the nexus, not by a LU */
 #define SCSI_SA_MASK       0x1f /* of byte 1: the service action */
-/* The row for a CDB, or NULL; *ret_opcode_known tells unknown opcode (20/00) from unknown service action (24/00). */
+/* The row for a CDB, or NULL; *ret_opcode_known tells unknown opcode (20/00) from unknown
+ * service action (24/00). */
 const struct scsi_op *scsi_op_find(const uint8_t *cdb, bool *ret_opcode_known);
 /* All rows in ascending order of opcode and service action. */
 const struct scsi_op *scsi_ops(size_t *ret_n);
-/* The row's usage map for this LU (NULL: any), opcode and service action included: as REPORT SUPPORTED OPCODES shows it. */
+/* The row's usage map for this LU (NULL: any), opcode and service action included: as REPORT
+ * SUPPORTED OPCODES shows it. */
 void scsi_op_usage(const struct scsi_op *op, const struct scsi_lu *lu, uint8_t ret_usage[16]);
 /* Bytes that the CDB asks to move, with blocks of the given size. */
 uint64_t scsi_op_xfer(const struct scsi_op *op, const uint8_t *cdb, uint32_t block_size);
 
-/* ---- I_T_L nexus and LU ------------------------------------------------------------------------------- */
+/* ---- I_T_L nexus and LU ------------------------------------------------------------------ */
 
 struct scsi_itl {
     struct list on_lu;
@@ -142,22 +144,23 @@ struct scsi_itl {
     uint64_t reg_version;
     /* On the nexus's home. */
     struct list on_nexus;
-    unsigned
-        executing; /* tasks of this nexus on their way to the LU, in it, or on their way back */
+    /* tasks of this nexus on their way to the LU, in it, or on their way back */
+    unsigned executing;
     struct waitq idle;
 };
 
 struct scsi_pr;    /* pr.c */
 struct scsi_modes; /* mode.c: current and saved values */
 
-/* What the control mode page says at present, for those who must not walk mode pages per command. mode.c keeps it. */
+/* What the control mode page says at present, for those who must not walk mode pages per
+ * command. mode.c keeps it. */
 struct scsi_control {
     bool d_sense; /* sense data in descriptor format */
     bool swp;     /* software write protect */
     bool tas;     /* tasks aborted by others end TASK ABORTED */
     uint8_t tst;  /* 0: one task set for all nexuses, 1: one for each */
-    uint8_t
-        qerr; /* 0: none, 1: all, 3: those of the same nexus are aborted by a CHECK CONDITION */
+    /* 0: none, 1: all, 3: those of the same nexus are aborted by a CHECK CONDITION */
+    uint8_t qerr;
 };
 
 /* For LOG SENSE page 19h. */
@@ -200,8 +203,8 @@ struct scsi_lu {
     struct list itls;  /* of struct scsi_itl */
     struct list tasks; /* of struct scsi_task, oldest first */
     unsigned ntasks;
-    unsigned nstrict;   /* of them, those that somebody may have to wait for (ordering.c) */
-    unsigned nblocked;  /* of them, those that wait in ordering_wait() */
+    unsigned nstrict;  /* of them, those that somebody may have to wait for (ordering.c) */
+    unsigned nblocked; /* of them, those that wait in ordering_wait() */
     struct range_set ranges; /* held and awaited range locks, range.c */
     struct scsi_pr *pr;
     struct scsi_modes *modes;
@@ -224,8 +227,8 @@ struct scsi_lu {
     struct scsi_lu_stats stats;
 };
 
-/* Blocks can be given back: LBPME in READ CAPACITY(16), LBPU and LBPWS in VPD B2, the command UNMAP and WRITE SAME's UNMAP bit all
- * say the same. */
+/* Blocks can be given back: LBPME in READ CAPACITY(16), LBPU and LBPWS in VPD B2, the command
+ * UNMAP and WRITE SAME's UNMAP bit all say the same. */
 static inline bool lu_unmaps(const struct scsi_lu *lu)
 {
     return lu->vol->geo.thin && lu->vol->geo.unmap_granularity != 0;
@@ -243,7 +246,7 @@ static inline uint64_t lu_blocks(const struct scsi_lu *lu)
     return lu->vol->geo.size / lu->vol->geo.block_size;
 }
 
-/* ---- sense (sense.c) ---------------------------------------------------------------------------------- */
+/* ---- sense (sense.c) --------------------------------------------------------------------- */
 
 #define SK_NO_SENSE        0x0
 #define SK_RECOVERED       0x1
@@ -283,7 +286,7 @@ struct sense {
     uint16_t sks_field; /* byte of the CDB or parameter list; progress */
     int8_t sks_bit;     /* most significant bit in error, -1: none */
 };
-/* Encodes in the LU's format (fixed or descriptor, D_SENSE). Returns bytes stored. SPC-4 4.5. */
+/* Encodes in the LU's format (fixed or descriptor, D_SENSE), SPC-4 4.5. Returns bytes stored. */
 size_t sense_encode(const struct sense *s, bool descriptor, uint8_t *ret_bytes, size_t cap);
 
 /* End the task; each is the last word of a handler. */
@@ -298,41 +301,47 @@ void task_bad_param(struct scsi_task *t, uint16_t byte,
                     int8_t bit); /* 05/26/00 with the field pointer */
 void task_errno(struct scsi_task *t, int err,
                 uint64_t lba); /* a volume's error, see volume.h */
-/* Sends the writer's bytes (cut at the CDB's allocation length alloc) as data-in and ends GOOD. -ENOMEM becomes BUSY. */
+/* Sends the writer's bytes (cut at the CDB's allocation length alloc) as data-in and ends GOOD.
+ * -ENOMEM becomes BUSY. */
 void task_reply(struct scsi_task *t, const struct wbuf *w, size_t alloc);
-/* A writer on fresh data-in of the task, for replies too long for the stack: at most max bytes and alloc, whichever is
- * less. task_reply() with it ends the task without copying. False: the task has ended already (BUSY). */
+/* A writer on fresh data-in of the task, for replies too long for the stack: at most max bytes
+ * and alloc, whichever is less. task_reply() with it ends the task without copying. False: the
+ * task has ended already (BUSY). */
 bool task_wbuf(struct scsi_task *t, size_t alloc, size_t max, struct wbuf *ret_w);
-/* The point of no return before a volume operation that changes something: from here an abort waits for the task
- * instead of stopping it. False: it was aborted before; the handler gives everything back and returns (status is ignored). */
+/* The point of no return before a volume operation that changes something: from here an abort
+ * waits for the task instead of stopping it. False: it was aborted before; the handler gives
+ * everything back and returns (status is ignored). */
 bool task_commit(struct scsi_task *t);
-/* Pulls a parameter list of len bytes into flat memory. False: the task has ended already (cancelled, or too short: 05/1A/00). Parks. */
+/* Pulls a parameter list of len bytes into flat memory. False: the task has ended already
+ * (cancelled, or too short: 05/1A/00). Parks. */
 bool task_param_list(struct scsi_task *t, void *ret_bytes, size_t len);
 
-/* ---- rooms in scsi/ that others call ------------------------------------------------------------------- */
+/* ---- rooms in scsi/ that others call ----------------------------------------------------- */
 
 void ua_raise(struct scsi_itl *itl, enum scsi_ua ua);
 void ua_raise_all(struct scsi_lu *lu, enum scsi_ua ua, const struct scsi_itl *except);
 bool ua_take(struct scsi_itl *itl,
              struct sense *ret_sense); /* the first by priority, and clears it */
 
-/* Range lock (range.c): whoever changes blocks takes it, COMPARE AND WRITE too: nobody overlaps. Parks; -ECANCELED, -ENOMEM. */
+/* Range lock (range.c): whoever changes blocks takes it, COMPARE AND WRITE too: nobody
+ * overlaps. Parks; -ECANCELED, -ENOMEM. */
 struct range_lock {
     struct list node; /* of range_set.waiting */
     uint64_t lba, end;
-    unsigned slot;    /* in range_set.held, when held */
+    unsigned slot; /* in range_set.held, when held */
     bool held;
     struct waitq q;
 };
-int range_lock(struct scsi_lu *lu, struct range_lock *l, uint64_t lba, uint64_t nblk, struct cancel *c);
+int range_lock(struct scsi_lu *lu, struct range_lock *l, uint64_t lba, uint64_t nblk,
+               struct cancel *c);
 void range_unlock(struct scsi_lu *lu, struct range_lock *l);
 /* Nothing is held or awaited. */
 bool lu_ranges_idle(const struct scsi_lu *lu);
 void range_init(struct scsi_lu *lu);
 void lu_ranges_fini(struct scsi_lu *lu);
 
-/* Puts the task on the LU's list and waits until it may begin. -ECANCELED: aborted meanwhile. Parks. ordering_leave() takes
- * it off in any case and lets others go. */
+/* Puts the task on the LU's list and waits until it may begin. -ECANCELED: aborted meanwhile.
+ * Parks. ordering_leave() takes it off in any case and lets others go. */
 void ordering_enter(struct scsi_lu *lu, struct scsi_task *t, enum scsi_order order);
 int ordering_wait(struct scsi_lu *lu, struct scsi_task *t);
 void ordering_leave(struct scsi_lu *lu, struct scsi_task *t);
@@ -342,7 +351,8 @@ void lu_execute(struct scsi_lu *lu, struct scsi_task *t);
 /* A task of our own on a nexus, with a row that isn't in the op table; all else is as for
  * scsi_nexus_execute(). On the nexus's home; parks. */
 void nexus_execute_as(struct scsi_nexus *n, struct scsi_task *t, const struct scsi_op *op);
-/* The CDB against the row's usage map (lu NULL: as the table has it). False: ended with the field pointer. */
+/* The CDB against the row's usage map (lu NULL: as the table has it). False: ended with the
+ * field pointer. */
 bool cdb_check(const struct scsi_lu *lu, struct scsi_task *t);
 
 int pr_load(struct scsi_lu *lu); /* parks */
@@ -362,17 +372,21 @@ void ident_free(struct scsi_lu *lu);
 int alua_set_ports(struct scsi_lu *lu);
 enum scsi_alua_state alua_state(const struct scsi_lu *lu, uint16_t group);
 
-/* After a task that may have taken room: looks at the soft threshold once in a while, in a fiber of its own. */
+/* After a task that may have taken room: looks at the soft threshold once in a while, in a
+ * fiber of its own. */
 void threshold_touch(struct scsi_lu *lu);
 void threshold_check_now(struct scsi_lu *lu);
-/* Room is counted in units of this many blocks, as a power of two (VPD B2 THRESHOLD EXPONENT): 1 MiB. */
+/* Room is counted in units of this many blocks, as a power of two (VPD B2 THRESHOLD EXPONENT):
+ * 1 MiB. */
 unsigned threshold_exponent(const struct scsi_lu *lu);
-/* Of what the volume has and could get, the part in threshold units that must stay available. Parks. */
+/* Of what the volume has and could get, the part in threshold units that must stay available.
+ * Parks. */
 int threshold_units(struct scsi_lu *lu, uint32_t *ret_units);
 
-/* Aborts the tasks of the LU that match (itl NULL: all; except: not this one) and waits for them, at most 5 s: then
- * they are fenced, whatever they still do is not answered. by: who asked for it; tasks of other nexuses end TASK ABORTED, or with
- * TAS=0 in UA COMMANDS CLEARED; NULL: a reset or loss, nobody is told. Parks. Used by TMFs, PREEMPT AND ABORT. */
+/* Aborts the tasks of the LU that match (itl NULL: all; except: not this one) and waits for
+ * them, at most 5 s: then they are fenced, whatever they still do is not answered. by: who
+ * asked for it; tasks of other nexuses end TASK ABORTED, or with TAS=0 in UA COMMANDS CLEARED;
+ * NULL: a reset or loss, nobody is told. Parks. Used by TMFs, PREEMPT AND ABORT. */
 void lu_abort_tasks(struct scsi_lu *lu, const struct scsi_itl *itl,
                     const struct scsi_task *except, const struct scsi_itl *by);
 /* As above, but waits for as long as it takes: nexus loss. */
@@ -391,9 +405,10 @@ struct scsi_itl *nexus_itl(const struct scsi_nexus *n, uint16_t lun);
 const struct scsi_nexus_params *nexus_params(const struct scsi_nexus *n);
 /* The next mapped number from lun on; false: none. */
 bool nexus_next_lun(const struct scsi_nexus *n, uint32_t from, uint16_t *ret_lun);
-/* The initiator knows the inventory now: takes UA REPORTED LUNS DATA HAS CHANGED off all its LUs. Parks. */
+/* The initiator knows the inventory now: takes UA REPORTED LUNS DATA HAS CHANGED off all its
+ * LUs. Parks. */
 void nexus_inventory_told(struct scsi_nexus *n);
-/* Keeps the ITL's memory while somebody is away on the LU's home with it. On the nexus's home. */
+/* Keeps the ITL's memory while somebody is on the LU's home with it. On the nexus's home. */
 void nexus_itl_hold(struct scsi_itl *itl);
 void nexus_itl_release(struct scsi_itl *itl);
 /* lun field to ITL; false: not a form that is ours, or not mapped. */

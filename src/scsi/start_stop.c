@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TEST UNIT READY and START STOP UNIT (SBC-4 5.31). A stopped LU refuses what needs its medium with 02/04/02 until it is
- * started again; nothing is loaded or ejected, and there are no power conditions. On the LU's home; a stop flushes and parks.
+ * TEST UNIT READY and START STOP UNIT (SBC-4 5.31). A stopped LU refuses what needs its medium
+ * with 02/04/02 until it is started again; nothing is loaded or ejected, and there are no power
+ * conditions. On the LU's home; a stop flushes and parks.
  */
 #include "scsi/ops.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How a task ends, and how its handler moves small data. Every handler leaves by exactly one of the task_*() calls here.
- * A task whose abort has begun keeps whatever status its handler set; execute.c throws it away at the end. Runs
- * on the LU's home (scsi_task_refuse(): anywhere). Only task_param_list() parks.
+ * How a task ends, and how its handler moves small data. Every handler leaves by exactly one of
+ * the task_*() calls here. A task whose abort has begun keeps whatever status its handler set;
+ * execute.c throws it away at the end. Runs on the LU's home (scsi_task_refuse(): anywhere).
+ * Only task_param_list() parks.
  */
 #include "scsi/scsi_int.h"
 
@@ -59,8 +60,8 @@ void task_bad_param(struct scsi_task *t, uint16_t byte, int8_t bit)
     task_sense(t, &s);
 }
 
-/* A volume's errors in SCSI's words. What ESXi does depends on them: 07/27/07 stuns the machines that need room, 04/3E/01 is
- * permanent loss, 02/04/01 is "come again". */
+/* A volume's errors in SCSI's words. What ESXi does depends on them: 07/27/07 stuns the
+ * machines that need room, 04/3E/01 is permanent loss, 02/04/01 is "come again". */
 static const struct errno_sense {
     int err;
     uint8_t key;
@@ -106,7 +107,7 @@ void scsi_task_refuse(struct scsi_task *t, uint8_t status, uint8_t key, uint8_t 
         t->sense_len = (uint8_t)sense_encode(&s, false, t->sense, sizeof(t->sense));
 }
 
-/* ---- small data -------------------------------------------------------------------------------------------- */
+/* ---- small data -------------------------------------------------------------------------- */
 
 bool task_wbuf(struct scsi_task *t, size_t alloc, size_t max, struct wbuf *ret_w)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The soft threshold of thin volumes (SBC-4 4.7.3.8): when less than a part of the room is left, every initiator is told by
- * UA 38/07, once; it is armed again when there is more than that. Writes only look at the clock; at most once a second
- * a fiber of the LU's own asks the volume, and a stuck volume holds up no command. On the LU's home.
+ * The soft threshold of thin volumes (SBC-4 4.7.3.8): when less than a part of the room is
+ * left, every initiator is told by UA 38/07, once; it is armed again when there is more than
+ * that. Writes only look at the clock; at most once a second a fiber of the LU's own asks the
+ * volume, and a stuck volume holds up no command. On the LU's home.
  */
 #include "scsi/scsi_int.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Task management functions (SAM-5 clause 7): on the nexus's home they find the LU, on the LU's home they act. A target
- * reset is a LU reset of every LU that this nexus has mapped, and of nothing else: other hosts' LUs are none of its
- * business. Parks.
+ * Task management functions (SAM-5 clause 7): on the nexus's home they find the LU, on the LU's
+ * home they act. A target reset is a LU reset of every LU that this nexus has mapped, and of
+ * nothing else: other hosts' LUs are none of its business. Parks.
  */
 #include "scsi/scsi_int.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Task management, and what an abort means: data of a task aborted before its volume operation never land, a task inside
- * the volume is waited for, a stuck one is fenced after 5 s.
+ * Task management, and what an abort means: data of a task aborted before its volume operation
+ * never land, a task inside the volume is waited for, a stuck one is fenced after 5 s.
  */
 #include "scsi/scsi_fixture.h"
 
@@ -129,7 +129,8 @@ FIX_TEST(stuck_task_is_fenced)
     EXPECT(f, m.done);
     EXPECT_EQ(f, m.result, SCSI_TMF_COMPLETE);
     EXPECT(f, !c->done);
-    /* What comes later to the same block waits behind the fenced write, so the newer data win. */
+    /* What comes later to the same block waits behind the fenced write, so the newer data win.
+     * */
     EXPECT_CHECK(f, fix_do(f, f->a, "00"), SK_UNIT_ATTENTION, 0x2903);
     struct fix_cmd *newer = start_write(f, f->a, 0x66, false);
     EXPECT_EQ(f, gate_waiting(f), 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Unit attentions: one bit per condition and I_T_L nexus, the lowest bit is reported first (SAM-5 5.14, SPC-4 4.5.9).
- * Raising cannot fail and needs no memory; raising a pending one again changes nothing. On the LU's home; never parks.
+ * Unit attentions: one bit per condition and I_T_L nexus, the lowest bit is reported first
+ * (SAM-5 5.14, SPC-4 4.5.9). Raising cannot fail and needs no memory; raising a pending one
+ * again changes nothing. On the LU's home; never parks.
  */
 #include "scsi/scsi_int.h"
 

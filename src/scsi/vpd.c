@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of vital product data pages, ascending; page 00 is made from it, so that a page cannot be served unlisted, and the
- * smaller pages. LU's home; does not park.
+ * The table of vital product data pages, ascending; page 00 is made from it, so that a page
+ * cannot be served unlisted, and the smaller pages. LU's home; does not park.
  */
 #include "scsi/vpd.h"
 #include "wire/scsi_inquiry.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Vital product data: a table of pages, each with a builder that writes what follows the page's header. */
+/* Vital product data: a table of pages, each with a builder that writes what follows the page's
+ * header. */
 #ifndef SCSI_VPD_H
 #define SCSI_VPD_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the LU is as a block device (SBC-4 6.6): its limits, as limits.h has them for the commands that enforce them, and the truth
- * about its volume. VMFS reclaims space by itself only when the unmap granularity is told, and is at most 1 MiB. LU's
- * home; does not park.
+ * What the LU is as a block device (SBC-4 6.6): its limits, as limits.h has them for the
+ * commands that enforce them, and the truth about its volume. VMFS reclaims space by itself
+ * only when the unmap granularity is told, and is at most 1 MiB. LU's home; does not park.
  */
 #include "scsi/limits.h"
 #include "scsi/vpd.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Third-party copy (SPC-4 7.8.17): which commands there are, read from the op table, and the limits that EXTENDED COPY enforces.
- * LU's home; does not park.
+ * Third-party copy (SPC-4 7.8.17): which commands there are, read from the op table, and the
+ * limits that EXTENDED COPY enforces. LU's home; does not park.
  */
 #include "scsi/limits.h"
 #include "scsi/vpd.h"
@@ -11,7 +11,8 @@
 #define OPCODE_EXTENDED_COPY 0x83
 #define OPCODE_RECEIVE_COPY  0x84
 
-/* Descriptors have a length in bytes that is a multiple of four, with their list's own length in front. */
+/* Descriptors have a length in bytes that is a multiple of four, with their list's own length
+ * in front. */
 static void list_descriptor(struct wbuf *w, uint16_t type, const uint8_t *list, size_t len)
 {
     size_t padded = round_up(len + 1, 4);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The pages that name things: the LU, its ports, the device (SPC-4 7.8.5, 7.8.6, 7.8.14). LU's home; does not park. */
+/* The pages that name things: the LU, its ports, the device (SPC-4 7.8.5, 7.8.6, 7.8.14). LU's
+ * home; does not park. */
 #include "scsi/vpd.h"
 #include "wire/scsi_inquiry.h"
 
@@ -24,7 +25,8 @@ static void designator(struct wbuf *w, uint8_t code_set, uint8_t type, const voi
     wb_bytes(w, bytes, len);
 }
 
-/* A SCSI name string: NUL-terminated, filled with NULs to a multiple of four (SPC-4 7.8.6.11). */
+/* A SCSI name string: NUL-terminated, filled with NULs to a multiple of four (SPC-4 7.8.6.11).
+ * */
 static void name_designator(struct wbuf *w, uint8_t code_set, uint8_t type, const char *name)
 {
     char field[NAME_MAX_LEN + 4] = "";
@@ -65,7 +67,8 @@ static void lu_designators(struct wbuf *w, const struct scsi_identity *id)
     name_designator(w, DESIG_CODE_UTF8, DESIG_OF_LU, naa);
 }
 
-/* Those of the LU are equal on every path; those of the port tell on which path this command came. */
+/* Those of the LU are equal on every path; those of the port tell on which path this command
+ * came. */
 void vpd_designators(const struct scsi_lu *lu, const struct scsi_itl *itl, struct wbuf *w)
 {
     const struct scsi_target_port *p = &itl->who->target;
@@ -77,7 +80,8 @@ void vpd_designators(const struct scsi_lu *lu, const struct scsi_itl *itl, struc
                     p->name);
 }
 
-/* SPC-4 7.8.14: per port its relative identifier and its name; initiator ports have none to show. */
+/* SPC-4 7.8.14: per port its relative identifier and its name; initiator ports have none to
+ * show. */
 void vpd_ports(const struct scsi_lu *lu, const struct scsi_itl *itl, struct wbuf *w)
 {
     (void)itl;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the REPORT commands return, and SET TARGET PORT GROUPS takes, as bytes: SPC-4 6.31 ff. */
+/* What the REPORT commands return, and SET TARGET PORT GROUPS takes, as bytes: SPC-4 6.31 ff.
+ * */
 #ifndef WIRE_SCSI_REPORT_H
 #define WIRE_SCSI_REPORT_H
 

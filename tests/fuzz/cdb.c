@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Random commands against one LU: CDBs by row of the op table or out of thin air, with random allocation lengths, parameter lists of
- * any length, attributes, two nexuses, aborts and resets in between. Nothing may crash, and after each command:
- *   - it ended, with a status that exists, and with sense data if and only if the status is CHECK CONDITION
- *   - what it wants to move is within the bound by which the transport admitted it, and so is its data-in
+ * Random commands against one LU: CDBs by row of the op table or out of thin air, with random
+ * allocation lengths, parameter lists of any length, attributes, two nexuses, aborts and resets
+ * in between. Nothing may crash, and after each command:
+ *   - it ended, with a status that exists, and with sense data if and only if that is CHECK
+ *     CONDITION
+ *   - what it wants to move is within the bound by which the transport admitted it, and so is
+ *     its data-in
  *   - it asked only for data-out that is there
  * and at the end nothing is left in the LU: no task, no range lock, nobody who waits.
  */
