@@ -20,11 +20,12 @@ static struct iscsi_async *begin(struct msg *m, enum iscsi_async_event event)
 void iscsi_async_logout(struct iscsi_conn *c, uint16_t seconds)
 {
     struct msg *m = &c->ask_logout_msg;
-    if (c->phase != CONN_FULL || m->busy || c->logout_until != 0)
+    if (c->phase != CONN_FULL || m->busy || c->logout_within != 0 || c->logout_until != 0)
         return;
     msg_init(m, ISCSI_OP_ASYNC);
     begin(m, ISCSI_ASYNC_LOGOUT_REQUEST)->param3 = be16_make(seconds);
-    c->logout_until = c->now + seconds * 1000u * NS_PER_MS;
+    c->logout_within =
+        seconds * 1000u * NS_PER_MS; /* from the next time we are told the time */
     msg_send(c, m);
 }
 

@@ -51,14 +51,16 @@ static void test_async_logout_request_has_a_deadline(void **state)
 {
     (void)state;
     struct peer *p = peer_logged_in("");
+    p->now += 3600000 * MS; /* an hour in which the machine was told nothing */
     iscsi_async_logout(p->c, 10);
     iscsi_async_logout(p->c, 99); /* asked already */
+    assert_int_equal(iscsi_deadline(p->c), 0);
     peer_pump(p);
     struct got g = peer_expect(p, ISCSI_OP_ASYNC);
     assert_int_equal(GOT(iscsi_async, g)->event, ISCSI_ASYNC_LOGOUT_REQUEST);
     assert_int_equal(be16_get(GOT(iscsi_async, g)->param3), 10);
     peer_expect_nothing(p);
-    assert_int_equal(iscsi_deadline(p->c), 10000 * MS);
+    assert_int_equal(iscsi_deadline(p->c), p->now + 10000 * MS);
     peer_tick(p, 9999);
     assert_false(p->closed);
     peer_tick(p, 1);

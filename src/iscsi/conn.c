@@ -173,7 +173,7 @@ static bool dispatch(struct iscsi_conn *c, const struct pdu *pdu, struct iscsi_e
 /* Requests behind a gap whose turn has come. */
 static bool give_held(struct iscsi_conn *c, struct iscsi_event *ev)
 {
-    while (c->wait == WAIT_NONE && msg_available(c)) {
+    while (c->wait == WAIT_NONE && msg_available(c) && !c->text_msg.busy) {
         struct window_due due = window_due(&c->win);
         if (due.task)
             return give_start(due.task, ev);
@@ -206,6 +206,12 @@ static bool give_due(struct iscsi_conn *c, struct iscsi_event *ev)
         return give_start(t, ev);
     }
     return give_held(c, ev);
+}
+
+/* Nothing may be taken that comes behind a request which could not be given yet. */
+static bool held_is_due(struct iscsi_conn *c)
+{
+    return c->phase == CONN_FULL && window_is_due(&c->win);
 }
 
 /* ---- requests ---------------------------------------------------------------------------- */
@@ -330,17 +336,34 @@ static size_t take(struct iscsi_conn *c, const uint8_t *p, size_t len, struct is
     return pdu.total;
 }
 
+/* What is measured from the present needs to know it first. */
+static void set_time(struct iscsi_conn *c, uint64_t now)
+{
+    c->now = now;
+    if (c->stats.bytes_out != c->tx_mark || !iscsi_tx_pending(c)) {
+        c->tx_mark = c->stats.bytes_out;
+        c->tx_mark_at = now;
+    }
+    if (c->logout_within != 0) {
+        c->logout_until = now + c->logout_within;
+        c->logout_within = 0;
+    }
+}
+
 bool iscsi_rx(struct iscsi_conn *c, const uint8_t *p, size_t len, uint64_t now,
               size_t *ret_used, struct iscsi_event *ret_ev)
 {
     size_t used = 0;
     bool event = false;
-    c->now = now;
+    set_time(c, now);
     c->rx_blocked = false;
     if (len > c->rx_tail)
         c->rx_at = now;
     while (!(event = give_due(c, ret_ev)) && c->phase != CONN_CLOSED && c->wait == WAIT_NONE &&
            used < len) {
+        c->rx_blocked = held_is_due(c);
+        if (c->rx_blocked)
+            break;
         size_t n = take(c, p + used, len - used, ret_ev, &event);
         used += n;
         if (event || n == 0)
@@ -362,30 +385,26 @@ bool iscsi_rx_blocked(const struct iscsi_conn *c)
 
 /* ---- time -------------------------------------------------------------------------------- */
 
-/* A peer that stopped reading: nothing of what waits was taken for as long as a ping may
- * take. */
-static void stall_tick(struct iscsi_conn *c)
+/* When a peer that has taken nothing of what waits counts as one that stopped reading. */
+static uint64_t stall_deadline(const struct iscsi_conn *c)
 {
     uint64_t limit = (c->offer.nop_interval_ms + (uint64_t)c->offer.nop_timeout_ms) * NS_PER_MS;
-    if (c->stats.bytes_out != c->tx_mark || !iscsi_tx_pending(c)) {
-        c->tx_mark = c->stats.bytes_out;
-        c->tx_mark_at = c->now;
-    } else if (c->offer.nop_interval_ms != 0 && c->now - c->tx_mark_at >= limit) {
-        conn_fail(c, "initiator does not read");
-    }
+    if (c->offer.nop_interval_ms == 0 || !iscsi_tx_pending(c))
+        return UINT64_MAX;
+    return c->tx_mark_at + limit;
 }
 
 bool iscsi_tick(struct iscsi_conn *c, uint64_t now, struct iscsi_event *ret_ev)
 {
-    c->now = now;
+    set_time(c, now);
     if (c->phase == CONN_LOGIN && now >= c->login_until)
         login_expire(c);
     if (c->phase == CONN_FULL && c->logout_until != 0 && now >= c->logout_until)
         conn_fail(c, "initiator did not log out when asked to");
-    if (c->phase == CONN_FULL) {
-        stall_tick(c);
+    if (c->phase == CONN_FULL && now >= stall_deadline(c))
+        conn_fail(c, "initiator does not read");
+    if (c->phase == CONN_FULL)
         nop_tick(c);
-    }
     if (give_due(c, ret_ev))
         return true;
     ret_ev->type = ISCSI_EV_NONE;
@@ -394,12 +413,12 @@ bool iscsi_tick(struct iscsi_conn *c, uint64_t now, struct iscsi_event *ret_ev)
 
 uint64_t iscsi_deadline(const struct iscsi_conn *c)
 {
-    if (c->login_due != ISCSI_EV_NONE || c->close_due)
+    if (c->login_due != ISCSI_EV_NONE || c->close_due || c->logout_within != 0)
         return 0;
     if (c->phase == CONN_LOGIN)
         return c->login_until;
     if (c->phase == CONN_CLOSED)
         return UINT64_MAX;
-    uint64_t at = nop_deadline(c);
+    uint64_t at = MIN(nop_deadline(c), stall_deadline(c));
     return c->logout_until != 0 ? MIN(at, c->logout_until) : at;
 }

@@ -69,6 +69,34 @@ static void test_other_requests_behind_a_gap_wait(void **state)
     peer_free(p);
 }
 
+static void test_text_requests_behind_a_gap_wait_for_each_other(void **state)
+{
+    (void)state;
+    struct peer *p = peer_logged_in("");
+    p->cmd_sn++;
+    p->not_reading = true;
+    uint32_t a = peer_text(p, ISCSI_FINAL, NONE, "SendTargets=");
+    uint32_t b = peer_text(p, ISCSI_FINAL, NONE, "X-b=1");
+    uint32_t next = p->cmd_sn;
+    p->cmd_sn -= 3;
+    peer_nop(p, 500, NONE, false, NULL, 0);
+    p->cmd_sn = next;
+    uint32_t c = peer_cmd(p, &(struct cmd){.op = 0});
+    assert_true(p->to_len > 0); /* not taken before what came first is */
+    assert_true(iscsi_rx_blocked(p->c));
+    p->not_reading = false;
+    peer_pump(p);
+    struct got g = peer_expect(p, ISCSI_OP_NOP_IN);
+    g = peer_expect(p, ISCSI_OP_TEXT_RSP);
+    assert_int_equal(be32_get(GOT(iscsi_text_rsp, g)->itt), a);
+    assert_string_equal(got_key(&g, "TargetName"), TARGET);
+    g = peer_expect(p, ISCSI_OP_TEXT_RSP);
+    assert_int_equal(be32_get(GOT(iscsi_text_rsp, g)->itt), b);
+    assert_string_equal(got_key(&g, "X-b"), "NotUnderstood");
+    peer_expect_status(p, c, 0, 0);
+    peer_free(p);
+}
+
 static void test_held_command_may_end_early(void **state)
 {
     (void)state;
@@ -242,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_command_outside_the_window_is_ignored),
         cmocka_unit_test(test_commands_behind_a_gap_wait),
         cmocka_unit_test(test_other_requests_behind_a_gap_wait),
+        cmocka_unit_test(test_text_requests_behind_a_gap_wait_for_each_other),
         cmocka_unit_test(test_held_command_may_end_early),
         cmocka_unit_test(test_window_bounds_what_is_outstanding),
         cmocka_unit_test(test_window_is_narrowed_and_opened),

@@ -154,11 +154,12 @@ struct iscsi_conn {
 
     /* receive */
     struct frame_rules rules;
-    size_t rx_tail;        /* bytes that were there and not enough */
-    bool rx_blocked;       /* the last iscsi_rx() left bytes: replies could not be queued */
-    uint64_t rx_at;        /* ns, when the last bytes came */
-    uint64_t login_until;  /* ns */
-    uint64_t logout_until; /* ns, 0: none was asked for */
+    size_t rx_tail;         /* bytes that were there and not enough */
+    bool rx_blocked;        /* the last iscsi_rx() left bytes: replies could not be queued */
+    uint64_t rx_at;         /* ns, when the last bytes came */
+    uint64_t login_until;   /* ns */
+    uint64_t logout_until;  /* ns, 0: none was asked for */
+    uint64_t logout_within; /* ns, from now on; 0: running or not asked for */
     uint64_t tx_mark, tx_mark_at; /* bytes_out, and when it was so */
 
     /* session */

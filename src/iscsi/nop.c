@@ -79,11 +79,11 @@ static uint64_t ns(uint32_t ms)
 static void ping(struct iscsi_conn *c)
 {
     struct msg *m = &c->nop.msg;
-    if (m->busy)
+    c->nop.sent_at = c->now;
+    if (m->busy) /* the last one is not even sent */
         return;
     msg_init(m, ISCSI_OP_NOP_IN);
     c->nop.ttt = c->next_ttt++ & 0x7fffffff;
-    c->nop.sent_at = c->now;
     set_tags(m, ISCSI_TAG_NONE, c->nop.ttt);
     c->stats.nops_out++;
     msg_send(c, m);

@@ -121,14 +121,37 @@ static void test_peer_that_does_not_read_is_closed(void **state)
 {
     (void)state;
     struct peer *p = with_keepalive();
+    p->now += 60000 * MS; /* long after anything was sent */
     p->not_reading = true;
     peer_read(p, 0, 64);
-    for (int i = 0; i < 12 && !p->closed; i++) {
+    for (int i = 0; i < 8; i++) {
+        assert_false(p->closed);
+        assert_true(iscsi_deadline(p->c) <= p->now + (uint64_t)(8 - i) * 1000 * MS);
         peer_nop(p, NONE, NONE, true, NULL, 0); /* sends all the time */
         peer_tick(p, 1000);
     }
     assert_true(p->closed);
     assert_string_equal(p->why, "initiator does not read");
+    peer_free(p);
+}
+
+static void test_ping_that_cannot_be_sent_is_not_repeated_at_once(void **state)
+{
+    (void)state;
+    struct iscsi_offer o = peer_offer();
+    o.nop_interval_ms = 1000;
+    o.nop_timeout_ms = 60000;
+    struct peer *p = peer_new(&o);
+    peer_login(p, "");
+    p->not_reading = true;
+    peer_tick(p, 1000);
+    peer_nop(p, NONE, NONE, true, NULL, 0); /* alive, but the ping is still in the queue */
+    p->now++;
+    peer_raw(p, "", 1);
+    peer_pump(p);
+    peer_tick(p, 1000);
+    assert_true(iscsi_deadline(p->c) > p->now);
+    assert_int_equal(iscsi_conn_stats(p->c)->nops_out, 1);
     peer_free(p);
 }
 
@@ -174,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_keepalive),
         cmocka_unit_test(test_keepalive_half_a_pdu_is_life),
         cmocka_unit_test(test_peer_that_does_not_read_is_closed),
+        cmocka_unit_test(test_ping_that_cannot_be_sent_is_not_repeated_at_once),
         cmocka_unit_test(test_idle_discovery_is_closed),
         cmocka_unit_test(test_flood_of_requests_is_not_taken),
     };

@@ -101,21 +101,32 @@ bool window_hold_pdu(struct window *w, const struct pdu *pdu, uint32_t cmd_sn)
     return true;
 }
 
-struct window_due window_due(struct window *w)
+static struct iscsi_task *first_task(const struct window *w)
 {
     struct iscsi_task *t = list_first(&w->held_tasks, struct iscsi_task, held);
+    return t && sn_lt(t->cmd_sn, w->exp_cmd_sn) ? t : NULL;
+}
+
+static struct held_pdu *first_pdu(const struct window *w)
+{
     struct held_pdu *h = list_first(&w->held_pdus, struct held_pdu, link);
-    if (t && !sn_lt(t->cmd_sn, w->exp_cmd_sn))
-        t = NULL;
-    if (h && !sn_lt(h->cmd_sn, w->exp_cmd_sn))
-        h = NULL;
-    if (t && h && sn_lt(h->cmd_sn, t->cmd_sn))
-        t = NULL;
-    if (t) {
-        list_remove(&t->held);
-        return (struct window_due){.task = t};
-    }
-    if (h)
+    return h && sn_lt(h->cmd_sn, w->exp_cmd_sn) ? h : NULL;
+}
+
+bool window_is_due(const struct window *w)
+{
+    return first_task(w) || first_pdu(w);
+}
+
+struct window_due window_due(struct window *w)
+{
+    struct iscsi_task *t = first_task(w);
+    struct held_pdu *h = first_pdu(w);
+    if (h && (!t || sn_lt(h->cmd_sn, t->cmd_sn))) {
         list_remove(&h->link);
-    return (struct window_due){.pdu = h};
+        return (struct window_due){.pdu = h};
+    }
+    if (t)
+        list_remove(&t->held);
+    return (struct window_due){.task = t};
 }

@@ -53,4 +53,7 @@ struct window_due {
     struct held_pdu *pdu; /* the caller clears busy when it is through */
 } window_due(struct window *w);
 
+/* True when window_due() would give one. */
+bool window_is_due(const struct window *w);
+
 #endif
