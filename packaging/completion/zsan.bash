@@ -17,55 +17,55 @@ _zsan_verbs() {
     esac
 }
 _zsan_look() {
-    flags='' args=''
+    flags='' valued='' args=''
     case "$1" in
-    'config apply') flags='' args='@' ;;
-    'config export') flags='--with-secrets' args='' ;;
-    'config generations') flags='' args='' ;;
-    'config plan') flags='' args='@' ;;
-    'config rollback') flags='' args='-' ;;
-    'event list') flags='--after --level' args='' ;;
-    'grant add') flags='' args='host+initiator,target' ;;
-    'grant finish') flags='' args='host+initiator,target' ;;
-    'grant list') flags='' args='' ;;
-    'grant remove') flags='' args='host+initiator,target' ;;
-    'grant rotate') flags='' args='host+initiator,target' ;;
-    'grant secret') flags='--secret-file' args='initiator,target' ;;
-    'host add') flags='' args='-,-' ;;
-    'host list') flags='' args='' ;;
-    'host remove') flags='--force' args='host' ;;
-    'initiator add') flags='--host --auth --chap' args='-' ;;
-    'initiator finish') flags='' args='initiator' ;;
-    'initiator list') flags='' args='' ;;
-    'initiator remove') flags='' args='initiator' ;;
-    'initiator rotate') flags='' args='initiator' ;;
-    'initiator secret') flags='--secret-file' args='initiator' ;;
-    'initiator set') flags='--host --auth --chap' args='initiator' ;;
-    'initiator show') flags='' args='initiator' ;;
-    'limits set') flags='--max-connections --max-logins-per-address --tasks-per-session --data-memory --login-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' args='' ;;
-    'limits show') flags='' args='' ;;
-    'lun add') flags='--lun' args='target,volume' ;;
-    'lun list') flags='' args='target' ;;
-    'lun remove') flags='' args='target,-' ;;
-    'portal add') flags='--port --group --interface --advertise' args='-' ;;
-    'portal group') flags='--alua-group' args='-' ;;
-    'portal list') flags='' args='' ;;
-    'portal remove') flags='--port --group' args='-' ;;
-    'session drop') flags='' args='session' ;;
-    'session list') flags='' args='' ;;
-    'stats') flags='--histograms' args='' ;;
-    'status') flags='--watch --interval' args='' ;;
-    'target create') flags='--alias --portal-groups' args='-' ;;
-    'target delete') flags='--force' args='target' ;;
-    'target list') flags='' args='' ;;
-    'target set') flags='--alias --portal-groups --disabled --no-disabled --redirect --redirect-permanent --no-redirect-permanent' args='target' ;;
-    'target show') flags='' args='target' ;;
-    'volume create') flags='--size --engine --path --block-size --physical-block --thick --read-only --sync --iops-limit --bandwidth-limit --threshold-pct --force' args='-' ;;
-    'volume delete') flags='--force --keep' args='volume' ;;
-    'volume list') flags='' args='' ;;
-    'volume resize') flags='' args='volume,-' ;;
-    'volume set') flags='--read-only --no-read-only --sync --iops-limit --bandwidth-limit --threshold-pct --force' args='volume' ;;
-    'volume show') flags='' args='volume' ;;
+    'config apply') flags='' valued='' args='@' ;;
+    'config export') flags='--with-secrets' valued='' args='' ;;
+    'config generations') flags='' valued='' args='' ;;
+    'config plan') flags='' valued='' args='@' ;;
+    'config rollback') flags='' valued='' args='-' ;;
+    'event list') flags='--after --level' valued='--after --level' args='' ;;
+    'grant add') flags='' valued='' args='host+initiator,target' ;;
+    'grant finish') flags='' valued='' args='host+initiator,target' ;;
+    'grant list') flags='' valued='' args='' ;;
+    'grant remove') flags='' valued='' args='host+initiator,target' ;;
+    'grant rotate') flags='' valued='' args='host+initiator,target' ;;
+    'grant secret') flags='--secret-file' valued='--secret-file' args='initiator,target' ;;
+    'host add') flags='' valued='' args='-,-' ;;
+    'host list') flags='' valued='' args='' ;;
+    'host remove') flags='--force' valued='' args='host' ;;
+    'initiator add') flags='--host --auth --chap' valued='--host --auth --chap' args='-' ;;
+    'initiator finish') flags='' valued='' args='initiator' ;;
+    'initiator list') flags='' valued='' args='' ;;
+    'initiator remove') flags='' valued='' args='initiator' ;;
+    'initiator rotate') flags='' valued='' args='initiator' ;;
+    'initiator secret') flags='--secret-file' valued='--secret-file' args='initiator' ;;
+    'initiator set') flags='--host --auth --chap' valued='--host --auth --chap' args='initiator' ;;
+    'initiator show') flags='' valued='' args='initiator' ;;
+    'limits set') flags='--max-connections --max-logins-per-address --tasks-per-session --data-memory --login-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' valued='--max-connections --max-logins-per-address --tasks-per-session --data-memory --login-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' args='' ;;
+    'limits show') flags='' valued='' args='' ;;
+    'lun add') flags='--lun' valued='--lun' args='target,volume' ;;
+    'lun list') flags='' valued='' args='target' ;;
+    'lun remove') flags='' valued='' args='target,-' ;;
+    'portal add') flags='--port --group --interface --advertise' valued='--port --group --interface --advertise' args='-' ;;
+    'portal group') flags='--alua-group' valued='--alua-group' args='-' ;;
+    'portal list') flags='' valued='' args='' ;;
+    'portal remove') flags='--port --group' valued='--port --group' args='-' ;;
+    'session drop') flags='' valued='' args='session' ;;
+    'session list') flags='' valued='' args='' ;;
+    'stats') flags='--histograms' valued='' args='' ;;
+    'status') flags='--watch --interval' valued='--interval' args='' ;;
+    'target create') flags='--alias --portal-groups' valued='--alias --portal-groups' args='-' ;;
+    'target delete') flags='--force' valued='' args='target' ;;
+    'target list') flags='' valued='' args='' ;;
+    'target set') flags='--alias --portal-groups --disabled --no-disabled --redirect --redirect-permanent --no-redirect-permanent' valued='--alias --portal-groups --redirect' args='target' ;;
+    'target show') flags='' valued='' args='target' ;;
+    'volume create') flags='--size --engine --path --block-size --physical-block --thick --read-only --sync --iops-limit --bandwidth-limit --threshold-pct --force' valued='--size --engine --path --block-size --physical-block --sync --iops-limit --bandwidth-limit --threshold-pct' args='-' ;;
+    'volume delete') flags='--force --keep' valued='' args='volume' ;;
+    'volume list') flags='' valued='' args='' ;;
+    'volume resize') flags='' valued='' args='volume,-' ;;
+    'volume set') flags='--read-only --no-read-only --sync --iops-limit --bandwidth-limit --threshold-pct --force' valued='--sync --iops-limit --bandwidth-limit --threshold-pct' args='volume' ;;
+    'volume show') flags='' valued='' args='volume' ;;
     esac
 }
 _zsan_values() {
@@ -85,16 +85,17 @@ _zsan_names() {
     done
 }
 _zsan() {
-    local flags args values cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} noun='' verb='' n=0 word i
+    local flags='' valued='' args='' values cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} noun='' verb='' n=0 word i
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
         --socket) ((i++)) ;;
-        -*) _zsan_values "$word" ;;
-        *) if [ -z "$noun" ]; then noun=$word; elif [ -z "$verb" ] && [ -n "$(_zsan_verbs "$noun")" ]; then verb=$word; else ((n++)); fi ;;
+        -*) [[ " $valued " == *" $word "* ]] && ((i++)) ;;
+        help) ;;
+        *) if [ -z "$noun" ]; then noun=$word; elif [ -z "$verb" ] && [ -n "$(_zsan_verbs "$noun")" ]; then verb=$word; else ((n++)); fi
+            _zsan_look "$noun${verb:+ $verb}" ;;
         esac
     done
-    _zsan_look "$noun${verb:+ $verb}"
     _zsan_values "$prev"
     COMPREPLY=()
     case $prev in

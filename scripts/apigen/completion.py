@@ -28,7 +28,8 @@ def _cases(api, indent):
     out = []
     for m in api.methods:
         sources = ",".join(_source(m, p).replace(" ", "+") or ("@" if p.type == "json" else "-") for p in m.positional)
-        out.append(f"{indent}'{m.words}') flags='{_flags(m)}' args='{sources}' ;;")
+        valued = " ".join([p.flag for p in m.flags + m.local if p.type != "bool"] + (["--secret-file"] if m.secrets else []))
+        out.append(f"{indent}'{m.words}') flags='{_flags(m)}' valued='{valued}' args='{sources}' ;;")
     return out
 
 
@@ -42,14 +43,14 @@ def _values(api, indent):
 
 
 def _common(api):
-    """Functions that both shells use: _zsan_look WORDS... sets flags, args, values."""
+    """Functions that both shells use: _zsan_look "NOUN VERB" sets flags, valued (those of them with a value) and args."""
     nouns = " ".join(n.name for n in api.nouns)
     out = [f"_zsan_nouns='{nouns} help'", "_zsan_verbs() {", "    case $1 in"]
     for n in api.nouns:
         verbs = " ".join(m.verb for m in n.methods if m.verb)
         if verbs:
             out.append(f"    {n.name}) echo '{verbs}' ;;")
-    out += ["    esac", "}", "_zsan_look() {", "    flags='' args=''", '    case "$1" in', *_cases(api, "    "), "    esac",
+    out += ["    esac", "}", "_zsan_look() {", "    flags='' valued='' args=''", '    case "$1" in', *_cases(api, "    "), "    esac",
             "}", "_zsan_values() {", "    values=''", '    case "$1" in', *_values(api, "    "), "    esac", "}",
             "# Names in the first columns of tables, from the daemon.",
             "_zsan_names() {", "    local noun", "    for noun in $(echo \"$1\" | tr + ' '); do",
@@ -60,16 +61,17 @@ def _common(api):
 def bash(api):
     body = r"""
 _zsan() {
-    local flags args values cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} noun='' verb='' n=0 word i
+    local flags='' valued='' args='' values cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} noun='' verb='' n=0 word i
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
         --socket) ((i++)) ;;
-        -*) _zsan_values "$word" ;;
-        *) if [ -z "$noun" ]; then noun=$word; elif [ -z "$verb" ] && [ -n "$(_zsan_verbs "$noun")" ]; then verb=$word; else ((n++)); fi ;;
+        -*) [[ " $valued " == *" $word "* ]] && ((i++)) ;;
+        help) ;;
+        *) if [ -z "$noun" ]; then noun=$word; elif [ -z "$verb" ] && [ -n "$(_zsan_verbs "$noun")" ]; then verb=$word; else ((n++)); fi
+            _zsan_look "$noun${verb:+ $verb}" ;;
         esac
     done
-    _zsan_look "$noun${verb:+ $verb}"
     _zsan_values "$prev"
     COMPREPLY=()
     case $prev in
@@ -100,16 +102,17 @@ complete -F _zsan zsan
 def zsh(api):
     body = r"""
 _zsan() {
-    local flags args values noun='' verb='' n=0 word i
+    local flags='' valued='' args='' values noun='' verb='' n=0 word i
     for ((i = 2; i < CURRENT; i++)); do
         word=${words[i]}
         case $word in
         --socket) ((i++)) ;;
-        -*) ;;
-        *) if [[ -z $noun ]]; then noun=$word; elif [[ -z $verb && -n $(_zsan_verbs $noun) ]]; then verb=$word; else ((n++)); fi ;;
+        -*) [[ " $valued " == *" $word "* ]] && ((i++)) ;;
+        help) ;;
+        *) if [[ -z $noun ]]; then noun=$word; elif [[ -z $verb && -n $(_zsan_verbs $noun) ]]; then verb=$word; else ((n++)); fi
+            _zsan_look "$noun${verb:+ $verb}" ;;
         esac
     done
-    _zsan_look "$noun${verb:+ $verb}"
     _zsan_values "${words[CURRENT - 1]}"
     case ${words[CURRENT - 1]} in
     --socket | --secret-file | --path) _files; return ;;
