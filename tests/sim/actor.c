@@ -32,14 +32,14 @@ void actor_params(struct story *st, struct actor *a, unsigned id)
         .initiator = a->name,
         .target = story_target_of(id),
         .isid = { 0x80, 0, 0, 0, 0, (uint8_t)id},
-        .header_digest = one_in(st, 3),
-        .data_digest = one_in(st, 3),
-        .initial_r2t = one_in(st, 2),
-        .immediate_data = !one_in(st, 3),
-        .max_recv = recv[draw(st, 3)],
-        .max_burst = (uint32_t)(16384 << draw(st, 4)),
-        .max_r2t = (uint16_t)(1 + draw(st, 4)),
     };
+    a->p.header_digest = one_in(st, 3);
+    a->p.data_digest = one_in(st, 3);
+    a->p.initial_r2t = one_in(st, 2);
+    a->p.immediate_data = !one_in(st, 3);
+    a->p.max_recv = recv[draw(st, 3)];
+    a->p.max_burst = (uint32_t)(16384 << draw(st, 4));
+    a->p.max_r2t = (uint16_t)(1 + draw(st, 4));
     a->p.first_burst = a->p.max_burst >> draw(st, 4);
     const struct credentials *k = &st->credentials[id];
     if (st->chap) {

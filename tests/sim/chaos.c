@@ -45,7 +45,8 @@ static void fail_disk(struct story *st)
     volume_path(st, path, sizeof(path));
     st->disk_faults = true;
     sim_fail_reads(st->run, path, (unsigned)(2 + draw(st, 20)), EIO);
-    sim_fail_writes(st->run, path, (unsigned)(2 + draw(st, 20)), one_in(st, 3) ? ENOSPC : EIO);
+    int err = one_in(st, 3) ? ENOSPC : EIO;
+    sim_fail_writes(st->run, path, (unsigned)(2 + draw(st, 20)), err);
     nap(st, 60 * NS_PER_MS);
     sim_fail_reads(st->run, path, 0, 0);
     sim_fail_writes(st->run, path, 0, 0);

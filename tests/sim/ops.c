@@ -40,7 +40,8 @@ static struct place draw_place(struct story *st)
 /* A block beside a counter: what shares a physical block with it. */
 static struct place draw_neighbour(struct story *st)
 {
-    return (struct place){.lun = 0, .lba = draw(st, NCOUNTERS) * 3 + 2 * draw(st, 2), .n = 1};
+    uint64_t before = draw(st, NCOUNTERS) * 3;
+    return (struct place){.lun = 0, .lba = before + 2 * draw(st, 2), .n = 1};
 }
 
 static uint64_t counter_lba(unsigned number)

@@ -329,7 +329,8 @@ static struct pr_cmd draw_cmd(struct pr *p)
     static const enum action actions[] = {REGISTER, IGNORE,  RESERVE, RESERVE,
                                           RELEASE,  PREEMPT, CLEAR};
     const struct pr_view *v = &p->s->cand[0];
-    struct pr_cmd c = {.who = (int)draw(p->st, 2), .action = actions[draw(p->st, 7)]};
+    struct pr_cmd c = {.who = (int)draw(p->st, 2)};
+    c.action = actions[draw(p->st, 7)];
     if (v->key[c.who] == 0 && !one_in(p->st, 5))
         c.action = REGISTER;
     c.key = one_in(p->st, 12) ? 0xbad : v->key[c.who];
@@ -352,7 +353,8 @@ static void one_step(struct pr *p)
         struct pr_cmd c = draw_cmd(p);
         pr_out(p, &c);
     } else {
-        probe(p, (int)draw(p->st, 2), one_in(p->st, 2));
+        bool write = one_in(p->st, 2);
+        probe(p, (int)draw(p->st, 2), write);
     }
 }
 

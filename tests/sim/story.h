@@ -87,6 +87,8 @@ struct story {
 /* Ends the process: prints seed, world, time and what is wrong. */
 NO_RETURN void story_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
+/* One draw per expression: in which order a compiler evaluates two is its own affair, and a seed
+ * shall mean the same to all. */
 uint64_t draw(struct story *st, uint64_t n); /* 0 .. n-1 */
 bool one_in(struct story *st, uint64_t n);
 void nap(struct story *st, uint64_t max_ns); /* parks */
