@@ -44,7 +44,8 @@ size_t events_after(struct events *ev, uint64_t seq, struct event *ret_events, s
     size_t n = 0;
     pthread_mutex_lock(&ev->lock);
     uint64_t oldest = ev->last >= EVENTS_KEPT ? ev->last - EVENTS_KEPT + 1 : 1;
-    for (uint64_t s = MAX(seq + 1, oldest); s <= ev->last && n < max; s++)
+    for (uint64_t s = seq < oldest ? oldest : seq + 1;
+         seq < ev->last && s <= ev->last && n < max; s++)
         ret_events[n++] = ev->ring[s % EVENTS_KEPT];
     pthread_mutex_unlock(&ev->lock);
     return n;
