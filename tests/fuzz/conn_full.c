@@ -41,7 +41,7 @@ static void done(struct world *w, struct world_task *o, uint8_t status)
     static const uint8_t sense[18] = {0x70, 0, 5};
     struct iscsi_result r = {.status = status, .transfer = o->t.edtl + (status & 3u) - 1};
     if (o->t.read)
-        r.data_in_len = status % 7 == 0 ? o->t.edtl : o->t.edtl / 2;
+        r.data_in_len = MIN(status % 7 == 0 ? o->t.edtl : o->t.edtl / 2, 1u << 16);
     if (status == 2) {
         r.sense = sense;
         r.sense_len = sizeof(sense);
@@ -177,7 +177,7 @@ static void send_command(struct world *w, struct rbuf *in)
         .opcode = (uint8_t)(ISCSI_OP_SCSI_CMD | (how & 0x20 ? ISCSI_IMMEDIATE : 0)),
         .flags = flags,
         .itt = be32_make(how & 0x10 ? itt : ++itt),
-        .edtl = be32_make(edtl * 5u),
+        .edtl = be32_make(edtl),
         .cmd_sn = be32_make(next_sn(how)),
     };
     h.lun.b[1] = how & 1;
@@ -392,7 +392,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         step(&w, &in);
     if (waiting[1])
         answer_logout(&w);
-    for (int i = 0; i < 4000 && iscsi_tx_pending(w.c); i++)
+    for (int i = 0; i < 20000 && iscsi_tx_pending(w.c); i++)
         world_tx(&w, 1u << 18);
     check(!iscsi_tx_pending(w.c)); /* what is queued ends */
     world_fini(&w);
