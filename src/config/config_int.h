@@ -5,6 +5,7 @@
 
 #include "base/siphash.h"
 #include "config/config.h"
+#include "config/json_parse.h"
 
 #include <jansson.h>
 #include <stdatomic.h>
@@ -18,14 +19,8 @@ void config_version_free(struct config_version *v);
 /* Before it is published. */
 void config_set_generation(const struct config *c, uint64_t generation);
 
-#define CONFIG_TEXT_MAX   (16u << 20) /* bytes of a document */
-#define CONFIG_DEPTH_MAX  12          /* nesting of a document; ours is 5 deep */
-#define CONFIG_OBJECT_MAX 65536       /* of one kind */
-
-/* Text to JSON within those bounds, duplicate keys refused. The caller decrefs. -EINVAL with
- * line and column, -EFBIG. */
-int json_parse(const char *text, size_t len, unsigned depth_max, json_t **ret_json,
-               struct err *reterr);
+#define CONFIG_DEPTH_MAX  12    /* nesting of a document; ours is 5 deep */
+#define CONFIG_OBJECT_MAX 65536 /* of one kind */
 
 /* Document and secrets (NULL: none) to a version, with all rules checked; key is a random one
  * for comparing secrets. -EINVAL: reterr names object and fix; -ENOMEM. Any thread. */

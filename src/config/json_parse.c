@@ -3,7 +3,7 @@
  * JSON from outside. jansson's parser recurses once per level of nesting (up to 2048), more
  * than a fiber's stack holds; so depth is counted first, without recursion. Pure.
  */
-#include "config/config_int.h"
+#include "config/json_parse.h"
 
 #include <errno.h>
 
@@ -34,7 +34,7 @@ int json_parse(const char *text, size_t len, unsigned depth_max, json_t **ret_js
         return err_set(reterr, -EFBIG, "JSON text of %zu bytes is over the limit of %u", len,
                        CONFIG_TEXT_MAX);
     if (depth_of(text, len) > depth_max)
-        return err_set(reterr, -EINVAL, "JSON nested deeper than %u levels", depth_max);
+        return err_set(reterr, -E2BIG, "JSON nested deeper than %u levels", depth_max);
     json_error_t e;
     json_t *j = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
     if (!j)

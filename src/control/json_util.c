@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Small things around jansson. Its texts must be UTF-8, while aliases and names come from the network, so every text goes through
- * json_any_text(). Its parser recurses, so a text's nesting is measured before. */
+ * json_any_text(). */
 #include "control/json_util.h"
 
 #include "base/util.h"
@@ -78,29 +78,6 @@ int jb_done(struct jb *b, json_t *result, json_t **ret_result, struct err *reter
     }
     *ret_result = result;
     return 0;
-}
-
-bool json_shallow(const char *text, size_t len, unsigned max)
-{
-    unsigned depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        if (quoted) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                quoted = false;
-        } else if (c == '"') {
-            quoted = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > max)
-                return false;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
-        }
-    }
-    return true;
 }
 
 void json_wipe(json_t *j)

@@ -28,8 +28,6 @@ int jb_done(struct jb *b, json_t *result, json_t **ret_result, struct err *reter
 
 /* A JSON text of any bytes. NULL: no memory. */
 json_t *json_any_text(const char *text);
-/* No more than max objects and lists inside each other; says nothing about the rest of the syntax. */
-bool json_shallow(const char *text, size_t len, unsigned max);
 /* Overwrites all texts in j. For what only one owner holds, at most RPC_DEPTH_MAX deep. */
 void json_wipe(json_t *j);
 

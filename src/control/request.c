@@ -6,6 +6,7 @@
  * Pure: bytes in, a request or an error out.
  */
 #include "base/util.h"
+#include "config/json_parse.h"
 #include "control/json_util.h"
 #include "control/rpc.h"
 
@@ -31,15 +32,12 @@ static int refuse(struct rpc_error *e, enum rpc_code code, const char *fmt, ...)
 
 static int parse_text(const char *text, size_t len, json_t **ret_root, struct rpc_error *e)
 {
-    json_error_t je;
     if (len > RPC_LINE_MAX)
         return refuse(e, RPC_INVALID, "a request has at most %u bytes", RPC_LINE_MAX);
-    if (!json_shallow(text, len, RPC_DEPTH_MAX))
-        return refuse(e, RPC_INVALID, "the request nests more than %d deep", RPC_DEPTH_MAX);
-    *ret_root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
-    if (!*ret_root)
-        return refuse(e, RPC_PARSE, "no JSON at byte %d: %s", je.position, je.text);
-    return 0;
+    int rc = json_parse(text, len, RPC_DEPTH_MAX, ret_root, &e->err);
+    if (rc < 0)
+        e->code = rc == -E2BIG ? RPC_INVALID : RPC_PARSE;
+    return rc < 0 ? (int)e->code : 0;
 }
 
 static int check_members(const json_t *root, struct rpc_error *e)
