@@ -27,6 +27,7 @@ struct attr_file {
     struct list node;
     char name[UUID_STR_LEN + 1]; /* the volume's id, or LEDGER */
     uint64_t writes;
+    bool in_doubt;  /* the last write failed: it may be on disk all the same */
     json_t *values; /* {name: text} */
 };
 
@@ -106,6 +107,7 @@ static int file_store(struct attrs *a, struct attr_file *f, json_t *values)
     struct err e = {.code = 0};
     rc = file_replace(path, text, len, 0600, &e);
     free(text);
+    f->in_doubt = rc < 0;
     if (rc < 0) {
         log_error("attrs.write_failed", KV("file", "%s", path), KV("error", "%s", e.msg));
         return rc;
@@ -120,7 +122,8 @@ static int file_store(struct attrs *a, struct attr_file *f, json_t *values)
 static int file_set(struct attrs *a, struct attr_file *f, const char *name, const char *value)
 {
     const char *old = json_string_value(json_object_get(f->values, name));
-    if (old == value || (old && value && strcmp(old, value) == 0))
+    bool same = old == value || (old && value && strcmp(old, value) == 0);
+    if (same && !f->in_doubt)
         return 0;
     json_t *values = json_copy(f->values);
     int rc = values ? 0 : -ENOMEM;

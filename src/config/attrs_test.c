@@ -165,6 +165,52 @@ static void test_acknowledged_attributes_survive_power_cuts(void **state)
     assert_in_range(most, 5, 100000);
 }
 
+/* ---- after a write that failed ---------------------------------------------------------------------- */
+
+static void fail_step(void *arg)
+{
+    struct seen *r = arg;
+    struct run *run = reactor_run(reactor_self());
+    struct attrs *a;
+    attrs_open("/state", &a, NULL);
+    struct attr_store *s = attrs_store(a);
+    r->rc[0] = s->set(s, &vol_a, "k", "old");
+    sim_fail_flush(run, "/state/attrs", 1, -EIO); /* of the directory: the new file is there */
+    r->rc[1] = s->set(s, &vol_a, "k", "new");
+    r->rc[2] = s->set(s, &vol_a, "k", "old"); /* equal to what memory has, not to the disk */
+    sim_fail_flush(run, "/state/attrs", 0, 0);
+    r->rc[3] = s->set(s, &vol_a, "k", "old");
+    attrs_close(a);
+    world_end();
+}
+
+static void read_k(void *arg)
+{
+    struct seen *r = arg;
+    struct attrs *a;
+    attrs_open("/state", &a, NULL);
+    struct attr_store *s = attrs_store(a);
+    r->rc[0] = s->get(s, &vol_a, "k", &r->value[0]);
+    attrs_close(a);
+    world_end();
+}
+
+static void test_taking_a_failed_write_back_is_written(void **state)
+{
+    (void)state;
+    struct sim_disks *disks = sim_disks_new();
+    struct seen r = {.rc = {1}}, then = {.rc = {1}};
+    in_world(disks, 1, fail_step, &r);
+    assert_int_equal(r.rc[0], 0);
+    assert_int_equal(r.rc[1], -EIO);
+    assert_int_equal(r.rc[2], -EIO);
+    assert_int_equal(r.rc[3], 0);
+    in_world(disks, 2, read_k, &then);
+    assert_string_equal(then.value[0], "old");
+    free(then.value[0]);
+    sim_disks_free(disks);
+}
+
 /* ---- from another reactor ---------------------------------------------------------------- */
 
 static void set_abroad(void *arg)
@@ -216,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_attributes_survive_and_identity_stays_exclusive),
         cmocka_unit_test(test_damaged_attributes_are_an_error_for_their_volume_alone),
         cmocka_unit_test(test_acknowledged_attributes_survive_power_cuts),
+        cmocka_unit_test(test_taking_a_failed_write_back_is_written),
         cmocka_unit_test(test_attributes_may_be_asked_for_on_any_reactor),
     };
     log_set_sink(quiet, NULL);

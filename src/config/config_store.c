@@ -178,15 +178,17 @@ static int start_empty(struct config_store *s, struct err *reterr)
     return store_parse(s, s->doc, s->secrets, &s->current, reterr);
 }
 
-/* Nothing was ever stored here. */
+/* Nothing was ever committed here; a first commit may have been cut off in its temporary file. */
 static bool is_new(struct config_store *s)
 {
     char **names;
+    uint64_t number;
     bool found = false;
     if (file_list(s->dir, &names) < 0)
         return false;
     for (size_t i = 0; names[i] && !found; i++)
-        found = strncmp(names[i], "config.", 7) == 0;
+        found = strcmp(names[i], "config.json") == 0 ||
+                generation_name_parse(names[i], "config", &number);
     names_free(names);
     return !found;
 }

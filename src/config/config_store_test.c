@@ -213,7 +213,8 @@ static void test_store_without_a_good_generation_does_not_open(void **state)
 
 struct cut_run {
     unsigned acked;
-    uint64_t at; /* deadline of the cut */
+    uint64_t within; /* ns, of the cut's random time */
+    uint64_t at;     /* deadline of the cut */
     struct err err;
 };
 
@@ -232,7 +233,7 @@ static void commit_until_cut(void *arg)
         world_end();
         return;
     }
-    r->at = run_now() + 1 + sim_random_below(reactor_run(reactor_self()), 200 * NS_PER_MS);
+    r->at = run_now() + 1 + sim_random_below(reactor_run(reactor_self()), r->within);
     fiber_start(cut_later, r, "cut");
     for (;;) {
         char name[32];
@@ -246,9 +247,10 @@ static void test_acknowledged_transactions_survive_power_cuts(void **state)
 {
     (void)state;
     unsigned most = 0;
-    for (uint64_t seed = 1; seed <= 40; seed++) {
+    for (uint64_t seed = 1; seed <= 80; seed++) {
         struct sim_disks *disks = sim_disks_new();
-        struct cut_run r = {.acked = 0};
+        /* Every other one while the first transaction is being written. */
+        struct cut_run r = {.within = seed % 2 ? 20 * NS_PER_MS : 200 * NS_PER_MS};
         struct seen then = {.rc = 1};
         in_world(disks, seed, commit_until_cut, &r);
         in_world(disks, seed + 1000, reopen, &then);
