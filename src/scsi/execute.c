@@ -50,16 +50,21 @@ static bool check_reservation(struct scsi_lu *lu, struct scsi_task *t)
 
 bool cdb_check(const struct scsi_lu *lu, struct scsi_task *t)
 {
-    uint8_t usage[16];
-    scsi_op_usage(t->op, lu, usage);
-    if (t->op->has_sa)
-        usage[1] |= SCSI_SA_MASK;
-    if (t->cdb_len < t->op->cdb_len) {
+    const struct scsi_op *op = t->op;
+    const uint8_t *usage = op->usage;
+    uint8_t hooked[16];
+    if (op->usage_hook) {
+        scsi_op_usage(op, lu, hooked);
+        usage = hooked;
+    }
+    if (t->cdb_len < op->cdb_len) {
         task_bad_cdb(t, t->cdb_len, -1);
         return false;
     }
-    for (uint8_t i = 1; i < t->op->cdb_len; i++) {
+    for (uint8_t i = 1; i < op->cdb_len; i++) {
         unsigned bad = t->cdb[i] & ~(unsigned)usage[i];
+        if (i == 1 && op->has_sa)
+            bad &= ~(unsigned)SCSI_SA_MASK;
         if (bad != 0) {
             task_bad_cdb(t, i, (int8_t)(31 - __builtin_clz(bad)));
             return false;
