@@ -5,8 +5,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -71,12 +73,34 @@ static void test_message_ids_belong_to_names_for_good(void **state)
     assert_string_equal(id, "a58baf3e90a2d1cc205f2b89baf77783");
 }
 
+static void test_service_manager_is_told(void **state)
+{
+    (void)state;
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    char told[64] = "", path[64];
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    snprintf(path, sizeof(path), "@zsan-notify-test-%d",
+             (int)getpid()); /* the abstract namespace */
+    memcpy(a.sun_path + 1, path + 1, strlen(path) - 1);
+    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+    setenv("NOTIFY_SOCKET", path, 1);
+    service_notify("READY=1");
+    assert_int_equal(recv(fd, told, sizeof(told) - 1, MSG_DONTWAIT), 7);
+    assert_string_equal(told, "READY=1");
+    close(fd);
+    service_notify("STOPPING=1"); /* nobody there: nothing happens */
+    unsetenv("NOTIFY_SOCKET");
+    service_notify("READY=1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entry_has_id_priority_and_fields),
         cmocka_unit_test(test_a_value_cannot_forge_a_field),
         cmocka_unit_test(test_many_long_fields_leave_whole_lines),
+        cmocka_unit_test(test_service_manager_is_told),
         cmocka_unit_test(test_message_ids_belong_to_names_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

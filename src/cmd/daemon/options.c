@@ -6,6 +6,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,14 +183,20 @@ static const struct option_row *find_row(const char *name)
     return NULL;
 }
 
+/* That this process may use. */
+static int cores(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
 enum options_result options_parse(int argc, char **argv, struct options *ret_options,
                                   struct err *reterr)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     *ret_options = (struct options){.listen = "127.0.0.1",
                                     .port = 3260,
                                     .log = LOG_LVL_INFO,
-                                    .spin_us = cores > 2 ? 30 : 0};
+                                    .spin_us = cores() > 2 ? 30 : 0};
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i];
         if (strcmp(name, "--help") == 0) {
