@@ -293,8 +293,8 @@ static int real_file_refresh(struct file *file)
 {
     struct refresh_job job = {.f = real_file_of(file), .info = file->info};
     run_blocking(refresh_blocking, &job);
-    if (job.rc == 0)
-        file->info = job.info;
+    if (job.rc == 0) /* what else is known of a file never changes, and helpers read it */
+        file->info.size = job.info.size;
     return job.rc;
 }
 
