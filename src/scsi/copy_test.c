@@ -1,138 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/check.h"
-#include "scsi/copy.h"
-#include "scsi/pr_testing.h"
+#include "scsi/copy_testing.h"
 
 #include <errno.h>
-
-/* ---- a second LU ------------------------------------------------------------------------- */
-
-struct second {
-    struct fix *f;
-    uint32_t block;
-    struct volume *vol;
-    struct scsi_lu *lu;
-};
-
-static void second_open(void *arg)
-{
-    struct second *s = arg;
-    struct store_params sp = {.name = "second", .id = {{2}}, .block_size = s->block};
-    struct scsi_lu_params lp = {.max_tasks = 0};
-    struct err err;
-    check(store_mem_open(&sp, 32u << 20, false, &s->vol, &err) == 0);
-    lp.volume = s->vol;
-    check(scsi_identity_load(s->vol, 0, &lp.id) == 0);
-    check(scsi_lu_new(&lp, &s->lu, &err) == 0);
-}
-static void second_close(void *arg)
-{
-    struct second *s = arg;
-    scsi_lu_free(s->lu);
-    volume_close(s->vol);
-}
-/* LUN 1 of nexus a, at home on reactor home. */
-static struct second second_new(struct fix *f, unsigned home, uint32_t block)
-{
-    struct second s = {.f = f, .block = block};
-    call_on(run_reactor(f->run, home), second_open, &s);
-    check(scsi_nexus_map(f->a, 1, s.lu, false) == 0);
-    struct fix_cmd *c = cmd_new(f, f->a, "00 00 00 00 00 00"); /* takes the power on UA */
-    scsi_lun_encode(1, c->t.lun);
-    cmd_run(f, c);
-    return s;
-}
-static void second_free(struct second *s)
-{
-    scsi_nexus_unmap(s->f->a, 1, false); /* -ENOENT: a test did it */
-    call_on(s->lu->home, second_close, s);
-}
-static struct fix_cmd *on_second(struct fix *f, struct fix_cmd *c)
-{
-    scsi_lun_encode(1, c->t.lun);
-    return cmd_run(f, c);
-}
-
-/* ---- parameter lists --------------------------------------------------------------------- */
-
-struct params {
-    uint8_t bytes[640];
-    size_t cscds, len;
-};
-
-static void list_begin(struct params *l, uint8_t list_id, unsigned usage)
-{
-    memset(l, 0, sizeof(*l));
-    l->bytes[0] = list_id;
-    l->bytes[1] = (uint8_t)(usage << 3);
-    l->len = sizeof(struct copy_list);
-}
-static struct copy_cscd *list_cscd(struct params *l, const struct scsi_lu *lu)
-{
-    struct copy_cscd *d = (void *)(l->bytes + l->len);
-    *d = (struct copy_cscd){.type = COPY_CSCD_IDENTIFICATION,
-                            .code_set = 1,
-                            .designator_type = COPY_DESIGNATOR_NAA,
-                            .designator_len = lu->params.id.naa_len,
-                            .block_len = be24_make(lu_block(lu))};
-    memcpy(d->designator, lu->params.id.naa, lu->params.id.naa_len);
-    l->len += sizeof(*d);
-    l->cscds += sizeof(*d);
-    return d;
-}
-static struct copy_segment_blocks *list_blocks(struct params *l, uint16_t from, uint16_t to,
-                                               uint64_t from_lba, uint64_t to_lba,
-                                               uint16_t nblk)
-{
-    struct copy_segment_blocks *d = (void *)(l->bytes + l->len);
-    *d = (struct copy_segment_blocks){
-        .h = {.type = COPY_SEGMENT_BLOCKS,
-              .len = be16_make(0x18),
-              .source = be16_make(from),
-              .destination = be16_make(to)},
-        .nblk = be16_make(nblk),
-        .source_lba = be64_make(from_lba),
-        .destination_lba = be64_make(to_lba)
-    };
-    l->len += sizeof(*d);
-    return d;
-}
-static struct copy_segment_bytes *list_bytes(struct params *l, uint16_t from, uint16_t to,
-                                             uint64_t from_lba, uint64_t to_lba, uint32_t n)
-{
-    struct copy_segment_bytes *d = (void *)(l->bytes + l->len);
-    *d = (struct copy_segment_bytes){
-        .h = {.type = COPY_SEGMENT_BYTES,
-              .len = be16_make(0x1c),
-              .source = be16_make(from),
-              .destination = be16_make(to)},
-        .nbytes = be32_make(n),
-        .source_lba = be64_make(from_lba),
-        .destination_lba = be64_make(to_lba)
-    };
-    l->len += sizeof(*d);
-    return d;
-}
-static struct fix_cmd *xcopy_new(struct fix *f, struct scsi_nexus *n, struct params *l)
-{
-    struct copy_list *h = (void *)l->bytes;
-    if (be16_get(h->cscds_len) == 0)
-        h->cscds_len = be16_make((uint16_t)l->cscds);
-    if (be32_get(h->segments_len) == 0)
-        h->segments_len = be32_make((uint32_t)(l->len - sizeof(*h) - l->cscds));
-    struct fix_cmd *c = cmd_new(f, n, "83 00 0000000000000000 %08zx 00 00", l->len);
-    fix_out(c, l->bytes, l->len);
-    return c;
-}
-static struct fix_cmd *xcopy(struct fix *f, struct scsi_nexus *n, struct params *l)
-{
-    return cmd_run(f, xcopy_new(f, n, l));
-}
-static struct fix_cmd *results(struct fix *f, struct scsi_nexus *n, enum copy_results_sa sa,
-                               unsigned list_id)
-{
-    return cmd_run(f, cmd_new(f, n, "84 %02x %02x 00000000000000 00000400 00 00", sa, list_id));
-}
 
 /* ---- copying ----------------------------------------------------------------------------- */
 
@@ -292,7 +161,7 @@ FIX_TEST(reservations_of_both_ends_count)
     EXPECT_CHECK(f, xcopy(f, f->a, &l), SK_COPY_ABORTED, 0x0d01);
     EXPECT_GOOD(f, fix_do(f, c, "17 00 00 00 00 00"));
 
-    struct params back;
+    static struct params back;
     list_begin(&back, 0, COPY_LIST_ID_NONE);
     list_cscd(&back, s.lu);
     list_cscd(&back, f->lu);
@@ -315,128 +184,6 @@ FIX_TEST(reservations_of_both_ends_count)
                  0x2a01);
     scsi_nexus_free(c);
     second_free(&s);
-}
-
-/* ---- bad lists --------------------------------------------------------------------------- */
-
-FIX_TEST(lists_that_are_too_short)
-{
-    struct params l;
-    list_begin(&l, 1, COPY_LIST_ID_HOLD);
-    list_cscd(&l, f->lu);
-    list_blocks(&l, 0, 0, 0, 100, 8);
-    struct copy_list *h = (void *)l.bytes;
-    h->cscds_len = be16_make(32);
-    h->segments_len = be32_make(28);
-    static const size_t lengths[] = {1, 15, 16 + 31, 16 + 32 + 27};
-    for (unsigned i = 0; i < ARRAY_LEN(lengths); i++) {
-        l.len = lengths[i];
-        EXPECT_CHECK(f, xcopy(f, f->a, &l), SK_ILLEGAL_REQUEST, 0x1a00);
-    }
-    l.len = 16 + 32 + 28;
-    h->segments_len = be32_make(27); /* in the middle of a descriptor */
-    EXPECT_CHECK(f, xcopy(f, f->a, &l), SK_ILLEGAL_REQUEST, 0x1a00);
-    h->segments_len = be32_make(28);
-    h->cscds_len = be16_make(31);
-    struct fix_cmd *c = xcopy(f, f->a, &l);
-    EXPECT_CHECK(f, c, SK_ILLEGAL_REQUEST, 0x2600);
-    EXPECT_PARAM_FIELD(f, c, 2, -1);
-    EXPECT_CHECK(f, fix_do(f, f->a, "83 00 0000000000000000 00001011 00 00"),
-                 SK_ILLEGAL_REQUEST, 0x1a00);
-}
-
-FIX_TEST(too_many_descriptors)
-{
-    struct params l;
-    list_begin(&l, 1, COPY_LIST_ID_HOLD);
-    for (unsigned i = 0; i <= SCSI_COPY_MAX_CSCDS; i++)
-        list_cscd(&l, f->lu);
-    EXPECT_CHECK(f, xcopy(f, f->a, &l), SK_ILLEGAL_REQUEST, 0x2606);
-    list_begin(&l, 1, COPY_LIST_ID_HOLD);
-    list_cscd(&l, f->lu);
-    for (unsigned i = 0; i <= SCSI_COPY_MAX_SEGMENTS; i++)
-        list_blocks(&l, 0, 0, 0, 100, 8);
-    EXPECT_CHECK(f, xcopy(f, f->a, &l), SK_ILLEGAL_REQUEST, 0x2608);
-}
-
-FIX_TEST(fields_that_are_wrong)
-{
-    struct params l;
-    struct fix_cmd *c;
-    list_begin(&l, 1, COPY_LIST_ID_RESERVED);
-    c = xcopy(f, f->a, &l);
-    EXPECT_CHECK(f, c, SK_ILLEGAL_REQUEST, 0x2600);
-    EXPECT_PARAM_FIELD(f, c, 1, 4);
-    list_begin(&l, 1, 0);
-    ((struct copy_list *)(void *)l.bytes)->inline_len = be32_make(4);
-    l.len += 4;
-    ((struct copy_list *)(void *)l.bytes)->segments_len = be32_make(0);
-    c = cmd_new(f, f->a, "83 00 0000000000000000 00000014 00 00");
-    fix_out(c, l.bytes, 20);
-    EXPECT_CHECK(f, cmd_run(f, c), SK_ILLEGAL_REQUEST, 0x260b);
-
-    list_begin(&l, 1, 0);
-    list_cscd(&l, f->lu)->type = 0xe0;
-    EXPECT_CHECK(f, xcopy(f, f->a, &l), SK_ILLEGAL_REQUEST, 0x2607);
-    list_begin(&l, 1, 0);
-    list_cscd(&l, f->lu)->peripheral = 1; /* a tape */
-    c = xcopy(f, f->a, &l);
-    EXPECT_CHECK(f, c, SK_ILLEGAL_REQUEST, 0x2600);
-    EXPECT_PARAM_FIELD(f, c, 17, 4);
-    list_begin(&l, 1, 0);
-    list_cscd(&l, f->lu)->designator_len = 21;
-    c = xcopy(f, f->a, &l);
-    EXPECT_PARAM_FIELD(f, c, 16 + 7, -1);
-
-    list_begin(&l, 1, 0);
-    list_cscd(&l, f->lu);
-    list_blocks(&l, 0, 0, 0, 100, 8)->h.type = 0x03;
-    EXPECT_CHECK(f, xcopy(f, f->a, &l), SK_ILLEGAL_REQUEST, 0x2609);
-    list_begin(&l, 1, 0);
-    list_cscd(&l, f->lu);
-    list_blocks(&l, 0, 0, 0, 100, 8)->h.len = be16_make(0x1c);
-    c = xcopy(f, f->a, &l);
-    EXPECT_PARAM_FIELD(f, c, 16 + 32 + 2, -1);
-    list_begin(&l, 1, 0);
-    list_cscd(&l, f->lu);
-    list_bytes(&l, 0, 0, 0, 100, SCSI_COPY_MAX_SEGMENT_BYTES + 512);
-    c = xcopy(f, f->a, &l);
-    EXPECT_CHECK(f, c, SK_ILLEGAL_REQUEST, 0x2600);
-    EXPECT_PARAM_FIELD(f, c, 16 + 32 + 8, -1);
-}
-
-FIX_TEST(segments_that_lead_nowhere)
-{
-    static const struct {
-        uint16_t from, to;
-        uint64_t from_lba, to_lba;
-        uint32_t bytes;
-        uint16_t asc;
-    } rows[] = {
-        {1, 0, 0,              0,              512,     0x0804},
-        {0, 1, 0,              0,              512,     0x0804},
-        {0, 0, 131071,         0,              1024,    0x0d02},
-        {0, 0, 0,              131071,         1024,    0x0d02},
-        {0, 0, 131072 - 16383, 0,              8 << 20, 0x0d02}, /* the first piece would fit */
-        {0, 0, UINT64_MAX / 2, 0,              512,     0x0d02},
-        {0, 0, 0,              UINT64_MAX / 4, 512,     0x0d02},
-        {0, 0, 0,              0,              100,     0x260a},
-    };
-    EXPECT_GOOD(f, write_byte(f, 0, 8, 'x'));
-    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        struct params l;
-        list_begin(&l, 1, 0);
-        list_cscd(&l, f->lu);
-        list_bytes(&l, rows[i].from, rows[i].to, rows[i].from_lba, rows[i].to_lba,
-                   rows[i].bytes);
-        EXPECT_CHECK(f, xcopy(f, f->a, &l), SK_COPY_ABORTED, rows[i].asc);
-    }
-    EXPECT(f, holds_byte(f, 0, 8, 'x'));
-    struct params l;
-    list_begin(&l, 1, 0);
-    list_cscd(&l, f->lu)->designator_type = 0x13; /* a NAA of a port */
-    list_blocks(&l, 0, 0, 0, 100, 8);
-    EXPECT_CHECK(f, xcopy(f, f->a, &l), SK_COPY_ABORTED, 0x0d02);
 }
 
 /* ---- while it runs ----------------------------------------------------------------------- */
@@ -648,10 +395,6 @@ int main(void)
         cmocka_unit_test(test_nothing_to_copy),
         cmocka_unit_test(test_only_what_the_nexus_has_mapped),
         cmocka_unit_test(test_reservations_of_both_ends_count),
-        cmocka_unit_test(test_lists_that_are_too_short),
-        cmocka_unit_test(test_too_many_descriptors),
-        cmocka_unit_test(test_fields_that_are_wrong),
-        cmocka_unit_test(test_segments_that_lead_nowhere),
         cmocka_unit_test(test_status_of_a_copy_that_runs),
         cmocka_unit_test(test_a_piece_takes_the_range_lock),
         cmocka_unit_test(test_an_abort_ends_it_between_pieces),
