@@ -87,6 +87,8 @@ FIX_TEST(ports_change)
     };
     fix_do_out(f, f->a, "a4 0a 00 000000 00000008 00 00", "00000000 01000002");
     EXPECT_EQ(f, scsi_lu_set_ports(f->lu, ports, 3), 0);
+    EXPECT_CHECK(f, fix_do(f, f->a, "00"), SK_UNIT_ATTENTION, 0x3f03);
+    EXPECT_EQ(f, scsi_lu_set_ports(f->lu, ports, 3), 0); /* the same again: nobody is told */
     struct fix_cmd *c = fix_do(f, f->a, RTPG);
     EXPECT_EQ(f, c->in_len, 4 + 8 + 2 * 4 + 8 + 4);
     EXPECT_EQ(f, c->in[4], 1);
@@ -96,6 +98,7 @@ FIX_TEST(ports_change)
     EXPECT_EQ(f, load_be16(c->in + 18), 4);
     EXPECT_EQ(f, load_be16(c->in + 22), 7);
     EXPECT_EQ(f, scsi_lu_set_ports(f->lu, NULL, 0), 0);
+    EXPECT_EQ(f, fix_take_uas(f, f->a), 1);
     EXPECT_EQ(f, fix_do(f, f->a, RTPG)->in_len, 4);
     EXPECT_GOOD(f, fix_do(f, f->a, "00")); /* a port that nobody listed is as good as any */
 }

@@ -154,7 +154,9 @@ static int take_turn(struct scsi_lu *lu, struct scsi_task *t)
 
 static void count_blocks(struct scsi_lu *lu, const struct scsi_task *t)
 {
-    uint64_t ns = run_now() - t->arrived, blocks = t->data_len / lu_block(lu);
+    uint64_t now = run_now(), blocks = t->data_len / lu_block(lu);
+    uint64_t ns =
+        now > t->arrived ? now - t->arrived : 0; /* arrived by another reactor's clock */
     if (t->op->order == ORDER_READ && t->op->flags & OP_DATA_IN) {
         lu->perf.reads++;
         lu->perf.blocks_read += blocks;

@@ -116,6 +116,20 @@ static int by_port_id(const void *a, const void *b)
     return (x->rel_port_id > y->rel_port_id) - (x->rel_port_id < y->rel_port_id);
 }
 
+static bool same_ports(const struct scsi_lu *lu, const struct scsi_target_port *ports,
+                       unsigned n)
+{
+    if (n != lu->nports)
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        if (by_port_id(&ports[i], &lu->ports[i]) != 0 ||
+            ports[i].portal_group != lu->ports[i].portal_group ||
+            ports[i].alua_group != lu->ports[i].alua_group ||
+            strcmp(ports[i].name, lu->ports[i].name) != 0)
+            return false;
+    return true;
+}
+
 int scsi_lu_set_ports(struct scsi_lu *lu, const struct scsi_target_port *ports, unsigned n)
 {
     struct scsi_target_port *copy = calloc(MAX(n, 1u), sizeof(*copy));
@@ -124,6 +138,7 @@ int scsi_lu_set_ports(struct scsi_lu *lu, const struct scsi_target_port *ports, 
     if (n != 0)
         memcpy(copy, ports, n * sizeof(*copy));
     qsort(copy, n, sizeof(*copy), by_port_id);
+    bool changed = !same_ports(lu, copy, n);
     struct scsi_target_port *old = lu->ports;
     unsigned nold = lu->nports;
     lu->ports = copy;
@@ -133,6 +148,8 @@ int scsi_lu_set_ports(struct scsi_lu *lu, const struct scsi_target_port *ports, 
         lu->ports = TAKE(old);
         lu->nports = nold;
         free(copy);
+    } else if (changed) {
+        ua_raise_all(lu, UA_INQUIRY_CHANGED, NULL); /* VPD 88, and the groups with it */
     }
     free(old);
     return rc;

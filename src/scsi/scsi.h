@@ -79,7 +79,8 @@ struct volume *scsi_lu_volume(const struct scsi_lu *lu);
 const struct scsi_identity *scsi_lu_identity(const struct scsi_lu *lu);
 
 /* The target ports through which the LU can be reached by somebody, for REPORT TARGET PORT
- * GROUPS and VPD 83/88: equal whichever path asks. A copy is taken. On the LU's home. */
+ * GROUPS and VPD 83/88: equal whichever path asks. Whoever has mapped the LU is told of a change
+ * (UA INQUIRY DATA HAS CHANGED). A copy is taken. On the LU's home. */
 int scsi_lu_set_ports(struct scsi_lu *lu, const struct scsi_target_port *ports, unsigned n);
 
 /* Another soft threshold, see scsi_lu_params. On the LU's home. */
