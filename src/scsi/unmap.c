@@ -4,7 +4,7 @@
  * limits of VPD B0, every range. A list header that promises more descriptors than were sent is
  * a list cut short (1A/00), and an incomplete last descriptor is ignored. Each descriptor is
  * discarded under the range lock of its own range, so a list never waits for itself; an abort
- * ends the command between two. Runs on the LU's home; parks.
+ * ends the command between two. One flush at the end makes all of them durable. Runs on the LU's home; parks.
  */
 #include "scsi/block.h"
 
@@ -67,7 +67,7 @@ static bool discard(struct scsi_lu *lu, struct scsi_task *t, struct blk_range r)
         return false;
     bool go = task_commit(t);
     if (go)
-        err = volume_discard(lu->vol, blk_bytes(lu, r.lba), blk_bytes(lu, r.nblk), 0);
+        err = volume_discard(lu->vol, blk_bytes(lu, r.lba), blk_bytes(lu, r.nblk), VOL_LATER);
     range_unlock(lu, &lock);
     if (err != 0)
         task_errno(t, err, r.lba);
@@ -82,7 +82,11 @@ static void unmap(struct scsi_lu *lu, struct scsi_task *t, const uint8_t *bytes,
     for (unsigned i = 0; i < list.n; i++)
         if (!discard(lu, t, range_of(&list.desc[i])))
             return;
-    task_good(t);
+    int err = volume_settle(lu->vol);
+    if (err != 0)
+        task_errno(t, err, 0);
+    else
+        task_good(t);
 }
 
 void op_unmap(struct scsi_lu *lu, struct scsi_task *t)

@@ -9,6 +9,8 @@
  *   standard as asked; FUA when WCE=0     passed on
  *   disabled FUA dropped                  dropped
  *
+ * A command of many small pieces marks them VOL_LATER and has one flush at its end.
+ *
  * It acts on the top of a stack only; filters call each other's operations directly, so the
  * policy is applied once. Runs on the volume's home; every call but volume_changed() and the
  * names may park.
@@ -75,7 +77,9 @@ static bool durable_by_default(const struct volume *v)
 
 static unsigned policy_flags(const struct volume *v, unsigned flags)
 {
-    if (v->sync == VOL_SYNC_DISABLED || mutant_on(MUTANT_ACK_BEFORE_FLUSH))
+    bool later = flags & VOL_LATER;
+    flags &= ~VOL_LATER;
+    if (later || v->sync == VOL_SYNC_DISABLED || mutant_on(MUTANT_ACK_BEFORE_FLUSH))
         return flags & ~VOL_FUA;
     return durable_by_default(v) ? flags | VOL_FUA : flags;
 }
@@ -133,6 +137,13 @@ int volume_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags)
     if (len == 0)
         return 0;
     return v->ops->discard(v, off, len, policy_flags(v, flags));
+}
+
+int volume_settle(struct volume *v)
+{
+    check(v->home == reactor_self());
+    bool due = durable_by_default(v) && !mutant_on(MUTANT_ACK_BEFORE_FLUSH);
+    return due ? v->ops->flush(v) : 0;
 }
 
 int volume_flush(struct volume *v)

@@ -59,7 +59,8 @@ struct volume_space {
     uint64_t available; /* that it could still get */
 };
 
-#define VOL_FUA (1u << 0) /* durable when the call returns */
+#define VOL_FUA   (1u << 0) /* durable when the call returns */
+#define VOL_LATER (1u << 1) /* one of several of a command, which ends with volume_settle() */
 
 struct volume_ops {
     const char *engine; /* "mem", "file", ... */
@@ -129,6 +130,8 @@ int volume_write(struct volume *v, uint64_t off, const struct sgl *data, unsigne
 int volume_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool may_unmap,
                         unsigned flags);
 int volume_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags);
+/* Makes durable what was done with VOL_LATER, where the policy asks for it. */
+int volume_settle(struct volume *v);
 /* A no-op when everything that returned is durable already (sync=always) or nobody cares
  * (disabled). */
 int volume_flush(struct volume *v);

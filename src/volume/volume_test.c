@@ -38,6 +38,21 @@ static void policy_body(struct expect *e)
     EXPECT_EQ(e, spy.n[VOL_OP_FLUSH] - flushes, row->flushes);
 }
 
+/* Of a command's pieces each comes without FUA; the end flushes where each would have been durable. */
+static void later_body(struct expect *e)
+{
+    const struct policy_row *row = e->arg;
+    struct spy spy;
+    spy_init(&spy, row->sync);
+    if (row->cache_off)
+        EXPECT_EQ(e, volume_set_write_cache(&spy.v, false), 0);
+    unsigned flushes = spy.n[VOL_OP_FLUSH];
+    EXPECT_EQ(e, volume_discard(&spy.v, 0, 512, row->asked), 0);
+    EXPECT_EQ(e, spy.flags, row->given);
+    EXPECT_EQ(e, volume_settle(&spy.v), 0);
+    EXPECT_EQ(e, spy.n[VOL_OP_FLUSH] - flushes, row->flushes);
+}
+
 static void test_sync_decides_fua_and_flush(void **state)
 {
     (void)state;
@@ -52,6 +67,19 @@ static void test_sync_decides_fua_and_flush(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         in_sim(policy_body, &rows[i]);
+}
+
+static void test_pieces_of_a_command_are_durable_at_its_end(void **state)
+{
+    (void)state;
+    static struct policy_row rows[] = {
+        {VOL_SYNC_ALWAYS,   false, VOL_LATER, 0, true },
+        {VOL_SYNC_STANDARD, false, VOL_LATER, 0, false},
+        {VOL_SYNC_STANDARD, true,  VOL_LATER, 0, true },
+        {VOL_SYNC_DISABLED, false, VOL_LATER, 0, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        in_sim(later_body, &rows[i]);
 }
 
 static void stricter_body(struct expect *e)
@@ -285,6 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sync_decides_fua_and_flush),
+        cmocka_unit_test(test_pieces_of_a_command_are_durable_at_its_end),
         cmocka_unit_test(test_stricter_policy_flushes_what_was_lax),
         cmocka_unit_test(test_write_cache_is_fixed_under_always),
         cmocka_unit_test(test_sync_names_round_trip),
