@@ -3,8 +3,9 @@
 
 A test is good when it passes without a SKIPPED line. What may deviate stands in expected.txt, one line each:
     KINDS TESTS VERDICT REASON
-KINDS are kinds of LUN with commas between (mem, file, readonly, multipath) or *, TESTS is a pattern, VERDICT is skipped or
-failed. A line that is not needed any more fails the run as well, so the list cannot rot.
+KINDS are kinds of LUN with commas between (mem, file, readonly, multipath) or *, TESTS is a pattern, VERDICT is skipped,
+failed, or protected: failed because the LUN answers 07/27/00 to writes. The first line that fits counts. One that is not
+needed any more fails the run as well, so the list cannot rot.
 """
 import fnmatch
 import pathlib
@@ -42,7 +43,7 @@ def verdict_of(text, status):
     """CUnit's summary counts; "[FAILED]" also stands before what a test expects to go wrong, and in its cleaning up."""
     summary = re.search(r"^ *tests +\d+ +(\d+) +(\d+) +(\d+) ", text, re.M)
     if status != 0 or not summary or summary.groups() != ("1", "1", "0"):
-        return "failed"
+        return "protected" if re.search(r"WRITE_PROTECTED|\(0x07\)/\(0x2700\)", text) else "failed"
     return "skipped" if "[SKIPPED]" in text else "passed"
 
 

@@ -13,8 +13,8 @@ SESSIONS, DEPTH, BUDGET = 64, 128, 256 << 20
 SLACK_MIB = 100  # beside the data: sessions, tasks, stacks, code
 
 
-def load(z, *args, who=VILLAIN):
-    return child.spawn([program("tests/bench/zload-raw"), "--url", z.url(TARGET), "--initiator", who, *args],
+def load(z, *args):
+    return child.spawn([program("tests/bench/zload-raw"), "--url", z.url("null"), "--initiator", VILLAIN, *args],
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -34,7 +34,8 @@ def idle(z):
 def flood(z):
     """64 sessions with 128 writes of 1 MiB each stay inside the budget of data memory, and a bystander is served"""
     z.limits(data_memory=BUDGET)
-    p = load(z, "--sessions", SESSIONS, "--depth", DEPTH, "--block", "1m", "--mode", "write", "--seconds", 6)
+    p = load(z, "--sessions", SESSIONS, "--depth", DEPTH, "--block", "1m", "--mode", "write", "--verify", "off",
+             "--seconds", 6)
     peak, served = 0, 0
     while p.poll() is None:
         peak = max(peak, z.rss_mib())
@@ -50,5 +51,8 @@ def flood(z):
 
 
 def tests(z):
+    z.volume("null", "1G", engine="null")  # holds no data itself
+    z.target("null", ["null"])
+    z.grant(VILLAIN, "null")
     yield idle.__doc__, lambda: idle(z)
     yield flood.__doc__, lambda: flood(z)
