@@ -4,7 +4,8 @@
  * limits of VPD B0, every range. A list header that promises more descriptors than were sent is
  * a list cut short (1A/00), and an incomplete last descriptor is ignored. Each descriptor is
  * discarded under the range lock of its own range, so a list never waits for itself; an abort
- * ends the command between two. One flush at the end makes all of them durable. Runs on the LU's home; parks.
+ * ends the command between two. One flush at the end makes all of them durable. Runs on the
+ * LU's home; parks.
  */
 #include "scsi/block.h"
 

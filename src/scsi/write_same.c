@@ -3,7 +3,8 @@
  * WRITE SAME(10) and (16): one block of data-out, or zeros without any (NDOB), over a range;
  * UNMAP=1 allows holes where the data are zeros. Zeros go to the volume as one operation and
  * are never written out. Other data are laid side by side in one buffer, which is written again
- * and again under one range lock; an abort ends that between two pieces.
+ * and again under one range lock; one flush follows the last piece, and an abort ends it
+ * between two.
  *
  * WSNZ is 0: a length of zero means to the last block, and is refused like any other that
  * exceeds the MAXIMUM WRITE SAME LENGTH (SBC-4, WRITE SAME(10)). ANCHOR is refused by the op
@@ -56,12 +57,12 @@ static int write_pieces(struct scsi_lu *lu, struct scsi_task *t, struct iobuf *b
     for (uint64_t done = 0; done < len && !t->aborting; done += step) {
         struct sg piece = {buf, buf->p, (uint32_t)MIN(step, len - done)};
         struct sgl data = {.v = &piece, .n = 1, .cap = 1, .len = piece.len};
-        int err = volume_write(lu->vol, off + done, &data, 0);
+        int err = volume_write(lu->vol, off + done, &data, VOL_LATER);
         if (err != 0)
             return err;
         fiber_maybe_yield();
     }
-    return 0;
+    return volume_settle(lu->vol);
 }
 
 /* buf NULL: zeros. Ends the task. Parks. */
