@@ -17,7 +17,9 @@
     X(LOST_UNIT_ATTENTION) /* a reset does not tell the other nexuses */                       \
     X(ACK_BEFORE_FLUSH)    /* a write-through volume acknowledges before the flush */          \
     X(WRONG_RESIDUAL)      /* an underflow's residual is off by one byte */                   \
-    X(LATE_ABORTED_DATA)   /* an abort is answered while the task still writes */
+    X(LATE_ABORTED_DATA)   /* an abort is answered while the task still writes */              \
+    X(HASTY_REINSTATEMENT) /* a login does not wait for the end of the session it replaces */  \
+    X(LOST_NEIGHBOUR)      /* two writes into one physical block may undo each other */
 /* clang-format on */
 
 enum mutant {

@@ -8,6 +8,7 @@
 #include "net/net_int.h"
 
 #include "base/log.h"
+#include "base/mutant.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -80,6 +81,8 @@ void session_reinstate(struct net *net, struct conn *c)
     struct conn *old;
     while ((old = find_older(net, c)) != NULL) {
         conn_call(old, close_reinstated, NULL);
+        if (mutant_on(MUTANT_HASTY_REINSTATEMENT))
+            return;
         waitq_wait(&net->conn_gone, run_deadline_ms(100), NULL);
     }
 }

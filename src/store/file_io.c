@@ -16,6 +16,7 @@
 #include "store/file_int.h"
 
 #include "base/log.h"
+#include "base/mutant.h"
 
 #include <errno.h>
 
@@ -103,7 +104,7 @@ static bool pieces_aligned(const struct file_volume *fv, const struct sgl *s)
 
 static bool needs_lock(const struct file_volume *fv)
 {
-    return fv->align > fv->v.geo.block_size;
+    return fv->align > fv->v.geo.block_size && !mutant_on(MUTANT_LOST_NEIGHBOUR);
 }
 
 static void lock_blocks(struct file_volume *fv, struct range_hold *h, uint64_t off,

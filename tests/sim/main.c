@@ -279,6 +279,9 @@ static int play_mutants(uint64_t first, uint64_t last)
 static int play_one(uint64_t seed, bool trace)
 {
     const struct story *st = play(seed, trace);
+    printf("# %u-byte blocks on %u-byte disks, %u initiators, %u reactors%s%s\n",
+           st->block_size, st->disk_align, st->nactors, st->reactors, st->chap ? ", CHAP" : "",
+           st->write_back ? ", LUN 1 writes back" : "");
     print_counts(&st->n);
     printf("seed %" PRIu64 ": trace %016" PRIx64 "\n", seed, st->trace_hash);
     return 0;

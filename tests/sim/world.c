@@ -94,7 +94,7 @@ static struct sim_config world_config(struct story *st)
 {
     struct sim_config cfg = sim_config_default(st->seed * 64 + st->world);
     cfg.reactors = st->reactors;
-    cfg.disk_align = st->disk_align;
+    cfg.dio_align = st->disk_align;
     cfg.buf_budget = 1ull << (20 + draw(st, 6));
     cfg.net_segment_max = one_in(st, 4) ? 100 : 16384;
     cfg.net_window = (uint32_t)(8192 << draw(st, 5));

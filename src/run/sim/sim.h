@@ -34,8 +34,7 @@ struct sim_config {
     uint64_t net_delay_min_ns, net_delay_max_ns;
     uint32_t net_segment_max; /* bytes delivered at once, random 1..max; 0: no splitting */
     uint32_t net_window;      /* bytes in flight per direction before the sender must wait */
-    uint32_t dio_align;  /* bytes that a file opened direct asks for: 512 (0: this) or 4096 */
-    uint32_t disk_align; /* what O_DIRECT asks for: 512 or 4096 */
+    uint32_t dio_align; /* bytes that a file opened direct asks for: 512 (0: this) or 4096 */
     uint64_t disk_capacity; /* bytes the simulated file system can allocate; ENOSPC beyond */
     uint64_t max_time_ns,
         max_turns; /* a run that is not over by then has lost its way: abort */
@@ -64,6 +63,9 @@ bool sim_was_cut(const struct run *run);
 void sim_fail_reads(struct run *run, const char *path, unsigned one_in, int err); /* 0: never */
 void sim_fail_writes(struct run *run, const char *path, unsigned one_in, int err);
 void sim_fail_flush(struct run *run, const char *path, unsigned one_in, int err);
+/* Each step of replacing, renaming, removing or making names (write, flush, sync of the directory)
+ * fails by this chance; an error tells as little about what is on the disk as a real one. */
+void sim_fail_names(struct run *run, unsigned one_in, int err);
 void sim_rot(struct run *run, const char *path, uint64_t off,
              uint64_t len); /* flips bits, also in what is durable */
 void sim_stall_disk(struct run *run, const char *path,

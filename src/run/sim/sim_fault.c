@@ -72,6 +72,22 @@ void sim_fail_flush(struct run *run, const char *path, unsigned one_in, int err)
     fault_set(run, path, SIM_FAULT_FLUSH, one_in, err);
 }
 
+void sim_fail_names(struct run *run, unsigned one_in, int err)
+{
+    struct sim_world *w = sim_world_of(run);
+    w->names_one_in = one_in;
+    w->names_err = err > 0 ? -err : err;
+}
+
+int sim_fault_draw_name(struct sim_world *w)
+{
+    if (!sim_rand_one_in(&w->io, w->names_one_in))
+        return 0;
+    w->stats.errors_injected++;
+    sim_note(w, "name fault", 0, (uint64_t)-w->names_err);
+    return w->names_err;
+}
+
 void sim_stall_disk(struct run *run, const char *path, uint64_t until)
 {
     fault_make(sim_world_of(run), path)->stalled_until = until;

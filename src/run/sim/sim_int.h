@@ -44,6 +44,8 @@ struct sim_world {
     bool own_disks;
     struct list files;  /* of struct sim_file */
     struct list writes; /* of struct sim_write: asked for, not done */
+    uint32_t names_one_in; /* steps that fail with names_err, negative errno */
+    int names_err;
     struct list faults; /* of struct sim_fault */
 
     struct list listeners, conns;
@@ -85,6 +87,8 @@ void sim_writes_cut(struct sim_world *w);
 enum sim_fault_kind { SIM_FAULT_READ, SIM_FAULT_WRITE, SIM_FAULT_FLUSH };
 /* Negative errno when this operation is to fail. */
 int sim_fault_draw(struct sim_world *w, const char *path, enum sim_fault_kind kind);
+/* The same for a step of an operation on names. */
+int sim_fault_draw_name(struct sim_world *w);
 /* When the disk under path answers again; 0: it does. */
 uint64_t sim_fault_stalled_until(struct sim_world *w, const char *path);
 

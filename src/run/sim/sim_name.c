@@ -25,6 +25,8 @@ static int sync_dir_of(struct sim_world *w, const char *path)
     step(w);
     int r = sim_fault_draw(w, dir, SIM_FAULT_FLUSH);
     if (r == 0)
+        r = sim_fault_draw_name(w);
+    if (r == 0)
         sim_names_sync(w->disks, dir);
     free(dir);
     return r;
@@ -75,6 +77,8 @@ static int write_tmp(struct sim_world *w, const char *tmp, const void *bytes, si
     sim_inode_resize(in, 0);
     step(w);
     int r = sim_fault_draw(w, tmp, SIM_FAULT_WRITE);
+    if (r == 0)
+        r = sim_fault_draw_name(w);
     if (r == 0 && sim_disks_used(w->disks) + sim_inode_needs(in, 0, len) > w->cfg.disk_capacity)
         r = -ENOSPC;
     if (r == 0) {
@@ -83,6 +87,8 @@ static int write_tmp(struct sim_world *w, const char *tmp, const void *bytes, si
         step(w);
         r = sim_fault_draw(w, tmp, SIM_FAULT_FLUSH);
     }
+    if (r == 0)
+        r = sim_fault_draw_name(w);
     if (r == 0) {
         sim_inode_flushed(in, in->seq);
         w->stats.flushes++;

@@ -39,7 +39,6 @@ struct sim_config sim_config_default(uint64_t seed)
         .net_delay_max_ns = 500 * NS_PER_US,
         .net_segment_max = 16384,
         .net_window = 65536,
-        .disk_align = SIM_SECTOR,
         .disk_capacity = 1ull << 30,
         .max_time_ns = 24 * 3600 * NS_PER_SEC,
         .max_turns = 20 * 1000 * 1000,
