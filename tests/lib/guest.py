@@ -31,42 +31,51 @@ class Guest:
         self.argv = argv + (["-x"] if fio else []) + [script, *args]
         self.on = on or {}
         self.lines = []
-        self.process = self.reader = self.failed = None
+        self.process = self.reader = None
 
-    def start(self):
+    def _spawn(self):
         self.process = child.spawn(self.argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                    errors="replace")
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-        return self
 
     def _read(self):
         for line in self.process.stdout:
-            line = line.strip()
-            self.lines.append(line)
-            word = line.split(" ", 1)[0]
-            if word in self.on:
-                try:
-                    self.on[word](line)
-                except Exception as e:  # pylint: disable=broad-except
-                    self.failed = self.failed or e
+            self.lines.append(line.strip())
+            yield line.strip()
+
+    def run(self):
+        """To the end of the script; its lines are acted on by the caller's thread (a child dies with the thread that made it)."""
+        self._spawn()
+        try:
+            for line in self._read():
+                action = self.on.get(line.split(" ", 1)[0])
+                if action:
+                    action(line)
+            if self.process.wait() != 0:
+                raise GuestError(f"status {self.process.returncode}\n{self.text()}")
+        finally:
+            self.stop()
+
+    def start(self):
+        """In the background; wait_line() tells how far it is."""
+        self._spawn()
+        self.reader = threading.Thread(target=lambda: list(self._read()), daemon=True)
+        self.reader.start()
+
+    def wait_line(self, begin, seconds=120):
+        def seen():
+            if self.process.poll() is not None:
+                raise GuestError("it ended:\n" + self.text())
+            return next((line for line in list(self.lines) if line.startswith(begin)), None)
+        return child.wait_for(begin, seen, seconds)
+
+    def join(self):
+        """The script's status."""
+        status = self.process.wait()
+        self.reader.join()
+        return status
 
     def text(self):
         return "\n".join(self.lines)
-
-    def find(self, word):
-        """The first line that begins with this word, or None."""
-        return next((l for l in list(self.lines) if l.split(" ", 1)[0] == word), None)
-
-    def wait(self, check=True):
-        status = self.process.wait()
-        self.reader.join()
-        if check and (status != 0 or self.failed):
-            raise GuestError(f"status {status}, {self.failed or 'script failed'}\n{self.text()}")
-        return status
-
-    def run(self):
-        return self.start().wait()
 
     def stop(self):
         if self.process and self.process.poll() is None:

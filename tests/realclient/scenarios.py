@@ -98,16 +98,16 @@ def _chap(z, name, auth):
     z.zsan("lun", "add", iqn, name, "--lun", 1)
     z.initiator(who, auth)
     c = z.grant(who, name)
-    return [iqn, c.name, c.secret, c.reverse_name, c.reverse_secret, who]
+    return [who, iqn, c.name, c.secret, *([c.reverse_name, c.reverse_secret] if c.reverse_secret else [])]
 
 
 def chap_one_way(z, _):
-    """CHAP: wrong secrets are refused, the target proves itself when asked"""
+    """one-way CHAP: no, wrong and foreign secrets are refused"""
     guest(z, "chap", *_chap(z, "chap-one-way", "one-way")).run()
 
 
 def chap_mutual(z, _):
-    """mutual CHAP where it is demanded: a one-way login is refused"""
+    """mutual CHAP: one-way and wrong secrets of either side are refused"""
     guest(z, "chap_mutual", *_chap(z, "chap-mutual", "mutual")).run()
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# chap_mutual.sh IQN USER SECRET MUTUAL_USER MUTUAL_SECRET INITIATOR: the target demands that it is asked to prove itself.
-iqn=$1 user=$2 secret=$3 muser=$4 msecret=$5
-start_iscsid "$6"
+# chap_mutual.sh INITIATOR IQN USER SECRET MUTUAL_USER MUTUAL_SECRET: the target demands that it is asked to prove itself.
+initiator=$1 iqn=$2 user=$3 secret=$4 muser=$5 msecret=$6
+start_iscsid "$initiator"
 add_node "$iqn"
 set_node "$iqn" node.session.initial_login_retry_max 1
 set_node "$iqn" node.conn[0].timeo.login_timeout 10
