@@ -139,7 +139,8 @@ struct scsi_itl {
     struct scsi_nexus *nexus; /* touched on its home only, save params, which never change */
     const struct scsi_nexus_params *who; /* lives as long as the ITL */
     uint16_t lun;
-    uint32_t ua;              /* bit mask of 1 << enum scsi_ua */
+    uint32_t ua;  /* bit mask of 1 << enum scsi_ua */
+    bool answers; /* it is being unmapped: tasks that this aborts end TASK ABORTED */
     const struct pr_reg *reg; /* its registration as of reg_version, pr.c */
     uint64_t reg_version;
     /* On the nexus's home. */
