@@ -36,6 +36,7 @@ static void abort_one(struct scsi_lu *lu, struct scsi_task *t, const struct scsi
         if (!t->tas)
             ua_raise(t->itl, UA_COMMANDS_CLEARED);
     }
+    t->tas |= t->itl->answers;
     cancel_fire(&t->cancel);
     if (t->ops && t->ops->cancel)
         t->ops->cancel(t);

@@ -119,6 +119,14 @@ static void detach(void *arg)
     list_remove(&itl->on_lu);
 }
 
+/* The nexus stays: what this ends is answered, or the initiator would wait for its timeout. */
+static void detach_answering(void *arg)
+{
+    struct scsi_itl *itl = arg;
+    itl->answers = true;
+    detach(itl);
+}
+
 static void raise_luns_changed(void *arg)
 {
     ua_raise(arg, UA_LUNS_CHANGED);
@@ -185,12 +193,12 @@ static struct scsi_itl *itl_new(struct scsi_nexus *n, uint16_t lun, struct scsi_
 }
 
 /* Out of the map already: waits until nobody touches it. Parks. */
-static void itl_retire(struct scsi_itl *itl)
+static void itl_retire(struct scsi_itl *itl, void (*leave)(void *arg))
 {
     nexus_itl_hold(
         itl); /* our own hop counts, so that the order of the two waits does not matter */
     if (itl->lu)
-        call_on(itl->lu->home, detach, itl);
+        call_on(itl->lu->home, leave, itl);
     nexus_itl_release(itl);
     while (itl->executing != 0)
         waitq_wait(&itl->idle, NO_DEADLINE, NULL);
@@ -224,15 +232,15 @@ int scsi_nexus_map(struct scsi_nexus *n, uint16_t lun, struct scsi_lu *lu, bool 
         announce_inventory(n, itl);
     nexus_itl_release(itl);
     if (placeholder)
-        itl_retire(placeholder);
+        itl_retire(placeholder, detach);
     return 0;
 }
 
-static void unmap(struct scsi_nexus *n, struct scsi_itl *itl)
+static void unmap(struct scsi_nexus *n, struct scsi_itl *itl, void (*leave)(void *arg))
 {
     n->pages[itl->lun / PAGE_LUNS][itl->lun % PAGE_LUNS] = NULL;
     list_remove(&itl->on_nexus);
-    itl_retire(itl);
+    itl_retire(itl, leave);
 }
 
 int scsi_nexus_unmap(struct scsi_nexus *n, uint16_t lun, bool announce)
@@ -240,7 +248,7 @@ int scsi_nexus_unmap(struct scsi_nexus *n, uint16_t lun, bool announce)
     struct scsi_itl *itl = nexus_itl(n, lun);
     if (!itl)
         return E(-ENOENT);
-    unmap(n, itl);
+    unmap(n, itl, detach_answering);
     if (announce)
         announce_inventory(n, NULL);
     return 0;
@@ -250,7 +258,7 @@ void scsi_nexus_free(struct scsi_nexus *n)
 {
     struct scsi_itl *itl;
     while ((itl = list_first(&n->itls, struct scsi_itl, on_nexus)))
-        unmap(n, itl);
+        unmap(n, itl, detach);
     for (size_t i = 0; i < PAGES; i++)
         free(n->pages[i]);
     free(n);

@@ -123,7 +123,7 @@ struct reactor *scsi_nexus_home(const struct scsi_nexus *n);
  * nexus starts each LU with the UA power on / I_T nexus loss. announce: the other LUNs of the
  * nexus get UA REPORTED LUNS DATA HAS CHANGED. Parks. -EEXIST, -EINVAL, -ENOMEM. */
 int scsi_nexus_map(struct scsi_nexus *n, uint16_t lun, struct scsi_lu *lu, bool announce);
-/* Aborts the nexus's tasks on it and unmaps. Parks. -ENOENT. */
+/* Ends the nexus's tasks on it with TASK ABORTED and unmaps. Parks. -ENOENT. */
 int scsi_nexus_unmap(struct scsi_nexus *n, uint16_t lun, bool announce);
 
 /* ---- tasks ------------------------------------------------------------------------------- */
