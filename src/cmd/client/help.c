@@ -72,7 +72,10 @@ void help_verb(FILE *out, const struct cli_verb *v)
 void help_noun(FILE *out, const char *noun)
 {
     char left[64];
-    fprintf(out, "usage: zsan %s VERB ...\n\n", noun);
+    fprintf(out, "usage: zsan %s VERB ...\n", noun);
+    for (size_t i = 0; i < cli_nnouns; i++)
+        if (strcmp(cli_nouns[i].name, noun) == 0)
+            fprintf(out, "\n%s\n\n", cli_nouns[i].doc);
     for (size_t i = 0; i < cli_nverbs; i++) {
         const struct cli_verb *v = &cli_verbs[i];
         if (strcmp(v->noun, noun) != 0)
