@@ -155,7 +155,8 @@ void world_rx(struct world *w, size_t step)
             show = MIN(show + step, w->in_len);
         }
     }
-    memmove(w->in, w->in + at, w->in_len - at);
+    if (at > 0)
+        memmove(w->in, w->in + at, w->in_len - at);
     w->in_len -= at;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A login by anybody. The first byte says what the owner demands; then follow login requests (how
- * they differ from what is expected, their text) and other bytes. Nobody may get in who had to
+ * they differ from what is expected, their text up to a byte ff) and other bytes. Nobody may get in who had to
  * prove something and has not, and an initiator that is not known never does.
  */
 #include "iscsi_world.h"
@@ -65,6 +65,15 @@ void world_event(struct world *w, const struct iscsi_event *ev)
     }
 }
 
+/* The bytes up to the next 0xff, which no text has: so text can grow and shrink in place. */
+static const uint8_t *text_of(struct rbuf *in, uint32_t *ret_len)
+{
+    const uint8_t *p = in->p, *end = memchr(p, 0xff, rb_left(in));
+    *ret_len = (uint32_t)((end ? end : in->end) - p);
+    rb_take(in, *ret_len + (end != NULL));
+    return p;
+}
+
 static void request(struct world *w, struct rbuf *in)
 {
     uint8_t how = rb_u8(in);
@@ -76,15 +85,14 @@ static void request(struct world *w, struct rbuf *in)
         .cid = be16_make(1),
         .cmd_sn = be32_make(100),
     };
-    uint32_t len = (uint32_t)MIN(rb_be16(in), rb_left(in));
+    uint32_t len;
     if (how & 0x80) /* any byte of the header may be another */
         ((uint8_t *)&h)[how % ISCSI_BHS_LEN] ^= rb_u8(in);
-    len = (uint32_t)MIN(len, rb_left(in));
-    const uint8_t *text = rb_take(in, len);
+    const uint8_t *text = text_of(in, &len);
     if (how & 0x40)
-        world_raw(w, text, text ? len : 0);
+        world_raw(w, text, len);
     else
-        world_feed(w, &h, text, text ? len : 0);
+        world_feed(w, &h, text, len);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
