@@ -52,6 +52,16 @@ static void fail_disk(struct story *st)
     sim_fail_writes(st->run, path, 0, 0);
 }
 
+static void fail_names(struct story *st)
+{
+    st->name_faults = true;
+    sim_fail_names(st->run, (unsigned)(2 + draw(st, 8)), EIO);
+    if (one_in(st, 2))
+        target_remap(st);
+    nap(st, 100 * NS_PER_MS);
+    sim_fail_names(st->run, 0, 0);
+}
+
 /* After a failed flush a volume writes nothing durable any more until it is opened anew:
  * soon over, then. */
 static void fail_flush(struct story *st)
@@ -77,18 +87,20 @@ static const struct {
     unsigned weight;
     void (*fn)(struct story *st);
 } rows[] = {
-    {4, cut_all     },
-    {4, flaky_net   },
-    {1, stall_net   },
-    {3, stall_disk  },
-    {1, target_kick },
-    {1, quiet       },
-    {1, target_grow },
-    {2, target_remap},
-    {3, fail_disk   },
-    {1, fail_flush  },
+    {4, cut_all       },
+    {4, flaky_net     },
+    {1, stall_net     },
+    {3, stall_disk    },
+    {1, target_kick   },
+    {1, quiet         },
+    {1, target_grow   },
+    {2, target_remap  },
+    {2, fail_names    },
+    {4, stranger_visit},
+    {3, fail_disk     },
+    {1, fail_flush    },
 };
-#define KIND_TO_DISKS 17 /* the weight of the troubles that harm no disk: the last world's */
+#define KIND_TO_DISKS 23 /* the weight of the troubles that harm no disk: the last world's */
 
 static void trouble(struct story *st, bool last)
 {

@@ -114,6 +114,11 @@ bool ini_up(const struct ini *i)
     return !i->broken;
 }
 
+uint32_t ini_next_cmd_sn(const struct ini *i)
+{
+    return i->cmd_sn;
+}
+
 const struct ini_counts *ini_counts(const struct ini *i)
 {
     return &i->n;

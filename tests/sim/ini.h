@@ -25,6 +25,7 @@ struct ini_params {
     bool header_digest, data_digest, initial_r2t, immediate_data;
     uint32_t max_recv, max_burst, first_burst; /* bytes */
     uint16_t max_r2t;
+    bool rude; /* sends garbage, and looks at nothing that comes */
 };
 
 enum ini_end {
@@ -90,6 +91,11 @@ int ini_ping(struct ini *i, uint64_t deadline);
 
 /* Calls the handler that main set when the target breaks the protocol; it does not return. */
 extern void (*ini_broken)(const char *fmt, ...) PRINTF_LIKE(1, 2) NO_RETURN;
+
+/* Sends bytes as they are, for those who are rude. */
+void ini_raw(struct ini *i, const uint8_t *bytes, size_t len);
+/* The number that the next command would have. */
+uint32_t ini_next_cmd_sn(const struct ini *i);
 
 /* Flat or peripheral LUN field, as the PDU wants it. */
 static inline uint64_t ini_lun(unsigned number)

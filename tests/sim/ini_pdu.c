@@ -65,6 +65,16 @@ void ini_queue(struct ini *i, const void *bhs, const void *data, size_t len)
     waitq_wake_one(&i->tx);
 }
 
+void ini_raw(struct ini *i, const uint8_t *bytes, size_t len)
+{
+    struct ini_pdu *p = malloc(sizeof(*p) + len);
+    check(p);
+    memcpy(p->bytes, bytes, len);
+    p->len = len;
+    list_push(&i->txq, &p->node);
+    waitq_wake_one(&i->tx);
+}
+
 int ini_send_all(struct ini *i)
 {
     struct list *n;

@@ -275,9 +275,20 @@ static const struct {
     [ISCSI_OP_REJECT] = {on_reject}, [ISCSI_OP_LOGOUT_RSP] = {on_logout},
 };
 
+static void drain(struct ini *i)
+{
+    uint8_t bytes[512];
+    ssize_t n;
+    while ((n = sock_recv(i->sock, bytes, sizeof(bytes), NO_DEADLINE, NULL)) > 0)
+        ;
+    ini_break(i, (int)n);
+}
+
 void ini_reader(void *arg)
 {
     struct ini *i = arg;
+    if (i->p.rude)
+        drain(i);
     while (!i->broken) {
         struct ini_in in;
         int r = ini_read(i, &in, NO_DEADLINE);

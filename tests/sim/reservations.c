@@ -28,10 +28,16 @@ struct pr_view {
     uint8_t type;
 };
 
+#define VIEWS 8u
+struct views {
+    struct pr_view v[VIEWS];
+    unsigned n;
+};
+
 struct pr_state {
-    struct pr_view
-        cand[2]; /* cand[0] before and cand[1] after a command whose end is unknown */
-    bool unknown;
+    struct views
+        live; /* what the target may think; more than one: a command whose end is unknown */
+    struct views ghosts; /* what it may think besides after its next start: saves that failed */
     uint64_t next_key;
 };
 
@@ -43,11 +49,33 @@ struct pr {
     uint64_t session[2]; /* as of the last command */
 };
 
+static bool same_view(const struct pr_view *a, const struct pr_view *b)
+{
+    return a->key[0] == b->key[0] && a->key[1] == b->key[1] && a->holder == b->holder &&
+           a->type == b->type;
+}
+
+static void views_add(struct views *s, const struct pr_view *v)
+{
+    for (unsigned k = 0; k < s->n; k++) {
+        if (same_view(&s->v[k], v))
+            return;
+    }
+    check_cmp(s->n, <, VIEWS);
+    s->v[s->n++] = *v;
+}
+
+static void views_set(struct views *s, struct pr_view v)
+{
+    s->n = 1;
+    s->v[0] = v;
+}
+
 struct pr_state *reservations_new(void)
 {
     struct pr_state *s = calloc(1, sizeof(*s));
     check(s);
-    s->cand[0].holder = NONE;
+    views_set(&s->live, (struct pr_view){.holder = NONE});
     s->next_key = 0x1000;
     return s;
 }
@@ -210,9 +238,27 @@ static bool exec(struct pr *p, int who, struct ini_cmd *c)
     return false;
 }
 
+/* The reservations could not be saved: they stay as they were, until the target starts anew and finds
+ * the one or the other. */
+static bool save_failed(const struct pr *p, const struct ini_cmd *c)
+{
+    uint32_t key = ini_sense(c) >> 16;
+    return p->st->name_faults && c->status == ST_CHECK && (key == 4 || key == 7);
+}
+
+static void answered(struct pr *p, const struct pr_view *after)
+{
+    struct pr_state *s = p->s;
+    if (!same_view(&s->live.v[0], after))
+        s->ghosts.n = 0; /* saved, over whatever failed before */
+    views_set(&s->live, *after);
+    p->st->n.pr_ops++;
+}
+
 static void pr_out(struct pr *p, const struct pr_cmd *x)
 {
     struct pr_state *s = p->s;
+    struct pr_view before = s->live.v[0], after = before;
     uint8_t list[24] = {0};
     uint16_t owed = 0;
     store_be64(list, x->key);
@@ -223,19 +269,22 @@ static void pr_out(struct pr *p, const struct pr_cmd *x)
     c.cdb[1] = (uint8_t)x->action;
     c.cdb[2] = x->type;
     store_be32(c.cdb + 5, sizeof(list));
-    s->cand[1] = s->cand[0];
-    uint8_t want = rules(&s->cand[1], x, &owed);
-    s->unknown = true;
+    uint8_t want = rules(&after, x, &owed);
+    views_add(&s->live, &after);
     if (!exec(p, x->who, &c))
         return;
+    if (save_failed(p, &c)) {
+        views_set(&s->live, before);
+        views_add(&s->ghosts, &after);
+        p->st->n.save_failures++;
+        return;
+    }
     if (c.status != want)
         story_fail("reservations: session %d action %d ended %02x %06x, must be %02x", x->who,
-                   x->action, c.status, ini_sense(&c), want);
-    s->cand[0] = s->cand[1];
-    s->unknown = false;
-    if (owed)
-        p->owed[!x->who] |= owed;
-    p->st->n.pr_ops++;
+                   (int)x->action, c.status, ini_sense(&c), want);
+    views_set(&s->live, before);
+    answered(p, &after);
+    p->owed[!x->who] |= owed;
     p->st->n.pr_conflicts += want == ST_CONFLICT;
 }
 
@@ -274,27 +323,38 @@ static bool reservation_matches(const struct pr_view *v, const uint8_t *b)
     return load_be32(b + 4) == 16 && load_be64(b + 8) == v->key[v->holder] && b[21] == v->type;
 }
 
+/* The command that was under way did it, or did not. If it did not, it may have failed to save. */
+static void settle(struct pr *p, unsigned k)
+{
+    struct pr_state *s = p->s;
+    struct pr_view found = s->live.v[k];
+    for (unsigned o = 0; o < s->live.n && p->st->name_faults; o++) {
+        if (o != k)
+            views_add(&s->ghosts, &s->live.v[o]);
+    }
+    views_set(&s->live, found);
+}
+
 /* Compares the target's state with the candidates; settles which it is. */
 static void look(struct pr *p)
 {
-    struct pr_state *s = p->s;
+    const struct views *live = &p->s->live;
     uint8_t keys[64], holder[64];
     int who = (int)draw(p->st, 2);
     if (!pr_in(p, who, 0, keys, sizeof(keys)) || !pr_in(p, who, 1, holder, sizeof(holder)))
         return;
-    for (unsigned k = 0; k < (s->unknown ? 2u : 1u); k++) {
-        if (keys_match(&s->cand[k], keys) && reservation_matches(&s->cand[k], holder)) {
-            s->cand[0] = s->cand[k];
-            s->unknown = false;
+    for (unsigned k = 0; k < live->n; k++) {
+        if (keys_match(&live->v[k], keys) && reservation_matches(&live->v[k], holder)) {
+            settle(p, k);
             return;
         }
     }
     story_fail("reservations: %u keys, first %" PRIx64
                ", reservation of %u bytes, holder %" PRIx64 " type %u; expected keys %" PRIx64
-               " %" PRIx64 ", holder %d type %u",
+               " %" PRIx64 ", holder %d type %u, or one of %u others",
                load_be32(keys + 4) / 8, load_be64(keys + 8), load_be32(holder + 4),
-               load_be64(holder + 8), holder[21], s->cand[0].key[0], s->cand[0].key[1],
-               s->cand[0].holder, s->cand[0].type);
+               load_be64(holder + 8), holder[21], live->v[0].key[0], live->v[0].key[1],
+               live->v[0].holder, live->v[0].type, live->n - 1);
 }
 
 static void probe(struct pr *p, int who, bool write)
@@ -309,11 +369,11 @@ static void probe(struct pr *p, int who, bool write)
         c.in = block;
     cdb_rw(st, &c, write, draw(st, NBLOCKS), 1, false);
     if (exec(p, who, &c)) {
-        bool may = may_access(&p->s->cand[0], who, write), did = c.status != ST_CONFLICT;
+        bool may = may_access(&p->s->live.v[0], who, write), did = c.status != ST_CONFLICT;
         if (may != did)
             story_fail("reservations: session %d %s a block, status %02x, type %u holder %d",
-                       who, write ? "wrote" : "read", c.status, p->s->cand[0].type,
-                       p->s->cand[0].holder);
+                       who, write ? "wrote" : "read", c.status, p->s->live.v[0].type,
+                       p->s->live.v[0].holder);
         if (did && c.status != ST_GOOD && !st->disk_faults)
             story_fail("reservations: access ended %02x %06x", c.status, ini_sense(&c));
         st->n.pr_conflicts += !did;
@@ -328,7 +388,7 @@ static struct pr_cmd draw_cmd(struct pr *p)
     static const uint8_t types[] = {1, 3, 5, 6};
     static const enum action actions[] = {REGISTER, IGNORE,  RESERVE, RESERVE,
                                           RELEASE,  PREEMPT, CLEAR};
-    const struct pr_view *v = &p->s->cand[0];
+    const struct pr_view *v = &p->s->live.v[0];
     struct pr_cmd c = {.who = (int)draw(p->st, 2)};
     c.action = actions[draw(p->st, 7)];
     if (v->key[c.who] == 0 && !one_in(p->st, 5))
@@ -347,9 +407,10 @@ static struct pr_cmd draw_cmd(struct pr *p)
 static void one_step(struct pr *p)
 {
     uint64_t lot = draw(p->st, 10);
-    if (p->s->unknown || lot < 2) {
+    bool full = p->s->ghosts.n + 2 > VIEWS / 2;
+    if (p->s->live.n > 1 || lot < 2) {
         look(p);
-    } else if (lot < 6) {
+    } else if (lot < 6 && !full) {
         struct pr_cmd c = draw_cmd(p);
         pr_out(p, &c);
     } else {
@@ -365,6 +426,9 @@ void reservations_run(void *arg)
     check(p);
     p->st = st;
     p->s = st->pr;
+    for (unsigned k = 0; k < p->s->ghosts.n; k++) /* the target has started anew */
+        views_add(&p->s->live, &p->s->ghosts.v[k]);
+    p->s->ghosts.n = 0;
     for (unsigned k = 0; k < 2; k++)
         actor_params(st, &p->a[k], ACTORS_MAX + k);
     while (!st->closing) {

@@ -31,11 +31,11 @@
 #define STORY_COUNTS(X)                                                                        \
     X(ops) X(worlds) X(power_cuts) X(kills) X(torn_writes) X(sectors_lost) X(sectors_kept)     \
     X(resets) X(silent_resets) X(logins) X(login_retries) X(logouts) X(drops) X(timeouts)      \
-    X(aborts) X(lun_resets) X(unit_attentions) X(caw_won) X(caw_lost) X(unmaps) X(syncs)       \
-    X(residuals) X(pings) X(pr_ops) X(pr_conflicts) X(disk_errors) X(disk_stalls)              \
-    X(net_stalls) X(flush_failures) X(failed_writes) X(failed_reads) X(unknown_writes)         \
-    X(sectors_checked) X(nops) X(asyncs) X(r2ts) X(kicks) X(grown) X(remaps)         \
-    X(lun_lists) X(task_sets_ended) X(task_set_full)
+    X(aborts) X(lun_resets) X(task_sets_ended) X(unit_attentions) X(caw_won) X(caw_lost)       \
+    X(unmaps) X(syncs) X(residuals) X(pings) X(lun_lists) X(r2ts) X(nops) X(asyncs)            \
+    X(task_set_full) X(pr_ops) X(pr_conflicts) X(disk_errors) X(disk_stalls) X(net_stalls)     \
+    X(flush_failures) X(save_failures) X(failed_writes) X(failed_reads) X(unknown_writes)      \
+    X(kicks) X(grown) X(remaps) X(strangers) X(strangers_refused) X(sectors_checked)
 /* clang-format on */
 struct story_counts {
 #define X(name) uint64_t name;
@@ -45,7 +45,8 @@ struct story_counts {
 
 struct pr_state;
 
-#define INITIATORS (ACTORS_MAX + 2)
+#define STRANGER   (ACTORS_MAX + 2) /* an initiator that is let into the playground only */
+#define INITIATORS (STRANGER + 1)
 struct credentials {
     char user[224], secret[256], reverse_user[224], reverse_secret[256];
 };
@@ -73,6 +74,7 @@ struct story {
     uint64_t ops_left;    /* in this world */
     bool closing;         /* the initiators are to go home */
     bool disk_faults;     /* errors have been ordered: commands may fail */
+    bool name_faults;     /* and saving the configuration and attributes may */
     bool hurry;           /* a flush failed: little more can come of this world */
     uint64_t quiet_until; /* nobody sends anything */
     struct target *target;
@@ -157,6 +159,9 @@ void cdb_sync(struct ini_cmd *c);
 
 /* chaos.c: the fiber that breaks things and, unless it is the last world, ends it. */
 void chaos_run(void *story);
+
+/* stranger.c: somebody who means no good connects. Parks. */
+void stranger_visit(struct story *st);
 
 /* reservations.c: one fiber that plays reservations with two sessions of its own. */
 struct pr_state *reservations_new(void);

@@ -23,12 +23,15 @@
 
 const char *story_target_name(unsigned k)
 {
-    return k ? "iqn.2026-01.test:target-b" : "iqn.2026-01.test:target-a";
+    static const char *const names[] = {"iqn.2026-01.test:target-a",
+                                        "iqn.2026-01.test:target-b",
+                                        "iqn.2026-01.test:playground"};
+    return names[k];
 }
 
 const char *story_target_of(unsigned id)
 {
-    return story_target_name(id % TARGETS);
+    return story_target_name(id == STRANGER ? TARGETS : id % TARGETS);
 }
 
 struct target {
@@ -89,8 +92,8 @@ static void make_volume(struct target *t, struct config_edit *e, unsigned lun)
     free(v);
 }
 
-/* The volume that comes and goes. */
-static void make_extra(struct config_edit *e)
+/* Memory volumes: one comes and goes, one is the strangers' to play with. */
+static void make_memory(struct config_edit *e, const char *name)
 {
     struct err err = {0};
     struct cfg_volume *v = calloc(1, sizeof(*v));
@@ -99,7 +102,7 @@ static void make_extra(struct config_edit *e)
     v->size = 1 << 20;
     v->block_size = 512;
     v->thin = true;
-    snprintf(v->name, sizeof(v->name), "extra");
+    snprintf(v->name, sizeof(v->name), "%s", name);
     must("volume", edit_volume_add(e, v, &err), &err);
     free(v);
 }
@@ -121,7 +124,7 @@ static void make_targets(struct config_edit *e)
     static const struct cfg_portal portal = {.address = "127.0.0.1", .port = 3260};
     struct err err = {0};
     must("portal", edit_portal_add(e, 1, &portal, &err), &err);
-    for (unsigned k = 0; k < TARGETS; k++) {
+    for (unsigned k = 0; k <= TARGETS; k++) {
         struct cfg_target target = {0};
         text_copy(target.name, sizeof(target.name), story_target_name(k));
         must("target", edit_target_add(e, &target, NULL, 0, &err), &err);
@@ -147,12 +150,15 @@ static void make_all(struct target *t)
 {
     struct config_edit *e;
     struct err err = {0};
+    uint16_t got;
     must("transaction", config_edit_begin(t->store, &e, &err), &err);
     make_limits(t->st, e);
     make_targets(e);
     for (unsigned lun = 0; lun < LUNS; lun++)
         make_volume(t, e, lun);
-    make_extra(e);
+    make_memory(e, "extra");
+    make_memory(e, "toys");
+    must("LUN", edit_lun_add(e, story_target_name(TARGETS), 0, "toys", &got, &err), &err);
     for (unsigned id = 0; id < INITIATORS; id++)
         make_initiator(t, e, id);
     must("commit", config_edit_commit(e, &err), &err);
@@ -248,8 +254,11 @@ static void remap_here(void *arg)
     bool add = !extra_mapped(config_edit_base(e));
     st->extra = EXTRA_UNKNOWN;
     st->extra_changes++;
-    must("LUN map", remap(st, e, add, &err), &err);
-    st->extra = add ? EXTRA_THERE : EXTRA_GONE;
+    int r = remap(st, e, add, &err);
+    if (!st->name_faults) /* else it may have failed, and then it changed nothing */
+        must("LUN map", r, &err);
+    st->n.save_failures += r < 0;
+    st->extra = add == (r == 0) ? EXTRA_THERE : EXTRA_GONE;
     config_edit_end(e);
 }
 

@@ -128,7 +128,7 @@ void world_play(struct story *st, bool last)
     struct err err = {0};
     st->last = last;
     st->quiet_until = 0;
-    st->closing = st->disk_faults = st->hurry = false;
+    st->closing = st->disk_faults = st->name_faults = st->hurry = false;
     if (run_sim_new(&cfg, &st->run, &err) < 0)
         story_fail("no world: %s", err.msg);
     sim_attach_disks(st->run, st->disks);
