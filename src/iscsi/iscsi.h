@@ -26,6 +26,8 @@
 #define ISCSI_MAX_PDU                                                                          \
     (ISCSI_BHS_LEN + ISCSI_AHS_MAX + 4 + ISCSI_MAX_DATA +                                      \
      4)                       /* that iscsi_rx() must be given whole */
+/* The same during the login, whose requests hold at most the 8192 bytes of 13.12. */
+#define ISCSI_MAX_LOGIN_PDU (ISCSI_BHS_LEN + ISCSI_AHS_MAX + 8192u)
 #define ISCSI_MAX_WINDOW 2048 /* commands; a larger offer counts as this */
 #define ISCSI_MAX_R2T    8    /* MaxOutstandingR2T; a larger offer counts as this */
 

@@ -21,11 +21,14 @@
 #include <string.h>
 
 #define RING_LEN  (512u << 10)
+#define LOGIN_LEN (16u << 10) /* until it is known who sends */
+#define REST_LEN  IOBUF_MIN
 #define LINGER_MS 2000
 #define TX_IOV    64
 #define TX_BATCH  (1u << 20)
 
 static_assert(RING_LEN >= ISCSI_MAX_PDU && RING_LEN <= IOBUF_MAX, "a PDU must fit whole");
+static_assert(LOGIN_LEN >= ISCSI_MAX_LOGIN_PDU, "one of a login too");
 
 static void tx_hook(struct turn_hook *h);
 static void tick(struct timer *t);
@@ -93,6 +96,7 @@ static void drop(struct conn *c, const char *why)
     cancel_fire(&c->stop_rx);
     cancel_fire(&c->stop_tx);
     waitq_wake_all(&c->tx_done);
+    waitq_wake_all(&c->tx_progress);
 }
 
 void conn_shut(struct conn *c, const char *why)
@@ -205,20 +209,38 @@ static void ring_parse(struct conn *c)
         memmove(c->ring->p, p + at, c->ring_len);
 }
 
-/* Waits for input, idle without a ring, and appends what came. */
+/* What is in the ring moves to one of this size. */
+static int ring_resize(struct conn *c, uint32_t cap)
+{
+    if (c->ring && c->ring->cap == cap)
+        return 0;
+    struct iobuf *b = iobuf_get(cap);
+    if (!b)
+        return -ENOMEM;
+    if (c->ring_len != 0)
+        memcpy(b->p, c->ring->p, c->ring_len);
+    iobuf_put(c->ring);
+    c->ring = b;
+    return 0;
+}
+
+/* Waits for input and appends what came. Idle without a ring, and with a small one when but the
+ * beginning of a PDU is there: what somebody has sent us takes about as much memory as it is
+ * long. */
 static int ring_fill(struct conn *c)
 {
-    if (c->ring_len == 0) {
+    int r = 0;
+    if (c->ring_len == 0)
         ring_return(c);
-        int r = sock_wait_readable(c->sock, NO_DEADLINE, &c->stop_rx);
-        if (r < 0)
-            return r;
-    }
-    if (!c->ring)
-        c->ring = iobuf_get(RING_LEN);
-    if (!c->ring)
-        return -ENOMEM;
-    ssize_t n = sock_recv(c->sock, c->ring->p + c->ring_len, RING_LEN - c->ring_len,
+    else if (c->ring_len <= REST_LEN)
+        r = ring_resize(c, REST_LEN);
+    if (r == 0 && c->ring_len <= REST_LEN)
+        r = sock_wait_readable(c->sock, NO_DEADLINE, &c->stop_rx);
+    if (r == 0)
+        r = ring_resize(c, c->logged_in ? RING_LEN : LOGIN_LEN);
+    if (r < 0)
+        return r;
+    ssize_t n = sock_recv(c->sock, c->ring->p + c->ring_len, c->ring->cap - c->ring_len,
                           NO_DEADLINE, &c->stop_rx);
     if (n <= 0)
         return n == 0 ? -ECONNRESET : (int)n;
@@ -272,14 +294,22 @@ static void moved(struct msg *m)
     conn_start(container_of(m, struct conn, msg));
 }
 
+/* The hook sends; it is waited for. */
+static void tx_drain(struct conn *c)
+{
+    uint64_t until = run_deadline_ms(LINGER_MS);
+    conn_kick(c);
+    while (!c->dropped && iscsi_tx_pending(c->iscsi))
+        if (waitq_wait(&c->tx_progress, until, NULL) == -ETIMEDOUT)
+            drop(c, "send failed");
+}
+
 /* [0] The login's answer is sent here first: afterwards nothing of this reactor may touch the
  * connection. */
 static void conn_move(struct conn *c)
 {
     struct reactor *to = c->move_to;
-    while (!c->dropped && (c->tx_waiting || !tx_some(c)) && !c->dropped)
-        if (sock_wait_writable(c->sock, run_deadline_ms(LINGER_MS), &c->stop_tx) < 0)
-            drop(c, "send failed");
+    tx_drain(c);
     while (c->fibers != 0)
         waitq_wait(&c->idle, NO_DEADLINE, NULL);
     c->move_to = NULL;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOGIN_UNAVAILABLE      0x0301
 #define LOGIN_OUT_OF_RESOURCES 0x0302
 #define LOGIN_NOT_FOUND        0x0203
 #define LOGIN_NO_SESSION       0x020a
@@ -157,6 +158,7 @@ static void establish(struct conn *c, const struct cfg_target *t, const struct c
 
 static void log_login(struct conn *c, const struct iscsi_params *p)
 {
+    c->net->totals.logins++;
     log_info("session.login", KV("id", "%llu", (unsigned long long)c->id),
              KV("initiator", "%s", p->initiator),
              KV("target", "%s", p->discovery ? "(discovery)" : p->target),
@@ -176,13 +178,15 @@ void login_done(struct conn *c)
         iscsi_login_refuse(c->iscsi, LOGIN_NO_SESSION);
         return;
     }
-    net->totals.logins++;
     if (p->discovery) {
         iscsi_login_accept(c->iscsi, 0, run_now());
         log_login(c, p);
         return;
     }
-    session_reinstate(net, c);
+    if (!session_reinstate(net, c)) {
+        iscsi_login_refuse(c->iscsi, LOGIN_UNAVAILABLE);
+        return;
+    }
     /* The configuration may have changed while the older session ended. */
     const struct cfg_target *t = config_target(net->cfg, p->target);
     const struct cfg_initiator *i = config_initiator(net->cfg, p->initiator);

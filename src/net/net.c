@@ -203,8 +203,11 @@ void net_stop(struct net *net)
 {
     net->stopping = true;
     cancel_fire(&net->stop);
+    while (net->retry_running) /* before the lock, which it may be about to take */
+        waitq_wait(&net->retry_ended, NO_DEADLINE, NULL);
     fmutex_lock(&net->applying);
     portals_apply(net, NULL, NULL);
+    volumes_lift_limits(net);
     for_all(net, ask_logout);
     uint64_t until = run_deadline_ms(STOP_LOGOUT_MS);
     while (!list_empty(&net->conns) && waitq_wait(&net->conn_gone, until, NULL) == 0)
@@ -212,8 +215,6 @@ void net_stop(struct net *net)
     for_all(net, stop_here);
     while (!list_empty(&net->conns))
         waitq_wait(&net->conn_gone, NO_DEADLINE, NULL);
-    while (net->retry_running)
-        waitq_wait(&net->retry_ended, NO_DEADLINE, NULL);
     volumes_mark(net, NULL);
     volumes_close_marked(net);
     fmutex_unlock(&net->applying);

@@ -110,6 +110,7 @@ struct conn {
     bool dropped;    /* no more output either */
     bool ended;      /* nothing is left but the memory */
     const char *why;
+    uint64_t data_at; /* when data-out came last, of whatever command */
     struct cancel stop_rx, stop_tx;
     struct waitq tx_done;     /* dropped */
     struct waitq tx_progress; /* something was sent */
@@ -191,8 +192,9 @@ int session_start(struct conn *c); /* on home: the nexus and its first map. Park
 void session_remap(struct conn *c, struct lun_map *want); /* on home; takes want. Parks */
 /* [0] True: an older session of the same name has this TSIH. */
 bool session_is(struct net *net, const struct conn *c, uint16_t tsih);
-void session_reinstate(struct net *net,
-                       struct conn *c); /* [0] ends an older session of the same name. Parks */
+/* [0] Ends an older session of the same name. False: it does not end in time, or the login is
+ * over itself. Parks. */
+bool session_reinstate(struct net *net, struct conn *c);
 struct reactor *session_pick_home(struct net *net, const struct cfg_target *t); /* [0] */
 
 /* discovery.c */
@@ -207,6 +209,7 @@ int volumes_apply(struct net *net, const struct config *c, struct err *reterr); 
 /* Marks what goes or must be opened anew with c (NULL: all goes). */
 void volumes_mark(struct net *net, const struct config *c);
 void volumes_close_marked(struct net *net); /* parks */
+void volumes_lift_limits(struct net *net);  /* for good, so that nobody waits for them. Parks */
 struct served_volume *served_find(struct net *net, const struct uuid *id);
 struct served_volume *served_by_name(struct net *net, const char *name);
 void volumes_tell_ports(struct net *net, const struct config *c); /* parks */

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REINSTATE_MS 8000 /* less than a login may take */
+
 /* ---- on reactor 0 ------------------------------------------------------------------------ */
 
 struct lun_map *lun_map_for(struct net *net, const struct cfg_target *t)
@@ -75,16 +77,22 @@ bool session_is(struct net *net, const struct conn *c, uint16_t tsih)
     return o && o->tsih == tsih;
 }
 
-/* Its names never change after the login, so they may be read from here. */
-void session_reinstate(struct net *net, struct conn *c)
+/* Its names never change after the login, so they may be read from here. What the old session
+ * wrote must have landed before the new one reads: while a volume hangs with such a write in
+ * it, there is no new session. */
+bool session_reinstate(struct net *net, struct conn *c)
 {
+    uint64_t until = run_deadline_ms(REINSTATE_MS);
     struct conn *old;
     while ((old = find_older(net, c)) != NULL) {
+        if (c->closing || run_now() >= until)
+            return false;
         conn_call(old, close_reinstated, NULL);
         if (mutant_on(MUTANT_HASTY_REINSTATEMENT))
-            return;
+            return true;
         waitq_wait(&net->conn_gone, run_deadline_ms(100), NULL);
     }
+    return !c->closing;
 }
 
 /* ---- on the session's home --------------------------------------------------------------- */
@@ -167,6 +175,12 @@ void session_remap(struct conn *c, struct lun_map *want)
 {
     fmutex_lock(&c->mapping);
     struct lun_map *have = c->map;
+    if (c->first_map) { /* not mapped yet: it is on its way to its reactor */
+        free(c->first_map);
+        c->first_map = want;
+        fmutex_unlock(&c->mapping);
+        return;
+    }
     if (!c->nexus || !have) {
         fmutex_unlock(&c->mapping);
         free(want);

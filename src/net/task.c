@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DATA_TIMEOUT_MS                                                                        \
-    60000              /* solicited data that does not come: the initiator is broken, drop it */
-#define KEEP_FREE   8  /* task structs that an idle session keeps */
-#define EXTRA_TASKS 32 /* immediate commands beyond the window */
+/* Solicited data that do not come while nothing else does: the initiator is broken, drop it. */
+#define DATA_TIMEOUT_NS (60 * NS_PER_SEC)
+#define KEEP_FREE       8  /* task structs that an idle session keeps */
+#define EXTRA_TASKS     32 /* immediate commands beyond the window */
 
 static struct net_task *net_task_of(struct iscsi_task *t)
 {
@@ -119,6 +119,7 @@ void task_data(const struct iscsi_event *ev)
 {
     struct net_task *nt = net_task_of(ev->task);
     store_data(nt, ev->offset, ev->data, ev->data_len);
+    nt->conn->data_at = run_now();
     waitq_wake_all(&nt->data);
 }
 
@@ -162,17 +163,19 @@ static void pull_here(void *arg)
     struct pull *p = arg;
     struct net_task *nt = p->nt;
     struct conn *c = nt->conn;
-    uint64_t deadline = run_deadline_ms(DATA_TIMEOUT_MS);
+    uint64_t asked = run_now();
     p->result = nt->cancel.fired ? -ECANCELED : 0;
     if (p->result == 0 && nt->iscsi.received < p->upto) {
         iscsi_task_want(c->iscsi, &nt->iscsi, p->upto);
         conn_kick(c);
     }
-    while (p->result == 0 && nt->iscsi.received < p->upto)
-        p->result = waitq_wait(&nt->data, deadline, &nt->cancel);
-    if (p->result == -ETIMEDOUT) {
-        conn_shut(c, "data-out timed out");
-        p->result = -ECANCELED;
+    while (p->result == 0 && nt->iscsi.received < p->upto) {
+        uint64_t deadline = MAX(asked, c->data_at) + DATA_TIMEOUT_NS;
+        if (waitq_wait(&nt->data, deadline, &nt->cancel) == -ETIMEDOUT &&
+            deadline == MAX(asked, c->data_at) + DATA_TIMEOUT_NS)
+            conn_shut(c, "data-out timed out");
+        if (c->closing || nt->cancel.fired)
+            p->result = -ECANCELED;
     }
 }
 

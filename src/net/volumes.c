@@ -250,6 +250,21 @@ int volumes_apply(struct net *net, const struct config *c, struct err *reterr)
     return result;
 }
 
+static void lift_here(void *arg)
+{
+    static const struct volume_limits none;
+    filter_limits_set(arg, &none);
+}
+
+void volumes_lift_limits(struct net *net)
+{
+    struct served_volume *v;
+    list_for_each (v, &net->volumes, node) {
+        if (v->vol)
+            call_on(v->home, lift_here, v->limits);
+    }
+}
+
 /* ---- target ports ------------------------------------------------------------------------ */
 
 struct ports_work {

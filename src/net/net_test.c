@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The whole front in a simulated world: what happens when a login, a change of the
+ * configuration, a hanging volume and a stop meet. */
+#include "net/net_fixture.h"
+
+#include "base/check.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define LOGICAL_UNIT_NOT_SUPPORTED 0x052500u
+#define TASK_ABORTED               0x40
+#define SERVICE_UNAVAILABLE        0x0301
+#define RETRY_MS                   3000 /* net.c */
+
+static uint32_t unit_state(struct ini *i, unsigned lun)
+{
+    struct ini_cmd c = {.lun = ini_lun(lun)}; /* TEST UNIT READY */
+    fix_ready(i, lun);
+    ini_start(i, &c);
+    ini_wait(i, &c, NO_DEADLINE);
+    return c.status == 0 ? 0 : ini_sense(&c);
+}
+
+/* ---- a change while a session moves to its reactor ---------------------------------------- */
+
+static void remove_a_and_b(struct config_edit *e, struct err *err)
+{
+    check(edit_lun_remove(e, FIX_TARGET, 0, err) == 0);
+    check(edit_lun_remove(e, FIX_TARGET, 1, err) == 0);
+    check(edit_volume_remove(e, "a", err) == 0);
+    check(edit_volume_remove(e, "b", err) == 0);
+}
+
+static void only_b(struct config_edit *e, struct err *err)
+{
+    check(edit_lun_remove(e, FIX_TARGET, 0, err) == 0);
+}
+
+static void remove_b(struct config_edit *e, struct err *err)
+{
+    check(edit_lun_remove(e, FIX_TARGET, 1, err) == 0);
+    check(edit_volume_remove(e, "b", err) == 0);
+}
+
+static struct conn *logged_in_unmapped(struct fix *f)
+{
+    struct conn *c;
+    list_for_each (c, &f->net->conns, node)
+        if (c->session && c->first_map)
+            return c;
+    return NULL;
+}
+
+static void remove_while_moving(void *arg)
+{
+    struct fix *f = arg;
+    while (!logged_in_unmapped(f))
+        fiber_sleep_until(run_now() + 5 * NS_PER_US, NULL);
+    fix_change(f, remove_b);
+}
+
+static void body_lun_removed_while_session_moves(struct fix *f)
+{
+    fix_change(f, only_b);
+    check(fiber_start(remove_while_moving, f, "remover"));
+    struct ini *i = fix_login(f, 1);
+    EXPECT(f, unit_state(i, 1) == LOGICAL_UNIT_NOT_SUPPORTED);
+    ini_logout(i);
+}
+
+static void test_lun_removed_while_session_moves_is_not_mapped(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    f.sim.net_window = 16; /* the answer to the login takes many turns */
+    fix_play(&f, body_lun_removed_while_session_moves);
+}
+
+/* ---- tasks of a LUN that goes ------------------------------------------------------------- */
+
+static void remove_in_background(void *arg)
+{
+    fix_change(arg, remove_a_and_b);
+}
+
+static void body_removed_lun_answers_its_tasks(struct fix *f)
+{
+    struct ini *i = fix_login(f, 1);
+    fix_ready(i, 0);
+    f->gate_shut = true;
+    struct ini_cmd *c = fix_write(i, 0, 8, 512);
+    fiber_sleep_until(run_deadline_ms(10), NULL);
+    check(fiber_start(remove_in_background, f, "remover"));
+    fiber_sleep_until(run_deadline_ms(50), NULL);
+    fix_gate_open(f);
+    EXPECT(f, ini_wait(i, c, run_deadline_ms(1000)));
+    EXPECT(f, c->end == INI_DONE && c->status == TASK_ABORTED);
+    EXPECT(f, unit_state(i, 0) == LOGICAL_UNIT_NOT_SUPPORTED);
+    ini_logout(i);
+    free(c);
+}
+
+static void test_removed_lun_answers_its_tasks(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    fix_play(&f, body_removed_lun_answers_its_tasks);
+}
+
+/* ---- stopping ----------------------------------------------------------------------------- */
+
+static void add_broken_volume(struct config_edit *e, struct err *err)
+{
+    struct cfg_volume *v = calloc(1, sizeof(*v));
+    check(v);
+    v->engine = CFG_MEM;
+    v->size = 1u << 20;
+    v->block_size = 512;
+    text_copy(v->name, sizeof(v->name), "broken");
+    check(edit_volume_add(e, v, err) == 0);
+    free(v);
+}
+
+/* The retry's sleep is over, but it has not run yet: the stopper, which yielded, is before it. */
+static void body_stop_when_retry_is_due(struct fix *f)
+{
+    f->no_volumes = true;
+    fix_change(f, add_broken_volume);
+    uint64_t due = run_deadline_ms(RETRY_MS);
+    fiber_sleep_until(due - 100 * NS_PER_US, NULL);
+    EXPECT(f, !list_empty(&f->net->stop.waiters));
+    while (run_now() < due)
+        fiber_yield();
+    EXPECT(f, list_empty(&f->net->stop.waiters) && f->net->retry_running);
+    fix_stop(f);
+}
+
+static void test_stop_when_retry_is_due(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    fix_play(&f, body_stop_when_retry_is_due);
+}
+
+static void limit_a(struct config_edit *e, struct err *err)
+{
+    struct cfg_volume v = *config_volume(config_edit_base(e), "a");
+    v.limits.iops = 1;
+    check(edit_volume_put(e, &v, err) == 0);
+}
+
+static void body_stop_does_not_wait_for_limits(struct fix *f)
+{
+    struct ini *i = fix_login(f, 1);
+    struct ini_cmd *c[8];
+    fix_ready(i, 0);
+    fix_change(f, limit_a);
+    for (unsigned k = 0; k < ARRAY_LEN(c); k++)
+        c[k] = fix_write(i, 0, k, 512);
+    fiber_sleep_until(run_deadline_ms(100), NULL);
+    uint64_t before = run_now();
+    fix_stop(f);
+    EXPECT(f, run_now() - before < 2 * NS_PER_SEC);
+    ini_drop(i);
+    for (unsigned k = 0; k < ARRAY_LEN(c); k++)
+        free(c[k]);
+}
+
+static void test_stop_does_not_wait_for_limits(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    fix_play(&f, body_stop_does_not_wait_for_limits);
+}
+
+/* ---- a volume that hangs ------------------------------------------------------------------ */
+
+/* The old session's write might land behind the new one's back, so the same session again has
+ * to wait; it is told so. */
+static void body_session_is_not_reinstated_over_a_hanging_write(struct fix *f)
+{
+    struct ini *old = fix_login(f, 1), *new;
+    const struct ini_params p = fix_params(1);
+    uint16_t status;
+    fix_ready(old, 0);
+    f->gate_shut = true;
+    struct ini_cmd *c = fix_write(old, 0, 8, 512);
+    fiber_sleep_until(run_deadline_ms(10), NULL);
+    EXPECT(f, ini_login(&p, &new, &status) == -EACCES && status == SERVICE_UNAVAILABLE);
+    EXPECT(f, !ini_up(old));
+    fix_gate_open(f);
+    fiber_sleep_until(run_deadline_ms(100), NULL);
+    new = fix_login(f, 1);
+    EXPECT(f, unit_state(new, 0) == 0);
+    ini_logout(new);
+    ini_drop(old);
+    free(c);
+}
+
+static void test_session_is_not_reinstated_over_a_hanging_write(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    fix_play(&f, body_session_is_not_reinstated_over_a_hanging_write);
+}
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+#define STRANGERS 100
+
+static void body_strangers_take_little_memory(struct fix *f)
+{
+    struct sock *s[STRANGERS];
+    const struct ini_params p = fix_params(1);
+    for (unsigned k = 0; k < STRANGERS; k++) {
+        check(sock_connect(&p.addr, NO_DEADLINE, NULL, &s[k], NULL) == 0);
+        check(sock_send(s[k], "C", 1, NO_DEADLINE, NULL) == 0);
+    }
+    fiber_sleep_until(run_deadline_ms(50), NULL);
+    EXPECT(f, f->net->nconns == STRANGERS);
+    EXPECT(f, admit_used(f->run) <= STRANGERS * (16u << 10));
+    for (unsigned k = 0; k < STRANGERS; k++)
+        sock_close(s[k]);
+}
+
+static void test_strangers_take_little_memory(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    fix_play(&f, body_strangers_take_little_memory);
+}
+
+/* ---- slow data ---------------------------------------------------------------------------- */
+
+static void body_slow_data_is_not_late(struct fix *f)
+{
+    struct ini *i = fix_login(f, 1);
+    fix_ready(i, 0);
+    uint64_t before = run_now();
+    struct ini_cmd *c = fix_write(i, 0, 0, 512u << 10);
+    EXPECT(f, ini_wait(i, c, NO_DEADLINE) && c->end == INI_DONE && c->status == 0);
+    EXPECT(f, run_now() - before > 70 * NS_PER_SEC);
+    ini_logout(i);
+    free(c);
+}
+
+static void test_slow_data_is_not_late(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    f.sim.net_window = 1024;
+    f.sim.net_delay_min_ns = f.sim.net_delay_max_ns = 80 * NS_PER_MS;
+    fix_play(&f, body_slow_data_is_not_late);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lun_removed_while_session_moves_is_not_mapped),
+        cmocka_unit_test(test_removed_lun_answers_its_tasks),
+        cmocka_unit_test(test_stop_when_retry_is_due),
+        cmocka_unit_test(test_stop_does_not_wait_for_limits),
+        cmocka_unit_test(test_session_is_not_reinstated_over_a_hanging_write),
+        cmocka_unit_test(test_strangers_take_little_memory),
+        cmocka_unit_test(test_slow_data_is_not_late),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
