@@ -195,8 +195,8 @@ static struct scsi_itl *itl_new(struct scsi_nexus *n, uint16_t lun, struct scsi_
 /* Out of the map already: waits until nobody touches it. Parks. */
 static void itl_retire(struct scsi_itl *itl, void (*leave)(void *arg))
 {
-    nexus_itl_hold(
-        itl); /* our own hop counts, so that the order of the two waits does not matter */
+    /* Our own hop counts, so that the order of the two waits does not matter. */
+    nexus_itl_hold(itl);
     if (itl->lu)
         call_on(itl->lu->home, leave, itl);
     nexus_itl_release(itl);
@@ -213,8 +213,8 @@ int scsi_nexus_map(struct scsi_nexus *n, uint16_t lun, struct scsi_lu *lu, bool 
     if (!slot)
         return E(-ENOMEM);
     struct scsi_itl *placeholder = *slot;
-    if (placeholder && (placeholder->lu ||
-                        !lu)) /* only a volume that came may take the place of one to come */
+    /* Only a volume that came may take the place of one to come. */
+    if (placeholder && (placeholder->lu || !lu))
         return E(-EEXIST);
     struct scsi_itl *itl = itl_new(n, lun, lu);
     if (!itl)
