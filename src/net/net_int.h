@@ -120,6 +120,7 @@ struct conn {
     struct lun_map *map;       /* as mapped */
     struct list tasks;         /* of struct net_task, live */
     struct list free_tasks;
+    uint64_t admitted; /* bytes of the budget that its tasks hold */
     unsigned ntasks, nfree, max_tasks;
     unsigned fibers;   /* of this connection, besides the reader */
     struct waitq idle; /* fibers fell to 0 */
@@ -203,6 +204,7 @@ void discovery_answer(struct conn *c, const struct iscsi_event *ev); /* parks */
 /* portal.c, all on reactor 0 */
 int portals_apply(struct net *net, const struct config *c, struct err *reterr); /* parks */
 void portal_put(struct served_portal *p);
+bool addr_is_loopback(const struct sock_addr *a); /* any reactor */
 
 /* volumes.c, all on reactor 0 */
 int volumes_apply(struct net *net, const struct config *c, struct err *reterr); /* parks */

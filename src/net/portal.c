@@ -29,7 +29,7 @@ void portal_put(struct served_portal *p)
     portal_free_if_unused(p);
 }
 
-static bool is_loopback(const struct sock_addr *a)
+bool addr_is_loopback(const struct sock_addr *a)
 {
     char host[SOCK_ADDR_LEN];
     sock_addr_host(a, host);
@@ -73,7 +73,7 @@ static void admit(struct served_portal *p, struct sock *s)
         return;
     }
     sock_addr_host(sock_peer(s), c->peer_host);
-    c->loopback = is_loopback(sock_local(s)) && is_loopback(sock_peer(s));
+    c->loopback = addr_is_loopback(sock_local(s)) && addr_is_loopback(sock_peer(s));
     c->overload = !login_count(net, c);
     p->pins++;
     p->connections++;

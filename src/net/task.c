@@ -63,6 +63,7 @@ static void task_free(void *arg, struct iscsi_task *t)
     sgl_clear(&nt->scsi.data_in);
     if (nt->admitted)
         admit_return(c->net->run, nt->admitted);
+    c->admitted -= nt->admitted;
     c->ntasks--;
     if (c->nfree < KEEP_FREE || c->nfree < c->ntasks) {
         list_push_front(&c->free_tasks, &nt->node);
@@ -131,9 +132,10 @@ static uint8_t admit(struct conn *c, struct net_task *nt)
     uint64_t len = MIN(t->edtl, scsi_cdb_data_bound(t->cdb));
     if (len == 0)
         return 0;
-    if (!admit_try(c->net->run, len))
+    if (!admit_try(c->net->run, len, c->admitted))
         return SCSI_STATUS_TASK_SET_FULL;
     nt->admitted = len;
+    c->admitted += len;
     if (t->write && sgl_alloc(&nt->out, len) < 0)
         return SCSI_STATUS_BUSY;
     return 0;

@@ -36,49 +36,50 @@ struct served_volume *served_by_name(struct net *net, const char *name)
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
+/* What comes of it lies here until it is back on reactor 0, where logins look at the entry. */
 struct open_work {
-    struct net *net;
-    struct served_volume *v;
+    const struct net *net;
+    const struct cfg_volume *cfg;
+    struct volume *vol, *limits;
+    struct scsi_lu *lu;
+    char naa[40];
     struct err err;
     int result;
 };
 
 static int open_stack(struct open_work *w)
 {
-    struct net *net = w->net;
-    struct served_volume *v = w->v;
     struct volume *vol = NULL;
-    int r = net->env.open_volume(net->env.arg, &v->cfg, &vol, &w->err);
+    int r = w->net->env.open_volume(w->net->env.arg, w->cfg, &vol, &w->err);
     if (r < 0)
         return r;
-    r = filter_limits_new(vol, &v->cfg.limits, &v->limits);
+    r = filter_limits_new(vol, &w->cfg->limits, &w->limits);
     if (r == 0) {
-        vol = v->limits;
-        r = filter_stats_new(vol, &v->vol);
+        vol = w->limits;
+        r = filter_stats_new(vol, &w->vol);
     }
     if (r < 0) {
         volume_close(vol);
-        return err_set(&w->err, r, "volume %s: %s", v->cfg.name, strerror(-r));
+        return err_set(&w->err, r, "volume %s: %s", w->cfg->name, strerror(-r));
     }
     return 0;
 }
 
 static int open_lu(struct open_work *w)
 {
-    struct served_volume *v = w->v;
     struct scsi_lu_params p = {
-        .volume = v->vol,
-        .read_only = v->cfg.read_only,
-        .threshold_pct = v->cfg.threshold_pct,
+        .volume = w->vol,
+        .read_only = w->cfg->read_only,
+        .threshold_pct = w->cfg->threshold_pct,
     };
     memcpy(p.power_epoch, w->net->env.power_epoch, sizeof(p.power_epoch));
-    int r = scsi_identity_load(v->vol, w->net->cfg->oui, &p.id);
+    int r = scsi_identity_load(w->vol, w->net->cfg->oui, &p.id);
     if (r < 0)
         return err_set(&w->err, r, "volume %s: its identity cannot be read or kept: %s",
-                       v->cfg.name, strerror(-r));
-    snprintf(v->naa, sizeof(v->naa), "naa.");
-    hex_encode(p.id.naa, p.id.naa_len, v->naa + 4);
-    return scsi_lu_new(&p, &v->lu, &w->err);
+                       w->cfg->name, strerror(-r));
+    snprintf(w->naa, sizeof(w->naa), "naa.");
+    hex_encode(p.id.naa, p.id.naa_len, w->naa + 4);
+    return scsi_lu_new(&p, &w->lu, &w->err);
 }
 
 static void open_here(void *arg)
@@ -88,11 +89,8 @@ static void open_here(void *arg)
     if (w->result < 0)
         return;
     w->result = open_lu(w);
-    if (w->result < 0) {
-        volume_close(w->v->vol);
-        w->v->vol = w->v->limits = NULL;
-        w->v->lu = NULL;
-    }
+    if (w->result < 0)
+        volume_close(w->vol);
 }
 
 static struct reactor *least_loaded(struct net *net)
@@ -111,17 +109,20 @@ static struct reactor *least_loaded(struct net *net)
 
 static int volume_up(struct net *net, struct served_volume *v, struct err *reterr)
 {
-    struct open_work w = {.net = net, .v = v};
+    struct open_work w = {.net = net, .cfg = &v->cfg};
     if (!v->home)
         v->home = least_loaded(net);
     call_on(v->home, open_here, &w);
     if (w.result == 0) {
+        v->vol = w.vol;
+        v->limits = w.limits;
+        v->lu = w.lu;
+        text_copy(v->naa, sizeof(v->naa), w.naa);
         v->reason[0] = '\0';
         log_info("volume.online", KV("volume", "%s", v->cfg.name), KV("naa", "%s", v->naa));
         return 0;
     }
-    if (strcmp(v->reason, w.err.msg) !=
-        0) { /* once for each reason, however often it is tried */
+    if (strcmp(v->reason, w.err.msg) != 0) { /* logged once, however often it is tried */
         text_copy(v->reason, sizeof(v->reason), w.err.msg);
         log_error("volume.unavailable", KV("volume", "%s", v->cfg.name),
                   KV("error", "%s", w.err.msg));
@@ -133,14 +134,27 @@ static int volume_up(struct net *net, struct served_volume *v, struct err *reter
 
 /* ---- closing ----------------------------------------------------------------------------- */
 
+struct close_work {
+    struct volume *vol;
+    struct scsi_lu *lu;
+};
+
 static void close_here(void *arg)
 {
-    struct served_volume *v = arg;
-    scsi_lu_free(v->lu);
-    volume_flush(v->vol);
-    volume_close(v->vol);
-    v->lu = NULL;
+    struct close_work *w = arg;
+    scsi_lu_free(w->lu);
+    volume_flush(w->vol);
+    volume_close(w->vol);
+}
+
+/* The entry is empty before anybody else runs. */
+static void volume_down(struct served_volume *v)
+{
+    struct close_work w = {v->vol, v->lu};
     v->vol = v->limits = NULL;
+    v->lu = NULL;
+    call_on(v->home, close_here, &w);
+    log_info("volume.closed", KV("volume", "%s", v->cfg.name));
 }
 
 void volumes_close_marked(struct net *net)
@@ -149,10 +163,8 @@ void volumes_close_marked(struct net *net)
     list_for_each_safe (v, tmp, &net->volumes, node) {
         if (!v->closing)
             continue;
-        if (v->vol) {
-            call_on(v->home, close_here, v);
-            log_info("volume.closed", KV("volume", "%s", v->cfg.name));
-        }
+        if (v->vol)
+            volume_down(v);
         v->closing = false;
         if (!v->seen) {
             list_remove(&v->node);
