@@ -176,13 +176,13 @@ void admit_set_budget(struct run *run, uint64_t bytes)
     atomic_store_explicit(&run->budget, bytes, memory_order_relaxed);
 }
 
-bool admit_try(struct run *run, uint64_t len)
+bool admit_try(struct run *run, uint64_t len, uint64_t held)
 {
     uint64_t budget = admit_budget(run), buffers = buffers_in_use(run);
     uint64_t admitted = atomic_load_explicit(&run->admitted, memory_order_relaxed);
     do {
         uint64_t used = MAX(admitted, buffers);
-        if (used > budget || len > budget - used)
+        if (used > budget || held > budget - used || len > budget - used - held)
             return false;
     } while (!atomic_compare_exchange_weak(&run->admitted, &admitted, admitted + len));
     return true;
