@@ -70,5 +70,5 @@ def source(api):
     for m in api.methods:
         params, n = (f"{m.ident}_params", f"ARRAY_LEN({m.ident}_params)") if m.params else ("NULL", "0")
         out.append(f'    {{"{m.name}", {params}, {n}, sizeof(struct args_{m.ident}), call_{m.ident}, '
-                   f"{'true' if m.change else 'false'}}},")
+                   f"{'AUDIT_CHANGE' if m.change else 'AUDIT_READ' if m.audit else 'AUDIT_NONE'}}},")
     return "\n".join(out + ["};", "const size_t control_nmethods = ARRAY_LEN(control_methods);", ""])

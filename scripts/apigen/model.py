@@ -61,6 +61,7 @@ class Method:
     result: str  # a type's name, or "json"
     many: bool   # a list of them
     change: bool
+    audit: bool  # not a change, but logged as one is
     say: str
     errors: list
 
@@ -145,7 +146,7 @@ def _method(noun, raw, enums):
     params = [_param(p, enums, where) for p in raw.pop("params", [])]
     local = [_param(p, enums, where) for p in raw.pop("local", [])]
     more = {"params": params, "local": local, "result": result, "many": many, "noun": noun,
-            "change": raw.pop("change", False), "say": raw.pop("say", ""), "errors": raw.pop("errors", []),
+            "change": raw.pop("change", False), "audit": raw.pop("audit", False), "say": raw.pop("say", ""), "errors": raw.pop("errors", []),
             "verb": raw.pop("name")}
     m = _record(Method, raw, where, **more)
     pos = m.positional

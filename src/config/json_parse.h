@@ -9,8 +9,8 @@
 
 #define CONFIG_TEXT_MAX (16u << 20) /* bytes of a document */
 
-/* The caller decrefs. -EINVAL: no JSON, with line and column; -EFBIG: over CONFIG_TEXT_MAX; -E2BIG: nested deeper than depth_max.
- * Pure. */
+/* The caller decrefs. -EINVAL: no JSON, with line and column; -EFBIG: over CONFIG_TEXT_MAX;
+ * -E2BIG: nested deeper than depth_max. Pure. */
 int json_parse(const char *text, size_t len, unsigned depth_max, json_t **ret_json,
                struct err *reterr);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Results and errors to lines. Answers may hold secrets, so a text is made in one buffer of its final size: growing one would leave
- * copies behind. Pure. */
+/* Results and errors to lines. Answers may hold secrets, so a text is made in one buffer of its
+ * final size: growing one would leave copies behind. Pure. */
 #include "base/util.h"
 #include "control/json_util.h"
 #include "control/rpc.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How a change ends: what could not be brought up becomes a warning, what was minted is told this once. */
+/* How a change ends: what could not be brought up becomes a warning, what was minted is told
+ * this once. */
 #include "control/control_int.h"
 
 int change_done(struct control *c, const struct config_edit *e, struct jb *b, json_t *result,

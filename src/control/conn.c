@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One connection: lines in, lines out, one request at a time. A peer that waits holds no buffer; a line that is begun must end
- * within CONTROL_LINE_MS and RPC_LINE_MAX bytes, after which the connection is closed, for its end can't be found any more. Parsing
- * and writing of JSON run off the loop. The buffers may hold secrets and are wiped. Home: reactor 0; everything parks.
+ * One connection: lines in, lines out, one request at a time. A peer that waits holds no
+ * buffer; a line that is begun must end within CONTROL_LINE_MS and RPC_LINE_MAX bytes, after
+ * which the connection is closed, for its end can't be found any more. Parsing and writing of
+ * JSON run off the loop. The buffers may hold secrets and are wiped. Home: reactor 0;
+ * everything parks.
  */
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -22,7 +24,7 @@ struct conn {
     size_t searched; /* bytes without a newline */
 };
 
-/* ---- lines in --------------------------------------------------------------------------------------- */
+/* ---- lines in ---------------------------------------------------------------------------- */
 
 static void buf_drop(struct conn *k)
 {
@@ -50,18 +52,17 @@ static int buf_grow(struct conn *k)
     return 0;
 }
 
-/* Makes the buffer begin with a whole line of *ret_len bytes and its newline. -EFBIG: there is no end within RPC_LINE_MAX; -EPIPE: the
- * peer left. */
+/* Makes the buffer begin with a whole line of *ret_len bytes and its newline. -EFBIG: there is
+ * no end within RPC_LINE_MAX; -EPIPE: the peer left. */
 static int line_read(struct conn *k, size_t *ret_len)
 {
-    uint64_t deadline = 0;
     if (k->len == 0) {
         buf_drop(k);
         int rc = sock_wait_readable(k->s, run_deadline_ms(CONTROL_IDLE_MS), &k->c->stop);
         if (rc < 0)
             return rc;
     }
-    deadline = run_deadline_ms(CONTROL_LINE_MS);
+    uint64_t deadline = run_deadline_ms(CONTROL_LINE_MS);
     for (;;) {
         char *nl = k->len > k->searched
                        ? memchr(k->buf + k->searched, '\n', k->len - k->searched)
@@ -92,7 +93,7 @@ static void line_done(struct conn *k, size_t len)
     k->searched = 0;
 }
 
-/* ---- one request ------------------------------------------------------------------------------------ */
+/* ---- one request ------------------------------------------------------------------------- */
 
 struct parse_job {
     const char *text;
@@ -136,16 +137,21 @@ static int answer(struct conn *k, const json_t *id, json_t *result,
     return rc;
 }
 
-/* One event for each change, whoever asked and however it ended. */
+/* One event for each change, whoever asked and however it ended; and for what tells secrets. */
 static void audit(const struct conn *k, const struct request *r, const struct rpc_error *e)
 {
     char subject[200];
-    if (!r->method->change)
-        return;
+    const char *result = e->code ? e->err.msg : "ok";
+    long long uid = sock_peer_uid(k->s);
     params_subject(r->method->params, r->method->nparams, r->args, subject, sizeof(subject));
-    log_info("control.change", KV("method", "%s", r->method->name), KV("object", "%s", subject),
-             KV("uid", "%lld", (long long)sock_peer_uid(k->s)),
-             KV("result", "%s", e->code ? e->err.msg : "ok"));
+    if (r->method->audit == AUDIT_CHANGE)
+        log_info("control.change", KV("method", "%s", r->method->name),
+                 KV("object", "%s", subject), KV("uid", "%lld", uid),
+                 KV("result", "%s", result));
+    else if (r->method->audit == AUDIT_READ)
+        log_info("control.read", KV("method", "%s", r->method->name),
+                 KV("object", "%s", subject), KV("uid", "%lld", uid),
+                 KV("result", "%s", result));
 }
 
 /* Runs the method; the result, or NULL and *ret_error. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The plane: one listener, one fiber that accepts, one fiber for each connection. Who may connect is decided by the socket's file
- * mode alone, which the kernel checks: CVE-2020-10699 was a control socket that anybody could write to. Home: reactor 0.
+ * The plane: one listener, one fiber that accepts, one fiber for each connection. Who may
+ * connect is decided by the socket's file mode alone, which the kernel checks: CVE-2020-10699
+ * was a control socket that anybody could write to. Home: reactor 0.
  */
 #include "control/control_int.h"
 
@@ -27,7 +28,8 @@ static void visit_fiber(void *arg)
     waitgroup_done(&v.c->fibers);
 }
 
-/* Over the limit a peer is turned away only after a moment: connections that were just closed are given up meanwhile. */
+/* Over the limit a peer is turned away only after a moment: connections that were just closed
+ * are given up meanwhile. */
 static void welcome(struct control *c, struct sock *s)
 {
     uint64_t deadline = run_deadline_ms(CONTROL_PLACE_MS);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The control plane: JSON-RPC 2.0 over a unix socket, one request or answer per line. The methods are described in
- * api/zsan.yaml, from which their decoders, the command's verbs and the reference (docs/api.md) are generated.
+ * The control plane: JSON-RPC 2.0 over a unix socket, one request or answer per line. The
+ * methods are described in api/zsan.yaml, from which their decoders, the command's verbs and
+ * the reference (docs/api.md) are generated.
  */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H

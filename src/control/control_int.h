@@ -31,7 +31,7 @@ void control_serve(struct control *c, struct sock *s);
 /* The line that tells a peer that there are too many. Does not park. */
 void control_turn_away(struct sock *s);
 
-/* ---- transactions ----------------------------------------------------------------------------------- */
+/* ---- transactions ------------------------------------------------------------------------ */
 
 static inline void edit_endp(struct config_edit **e)
 {
@@ -46,20 +46,21 @@ static inline void config_putp(const struct config **c)
 /* A reference that is put on every return: CONFIG(cfg) = config_current(...); */
 #define CONFIG(v) CLEANUP(config_putp) const struct config *v
 
-/* Ends a method that changed something: result with the members "warning" and, when there are any for `minted`, "minted". */
+/* Ends a method that changed something: result with the members "warning" and, when there are
+ * any for `minted`, "minted". */
 int change_done(struct control *c, const struct config_edit *e, struct jb *b, json_t *result,
                 json_t **ret_result, struct err *reterr);
 
-/* ---- names ------------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------- */
 
-/* The whole name of the target that name stands for: its own, or the part behind the last dot or colon when no other target has that.
- * -ENOENT, -EINVAL (several). */
+/* The whole name of the target that name stands for: its own, or the part behind the last dot
+ * or colon when no other target has that. -ENOENT, -EINVAL (several). */
 int target_resolve(const struct config *cfg, const char *name, char ret_name[CFG_NAME_LEN],
                    struct err *reterr);
 /* An iSCSI name in its normal form, or name as it is. */
 void name_normalise(const char *name, char ret_name[CFG_NAME_LEN]);
 
-/* ---- what is there now ------------------------------------------------------------------------------ */
+/* ---- what is there now ------------------------------------------------------------------- */
 
 /* Sessions and volumes as they are at one moment, for several look-ups. */
 struct live {
@@ -76,7 +77,7 @@ const struct net_volume_info *live_volume(const struct live *l, const char *name
 unsigned live_sessions(const struct live *l, const char *host, const char *initiator,
                        const char *target);
 
-/* ---- objects as JSON -------------------------------------------------------------------------------- */
+/* ---- objects as JSON --------------------------------------------------------------------- */
 
 json_t *volume_json(struct jb *b, const struct config *cfg, const struct cfg_volume *v,
                     const struct live *l);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The whole plane in a simulated world, with a front that only pretends: requests go in by a unix socket, and what comes out is
- * kept as text. Steps run in a fiber; the assertions stand outside.
+ * The whole plane in a simulated world, with a front that only pretends: requests go in by a
+ * unix socket, and what comes out is kept as text. Steps run in a fiber; the assertions stand
+ * outside.
  */
 #include "base/log.h"
 #include "base/text.h"
@@ -33,10 +34,10 @@ struct world {
     int open_rc;
     char last[256 * 1024]; /* the last answer */
     char note[4096];       /* what was not as it should be */
-    char audit[16384];     /* events control.change */
+    char audit[16384];     /* events control.change and control.read */
 };
 
-/* ---- the world -------------------------------------------------------------------------------------- */
+/* ---- the world --------------------------------------------------------------------------- */
 
 static void keep_audit(void *arg, enum log_level level, const char *event,
                        const struct log_kv *kv, size_t nkv)
@@ -44,7 +45,8 @@ static void keep_audit(void *arg, enum log_level level, const char *event,
     struct world *w = arg;
     size_t len = strlen(w->audit);
     (void)level;
-    if (strcmp(event, "control.change") != 0 || sizeof(w->audit) - len < 600)
+    if ((strcmp(event, "control.change") != 0 && strcmp(event, "control.read") != 0) ||
+        sizeof(w->audit) - len < 600)
         return;
     len += log_format(w->audit + len, sizeof(w->audit) - len - 2, event, kv, nkv);
     w->audit[len] = '\n';
@@ -108,7 +110,7 @@ static struct world *play(void (*steps)(struct world *w))
     return w;
 }
 
-/* ---- asking ----------------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 /* One answer into w->last; false: the connection ended. */
 static bool hear(struct world *w, struct sock *s)
@@ -151,7 +153,7 @@ static void follow(struct world *w, const struct step *s, size_t n)
     }
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------ */
+/* ---- tests ------------------------------------------------------------------------------- */
 
 static const struct step day[] = {
     {"target.create",      "{\"name\":\"t\"}",                                                        "zsan portal add"            },
@@ -233,7 +235,8 @@ static void test_a_day_of_an_operator(void **state)
     free(w);
 }
 
-/* Secrets are told by the call that mints them and by nothing else, except an export that asks for them. */
+/* Secrets are told by the call that mints them and by nothing else, except an export that asks
+ * for them. */
 static void secret_steps(struct world *w)
 {
     static const struct step first[] = {
@@ -258,6 +261,8 @@ static void secret_steps(struct world *w)
     ask(w, "config.export", "{\"with_secrets\":true}");
     if (!w->note[0] && !strstr(w->last, secret))
         snprintf(w->note, sizeof(w->note), "the export lacks %s", secret);
+    if (!strstr(w->audit, "control.read method=config.export object=with_secrets uid="))
+        snprintf(w->note, sizeof(w->note), "nobody will know of the export");
     if (strstr(w->audit, secret))
         snprintf(w->note, sizeof(w->note), "the log has a secret");
 }
@@ -278,7 +283,8 @@ static bool is_there(const char *path)
     return true;
 }
 
-/* A change that can't be stored leaves no file; a deleted volume's file goes, unless it was given or is to be kept. */
+/* A change that can't be stored leaves no file; a deleted volume's file goes, unless it was
+ * given or is to be kept. */
 static void file_steps(struct world *w)
 {
     static const struct step steps[] = {
@@ -368,7 +374,7 @@ static void test_documents_and_generations(void **state)
     free(play(document_steps));
 }
 
-/* ---- connections ------------------------------------------------------------------------------------ */
+/* ---- connections ------------------------------------------------------------------------- */
 
 static void crowd_steps(struct world *w)
 {

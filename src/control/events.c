@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A ring under a mutex: events are rare (the data path does not log), and the log's sink may be called on any thread. */
+/* A ring under a mutex: events are rare (the data path does not log), and the log's sink may be
+ * called on any thread. */
 #include "control/events.h"
 
 #include <pthread.h>

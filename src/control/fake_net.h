@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A front for tests of control/: it serves nothing, follows the configuration, and answers net_admin.h as if all were well, except for
- * what a test told it. */
+/* A front for tests of control/: it serves nothing, follows the configuration, and answers
+ * net_admin.h as if all were well, except for what a test told it. */
 #ifndef CONTROL_FAKE_NET_H
 #define CONTROL_FAKE_NET_H
 

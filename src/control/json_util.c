@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Small things around jansson. Its texts must be UTF-8, while aliases and names come from the network, so every text goes through
- * json_any_text(). */
+/* Small things around jansson. Its texts must be UTF-8, while aliases and names come from the
+ * network, so every text goes through json_any_text(). */
 #include "control/json_util.h"
 
 #include "base/util.h"

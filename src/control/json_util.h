@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Building results: a builder remembers that memory ran out, so that code that adds twenty members checks once. Values that mean
- * "none" are left out. Pure. */
+/* Building results: a builder remembers that memory ran out, so that code that adds twenty
+ * members checks once. Values that mean "none" are left out. Pure. */
 #ifndef CONTROL_JSON_UTIL_H
 #define CONTROL_JSON_UTIL_H
 
@@ -15,7 +15,8 @@ struct jb {
 
 json_t *jb_object(struct jb *b);
 json_t *jb_list(struct jb *b);
-/* Members. v is taken over. "" and NULL texts are left out; bytes that are not UTF-8 become question marks. */
+/* Members. v is taken over. "" and NULL texts are left out; bytes that are not UTF-8 become
+ * question marks. */
 void jb_put(struct jb *b, json_t *obj, const char *key, json_t *v);
 void jb_text(struct jb *b, json_t *obj, const char *key, const char *text);
 void jb_uint(struct jb *b, json_t *obj, const char *key, uint64_t v);

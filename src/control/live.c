@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the front is doing now, taken once for a whole answer, so that its parts agree and a list costs one round of questions. Parks. */
+/* What the front is doing now, taken once for a whole answer, so that its parts agree and a
+ * list costs one round of questions. Parks. */
 #include "base/text.h"
 #include "control/control_int.h"
 

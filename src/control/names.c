@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The names that people type. A target is called by its iSCSI name, or by the part of it that it was made with. Pure. */
+/* The names that people type. A target is called by its iSCSI name, or by the part of it that
+ * it was made with. Pure. */
 #include "config/names.h"
 #include "base/text.h"
 #include "control/control_int.h"

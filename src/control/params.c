@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Parameters to structs, by tables. Strict: every member of the object is named by a row, has its type and lies in its range, and
- * no required one is missing; so a method only meets values that it was written for. An error names the parameter.
+ * Parameters to structs, by tables. Strict: every member of the object is named by a row, has
+ * its type and lies in its range, and no required one is missing; so a method only meets values
+ * that it was written for. An error names the parameter.
  */
 #include "control/rpc.h"
 
@@ -158,26 +159,32 @@ int params_decode(const json_t *obj, const struct param *p, size_t n, void *args
     return rc;
 }
 
+/* What one parameter adds to the subject; NULL: nothing. */
+static const char *subject_of(const struct param *p, const void *at, char number[24])
+{
+    if (p->type == P_BOOL)
+        return *(const bool *)at ? p->name : NULL;
+    if (!p->pos)
+        return NULL;
+    if (p->type == P_TEXT)
+        return *(const char *const *)at;
+    if (p->type != P_UINT)
+        return NULL;
+    snprintf(number, 24, "%llu", (unsigned long long)*(const uint64_t *)at);
+    return number;
+}
+
 void params_subject(const struct param *p, size_t n, const void *args, char *ret_text,
                     size_t cap)
 {
     struct wbuf w = wbuf_make(ret_text, cap - 1);
     for (size_t i = 0; i < n; i++) {
-        const void *at = (const char *)args + p[i].off;
         char number[24];
-        if (!p[i].pos)
+        const char *text = subject_of(&p[i], (const char *)args + p[i].off, number);
+        if (!text)
             continue;
-        const char *text = NULL;
-        if (p[i].type == P_TEXT) {
-            text = *(const char *const *)at;
-        } else if (p[i].type == P_UINT) {
-            snprintf(number, sizeof(number), "%llu", (unsigned long long)*(const uint64_t *)at);
-            text = number;
-        }
-        if (text) {
-            wb_str(&w, w.len > 0 ? " " : "");
-            wb_str(&w, text);
-        }
+        wb_str(&w, w.len > 0 ? " " : "");
+        wb_str(&w, text);
     }
     ret_text[wb_stored(&w)] = '\0';
 }

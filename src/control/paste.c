@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Minted secrets, and how to use them: commands for open-iscsi, a URL for libiscsi and QEMU. Secrets are letters and digits and iSCSI
- * names need no quoting, so both can be pasted as they are. Pure.
+ * Minted secrets, and how to use them: commands for open-iscsi, a URL for libiscsi and QEMU.
+ * Secrets are letters and digits and iSCSI names need no quoting, so both can be pasted as they
+ * are. Pure.
  */
 #include "base/buf.h"
 #include "control/control_int.h"

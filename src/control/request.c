@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lines to requests. The order of checks is the order in which an answer can be more precise: depth and syntax (no id is known yet),
- * the envelope, the method, its parameters. Stricter than JSON-RPC 2.0 where being lax hides mistakes of callers: members
- * that the envelope does not know, two members of one name, batches, requests that want no answer, are refused.
- * Pure: bytes in, a request or an error out.
+ * Lines to requests. The order of checks is the order in which an answer can be more precise:
+ * depth and syntax (no id is known yet), the envelope, the method, its parameters. Stricter
+ * than JSON-RPC 2.0 where being lax hides mistakes of callers: members that the envelope does
+ * not know, two members of one name, batches, requests that want no answer, are refused. Pure:
+ * bytes in, a request or an error out.
  */
 #include "base/util.h"
 #include "config/json_parse.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests and answers as bytes. What must be refused, and how, is a golden file: argument 1. */
+/* Requests and answers as bytes. What must be refused, and how, is a golden file: argument
+ * 1. */
 #include "base/util.h"
 #include "config/config.h"
 #include "control/api_gen.h"
@@ -141,6 +142,13 @@ static void test_subject_names_what_a_call_is_about(void **state)
                      0);
     params_subject(r.method->params, r.method->nparams, r.args, text, sizeof(text));
     assert_string_equal(text, "t1 3");
+    request_free(&r);
+    assert_int_equal(parse("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"volume.delete\","
+                           "\"params\":{\"name\":\"v\",\"force\":true,\"keep\":false}}",
+                           &r, &e),
+                     0);
+    params_subject(r.method->params, r.method->nparams, r.args, text, sizeof(text));
+    assert_string_equal(text, "v force");
     request_free(&r);
     assert_int_equal(parse("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"volume.show\","
                            "\"params\":{\"name\":\"long-name\"}}",

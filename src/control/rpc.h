@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * JSON-RPC 2.0 as far as it is the same for all methods: requests out of lines, answers into lines. Methods are rows of a table that
- * scripts/genapi.py makes of api/zsan.yaml; a row says how its parameters become a C struct. Pure.
+ * JSON-RPC 2.0 as far as it is the same for all methods: requests out of lines, answers into
+ * lines. Methods are rows of a table that scripts/genapi.py makes of api/zsan.yaml; a row says
+ * how its parameters become a C struct. Pure.
  */
 #ifndef CONTROL_RPC_H
 #define CONTROL_RPC_H
@@ -23,7 +24,7 @@ enum rpc_code {
     RPC_FAILED = -32000, /* the method's own error, with an errno */
 };
 
-/* ---- parameters ------------------------------------------------------------------------------------- */
+/* ---- parameters -------------------------------------------------------------------------- */
 
 enum param_type {
     P_TEXT,  /* const char *, borrowed; NULL: not given */
@@ -66,28 +67,32 @@ struct rpc_error {
     char field[64]; /* of RPC_PARAMS: the parameter; "": none in particular */
 };
 
-/* Fills the zeroed struct args from an object (NULL: no parameters at all). Texts are borrowed from it. 0 or RPC_PARAMS. */
+/* Fills the zeroed struct args from an object (NULL: no parameters at all). Texts are borrowed
+ * from it. 0 or RPC_PARAMS. */
 int params_decode(const json_t *obj, const struct param *p, size_t n, void *args,
                   struct rpc_error *reterr);
-/* What the call is about, for the log: the values of its positional parameters, "t1 vm1". */
+/* What the call is about, for the log: the values of its positional parameters and the flags
+ * that are set, "t1 vm1 force". */
 void params_subject(const struct param *p, size_t n, const void *args, char *ret_text,
                     size_t cap);
 
-/* ---- methods ---------------------------------------------------------------------------------------- */
+/* ---- methods ----------------------------------------------------------------------------- */
 
 struct control;
+/* Whether a call is written to the log, with its caller. */
+enum audit { AUDIT_NONE, AUDIT_READ, AUDIT_CHANGE };
 struct method {
     const char *name;
     const struct param *params;
     size_t nparams, args_size;
     /* 0 and a new reference in *ret_result, or negative errno. Parks. */
     int (*call)(struct control *c, const void *args, json_t **ret_result, struct err *reterr);
-    bool change; /* is written to the log with its caller */
+    enum audit audit;
 };
 extern const struct method control_methods[]; /* ascending by name */
 extern const size_t control_nmethods;
 
-/* ---- requests and answers --------------------------------------------------------------------------- */
+/* ---- requests and answers ---------------------------------------------------------------- */
 
 struct request {
     json_t *root;     /* owns all texts */
@@ -95,13 +100,15 @@ struct request {
     const struct method *method;
     void *args; /* of the method */
 };
-/* One line without its newline. 0, or the code that is in reterr; either way request_free() is to follow. */
+/* One line without its newline. 0, or the code that is in reterr; either way request_free() is
+ * to follow. */
 int request_parse(const char *text, size_t len, struct request *ret_request,
                   struct rpc_error *reterr);
 /* Wipes and frees what it holds. */
 void request_free(struct request *r);
 
-/* A line with its newline, malloc'd; the caller wipes and frees. id NULL: null. Takes over result. -ENOMEM. */
+/* A line with its newline, malloc'd; the caller wipes and frees. id NULL: null. Takes over
+ * result. -ENOMEM. */
 int answer_result(const json_t *id, json_t *result, char **ret_line, size_t *ret_len);
 int answer_error(const json_t *id, const struct rpc_error *e, char **ret_line, size_t *ret_len);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Grants, and the secrets of their pairs. A grant may be to a host; secrets are always of one initiator and one target, so what
- * is done to a host's grant is done to each of its pairs. Parks.
+ * Grants, and the secrets of their pairs. A grant may be to a host; secrets are always of one
+ * initiator and one target, so what is done to a host's grant is done to each of its pairs.
+ * Parks.
  */
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -41,7 +42,7 @@ int rpc_grant_list(struct control *c, const struct args_grant_list *a, json_t **
     return jb_done(&b, list, ret_result, reterr);
 }
 
-/* ---- changes ---------------------------------------------------------------------------------------- */
+/* ---- changes ----------------------------------------------------------------------------- */
 
 /* A transaction on the grant of somebody to a target, both by their whole names. */
 struct pair {

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- hosts ------------------------------------------------------------------------------------------ */
+/* ---- hosts ------------------------------------------------------------------------------- */
 
 static const struct cfg_host *find_host(const struct config *cfg, const char *name)
 {
@@ -129,7 +129,7 @@ int rpc_host_remove(struct control *c, const struct args_host_remove *a, json_t 
     return rc < 0 ? rc : change_done(c, e, &b, jb_object(&b), ret_result, reterr);
 }
 
-/* ---- initiators ------------------------------------------------------------------------------------- */
+/* ---- initiators -------------------------------------------------------------------------- */
 
 static json_t *chap_json(struct jb *b, uint16_t algs)
 {

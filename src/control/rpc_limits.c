@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Limits. Ranges were checked by the decoder; what concerns several of them is checked by the configuration. Parks. */
+/* Limits. Ranges were checked by the decoder; what concerns several of them is checked by the
+ * configuration. Parks. */
 #include "base/cleanup.h"
 #include "control/api_gen.h"
 #include "control/control_int.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* All counters, for programs and for zsan status --watch. They count from the opening of a volume; whoever wants rates asks twice. Parks. */
+/* All counters, for programs and for zsan status --watch. They count from the opening of a
+ * volume; whoever wants rates asks twice. Parks. */
 #include "base/cleanup.h"
 #include "control/api_gen.h"
 #include "control/control_int.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is served, and what needs an operator: volumes that are not online or give durability up, portals that are down, sessions that
- * logged in with less than mutual CHAP of a good hash away from loopback. Parks. */
+/* What is served, and what needs an operator: volumes that are not online or give durability
+ * up, portals that are down, sessions that logged in with less than mutual CHAP of a good hash
+ * away from loopback. Parks. */
 #include "base/cleanup.h"
 #include "control/api_gen.h"
 #include "control/control_int.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- as JSON ---------------------------------------------------------------------------------------- */
+/* ---- as JSON ----------------------------------------------------------------------------- */
 
 json_t *lun_json(struct jb *b, const struct cfg_target *t, const struct cfg_lun *lun,
                  const struct live *l)
@@ -63,7 +63,7 @@ static json_t *target_json(struct jb *b, const struct config *cfg, const struct 
     return j;
 }
 
-/* ---- asking ----------------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 int rpc_target_list(struct control *c, const struct args_target_list *a, json_t **ret_result,
                     struct err *reterr)
@@ -114,7 +114,7 @@ int rpc_lun_list(struct control *c, const struct args_lun_list *a, json_t **ret_
     return jb_done(&b, list, ret_result, reterr);
 }
 
-/* ---- changing targets ------------------------------------------------------------------------------- */
+/* ---- changing targets -------------------------------------------------------------------- */
 
 static int target_done(struct control *c, struct config_edit *e, const char *name,
                        json_t **ret_result, struct err *reterr)
@@ -206,7 +206,7 @@ int rpc_target_delete(struct control *c, const struct args_target_delete *a,
     return rc < 0 ? rc : change_done(c, e, &b, jb_object(&b), ret_result, reterr);
 }
 
-/* ---- changing LUNs ---------------------------------------------------------------------------------- */
+/* ---- changing LUNs ----------------------------------------------------------------------- */
 
 static int lun_done(struct control *c, struct config_edit *e, const char *target, uint16_t lun,
                     json_t **ret_result, struct err *reterr)

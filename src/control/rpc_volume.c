@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Volumes. A volume without a path of its own gets a file VOLUMES/NAME.img, made before the configuration that names it is committed
- * and removed again when that fails, so that a crash leaves at worst a file that nothing names. Only such files are ever
- * removed. Parks.
+ * Volumes. A volume without a path of its own gets a file VOLUMES/NAME.img, made before the
+ * configuration that names it is committed and removed again when that fails, so that a crash
+ * leaves at worst a file that nothing names. Only such files are ever removed. Parks.
  */
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -18,7 +18,7 @@
 static const char *const engine_text[] = {
     [CFG_MEM] = "mem", [CFG_NULL] = "null", [CFG_FILE] = "file"};
 
-/* ---- as JSON ---------------------------------------------------------------------------------------- */
+/* ---- as JSON ----------------------------------------------------------------------------- */
 
 const char *volume_state_name(const struct net_volume_info *i)
 {
@@ -134,7 +134,7 @@ static int done(struct control *c, struct config_edit *e, const char *name, json
                        reterr);
 }
 
-/* ---- making ----------------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------ */
 
 /* The path that zsand gives to a volume's file. */
 static int own_path(const struct control *c, const char *name, char ret_path[CFG_PATH_LEN],
@@ -250,7 +250,7 @@ int rpc_volume_create(struct control *c, const struct args_volume_create *a,
     return rc < 0 ? rc : done(c, e, a->name, ret_result, reterr);
 }
 
-/* ---- changing --------------------------------------------------------------------------------------- */
+/* ---- changing ---------------------------------------------------------------------------- */
 
 static void apply_settings(const struct args_volume_set *a, struct cfg_volume *v)
 {
@@ -318,7 +318,8 @@ static int check_resize(const struct args_volume_resize *a, const struct cfg_vol
     return 0;
 }
 
-/* The store grows first: what it has is true whatever happens next, and the configuration then says the same. */
+/* The store grows first: what it has is true whatever happens next, and the configuration then
+ * says the same. */
 int rpc_volume_resize(struct control *c, const struct args_volume_resize *a,
                       json_t **ret_result, struct err *reterr)
 {
@@ -343,7 +344,7 @@ int rpc_volume_resize(struct control *c, const struct args_volume_resize *a,
     return rc < 0 ? rc : done(c, e, a->name, ret_result, reterr);
 }
 
-/* ---- removing --------------------------------------------------------------------------------------- */
+/* ---- removing ---------------------------------------------------------------------------- */
 
 static int unmap_everywhere(struct config_edit *e, const char *name, struct err *reterr)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A line of the control socket from any bytes. What is taken has a method, an id and arguments in their ranges; what is refused
- * has a code and says why; both can be answered with one line of JSON that is not broken by what came in. (That it sees was tried:
- * without the check of a text's length in params.c it fails within a second.)
+ * A line of the control socket from any bytes. What is taken has a method, an id and arguments
+ * in their ranges; what is refused has a code and says why; both can be answered with one line
+ * of JSON that is not broken by what came in. (That it sees was tried: without the check of a
+ * text's length in params.c it fails within a second.)
  */
 #include "base/check.h"
 #include "control/rpc.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The command line. First the noun and the verb, then what the verb's rows name, by flag or by place; flags that are common to all may stand
- * anywhere. Values are turned into JSON here and checked again by the daemon, so only what the daemon can't see is checked: that
- * numbers are numbers, and what a flag belongs to.
+ * The command line. First the noun and the verb, then what the verb's rows name, by flag or by
+ * place; flags that are common to all may stand anywhere. Values are turned into JSON here and
+ * checked again by the daemon, so only what the daemon can't see is checked: that numbers are
+ * numbers, and what a flag belongs to.
  */
 #include "base/text.h"
 #include "cmd/client/client.h"
@@ -19,7 +20,7 @@ struct parser {
     struct err *err;
 };
 
-/* ---- values ----------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 static json_t *list_of(const struct cli_arg *a, const char *text)
 {
@@ -117,7 +118,7 @@ static int set(struct parser *p, const struct cli_arg *a, json_t *v)
     return EXIT_DONE;
 }
 
-/* ---- flags ------------------------------------------------------------------------------------------ */
+/* ---- flags ------------------------------------------------------------------------------- */
 
 static int bad(struct parser *p, const char *what, const char *word)
 {
@@ -195,7 +196,7 @@ static int verb_flag(struct parser *p, const char *word, size_t len, const char 
     return rc;
 }
 
-/* ---- words ------------------------------------------------------------------------------------------ */
+/* ---- words ------------------------------------------------------------------------------- */
 
 static const struct cli_verb *find_verb(const char *noun, const char *verb)
 {

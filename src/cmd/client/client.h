@@ -15,7 +15,7 @@
 #define EXIT_USAGE       2
 #define EXIT_UNREACHABLE 3
 
-/* ---- what was asked for ------------------------------------------------------------------------------ */
+/* ---- what was asked for ------------------------------------------------------------------ */
 
 struct invocation {
     const char *socket; /* NULL: look for it */
@@ -25,7 +25,8 @@ struct invocation {
     const struct cli_verb *verb; /* NULL: none such */
     json_t *params, *local;
 };
-/* argv to an invocation; the caller decrefs params and local. 0, or EXIT_USAGE or EXIT_FAILED with a message. */
+/* argv to an invocation; the caller decrefs params and local. 0, or EXIT_USAGE or EXIT_FAILED
+ * with a message. */
 int invocation_parse(int argc, char **argv, struct invocation *ret_invocation,
                      struct err *reterr);
 
@@ -36,21 +37,23 @@ void help_verb(FILE *out, const struct cli_verb *v);
 void help_usage(FILE *out, const struct cli_verb *v);
 bool is_noun(const char *word);
 
-/* Sets the verb's secrets in params from a file, NULL or "-": standard input (from a terminal: asked for, without echo). -EINVAL, errno. */
+/* Sets the verb's secrets in params from a file, NULL or "-": standard input (from a terminal:
+ * asked for, without echo). -EINVAL, errno. */
 int secrets_read(const struct cli_verb *v, const char *file, json_t *params,
                  struct err *reterr);
 
-/* ---- the daemon ------------------------------------------------------------------------------------- */
+/* ---- the daemon -------------------------------------------------------------------------- */
 
 struct link; /* a connection */
 /* -1 and a message when no daemon answers. */
 int link_open(const char *socket, struct link **ret_link, struct err *reterr);
 void link_close(struct link *l); /* NULL is fine */
-/* Calls a method (params is borrowed, NULL: none). EXIT_DONE and a new reference in *ret_result, or another exit status and a message. */
+/* Calls a method (params is borrowed, NULL: none). EXIT_DONE and a new reference in
+ * *ret_result, or another exit status and a message. */
 int link_call(struct link *l, const char *method, json_t *params, json_t **ret_result,
               struct err *reterr);
 
-/* ---- results ---------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------- */
 
 void show_json(const json_t *j);
 /* For people, as the verb's row says; minted secrets and warnings too. */
@@ -65,7 +68,8 @@ void show_duration(uint64_t seconds, char *buf, size_t cap);
 /* A table from cells: text[row * ncols + col], row 0 the headings; right[col]: numbers. */
 void table_print(const char *const *text, size_t nrows, size_t ncols, const bool *right);
 
-/* A picture every few seconds until interrupted or the daemon leaves: an exit status. t is the type of status. */
+/* A picture every few seconds until interrupted or the daemon leaves: an exit status. t is the
+ * type of status. */
 int watch(struct link *l, const struct cli_type *t, unsigned interval, struct err *reterr);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The connection to zsand: one line out, one line in. Without --socket and ZSAN_SOCKET the usual places are tried in turn, so that
- * the same command works for root, for members of the group, and for somebody's own daemon. */
+/* The connection to zsand: one line out, one line in. Without --socket and ZSAN_SOCKET the
+ * usual places are tried in turn, so that the same command works for root, for members of the
+ * group, and for somebody's own daemon. */
 #include "base/cleanup.h"
 #include "cmd/client/client.h"
 
@@ -20,7 +21,7 @@ struct link {
     size_t len, cap;
 };
 
-/* ---- finding it ------------------------------------------------------------------------------------- */
+/* ---- finding it -------------------------------------------------------------------------- */
 
 /* A connected socket or -errno. */
 static int connect_to(const char *path)
@@ -114,7 +115,7 @@ void link_close(struct link *l)
     free(l);
 }
 
-/* ---- asking ----------------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 static int send_all(int fd, const char *p, size_t len)
 {
@@ -165,7 +166,8 @@ static int grow(struct link *l)
     return 0;
 }
 
-/* A whole line into the buffer; its length, or negative errno. Answers come one for each request, so nothing follows it. */
+/* A whole line into the buffer; its length, or negative errno. Answers come one for each
+ * request, so nothing follows it. */
 static ssize_t receive_line(struct link *l)
 {
     l->len = 0;
@@ -216,7 +218,8 @@ int link_call(struct link *l, const char *method, json_t *params, json_t **ret_r
               struct err *reterr)
 {
     json_error_t je;
-    /* A daemon that refuses early (too long, too many connections) answers and leaves: the answer counts, not the failed send. */
+    /* A daemon that refuses early (too long, too many connections) answers and leaves: the
+     * answer counts, not the failed send. */
     int rc = send_request(l, method, params);
     ssize_t n = receive_line(l);
     if (n < 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zsan: one request to zsand, its answer as a table or as JSON. What can be asked is data: verbs.h. A plain program with a blocking
- * socket, for it does one thing and ends.
+ * zsan: one request to zsand, its answer as a table or as JSON. What can be asked is data:
+ * verbs.h. A plain program with a blocking socket, for it does one thing and ends.
  */
 #include "base/cleanup.h"
 #include "cmd/client/client.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Secrets come from a file or standard input, never from the command line, which other users can read. One line each, in the order of
- * the verb's rows; an empty line leaves that one alone. At a terminal they are asked for, without echo.
+ * Secrets come from a file or standard input, never from the command line, which other users
+ * can read. One line each, in the order of the verb's rows; an empty line leaves that one
+ * alone. At a terminal they are asked for, without echo.
  */
 #include "base/util.h"
 #include "cmd/client/client.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Answers for people: tables and records from the types' rows, one line for what a change did, secrets ready to paste. */
+/* Answers for people: tables and records from the types' rows, one line for what a change did,
+ * secrets ready to paste. */
 #include "cmd/client/client.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@ void show_json(const json_t *j)
     putchar('\n');
 }
 
-/* ---- records ---------------------------------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------------------------- */
 
 static void show_record(const struct cli_type *t, const json_t *obj)
 {
@@ -30,7 +31,7 @@ static void show_record(const struct cli_type *t, const json_t *obj)
     }
 }
 
-/* ---- what was minted --------------------------------------------------------------------------------- */
+/* ---- what was minted --------------------------------------------------------------------- */
 
 static const char *text_of(const json_t *obj, const char *key)
 {
@@ -67,7 +68,7 @@ static void show_minted(const json_t *m)
         printf("libiscsi, QEMU:\n  %s\n", text_of(m, "url"));
 }
 
-/* ---- one line ---------------------------------------------------------------------------------------- */
+/* ---- one line ---------------------------------------------------------------------------- */
 
 static const struct cli_member *find_member(const struct cli_type *t, const char *name,
                                             size_t len)
@@ -96,7 +97,7 @@ static void say(const struct cli_verb *v, const json_t *result)
     putchar('\n');
 }
 
-/* ---- status ------------------------------------------------------------------------------------------ */
+/* ---- status ------------------------------------------------------------------------------ */
 
 static json_int_t number_of(const json_t *obj, const char *key)
 {
@@ -127,7 +128,7 @@ void show_status(const struct cli_type *t, const json_t *s)
     }
 }
 
-/* ---- all -------------------------------------------------------------------------------------------- */
+/* ---- all --------------------------------------------------------------------------------- */
 
 static bool is_method(const struct cli_verb *v, const char *method)
 {

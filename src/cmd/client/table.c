@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Tables as zfs prints them: headings, columns two spaces apart, as wide as their widest cell, numbers to the right. */
+/* Tables as zfs prints them: headings, columns two spaces apart, as wide as their widest cell,
+ * numbers to the right. */
 #include "cmd/client/client.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Values as text for people. Names and aliases come from initiators, so whatever a terminal would act on is replaced. Pure. */
+/* Values as text for people. Names and aliases come from initiators, so whatever a terminal
+ * would act on is replaced. Pure. */
 #include "base/buf.h"
 #include "base/text.h"
 #include "cmd/client/client.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The tables that scripts/genapi.py makes of api/zsan.yaml for zsan: verbs with their arguments, and how results look. */
+/* The tables that scripts/genapi.py makes of api/zsan.yaml for zsan: verbs with their
+ * arguments, and how results look. */
 #ifndef CMD_CLIENT_VERBS_H
 #define CMD_CLIENT_VERBS_H
 
@@ -41,8 +42,8 @@ struct cli_verb {
     const struct cli_type *result; /* NULL: any JSON */
     bool many;                     /* a list of them */
     bool change;
-    const char *
-        say; /* printed for people, with {member}; NULL: nothing, or the result when it changes nothing */
+    /* What people are told, with {member}; NULL: nothing, or the result of what changes nothing. */
+    const char *say;
 };
 extern const struct cli_verb cli_verbs[]; /* those of one noun stand together */
 extern const size_t cli_nverbs;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A picture that is drawn anew every few seconds: the head of status, the volumes by how busy they are, the sessions. Rates and
- * percentiles are of the time between two pictures: counters and histograms are asked for twice and subtracted.
+ * A picture that is drawn anew every few seconds: the head of status, the volumes by how busy
+ * they are, the sessions. Rates and percentiles are of the time between two pictures: counters
+ * and histograms are asked for twice and subtracted.
  */
 #include "base/text.h"
 #include "cmd/client/client.h"
@@ -40,7 +41,7 @@ static int ask(struct link *l, struct answers *a, struct err *reterr)
     return status;
 }
 
-/* ---- differences ------------------------------------------------------------------------------------- */
+/* ---- differences ------------------------------------------------------------------------- */
 
 static uint64_t number(const json_t *obj, const char *key)
 {
@@ -62,7 +63,8 @@ static const json_t *find(const json_t *list, const char *key, const json_t *val
     return NULL;
 }
 
-/* Bound in nanoseconds of a quantile of the operations between two answers; 0: there were none. */
+/* Bound in nanoseconds of a quantile of the operations between two answers; 0: there were
+ * none. */
 static uint64_t quantile(const json_t *bounds, const json_t *now, const json_t *was, double q)
 {
     uint64_t n[BUCKETS], total = 0, seen = 0;
@@ -82,7 +84,7 @@ static uint64_t quantile(const json_t *bounds, const json_t *now, const json_t *
     return 0;
 }
 
-/* ---- cells ------------------------------------------------------------------------------------------- */
+/* ---- cells ------------------------------------------------------------------------------- */
 
 /* A table being built: rows of ncols cells of CELL bytes; text[] points at them. */
 struct grid {
@@ -150,7 +152,7 @@ static void grid_print(struct grid *g, size_t ntexts)
     free(g->cell);
 }
 
-/* ---- volumes ------------------------------------------------------------------------------------------ */
+/* ---- volumes ----------------------------------------------------------------------------- */
 
 static void put_op(struct grid *g, size_t col, const char *op, const json_t *now,
                    const json_t *was, const json_t *bounds, double seconds)
@@ -205,7 +207,7 @@ static void show_volumes(const struct answers *now, const struct answers *was, d
     free(v);
 }
 
-/* ---- sessions ----------------------------------------------------------------------------------------- */
+/* ---- sessions ---------------------------------------------------------------------------- */
 
 static void show_sessions(const struct answers *now, const struct answers *was, double seconds,
                           size_t rows)
@@ -228,7 +230,7 @@ static void show_sessions(const struct answers *now, const struct answers *was, 
     grid_print(&g, 2);
 }
 
-/* ---- the picture --------------------------------------------------------------------------------------- */
+/* ---- the picture ------------------------------------------------------------------------- */
 
 /* Rows for one of the two tables. */
 static size_t rows_each(void)
