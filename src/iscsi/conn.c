@@ -405,15 +405,17 @@ bool iscsi_tick(struct iscsi_conn *c, uint64_t now, struct iscsi_event *ret_ev)
         conn_fail(c, "initiator does not read");
     if (c->phase == CONN_FULL)
         nop_tick(c);
-    if (give_due(c, ret_ev))
-        return true;
+    if (c->login_due == ISCSI_EV_LOGIN_FAILED)
+        return give_login_event(c, ret_ev);
+    if (c->close_due)
+        return give_close(c, ret_ev);
     ret_ev->type = ISCSI_EV_NONE;
     return false;
 }
 
 uint64_t iscsi_deadline(const struct iscsi_conn *c)
 {
-    if (c->login_due != ISCSI_EV_NONE || c->close_due || c->logout_within != 0)
+    if (c->login_due == ISCSI_EV_LOGIN_FAILED || c->close_due || c->logout_within != 0)
         return 0;
     if (c->phase == CONN_LOGIN)
         return c->login_until;

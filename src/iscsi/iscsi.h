@@ -23,13 +23,12 @@
 
 #define ISCSI_NAME_MAX 223          /* bytes, RFC 7143 4.2.7.1 */
 #define ISCSI_MAX_DATA (256u << 10) /* bytes, the largest data segment that we offer to take */
-#define ISCSI_MAX_PDU                                                                          \
-    (ISCSI_BHS_LEN + ISCSI_AHS_MAX + 4 + ISCSI_MAX_DATA +                                      \
-     4)                       /* that iscsi_rx() must be given whole */
+/* Bytes that iscsi_rx() must be given whole. */
+#define ISCSI_MAX_PDU (ISCSI_BHS_LEN + ISCSI_AHS_MAX + 4 + ISCSI_MAX_DATA + 4)
 /* The same during the login, whose requests hold at most the 8192 bytes of 13.12. */
 #define ISCSI_MAX_LOGIN_PDU (ISCSI_BHS_LEN + ISCSI_AHS_MAX + 8192u)
-#define ISCSI_MAX_WINDOW 2048 /* commands; a larger offer counts as this */
-#define ISCSI_MAX_R2T    8    /* MaxOutstandingR2T; a larger offer counts as this */
+#define ISCSI_MAX_WINDOW    2048 /* commands; a larger offer counts as this */
+#define ISCSI_MAX_R2T       8    /* MaxOutstandingR2T; a larger offer counts as this */
 
 struct iscsi_conn;
 struct iscsi_task;
@@ -224,15 +223,14 @@ struct iscsi_event {
  * (IDENTIFY, LOGGED_IN, SEND_TARGETS, LOGOUT) no byte is used and false is returned; the same
  * while so much waits to be sent that a reply could not be queued (a peer that does not
  * read): call again after iscsi_tx_sent(). Call it after every answer too, with whatever is
- * there, even nothing: events may be due that need no more bytes (iscsi_deadline() is 0
- * then). */
+ * there, even nothing: events may be due that need no more bytes. */
 bool iscsi_rx(struct iscsi_conn *c, const uint8_t *p, size_t len, uint64_t now,
               size_t *ret_used, struct iscsi_event *ret_ev);
 /* True when the last call left bytes for which it waits for iscsi_tx_sent(), not for more
  * bytes. */
 bool iscsi_rx_blocked(const struct iscsi_conn *c);
 /* Timers: login timeout, NOP-In keepalive, a peer that stops reading, a logout that was asked
- * for. Gives any event that is due. */
+ * for. Gives LOGIN_FAILED and CLOSE when they are due; all else is for iscsi_rx() to give. */
 bool iscsi_tick(struct iscsi_conn *c, uint64_t now, struct iscsi_event *ret_ev);
 uint64_t iscsi_deadline(const struct iscsi_conn *c); /* UINT64_MAX: none */
 

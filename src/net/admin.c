@@ -232,11 +232,22 @@ int net_portals(struct net *net, struct net_portal_info **ret_portals, unsigned 
     return 0;
 }
 
+static void totals_here(struct conn *c, void *arg)
+{
+    struct net_totals *t = arg;
+    const struct iscsi_stats *st = iscsi_conn_stats(c->iscsi);
+    t->rejects += st->rejects;
+    t->digest_errors += st->digest_errors;
+}
+
 void net_totals(struct net *net, struct net_totals *ret_totals)
 {
     struct net_totals *t = ret_totals;
+    uint64_t round = ++net->round;
     struct conn *c;
     *t = net->totals;
+    while ((c = next_conn(net, round)) != NULL)
+        conn_call(c, totals_here, t);
     t->connections = net->nconns;
     t->logins_in_progress = net->nlogins;
     list_for_each (c, &net->conns, node)

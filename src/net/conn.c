@@ -20,12 +20,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RING_LEN  (512u << 10)
-#define LOGIN_LEN (16u << 10) /* until it is known who sends */
-#define REST_LEN  IOBUF_MIN
-#define LINGER_MS 2000
-#define TX_IOV    64
-#define TX_BATCH  (1u << 20)
+#define RING_LEN   (512u << 10)
+#define LOGIN_LEN  (16u << 10) /* until it is known who sends */
+#define REST_LEN   IOBUF_MIN
+#define LINGER_MS  2000
+#define TX_IOV     64
+#define TX_BATCH   (1u << 20)
+#define TX_BATCHES 4  /* in a turn */
+#define RX_EVENTS  64 /* between two looks at the clock */
 
 static_assert(RING_LEN >= ISCSI_MAX_PDU && RING_LEN <= IOBUF_MAX, "a PDU must fit whole");
 static_assert(LOGIN_LEN >= ISCSI_MAX_LOGIN_PDU, "one of a login too");
@@ -119,23 +121,23 @@ static void tx_wait(void *arg)
     conn_fiber_done(c);
 }
 
-/* Sends until the machine has no more (true) or the socket takes no more or is broken
- * (false). */
-static bool tx_some(struct conn *c)
+enum tx_end { TX_ALL, TX_MORE, TX_FULL, TX_BROKEN };
+
+/* Sends a turn's worth: who reads as fast as we send shares the loop with the others. */
+static enum tx_end tx_some(struct conn *c)
 {
     struct iovec iov[TX_IOV];
-    int n;
-    while ((n = iscsi_tx_fill(c->iscsi, iov, TX_IOV, TX_BATCH)) > 0) {
+    for (unsigned batch = 0; batch < TX_BATCHES; batch++) {
+        int n = iscsi_tx_fill(c->iscsi, iov, TX_IOV, TX_BATCH);
+        if (n == 0)
+            return TX_ALL;
         ssize_t sent = sock_try_send(c->sock, iov, n);
-        if (sent < 0) {
-            if (sent != -EAGAIN)
-                drop(c, "send failed");
-            return false;
-        }
+        if (sent < 0)
+            return sent == -EAGAIN ? TX_FULL : TX_BROKEN;
         iscsi_tx_sent(c->iscsi, (size_t)sent);
         waitq_wake_all(&c->tx_progress);
     }
-    return true;
+    return iscsi_tx_pending(c->iscsi) ? TX_MORE : TX_ALL;
 }
 
 static void tx_hook(struct turn_hook *h)
@@ -143,13 +145,22 @@ static void tx_hook(struct turn_hook *h)
     struct conn *c = container_of(h, struct conn, tx_hook);
     if (c->dropped)
         return;
-    if (tx_some(c)) {
+    switch (tx_some(c)) {
+    case TX_ALL:
         if (c->closing)
             drop(c, "closed");
-    } else if (!c->dropped) {
+        break;
+    case TX_MORE:
+        conn_kick(c);
+        break;
+    case TX_FULL:
         c->tx_waiting = conn_fiber(c, tx_wait, c, "conn-tx");
         if (!c->tx_waiting) /* no fiber to be had now: tick() tries again */
             timer_arm(&c->tick, run_deadline_ms(1));
+        break;
+    case TX_BROKEN:
+        drop(c, "send failed");
+        break;
     }
 }
 
@@ -194,9 +205,11 @@ static void ring_parse(struct conn *c)
     static const uint8_t nothing[1];
     const uint8_t *p = c->ring ? c->ring->p : nothing;
     size_t at = 0;
-    while (!c->closing && !c->first_map) {
+    for (unsigned n = 1; !c->closing && !c->first_map; n++) {
         struct iscsi_event ev;
         size_t used = 0;
+        if (n % RX_EVENTS == 0)
+            fiber_maybe_yield();
         bool got = iscsi_rx(c->iscsi, p + at, c->ring_len - at, run_now(), &used, &ev);
         at += used;
         if (got)
@@ -331,8 +344,11 @@ static void conn_move(struct conn *c)
 static void forget(struct conn *c)
 {
     struct net *net = c->net;
+    const struct iscsi_stats *st = iscsi_conn_stats(c->iscsi);
     if (!c->gone || c->pins != 0)
         return;
+    net->totals.rejects += st->rejects;
+    net->totals.digest_errors += st->digest_errors;
     login_uncount(net, c);
     list_remove(&c->node);
     net->nconns--;

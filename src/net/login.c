@@ -14,11 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOGIN_UNAVAILABLE      0x0301
-#define LOGIN_OUT_OF_RESOURCES 0x0302
-#define LOGIN_NOT_FOUND        0x0203
-#define LOGIN_NO_SESSION       0x020a
-
 /* ---- logins in progress by source address ------------------------------------------------ */
 
 struct login_count {
@@ -87,7 +82,7 @@ void login_identify(struct conn *c)
     policy_answer(c->net->cfg, iscsi_conn_params(c->iscsi), c->portal->group, c->loopback, &a);
     if (c->overload || c->net->stopping) {
         wipe(&a, sizeof(a));
-        a.status = LOGIN_OUT_OF_RESOURCES;
+        a.status = ISCSI_LOGIN_OUT_OF_RESOURCES;
     }
     iscsi_login_answer(c->iscsi, &a);
     wipe(&a, sizeof(a));
@@ -139,7 +134,7 @@ static void establish(struct conn *c, const struct cfg_target *t, const struct c
     struct net *net = c->net;
     c->first_map = lun_map_for(net, t);
     if (!c->first_map) {
-        iscsi_login_refuse(c->iscsi, LOGIN_OUT_OF_RESOURCES);
+        iscsi_login_refuse(c->iscsi, ISCSI_LOGIN_OUT_OF_RESOURCES);
         return;
     }
     for (unsigned k = 0; k < t->ngroups; k++)
@@ -172,28 +167,27 @@ void login_done(struct conn *c)
     describe_auth(c, p);
     c->logged_in = run_wall() / NS_PER_SEC;
     login_uncount(net, c);
-    /* A login into a session takes the place of its one connection, RFC 7143 6.3.4. */
-    uint16_t tsih = p->discovery ? 0 : p->tsih;
-    if (tsih != 0 && !session_is(net, c, tsih)) {
-        iscsi_login_refuse(c->iscsi, LOGIN_NO_SESSION);
-        return;
-    }
     if (p->discovery) {
         iscsi_login_accept(c->iscsi, 0, run_now());
         log_login(c, p);
         return;
     }
+    uint16_t joined = session_join(net, c);
+    if (joined != ISCSI_LOGIN_OK) {
+        iscsi_login_refuse(c->iscsi, joined);
+        return;
+    }
     if (!session_reinstate(net, c)) {
-        iscsi_login_refuse(c->iscsi, LOGIN_UNAVAILABLE);
+        iscsi_login_refuse(c->iscsi, ISCSI_LOGIN_UNAVAILABLE);
         return;
     }
     /* The configuration may have changed while the older session ended. */
-    const struct cfg_target *t = config_target(net->cfg, p->target);
+    const struct cfg_target *t = policy_target(net->cfg, p, c->portal->group);
     const struct cfg_initiator *i = config_initiator(net->cfg, p->initiator);
-    if (!t || !i || net->stopping || !policy_may_see(net->cfg, p->initiator, t)) {
-        iscsi_login_refuse(c->iscsi, LOGIN_NOT_FOUND);
+    if (!t || !i || net->stopping) {
+        iscsi_login_refuse(c->iscsi, ISCSI_LOGIN_NOT_FOUND);
         return;
     }
-    establish(c, t, i, tsih, run_now());
+    establish(c, t, i, p->tsih, run_now());
     log_login(c, p);
 }

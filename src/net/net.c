@@ -56,11 +56,15 @@ static void revoke_here(struct conn *c, void *arg)
     }
 }
 
+static const struct cfg_target *target_of(const struct net *net, const struct conn *c)
+{
+    return policy_target(net->cfg, iscsi_conn_params(c->iscsi), c->portal->group);
+}
+
 static void follow(struct net *net, struct conn *c)
 {
-    const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
-    const struct cfg_target *t = config_target(net->cfg, p->target);
-    if (!t || !policy_may_see(net->cfg, p->initiator, t)) {
+    const struct cfg_target *t = target_of(net, c);
+    if (!t) {
         conn_call(c, revoke_here, NULL);
         return;
     }
@@ -97,11 +101,7 @@ static void wait_revoked(struct net *net)
     for (;;) {
         bool any = false;
         list_for_each (c, &net->conns, node) {
-            if (!c->session)
-                continue;
-            const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
-            const struct cfg_target *t = config_target(net->cfg, p->target);
-            any = any || !t || !policy_may_see(net->cfg, p->initiator, t);
+            any = any || (c->session && !target_of(net, c));
         }
         if (!any)
             return;

@@ -134,6 +134,8 @@ struct net_task {
     struct list node;
     struct sgl out;       /* data-out, all of it allocated beforehand */
     uint64_t admitted;    /* bytes of the budget */
+    unsigned in_piece;    /* of data_in, the piece that was sent from last */
+    uint64_t in_at;       /* and the bytes before it */
     struct waitq data;    /* more of it has come */
     struct cancel cancel; /* of waits for data */
     struct msg cancel_msg;
@@ -185,14 +187,18 @@ void policy_answer(const struct config *cfg, const struct iscsi_params *p,
                    uint16_t portal_group, bool loopback, struct iscsi_login_answer *ret_answer);
 bool policy_may_see(const struct config *cfg, const char *initiator,
                     const struct cfg_target *t);
+/* The target of a session, if it may be there through that group; NULL: it has to end. */
+const struct cfg_target *policy_target(const struct config *cfg, const struct iscsi_params *p,
+                                       uint16_t portal_group);
 
 /* session.c */
 struct lun_map *lun_map_for(struct net *net,
                             const struct cfg_target *t); /* [0] NULL: no memory */
 int session_start(struct conn *c); /* on home: the nexus and its first map. Parks */
 void session_remap(struct conn *c, struct lun_map *want); /* on home; takes want. Parks */
-/* [0] True: an older session of the same name has this TSIH. */
-bool session_is(struct net *net, const struct conn *c, uint16_t tsih);
+/* [0] A login with a TSIH takes the place of that session's one connection (RFC 7143 6.3.4): OK, or
+ * the status to refuse it with. */
+uint16_t session_join(struct net *net, const struct conn *c);
 /* [0] Ends an older session of the same name. False: it does not end in time, or the login is
  * over itself. Parks. */
 bool session_reinstate(struct net *net, struct conn *c);

@@ -113,6 +113,40 @@ static void test_removed_lun_answers_its_tasks(void **state)
     fix_play(&f, body_removed_lun_answers_its_tasks);
 }
 
+/* ---- a portal group that a target leaves -------------------------------------------------- */
+
+static void add_group(struct config_edit *e, struct err *err)
+{
+    static const struct cfg_portal portal = {.address = "127.0.0.1", .port = FIX_PORT + 1};
+    check(edit_portal_add(e, 2, &portal, err) == 0);
+}
+
+static void only_group_2(struct config_edit *e, struct err *err)
+{
+    static const struct cfg_target target = {.name = FIX_TARGET};
+    static const uint16_t tags[] = {2};
+    check(edit_target_put(e, &target, tags, ARRAY_LEN(tags), err) == 0);
+}
+
+static void body_target_leaves_group(struct fix *f)
+{
+    struct ini *i = fix_login(f, 1);
+    fix_change(f, add_group);
+    fix_ready(i, 0);
+    EXPECT(f, unit_state(i, 0) == 0);
+    fix_change(f, only_group_2);
+    fiber_sleep_until(run_deadline_ms(10), NULL);
+    EXPECT(f, !ini_up(i));
+    ini_drop(i);
+}
+
+static void test_session_ends_when_target_leaves_its_group(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    fix_play(&f, body_target_leaves_group);
+}
+
 /* ---- stopping ----------------------------------------------------------------------------- */
 
 static void add_broken_volume(struct config_edit *e, struct err *err)
@@ -264,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lun_removed_while_session_moves_is_not_mapped),
         cmocka_unit_test(test_removed_lun_answers_its_tasks),
+        cmocka_unit_test(test_session_ends_when_target_leaves_its_group),
         cmocka_unit_test(test_stop_when_retry_is_due),
         cmocka_unit_test(test_stop_does_not_wait_for_limits),
         cmocka_unit_test(test_session_is_not_reinstated_over_a_hanging_write),

@@ -11,9 +11,6 @@
 
 #include <string.h>
 
-#define LOGIN_TEMPORARILY_MOVED 0x0101
-#define LOGIN_PERMANENTLY_MOVED 0x0102
-
 static bool in_group(const struct cfg_target *t, uint16_t tag)
 {
     for (unsigned i = 0; i < t->ngroups; i++)
@@ -25,6 +22,13 @@ static bool in_group(const struct cfg_target *t, uint16_t tag)
 bool policy_may_see(const struct config *cfg, const char *initiator, const struct cfg_target *t)
 {
     return !t->disabled && config_grant(cfg, initiator, t->name) != NULL;
+}
+
+const struct cfg_target *policy_target(const struct config *cfg, const struct iscsi_params *p,
+                                       uint16_t portal_group)
+{
+    const struct cfg_target *t = config_target(cfg, p->target);
+    return t && in_group(t, portal_group) && policy_may_see(cfg, p->initiator, t) ? t : NULL;
 }
 
 static void secret_copy(const struct cfg_secret *s, uint8_t *ret_bytes, uint16_t *ret_len)
@@ -87,7 +91,7 @@ void policy_answer(const struct config *cfg, const struct iscsi_params *p,
     }
     if (g->target->redirect[0]) {
         a->status =
-            g->target->redirect_permanent ? LOGIN_PERMANENTLY_MOVED : LOGIN_TEMPORARILY_MOVED;
+            g->target->redirect_permanent ? ISCSI_LOGIN_MOVED_PERM : ISCSI_LOGIN_MOVED_TEMP;
         text_copy(a->redirect, sizeof(a->redirect), g->target->redirect);
         return;
     }

@@ -71,10 +71,16 @@ static struct conn *find_older(struct net *net, const struct conn *c)
     return NULL;
 }
 
-bool session_is(struct net *net, const struct conn *c, uint16_t tsih)
+uint16_t session_join(struct net *net, const struct conn *c)
 {
+    const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
     const struct conn *o = find_older(net, c);
-    return o && o->tsih == tsih;
+    if (p->tsih == 0)
+        return ISCSI_LOGIN_OK;
+    if (!o || o->tsih != p->tsih)
+        return ISCSI_LOGIN_NO_SESSION;
+    return iscsi_conn_params(o->iscsi)->cid == p->cid ? ISCSI_LOGIN_OK
+                                                      : ISCSI_LOGIN_TOO_MANY_CONNECTIONS;
 }
 
 /* Its names never change after the login, so they may be read from here. What the old session

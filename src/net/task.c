@@ -83,15 +83,21 @@ void task_pool_free(struct conn *c)
 
 /* ---- data -------------------------------------------------------------------------------- */
 
+/* It goes on where it was, as a rule: a long read has hundreds of pieces. */
 static const uint8_t *data_in(void *arg, struct iscsi_task *t, uint64_t off, uint32_t *len)
 {
     (void)arg;
-    const struct sgl *s = &net_task_of(t)->scsi.data_in;
-    unsigned i = 0;
-    while (off >= s->v[i].len)
-        off -= s->v[i++].len;
-    *len = MIN(*len, s->v[i].len - (uint32_t)off);
-    return s->v[i].p + off;
+    struct net_task *nt = net_task_of(t);
+    const struct sg *v = nt->scsi.data_in.v;
+    if (off < nt->in_at) {
+        nt->in_piece = 0;
+        nt->in_at = 0;
+    }
+    while (off - nt->in_at >= v[nt->in_piece].len)
+        nt->in_at += v[nt->in_piece++].len;
+    uint32_t skip = (uint32_t)(off - nt->in_at);
+    *len = MIN(*len, v[nt->in_piece].len - skip);
+    return v[nt->in_piece].p + skip;
 }
 
 static void env_random(void *arg, void *ret_bytes, size_t len)
