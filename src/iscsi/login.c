@@ -39,7 +39,8 @@ const char *login_state_name(enum login_state s)
 void login_init(struct iscsi_conn *c)
 {
     struct login *l = &c->login;
-    *l = (struct login){.portal_group = c->offer.portal_group};
+    memset(l, 0, sizeof(*l));
+    l->portal_group = c->offer.portal_group;
     memcpy(l->target_alias, c->offer.alias, sizeof(l->target_alias) - 1);
     keys_defaults(&l->neg);
     uint32_t *ours = l->neg.ours;
