@@ -58,7 +58,7 @@ static int line_read(struct conn *k, size_t *ret_len)
 {
     if (k->len == 0) {
         buf_drop(k);
-        int rc = sock_wait_readable(k->s, run_deadline_ms(CONTROL_IDLE_MS), &k->c->stop);
+        int rc = sock_wait_readable(k->s, run_deadline_ms(CONTROL_IDLE_MS), NULL);
         if (rc < 0)
             return rc;
     }
@@ -131,7 +131,8 @@ static int answer(struct conn *k, const json_t *id, json_t *result,
     run_offload(answer_now, &j);
     if (!j.line)
         return -ENOMEM;
-    int rc = sock_send(k->s, j.line, j.len, run_deadline_ms(CONTROL_SEND_MS), NULL);
+    /* The plane's stop cuts off who does not take his answer; the others have it by then. */
+    int rc = sock_send(k->s, j.line, j.len, run_deadline_ms(CONTROL_SEND_MS), &k->c->stop);
     wipe(j.line, j.len);
     free(j.line);
     return rc;

@@ -80,8 +80,11 @@ static void live(void *arg)
     if (w->open_rc == 0) {
         w->peer = dial();
         w->steps(w);
-        sock_close(w->peer);
+        uint64_t began = run_now();
         control_close(w->control);
+        if (run_now() - began > NS_PER_SEC)
+            snprintf(w->note, sizeof(w->note), "closing took too long");
+        sock_close(w->peer);
     }
     fake_net_end(&w->net);
     config_store_close(w->store);
@@ -485,6 +488,31 @@ static void test_requests_are_answered_in_order(void **state)
     free(play(pipeline_steps));
 }
 
+/* Asks and asks, and reads nothing: control_close() must not wait for that. */
+static void deaf_steps(struct world *w)
+{
+    static char line[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"limits.show\"}\n";
+    const struct iovec iov = {line, sizeof(line) - 1};
+    unsigned waits = 0;
+    while (waits < 50) {
+        if (sock_try_send(w->peer, &iov, 1) == (ssize_t)iov.iov_len)
+            continue;
+        waits++;
+        fiber_sleep_until(run_deadline_ms(10), NULL);
+    }
+    struct sock *other = dial();
+    sock_send(other, line, sizeof(line) - 1, NO_DEADLINE, NULL);
+    if (!hear(w, other) || !strstr(w->last, "result"))
+        snprintf(w->note, sizeof(w->note), "others are not served");
+    sock_close(other);
+}
+
+static void test_who_does_not_listen_delays_nobody(void **state)
+{
+    (void)state;
+    free(play(deaf_steps));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,6 +525,7 @@ int main(void)
         cmocka_unit_test(test_patience_has_an_end),
         cmocka_unit_test(test_lines_have_a_longest),
         cmocka_unit_test(test_requests_are_answered_in_order),
+        cmocka_unit_test(test_who_does_not_listen_delays_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "config/config_edit.h"
+#include "control/paste.h"
 #include "run/file.h"
 #include "run/sock.h"
 #include "store/store.h"
@@ -81,34 +82,23 @@ static int make_objects(struct config_edit *e, const struct first_start *p, stru
 
 /* ---- telling about it -------------------------------------------------------------------- */
 
-static void print_node(const struct demo *d, const char *rest, const char *value)
+/* The commands that connect, and the URL when there are secrets to put into it. */
+static void print_pastes(const struct demo *d, const struct minted *m, bool url)
 {
-    printf("  iscsiadm -m node -T %s -p %s -I zsan %s%s\n", d->target, d->portal, rest, value);
-}
-
-static void print_iscsiadm(const struct demo *d, const struct minted *m)
-{
-    printf("\nConnect with open-iscsi (as root):\n"
-           "  iscsiadm -m iface -I zsan -o new\n"
-           "  iscsiadm -m iface -I zsan -o update -n iface.initiatorname -v %s\n",
-           d->initiator);
-    print_node(d, "-o new", "");
-    print_node(d, "-o update -n node.session.auth.authmethod -v ", "CHAP");
-    print_node(d, "-o update -n node.session.auth.username -v ", m ? m->name : d->initiator);
-    print_node(d, "-o update -n node.session.auth.password -v ", m ? m->secret : "SECRET");
-    print_node(d, "-o update -n node.session.auth.username_in -v ",
-               m ? m->reverse_name : d->target);
-    print_node(d, "-o update -n node.session.auth.password_in -v ",
-               m ? m->reverse_secret : "REVERSE-SECRET");
-    print_node(d, "--login", "");
-}
-
-static void print_url(const struct demo *d, const struct minted *m)
-{
-    printf("\nConnect with libiscsi or QEMU, as "
-           "initiator\n%s\niscsi://%s%%%s@%s/%s/%u?target_user=%s&target_password=%s\n",
-           d->initiator, m->name, m->secret, d->portal, d->target, d->lun, m->reverse_name,
-           m->reverse_secret);
+    char *text = malloc(PASTE_MAX);
+    if (!text)
+        return;
+    struct wbuf w = wbuf_make(text, PASTE_MAX);
+    paste_open_iscsi(&w, m, d->portal, "zsan");
+    printf("\nConnect with open-iscsi (as root):\n%.*s", (int)wb_stored(&w), text);
+    if (url) {
+        w.len = 0;
+        paste_url(&w, m, d->portal, d->lun);
+        printf("\nConnect with libiscsi or QEMU, as initiator\n%s\n%.*s\n", d->initiator,
+               (int)wb_stored(&w), text);
+    }
+    wipe(text, PASTE_MAX);
+    free(text);
 }
 
 static void tell_first(const struct demo *d, const struct first_start *p,
@@ -116,12 +106,9 @@ static void tell_first(const struct demo *d, const struct first_start *p,
 {
     unsigned n;
     const struct minted *all = config_edit_minted(e, &n);
-    for (unsigned i = 0; i < n; i++) {
-        if (strcmp(all[i].target, d->target) != 0)
-            continue;
-        print_iscsiadm(d, &all[i]);
-        print_url(d, &all[i]);
-    }
+    for (unsigned i = 0; i < n; i++)
+        if (strcmp(all[i].target, d->target) == 0)
+            print_pastes(d, &all[i], true);
     printf("\nThese secrets are not shown again; new ones are minted with\n"
            "  zsan --socket %s grant rotate %s %s\n",
            p->control, d->initiator, d->target);
@@ -156,7 +143,12 @@ static void tell_again(const struct config *c, const struct first_start *p, stru
            c->nvolumes, c->ntargets, p->control);
     if (!find_demo(c, d))
         return;
-    print_iscsiadm(d, NULL);
+    struct minted m = {.secret = "SECRET", .reverse_secret = "REVERSE-SECRET"};
+    text_copy(m.initiator, sizeof(m.initiator), d->initiator);
+    text_copy(m.name, sizeof(m.name), d->initiator);
+    text_copy(m.target, sizeof(m.target), d->target);
+    text_copy(m.reverse_name, sizeof(m.reverse_name), d->target);
+    print_pastes(d, &m, false);
     printf("\nThe secrets were shown when they were minted. New ones:\n"
            "  zsan --socket %s grant rotate %s %s\n",
            p->control, d->initiator, d->target);
