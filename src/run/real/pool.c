@@ -36,6 +36,8 @@ static struct job *next_job(struct pool *p)
         pthread_cond_wait(&p->work, &p->lock);
     p->idle--;
     struct list *n = p->stopping ? NULL : list_pop(&p->jobs);
+    if (n)
+        p->njobs--;
     pthread_mutex_unlock(&p->lock);
     return n ? list_entry(n, struct job, node) : NULL;
 }
@@ -84,11 +86,13 @@ static bool enqueue(struct pool *p, struct job *j)
 {
     pthread_mutex_lock(&p->lock);
     list_push(&p->jobs, &j->node);
-    if (p->idle == 0 && p->n < p->max)
+    if (++p->njobs > p->idle && p->n < p->max)
         add_helper(p);
     bool taken = p->n > 0;
-    if (!taken)
+    if (!taken) {
         list_remove(&j->node);
+        p->njobs--;
+    }
     pthread_cond_signal(&p->work);
     pthread_mutex_unlock(&p->lock);
     return taken;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Helper threads for what would block a loop: system calls without a non-blocking form, and
- * long computations. Threads are started when work finds none idle, up to a limit, and stay;
+ * long computations. Threads are started when more work waits than are idle, up to a limit, and stay;
  * work beyond it waits its turn.
  */
 #ifndef RUN_REAL_POOL_H
@@ -15,6 +15,7 @@ struct pool {
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t work;
     struct list jobs;
+    unsigned njobs; /* on it */
     pthread_t *threads;
     unsigned n, idle, max;
     bool stopping;

@@ -223,8 +223,9 @@ static int accept_once(struct real_listener *l, struct cancel *c, int *ret_fd)
             l->warned = run_now();
         }
         return fiber_sleep_until(run_deadline_ms(ACCEPT_RETRY_MS), c);
-    default:
-        return 0; /* an error of the connection itself: accept(2) says to go on */
+    default: /* an error of the connection itself: accept(2) says to go on */
+        fiber_maybe_yield();
+        return 0;
     }
 }
 

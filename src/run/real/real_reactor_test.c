@@ -164,6 +164,46 @@ static void test_blocking_work_leaves_the_loop_free(void **state)
     run_in_both(1, errands_in_parallel);
 }
 
+enum { MEETING = 4 };
+static atomic_uint met;
+
+static void meet(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&met, 1);
+    for (int ms = 0; ms < 10000 && atomic_load(&met) < MEETING; ms++)
+        usleep(1000);
+}
+
+static void go_and_meet(void *group)
+{
+    run_blocking(meet, NULL);
+    waitgroup_done(group);
+}
+
+/* One helper is idle and four jobs come at once: each gets a thread of its own. */
+static void jobs_that_wait_for_each_other(void)
+{
+    struct errand first = {.ms = 0};
+    struct waitgroup g;
+    run_blocking(sleep_there, &first);
+    fiber_sleep_until(run_deadline_ms(20), NULL); /* the helper waits for work again */
+    waitgroup_init(&g);
+    waitgroup_add(&g, MEETING);
+    atomic_store(&met, 0);
+    uint64_t before = run_now_precise();
+    for (unsigned i = 0; i < MEETING; i++)
+        fiber_start(go_and_meet, &g, "meeting");
+    waitgroup_wait(&g);
+    expect(run_now_precise() - before < 9 * NS_PER_SEC);
+}
+
+static void test_a_burst_of_jobs_gets_as_many_threads(void **state)
+{
+    (void)state;
+    run_in_both(1, jobs_that_wait_for_each_other);
+}
+
 /* ---- time, counters, randomness ---------------------------------------------------------- */
 
 static void look_at_time(void)
@@ -379,6 +419,7 @@ int main(void)
         cmocka_unit_test(test_messages_arrive_in_order_per_sender),
         cmocka_unit_test(test_calls_return_and_buffers_come_home),
         cmocka_unit_test(test_blocking_work_leaves_the_loop_free),
+        cmocka_unit_test(test_a_burst_of_jobs_gets_as_many_threads),
         cmocka_unit_test(test_time_passes),
         cmocka_unit_test(test_slow_slices_are_counted),
         cmocka_unit_test(test_spinning_stops_when_it_misses),
