@@ -58,7 +58,7 @@ static int line_read(struct conn *k, size_t *ret_len)
 {
     if (k->len == 0) {
         buf_drop(k);
-        int rc = sock_wait_readable(k->s, run_deadline_ms(CONTROL_IDLE_MS), NULL);
+        int rc = sock_wait_readable(k->s, run_deadline_ms(CONTROL_IDLE_MS), &k->c->stop);
         if (rc < 0)
             return rc;
     }
