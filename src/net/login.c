@@ -182,7 +182,7 @@ void login_done(struct conn *c)
         return;
     }
     /* The configuration may have changed while the older session ended. */
-    const struct cfg_target *t = policy_target(net->cfg, p, c->portal->group);
+    const struct cfg_target *t = session_target(net, c);
     const struct cfg_initiator *i = config_initiator(net->cfg, p->initiator);
     if (!t || !i || net->stopping) {
         iscsi_login_refuse(c->iscsi, ISCSI_LOGIN_NOT_FOUND);

@@ -56,14 +56,9 @@ static void revoke_here(struct conn *c, void *arg)
     }
 }
 
-static const struct cfg_target *target_of(const struct net *net, const struct conn *c)
-{
-    return policy_target(net->cfg, iscsi_conn_params(c->iscsi), c->portal->group);
-}
-
 static void follow(struct net *net, struct conn *c)
 {
-    const struct cfg_target *t = target_of(net, c);
+    const struct cfg_target *t = session_target(net, c);
     if (!t) {
         conn_call(c, revoke_here, NULL);
         return;
@@ -101,7 +96,7 @@ static void wait_revoked(struct net *net)
     for (;;) {
         bool any = false;
         list_for_each (c, &net->conns, node) {
-            any = any || (c->session && !target_of(net, c));
+            any = any || (c->session && !session_target(net, c));
         }
         if (!any)
             return;
@@ -156,6 +151,7 @@ int net_apply(void *arg, const struct config *c, struct err *reterr)
     config_ref(c);
     net->cfg = c;
     volumes_mark(net, c);
+    portals_mark(net, c);
     sessions_follow(net);
     wait_revoked(net);
     volumes_close_marked(net);

@@ -42,7 +42,8 @@ struct served_portal {
     struct listener *listener; /* NULL: could not be opened (yet) */
     char reason[200];
     uint32_t connections;
-    bool closing, seen;
+    bool closing;
+    bool seen;     /* in the configuration */
     unsigned pins; /* connections and the accept fiber that still point here */
 };
 
@@ -187,7 +188,7 @@ void policy_answer(const struct config *cfg, const struct iscsi_params *p,
                    uint16_t portal_group, bool loopback, struct iscsi_login_answer *ret_answer);
 bool policy_may_see(const struct config *cfg, const char *initiator,
                     const struct cfg_target *t);
-/* The target of a session, if it may be there through that group; NULL: it has to end. */
+/* The target that p asks for, if it may be there through that group, or NULL. */
 const struct cfg_target *policy_target(const struct config *cfg, const struct iscsi_params *p,
                                        uint16_t portal_group);
 
@@ -196,6 +197,8 @@ struct lun_map *lun_map_for(struct net *net,
                             const struct cfg_target *t); /* [0] NULL: no memory */
 int session_start(struct conn *c); /* on home: the nexus and its first map. Parks */
 void session_remap(struct conn *c, struct lun_map *want); /* on home; takes want. Parks */
+/* [0] The target of c, if the configuration lets it be there; NULL: it has to end. */
+const struct cfg_target *session_target(const struct net *net, const struct conn *c);
 /* [0] A login with a TSIH takes the place of that session's one connection (RFC 7143 6.3.4): OK, or
  * the status to refuse it with. */
 uint16_t session_join(struct net *net, const struct conn *c);
@@ -209,6 +212,8 @@ void discovery_answer(struct conn *c, const struct iscsi_event *ev); /* parks */
 
 /* portal.c, all on reactor 0 */
 int portals_apply(struct net *net, const struct config *c, struct err *reterr); /* parks */
+/* Marks those that c (NULL: nothing) has: the sessions of others have to end. */
+void portals_mark(struct net *net, const struct config *c);
 void portal_put(struct served_portal *p);
 bool addr_is_loopback(const struct sock_addr *a); /* any reactor */
 

@@ -147,6 +147,29 @@ static void test_session_ends_when_target_leaves_its_group(void **state)
     fix_play(&f, body_target_leaves_group);
 }
 
+static void move_portal(struct config_edit *e, struct err *err)
+{
+    static const struct cfg_portal portal = {.address = "127.0.0.1", .port = FIX_PORT + 1};
+    check(edit_portal_add(e, 1, &portal, err) == 0);
+    check(edit_portal_remove(e, 1, "127.0.0.1", FIX_PORT, err) == 0);
+}
+
+static void body_portal_goes(struct fix *f)
+{
+    struct ini *i = fix_login(f, 1);
+    fix_change(f, move_portal);
+    fiber_sleep_until(run_deadline_ms(10), NULL);
+    EXPECT(f, !ini_up(i));
+    ini_drop(i);
+}
+
+static void test_sessions_of_a_portal_go_with_it(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    fix_play(&f, body_portal_goes);
+}
+
 /* ---- stopping ----------------------------------------------------------------------------- */
 
 static void add_broken_volume(struct config_edit *e, struct err *err)
@@ -299,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_lun_removed_while_session_moves_is_not_mapped),
         cmocka_unit_test(test_removed_lun_answers_its_tasks),
         cmocka_unit_test(test_session_ends_when_target_leaves_its_group),
+        cmocka_unit_test(test_sessions_of_a_portal_go_with_it),
         cmocka_unit_test(test_stop_when_retry_is_due),
         cmocka_unit_test(test_stop_does_not_wait_for_limits),
         cmocka_unit_test(test_session_is_not_reinstated_over_a_hanging_write),

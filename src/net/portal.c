@@ -168,11 +168,12 @@ static struct served_portal *portal_entry(struct net *net, uint16_t group,
     p->net = net;
     p->group = group;
     p->cfg = *cfg;
+    p->seen = true;
     list_push(&net->portals, &p->node);
     return p;
 }
 
-static void mark(struct net *net, const struct config *c)
+void portals_mark(struct net *net, const struct config *c)
 {
     struct served_portal *p;
     list_for_each (p, &net->portals, node) {
@@ -188,7 +189,7 @@ int portals_apply(struct net *net, const struct config *c, struct err *reterr)
 {
     struct served_portal *p, *tmp;
     int result = 0;
-    mark(net, c);
+    portals_mark(net, c);
     list_for_each_safe (p, tmp, &net->portals, node) {
         if (!p->seen)
             portal_down(p);

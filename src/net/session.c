@@ -31,6 +31,13 @@ struct lun_map *lun_map_for(struct net *net, const struct cfg_target *t)
     return m;
 }
 
+const struct cfg_target *session_target(const struct net *net, const struct conn *c)
+{
+    return c->portal->seen
+               ? policy_target(net->cfg, iscsi_conn_params(c->iscsi), c->portal->group)
+               : NULL;
+}
+
 /* The reactor that is home to most of the target's LUs; this one when it has none. */
 struct reactor *session_pick_home(struct net *net, const struct cfg_target *t)
 {
