@@ -82,15 +82,18 @@ static int load_file(struct config_store *s, const char *stem, uint64_t number,
     return rc;
 }
 
-/* The secrets with exactly that number. */
+/* The secrets with exactly that number, from either place that has them. */
 static int load_secrets(struct config_store *s, uint64_t number,
                         struct generation *ret_generation, struct err *reterr)
 {
-    if (load_file(s, "secrets", 0, ret_generation, reterr) == 0) {
-        if (ret_generation->number == number)
-            return 0;
+    struct err e = {.code = 0};
+    int rc = load_file(s, "secrets", 0, ret_generation, &e);
+    if (rc == 0 && ret_generation->number == number)
+        return 0;
+    if (rc == 0)
         json_decref(ret_generation->document);
-    }
+    else if (rc != -ENOENT)
+        log_error("config.generation_bad", KV("reason", "%s", e.msg));
     return load_file(s, "secrets", number, ret_generation, reterr);
 }
 

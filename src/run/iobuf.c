@@ -176,13 +176,21 @@ void admit_set_budget(struct run *run, uint64_t bytes)
     atomic_store_explicit(&run->budget, bytes, memory_order_relaxed);
 }
 
+/* May somebody who holds some get len more? Then he holds no more than he leaves free. */
+static bool fair(uint64_t budget, uint64_t used, uint64_t len, uint64_t held)
+{
+    if (used > budget || len > budget - used)
+        return false;
+    return used == 0 || held + len <= budget - used - len;
+}
+
 bool admit_try(struct run *run, uint64_t len, uint64_t held)
 {
     uint64_t budget = admit_budget(run), buffers = buffers_in_use(run);
     uint64_t admitted = atomic_load_explicit(&run->admitted, memory_order_relaxed);
     do {
         uint64_t used = MAX(admitted, buffers);
-        if (used > budget || held > budget - used || len > budget - used - held)
+        if (!fair(budget, used, len, held))
             return false;
     } while (!atomic_compare_exchange_weak(&run->admitted, &admitted, admitted + len));
     return true;

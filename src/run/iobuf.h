@@ -79,10 +79,10 @@ int sgl_iov(const struct sgl *s, uint64_t off, uint64_t len, struct iovec *iov, 
 
 /* ---- admission --------------------------------------------------------------------------- */
 
-/* Takes len bytes of the budget for somebody who holds some already. True when both together
- * are not more than is free: so n of them that take all they get leave a share of 1 / (n + 1)
- * for one who comes late. False: nothing was taken, answer TASK SET FULL. Any reactor (an
- * atomic counter). */
+/* Takes len bytes of the budget for somebody who holds some already. Nobody gets more than he
+ * leaves free, unless nothing was in use: so n that take all they get leave a share of
+ * 1 / (n + 1) for one who comes late. False: nothing was taken, answer TASK SET FULL. Any
+ * reactor (an atomic counter). */
 bool admit_try(struct run *run, uint64_t len, uint64_t held);
 void admit_return(struct run *run, uint64_t len);
 uint64_t admit_used(const struct run *run);

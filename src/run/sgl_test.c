@@ -138,7 +138,7 @@ static void test_alloc_wastes_at_most_a_quarter(void **state)
 /* ---- inside a world ---------------------------------------------------------------------- */
 
 struct facts {
-    bool same_buffer, admitted[3], shared, counted;
+    bool same_buffer, admitted[5], shared, counted;
     uint64_t used[4];
     uint32_t refs_home;
     struct sgl list;
@@ -155,19 +155,22 @@ static void use_budget(void *arg)
     f->used[1] = admit_used(run);
     a = iobuf_get(8192);
     f->same_buffer = a->p == where;
-    f->admitted[0] = admit_try(run, (1u << 20) - 8192, 0);
-    f->admitted[1] = admit_try(run, 8193, 0);
-    f->admitted[2] = admit_try(run, 8192, 0);
+    f->admitted[0] = admit_try(run, (508u << 10) + 1, 0);
+    f->admitted[1] = admit_try(run, 508u << 10, 0); /* half of what is free */
+    f->admitted[2] = admit_try(run, 5u << 10, 508u << 10);
     f->used[2] = admit_used(run);
     iobuf_put(a);
-    admit_return(run, 1u << 20);
+    admit_return(run, 508u << 10);
     f->used[3] = admit_used(run);
+    f->admitted[3] = admit_try(run, 1u << 20, 0); /* all, when nobody has any */
+    f->admitted[4] = admit_try(run, 1, 0);
+    admit_return(run, 1u << 20);
     uint64_t held[2] = {0};
     for (unsigned k = 0; k < 2; k++) /* greedy ones */
         while (admit_try(run, 4096, held[k]))
             held[k] += 4096;
-    f->shared = held[0] == 1u << 19 && held[1] == 1u << 18 && admit_try(run, 1u << 18, 0);
-    admit_return(run, 1u << 20);
+    f->shared = held[0] == 512u << 10 && held[1] == 256u << 10 && admit_try(run, 128u << 10, 0);
+    admit_return(run, 896u << 10);
     admit_set_budget(run, 4096);
     f->counted =
         admit_budget(run) == 4096 && !admit_try(run, 4097, 0) && admit_try(run, 4096, 0);
@@ -182,10 +185,12 @@ static void test_budget_counts_buffers_and_admissions(void **state)
     assert_int_equal(f.used[0], 8192);
     assert_int_equal(f.used[1], 0);
     assert_true(f.same_buffer);
-    assert_true(f.admitted[0]);
-    assert_false(f.admitted[1]);
-    assert_true(f.admitted[2]);
-    assert_int_equal(f.used[2], 1u << 20);
+    assert_false(f.admitted[0]);
+    assert_true(f.admitted[1]);
+    assert_false(f.admitted[2]);
+    assert_int_equal(f.used[2], 508u << 10);
+    assert_true(f.admitted[3]);
+    assert_false(f.admitted[4]);
     assert_int_equal(f.used[3], 0);
     assert_true(f.shared);
     assert_true(f.counted);
