@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Every PDU of RFC 7143 section 11 as it lies on the wire: one struct for each basic header segment,
- * its masks beside it. All fields are bytes or byte-order types, so a header may be read in place from
- * any buffer of ISCSI_BHS_LEN bytes and no struct is padded.
+ * Every PDU of RFC 7143 section 11 as it lies on the wire: one struct for each basic header
+ * segment, its masks beside it. All fields are bytes or byte-order types, so a header may be
+ * read in place from any buffer of ISCSI_BHS_LEN bytes and no struct is padded.
  */
 #ifndef WIRE_ISCSI_H
 #define WIRE_ISCSI_H
@@ -381,7 +381,8 @@ enum iscsi_login_status {
     ISCSI_LOGIN_OUT_OF_RESOURCES = 0x0302,
 };
 
-/* 11.14 and 11.15: Logout Request (reason in the low seven bits of flags) and Logout Response. */
+/* 11.14 and 11.15: Logout Request (reason in the low seven bits of flags) and Logout
+ * Response. */
 struct iscsi_logout_req {
     uint8_t opcode;
     uint8_t flags;
