@@ -19,3 +19,11 @@ int change_done(struct control *c, const struct config_edit *e, struct jb *b, js
     }
     return jb_done(b, result, ret_result, reterr);
 }
+
+int change_commit(struct control *c, struct config_edit *e, json_t **ret_result,
+                  struct err *reterr)
+{
+    struct jb b = {false};
+    int rc = config_edit_commit(e, reterr);
+    return rc < 0 ? rc : change_done(c, e, &b, jb_object(&b), ret_result, reterr);
+}

@@ -50,6 +50,9 @@ static inline void config_putp(const struct config **c)
  * any for `minted`, "minted". */
 int change_done(struct control *c, const struct config_edit *e, struct jb *b, json_t *result,
                 json_t **ret_result, struct err *reterr);
+/* Commits, and answers with nothing else than these. Parks. */
+int change_commit(struct control *c, struct config_edit *e, json_t **ret_result,
+                  struct err *reterr);
 
 /* ---- names ------------------------------------------------------------------------------- */
 

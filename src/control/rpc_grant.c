@@ -66,10 +66,8 @@ static int commit(struct control *c, struct config_edit *e, const struct pair *p
     if (rc < 0)
         return rc;
     json_t *j = jb_object(&b);
-    if (p) {
-        jb_text(&b, j, "who", p->who);
-        jb_text(&b, j, "target", p->target);
-    }
+    jb_text(&b, j, "who", p->who);
+    jb_text(&b, j, "target", p->target);
     return change_done(c, e, &b, j, ret_result, reterr);
 }
 
@@ -129,7 +127,7 @@ int rpc_grant_secret(struct control *c, const struct args_grant_secret *a, json_
     int rc = begin(c, a->initiator, a->target, &e, &p, reterr);
     if (rc == 0)
         rc = edit_secret_set(e, p.who, p.target, a->secret, a->reverse_secret, reterr);
-    return rc < 0 ? rc : commit(c, e, NULL, ret_result, reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }
 
 int rpc_grant_finish(struct control *c, const struct args_grant_finish *a, json_t **ret_result,
@@ -140,7 +138,7 @@ int rpc_grant_finish(struct control *c, const struct args_grant_finish *a, json_
     int rc = begin(c, a->who, a->target, &e, &p, reterr);
     if (rc == 0)
         rc = each_pair(e, &p, edit_secret_finish, reterr);
-    return rc < 0 ? rc : commit(c, e, NULL, ret_result, reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }
 
 int rpc_grant_remove(struct control *c, const struct args_grant_remove *a, json_t **ret_result,
@@ -151,5 +149,5 @@ int rpc_grant_remove(struct control *c, const struct args_grant_remove *a, json_
     int rc = begin(c, a->who, a->target, &e, &p, reterr);
     if (rc == 0)
         rc = edit_grant_remove(e, p.who, p.target, reterr);
-    return rc < 0 ? rc : commit(c, e, NULL, ret_result, reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }

@@ -118,15 +118,12 @@ int rpc_host_remove(struct control *c, const struct args_host_remove *a, json_t 
                     struct err *reterr)
 {
     EDIT(e);
-    struct jb b = {false};
     int rc = config_edit_begin(c->env.store, &e, reterr);
     if (rc == 0 && a->force)
         rc = empty_host(e, a->name, reterr);
     if (rc == 0)
         rc = edit_host_remove(e, a->name, reterr);
-    if (rc == 0)
-        rc = config_edit_commit(e, reterr);
-    return rc < 0 ? rc : change_done(c, e, &b, jb_object(&b), ret_result, reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }
 
 /* ---- initiators -------------------------------------------------------------------------- */
@@ -297,28 +294,22 @@ int rpc_initiator_finish(struct control *c, const struct args_initiator_finish *
                          json_t **ret_result, struct err *reterr)
 {
     EDIT(e);
-    struct jb b = {false};
     char name[CFG_NAME_LEN];
     name_normalise(a->name, name);
     int rc = config_edit_begin(c->env.store, &e, reterr);
     if (rc == 0)
         rc = edit_secret_finish(e, name, NULL, reterr);
-    if (rc == 0)
-        rc = config_edit_commit(e, reterr);
-    return rc < 0 ? rc : change_done(c, e, &b, jb_object(&b), ret_result, reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }
 
 int rpc_initiator_remove(struct control *c, const struct args_initiator_remove *a,
                          json_t **ret_result, struct err *reterr)
 {
     EDIT(e);
-    struct jb b = {false};
     char name[CFG_NAME_LEN];
     name_normalise(a->name, name);
     int rc = config_edit_begin(c->env.store, &e, reterr);
     if (rc == 0)
         rc = edit_initiator_remove(e, name, reterr);
-    if (rc == 0)
-        rc = config_edit_commit(e, reterr);
-    return rc < 0 ? rc : change_done(c, e, &b, jb_object(&b), ret_result, reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }

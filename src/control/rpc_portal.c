@@ -101,25 +101,19 @@ int rpc_portal_remove(struct control *c, const struct args_portal_remove *a,
                       json_t **ret_result, struct err *reterr)
 {
     EDIT(e);
-    struct jb b = {false};
     int rc = config_edit_begin(c->env.store, &e, reterr);
     if (rc == 0)
         rc = edit_portal_remove(e, a->has_group ? (uint16_t)a->group : TAG_DEFAULT, a->address,
                                 a->has_port ? (uint16_t)a->port : PORT_DEFAULT, reterr);
-    if (rc == 0)
-        rc = config_edit_commit(e, reterr);
-    return rc < 0 ? rc : change_done(c, e, &b, jb_object(&b), ret_result, reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }
 
 int rpc_portal_group(struct control *c, const struct args_portal_group *a, json_t **ret_result,
                      struct err *reterr)
 {
     EDIT(e);
-    struct jb b = {false};
     int rc = config_edit_begin(c->env.store, &e, reterr);
     if (rc == 0)
         rc = edit_group_set_alua(e, (uint16_t)a->group, (uint16_t)a->alua_group, reterr);
-    if (rc == 0)
-        rc = config_edit_commit(e, reterr);
-    return rc < 0 ? rc : change_done(c, e, &b, jb_object(&b), ret_result, reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }

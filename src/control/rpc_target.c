@@ -195,15 +195,12 @@ int rpc_target_delete(struct control *c, const struct args_target_delete *a,
 {
     EDIT(e);
     char name[CFG_NAME_LEN];
-    struct jb b = {false};
     int rc = config_edit_begin(c->env.store, &e, reterr);
     if (rc == 0)
         rc = target_resolve(config_edit_base(e), a->name, name, reterr);
     if (rc == 0)
         rc = edit_target_remove(e, name, a->force, reterr);
-    if (rc == 0)
-        rc = config_edit_commit(e, reterr);
-    return rc < 0 ? rc : change_done(c, e, &b, jb_object(&b), ret_result, reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }
 
 /* ---- changing LUNs ----------------------------------------------------------------------- */
@@ -246,13 +243,10 @@ int rpc_lun_remove(struct control *c, const struct args_lun_remove *a, json_t **
 {
     EDIT(e);
     char name[CFG_NAME_LEN];
-    struct jb b = {false};
     int rc = config_edit_begin(c->env.store, &e, reterr);
     if (rc == 0)
         rc = target_resolve(config_edit_base(e), a->target, name, reterr);
     if (rc == 0)
         rc = edit_lun_remove(e, name, (uint16_t)a->lun, reterr);
-    if (rc == 0)
-        rc = config_edit_commit(e, reterr);
-    return rc < 0 ? rc : change_done(c, e, &b, jb_object(&b), ret_result, reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }
