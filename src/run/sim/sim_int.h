@@ -42,8 +42,8 @@ struct sim_world {
 
     struct sim_disks *disks;
     bool own_disks;
-    struct list files;  /* of struct sim_file */
-    struct list writes; /* of struct sim_write: asked for, not done */
+    struct list files;     /* of struct sim_file */
+    struct list writes;    /* of struct sim_write: asked for, not done */
     uint32_t names_one_in; /* steps that fail with names_err, negative errno */
     int names_err;
     struct list faults; /* of struct sim_fault */
