@@ -74,7 +74,7 @@ static void stack_free(struct fiber *f)
 {
     list_remove(&f->node);
     list_remove(&f->all);
-    san_stack_fini(&f->san);
+    san_stack_fini(&f->san, f->map, f->map_len);
     munmap(f->map, f->map_len);
 }
 

@@ -53,9 +53,15 @@ SAN_INLINE void san_stack_init(struct san_ctx *s, void *bottom, size_t size)
 #endif
 }
 
-SAN_INLINE void san_stack_fini(struct san_ctx *s)
+/* The mapping of a stack goes; whatever the kernel puts there next is not poisoned. */
+SAN_INLINE void san_stack_fini(struct san_ctx *s, void *map, size_t len)
 {
     (void)s;
+    (void)map;
+    (void)len;
+#if RUN_ASAN
+    __asan_unpoison_memory_region(map, len);
+#endif
 #if RUN_TSAN
     if (s->tsan)
         __tsan_destroy_fiber(s->tsan);
