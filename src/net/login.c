@@ -145,7 +145,7 @@ static void establish(struct conn *c, const struct cfg_target *t, const struct c
     if (i->host)
         text_copy(c->host, sizeof(c->host), i->host->name);
     c->session = true;
-    c->max_tasks = net->cfg->limits.tasks_per_session;
+    c->max_tasks = c->window = net->cfg->limits.tasks_per_session;
     c->move_to = session_pick_home(net, t);
     c->tsih = tsih != 0 ? tsih : new_tsih(net);
     iscsi_login_accept(c->iscsi, c->tsih, now);

@@ -121,7 +121,9 @@ struct conn {
     struct lun_map *map;       /* as mapped */
     struct list tasks;         /* of struct net_task, live */
     struct list free_tasks;
-    uint64_t admitted; /* bytes of the budget that its tasks hold */
+    uint64_t admitted;         /* bytes of the budget that its tasks hold */
+    unsigned nadmitted;        /* tasks that hold any */
+    unsigned window, progress; /* commands it may send; done since the window was widened */
     unsigned ntasks, nfree, max_tasks;
     unsigned fibers;   /* of this connection, besides the reader */
     struct waitq idle; /* fibers fell to 0 */

@@ -61,9 +61,11 @@ static void task_free(void *arg, struct iscsi_task *t)
     list_remove(&nt->node);
     sgl_clear(&nt->out);
     sgl_clear(&nt->scsi.data_in);
-    if (nt->admitted)
+    if (nt->admitted) {
         admit_return(c->net->run, nt->admitted);
-    c->admitted -= nt->admitted;
+        c->admitted -= nt->admitted;
+        c->nadmitted--;
+    }
     c->ntasks--;
     if (c->nfree < KEEP_FREE || c->nfree < c->ntasks) {
         list_push_front(&c->free_tasks, &nt->node);
@@ -142,19 +144,40 @@ static uint8_t admit(struct conn *c, struct net_task *nt)
         return SCSI_STATUS_TASK_SET_FULL;
     nt->admitted = len;
     c->admitted += len;
+    c->nadmitted++;
     if (t->write && sgl_alloc(&nt->out, len) < 0)
         return SCSI_STATUS_BUSY;
     return 0;
+}
+
+/* A command that is refused has cost the line its data all the same. So the window closes down
+ * to what there was memory for, and opens again by one for every window of commands done. */
+static void window_narrow(struct conn *c)
+{
+    c->window = MAX(c->nadmitted, 1u);
+    c->progress = 0;
+    iscsi_set_window(c->iscsi, (uint16_t)c->window);
+}
+
+static void window_widen(struct conn *c)
+{
+    if (c->window >= c->max_tasks || ++c->progress < c->window)
+        return;
+    c->window++;
+    c->progress = 0;
+    iscsi_set_window(c->iscsi, (uint16_t)c->window);
 }
 
 void task_command(struct conn *c, const struct iscsi_event *ev)
 {
     struct net_task *nt = net_task_of(ev->task);
     nt->refuse = admit(c, nt);
-    if (nt->refuse)
+    if (nt->refuse) {
         iscsi_task_refuse_data(c->iscsi, ev->task);
-    else
+        window_narrow(c);
+    } else {
         store_data(nt, 0, ev->data, ev->data_len);
+    }
 }
 
 /* ---- data-out, asked for by SCSI --------------------------------------------------------- */
@@ -283,6 +306,7 @@ static void task_fiber(void *arg)
         nt->executing = true;
         scsi_nexus_execute(c->nexus, &nt->scsi);
     }
+    window_widen(c);
     if (nt->scsi.outcome == SCSI_DONE || nt->data_failed)
         respond(c, nt);
     else
