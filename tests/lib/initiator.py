@@ -21,9 +21,9 @@ KEYS = {"HeaderDigest": "None", "DataDigest": "None", "InitialR2T": "Yes", "Imme
 
 
 class LoginError(Exception):
-    def __init__(self, status):
+    def __init__(self, status, keys=None):
         super().__init__(f"login refused with status {status:04x}")
-        self.status = status
+        self.status, self.keys = status, keys or {}
 
 
 class Sense(namedtuple("Sense", "key asc ascq")):
@@ -40,9 +40,12 @@ def parse_sense(data):
 
 
 class Session(Wire):
-    def __init__(self, address, target, initiator, chap=None, source=None, discovery=False, timeout=30):
+    def __init__(self, address, target, initiator, chap=None, source=None, discovery=False, timeout=30, isid=None,
+                 algorithms="7,5"):
         super().__init__(address, source, timeout)
-        self.isid = b"\x80" + os.urandom(3) + bytes(2)
+        self.isid = isid or b"\x80" + os.urandom(3) + bytes(2)
+        self.algorithms = algorithms
+        self.notices = []  # asynchronous messages, in order
         self.cmd_sn, self.exp_stat_sn, self.itt, self.tsih = 1, 0, 0, 0
         self.their = {}
         names = {"InitiatorName": initiator, "SessionType": "Discovery" if discovery else "Normal"}
@@ -70,7 +73,7 @@ class Session(Wire):
             raise EOFError(f"opcode {pdu.opcode(answer):#x} instead of a login response")
         status = struct.unpack_from(">H", answer.bhs, 36)[0]
         if status:
-            raise LoginError(status)
+            raise LoginError(status, pdu.parse_keys(answer.data))
         self.exp_stat_sn = pdu.word(answer, 24) + 1
         self.tsih = struct.unpack_from(">H", answer.bhs, 14)[0]
         return pdu.parse_keys(answer.data)
@@ -78,7 +81,7 @@ class Session(Wire):
     def _login(self, names, chap):
         if chap:
             self._step(SECURITY, SECURITY, names | {"AuthMethod": "CHAP"}, transit=False)
-            asked = self._step(SECURITY, SECURITY, {"CHAP_A": "7,5"}, transit=False)
+            asked = self._step(SECURITY, SECURITY, {"CHAP_A": self.algorithms}, transit=False)
             self._answer(asked, chap)
             names = {}
         self.their = self._step(OPERATIONAL, FULL_FEATURE, names | KEYS)
@@ -149,7 +152,7 @@ class Session(Wire):
             at, sn = at + len(piece), sn + 1
 
     def other(self, p):
-        """What comes unasked: pings are answered, notices are read, anything else is an error."""
+        """What comes unasked: pings are answered, notices are kept, anything else is an error."""
         op = pdu.opcode(p)
         if op == pdu.NOP_IN:
             if pdu.word(p, 20) != pdu.NO_TAG:
@@ -157,6 +160,7 @@ class Session(Wire):
                                     words=(pdu.word(p, 20), self.cmd_sn, self.exp_stat_sn)))
         elif op == pdu.ASYNC:
             self.exp_stat_sn = pdu.word(p, 24) + 1
+            self.notices.append(p)
         else:
             raise EOFError(f"opcode {op:#x} was not expected: {p.bhs.hex()} {p.data.hex()}")
 

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""CHAP: all algorithms, one-way and mutual, what an operator allows, and secrets that change under a session."""
+from peer import NAME, OTHER, alive, refused, session_ids
+from tap import expect
+from zsand import IQN, _first_chap
+
+ALGORITHMS = {"5": "MD5", "6": "SHA-1", "7": "SHA-256", "8": "SHA3-256"}
+CAROL = IQN + "carol"
+SECRETS = {}
+
+
+def serve(z):
+    z.portal()
+    z.volume("v", "16M", engine="mem")
+    z.target("t", ["v"])
+    for name, auth in ((NAME, "mutual"), (OTHER, "one-way"), (CAROL, "mutual")):
+        z.initiator(name, auth=auth)
+        SECRETS[name] = z.grant(name, "t")
+
+
+def auth_of(z, initiator):
+    return [s["auth"] for s in z.zsan("session", "list") if s["initiator"] == initiator]
+
+
+def algorithms(z):
+    """each algorithm proves both sides, and one side"""
+    for number, name in ALGORITHMS.items():
+        with z.session("t", NAME, chap=SECRETS[NAME], algorithms=number) as s:
+            alive(s)
+            expect(auth_of(z, NAME) == [f"CHAP {name} mutual"], f"{auth_of(z, NAME)}")
+        one_way = SECRETS[OTHER]._replace(reverse_secret=None)
+        with z.session("t", OTHER, chap=one_way, algorithms=number) as s:
+            alive(s)
+            expect(auth_of(z, OTHER) == [f"CHAP {name}"], f"{auth_of(z, OTHER)}")
+
+
+def wrong(z):
+    """a wrong secret, a wrong name, no proof asked of the target and no proof at all are refused"""
+    right = SECRETS[NAME]
+    for chap in (right._replace(secret="not-the-secret-at-all"), right._replace(name="somebody"),
+                 right._replace(reverse_secret=None), SECRETS[CAROL], None):
+        with refused(0x0201):
+            z.session("t", NAME, chap=chap)
+    z.session("t", NAME, chap=right).logout()
+
+
+def allowed(z):
+    """an algorithm that the operator does not allow is not chosen"""
+    z.zsan("initiator", "set", CAROL, "--chap", "sha256,sha3-256")
+    with z.session("t", CAROL, chap=SECRETS[CAROL], algorithms="5,6,7"):
+        expect(auth_of(z, CAROL) == ["CHAP SHA-256 mutual"], f"{auth_of(z, CAROL)}")
+    with refused(0x0200, 0x0201):
+        z.session("t", CAROL, chap=SECRETS[CAROL], algorithms="5,6")
+
+
+def rotation(z):
+    """new secrets work beside the old ones until the old are finished, and no session ends"""
+    old = SECRETS[NAME]
+    with z.session("t", NAME, chap=old) as s:
+        before = session_ids(z, NAME)
+        new = _first_chap(z.zsan("grant", "rotate", NAME, IQN + "t"))
+        expect(new.secret != old.secret, "the secret is the old one")
+        z.session("t", NAME, chap=old._replace(reverse_name=new.reverse_name, reverse_secret=new.reverse_secret)).logout()
+        z.session("t", NAME, chap=new).logout()
+        z.zsan("grant", "finish", NAME, IQN + "t")
+        with refused(0x0201):
+            z.session("t", NAME, chap=old)
+        z.session("t", NAME, chap=new).logout()
+        alive(s)
+        expect(before <= session_ids(z, NAME), "the session ended")
+        SECRETS[NAME] = new
+
+
+CASES = [algorithms, wrong, allowed, rotation]
