@@ -2,8 +2,9 @@
 /*
  * Versions per sector. Each sector keeps a short list of the versions that may still be read;
  * time is a counter that advances with every beginning and end. Version x is dead for a read
- * that began at t if an applied version y has x.over <= y.begun and y.applied <= t: all of x
- * lies before all of y, and y was there before the read. A version is applied once it was
+ * that began at t if an applied version y follows x and y was applied by t. y follows x when it
+ * began after x was over; a version that was written by COMPARE AND WRITE also follows, with
+ * nothing in between, the version it was compared with. A version is applied once it was
  * acknowledged, or once a read has returned it (until the power goes: what was read need not
  * have been durable).
  */
@@ -20,6 +21,7 @@
 
 #define NEVER UINT64_MAX
 #define MAGIC 0x7a73616e53494d31ull /* "zsanSIM1" */
+#define DEPTH 4                     /* generations of COMPARE AND WRITE that are followed */
 
 enum fate { UNDER_WAY, ACKED, UNKNOWN, REFUSED };
 
@@ -32,7 +34,8 @@ struct model_write {
     uint64_t durable;
     enum fate fate;
     bool zero;
-    uint64_t refs; /* sectors that list it */
+    uint64_t refs;               /* sectors that list it, versions that were compared with it */
+    struct model_write **parent; /* by COMPARE AND WRITE: what each sector held; else NULL */
 };
 
 struct model_read {
@@ -66,10 +69,24 @@ struct model {
 
 /* ---- lists of versions ------------------------------------------------------------------- */
 
+static void version_put(struct model_write *w);
+
+static void forget_parents(struct model_write *w)
+{
+    for (uint64_t k = 0; w->parent && k < w->n; k++) {
+        w->parent[k]->refs--;
+        version_put(w->parent[k]);
+    }
+    free(w->parent);
+    w->parent = NULL;
+}
+
 static void version_put(struct model_write *w)
 {
-    if (w->refs == 0 && w->fate != UNDER_WAY)
-        free(w);
+    if (w->refs || w->fate == UNDER_WAY)
+        return;
+    forget_parents(w);
+    free(w);
 }
 
 static void sector_add(struct sector *s, struct model_write *w)
@@ -91,24 +108,48 @@ static void sector_drop(struct sector *s, uint32_t k)
     version_put(w);
 }
 
-static bool is_dead(const struct sector *s, const struct model_write *x, uint64_t at)
+static const struct model_write *parent_of(const struct model_write *w, uint64_t sector)
 {
+    return w->parent ? w->parent[sector - w->first] : NULL;
+}
+
+/* Of two applied versions, y followed x. A COMPARE AND WRITE leaves no room between what it was
+ * compared with and itself: what follows the one follows the other. */
+static bool follows(const struct model_write *y, const struct model_write *x, uint64_t sector,
+                    unsigned depth)
+{
+    if (x->over <= y->begun)
+        return true;
+    if (depth == 0)
+        return false;
+    const struct model_write *px = parent_of(x, sector), *py = parent_of(y, sector);
+    if (py && (py == x || follows(py, x, sector, depth - 1)))
+        return true;
+    return px && px != y && follows(y, px, sector, depth - 1);
+}
+
+static bool is_dead(const struct model *m, uint64_t sector, const struct model_write *x,
+                    uint64_t at)
+{
+    const struct sector *s = &m->s[sector];
     for (uint32_t k = 0; k < s->n; k++) {
         const struct held *y = &s->v[k];
-        if (x->over <= y->w->begun && MIN(y->w->acked, y->seen) <= at)
+        if (y->w != x && MIN(y->w->acked, y->seen) <= at && follows(y->w, x, sector, DEPTH))
             return true;
     }
     return x->fate == REFUSED;
 }
 
 /* Forgets what no read that is under way or to come may return. */
-static void sector_prune(struct sector *s, uint64_t oldest)
+static void sector_prune(struct model *m, uint64_t sector, uint64_t oldest)
 {
+    struct sector *s = &m->s[sector];
     for (uint32_t k = 0; k < s->n;) {
         const struct model_write *x = s->v[k].w;
         bool dead = x->fate == REFUSED;
         for (uint32_t j = 0; j < s->n && !dead; j++)
-            dead = x->over <= s->v[j].w->begun && s->v[j].w->durable <= oldest;
+            dead =
+                j != k && s->v[j].w->durable <= oldest && follows(s->v[j].w, x, sector, DEPTH);
         if (dead)
             sector_drop(s, k);
         else
@@ -165,8 +206,11 @@ void model_free(struct model *m)
         free(m->s[k].v);
     }
     struct list *n;
-    while ((n = list_pop(&m->open)))
-        free(list_entry(n, struct model_write, node));
+    while ((n = list_pop(&m->open))) {
+        struct model_write *w = list_entry(n, struct model_write, node);
+        w->fate = UNKNOWN;
+        version_put(w);
+    }
     while ((n = list_pop(&m->reads)))
         free(list_entry(n, struct model_read, node));
     free(m->birth);
@@ -184,6 +228,36 @@ const struct model_counts *model_counts(const struct model *m)
     return &m->counts;
 }
 
+/* ---- telling versions apart -------------------------------------------------------------- */
+
+static bool all_zero(const uint8_t *p)
+{
+    return p[0] == 0 && memcmp(p, p + 1, MODEL_SECTOR - 1) == 0;
+}
+
+/* The version that the bytes are of, NULL: none that is known. Zeros may be of several:
+ * *ret_sure tells whether only one of them may be read. */
+static struct held *version_of(struct model *m, uint64_t sector, const uint8_t *p,
+                               uint64_t begun, bool *ret_sure)
+{
+    const struct sector *s = &m->s[sector];
+    bool zero = all_zero(p);
+    uint64_t version = load_be64(p + 8);
+    struct held *found = NULL;
+    unsigned legal = 0;
+    for (uint32_t k = 0; k < s->n; k++) {
+        const struct model_write *w = s->v[k].w;
+        if (w->zero != zero || (!zero && w->version != version))
+            continue;
+        bool dead = is_dead(m, sector, w, begun);
+        legal += !dead;
+        if (!found || !dead)
+            found = &s->v[k];
+    }
+    *ret_sure = legal == 1;
+    return found;
+}
+
 /* ---- writes ------------------------------------------------------------------------------ */
 
 struct model_write *model_write_begin(struct model *m, uint64_t first, uint64_t n, bool zero)
@@ -194,6 +268,35 @@ struct model_write *model_write_begin(struct model *m, uint64_t first, uint64_t 
     for (uint64_t k = first; k < first + n; k++)
         sector_add(&m->s[k], w);
     m->counts.written++;
+    return w;
+}
+
+/* Three generations are enough: older ones only cost memory. */
+static void adopt(struct model_write *w, uint64_t k, struct model_write *parent)
+{
+    w->parent[k] = parent;
+    parent->refs++;
+    for (uint64_t j = 0; parent->parent && j < parent->n; j++)
+        forget_parents(parent->parent[j]);
+}
+
+struct model_write *model_caw_begin(struct model *m, uint64_t first, uint64_t n,
+                                    const uint8_t *expected)
+{
+    struct model_write *found[8];
+    bool sure;
+    check_cmp(n, <=, ARRAY_LEN(found));
+    for (uint64_t k = 0; k < n; k++) {
+        struct held *h = version_of(m, first + k, expected + k * MODEL_SECTOR, m->clock, &sure);
+        if (!h || !sure || h->w->zero)
+            return NULL;
+        found[k] = h->w;
+    }
+    struct model_write *w = model_write_begin(m, first, n, false);
+    w->parent = calloc(n, sizeof(struct model_write *));
+    check(w->parent);
+    for (uint64_t k = 0; k < n; k++)
+        adopt(w, k, found[k]);
     return w;
 }
 
@@ -238,7 +341,7 @@ static void prune_range(struct model *m, uint64_t first, uint64_t n)
 {
     uint64_t oldest = oldest_question(m);
     for (uint64_t k = first; k < first + n; k++)
-        sector_prune(&m->s[k], oldest);
+        sector_prune(m, k, oldest);
 }
 
 static void write_end(struct model_write *w, enum fate fate, bool durable)
@@ -257,8 +360,20 @@ static void write_end(struct model_write *w, enum fate fate, bool durable)
     version_put(w);
 }
 
+/* What it was compared with must have been there when it was sent, or come later. */
+static void compared_check(const struct model_write *w)
+{
+    for (uint64_t k = 0; w->parent && k < w->n; k++) {
+        if (is_dead(w->m, w->first + k, w->parent[k], w->begun))
+            model_violated("%s sector %" PRIu64 ": a compare-and-write found version %" PRIu64
+                           ", which was gone",
+                           w->m->name, w->first + k, w->parent[k]->version);
+    }
+}
+
 void model_write_acked(struct model_write *w, bool fua)
 {
+    compared_check(w);
     w->m->counts.acked++;
     write_end(w, ACKED, fua || !w->m->write_back);
 }
@@ -287,34 +402,7 @@ struct model_read *model_read_begin(struct model *m)
     return r;
 }
 
-static bool all_zero(const uint8_t *p)
-{
-    return p[0] == 0 && memcmp(p, p + 1, MODEL_SECTOR - 1) == 0;
-}
-
-/* The version that the bytes are of, NULL: none that is known. Zeros may be of several:
- * *ret_sure tells whether only one of them may be read. */
-static struct held *version_of(const struct sector *s, const uint8_t *p, uint64_t begun,
-                               bool *ret_sure)
-{
-    bool zero = all_zero(p);
-    uint64_t version = load_be64(p + 8);
-    struct held *found = NULL;
-    unsigned legal = 0;
-    for (uint32_t k = 0; k < s->n; k++) {
-        const struct model_write *w = s->v[k].w;
-        if (w->zero != zero || (!zero && w->version != version))
-            continue;
-        bool dead = is_dead(s, w, begun);
-        legal += !dead;
-        if (!found || !dead)
-            found = &s->v[k];
-    }
-    *ret_sure = legal == 1;
-    return found;
-}
-
-static const char *explain(const struct sector *s, const struct model_write *w, uint64_t sector,
+static const char *explain(const struct model *m, const struct model_write *w, uint64_t sector,
                            uint64_t begun, const uint8_t *p)
 {
     uint8_t want[MODEL_SECTOR];
@@ -324,7 +412,7 @@ static const char *explain(const struct sector *s, const struct model_write *w, 
                    ? "a version that was overwritten, refused or never sent"
                : load_be64(p) == MAGIC ? "the bytes of another sector"
                                        : "garbage";
-    if (is_dead(s, w, begun))
+    if (is_dead(m, sector, w, begun))
         return "a version that was over before a newer one was acknowledged";
     if (w->zero)
         return NULL;
@@ -333,11 +421,13 @@ static const char *explain(const struct sector *s, const struct model_write *w, 
 }
 
 /* x was read: what is over, and would have buried x, did not happen here and never will. */
-static void rule_out(struct sector *s, const struct model_write *x, uint64_t begun)
+static void rule_out(struct model *m, uint64_t sector, const struct model_write *x,
+                     uint64_t begun)
 {
+    struct sector *s = &m->s[sector];
     for (uint32_t k = 0; k < s->n;) {
         const struct model_write *y = s->v[k].w;
-        if (y->fate == UNKNOWN && y->over <= begun && x->over <= y->begun)
+        if (y != x && y->fate == UNKNOWN && y->over <= begun && follows(y, x, sector, DEPTH))
             sector_drop(s, k);
         else
             k++;
@@ -362,9 +452,9 @@ static void sector_check(struct model *m, uint64_t sector, uint64_t begun, const
 {
     bool sure;
     struct sector *s = &m->s[sector];
-    struct held *h = version_of(s, p, begun, &sure);
+    struct held *h = version_of(m, sector, p, begun, &sure);
     const struct model_write *w = h ? h->w : NULL;
-    const char *wrong = explain(s, w, sector, begun, p);
+    const char *wrong = explain(m, w, sector, begun, p);
     if (wrong)
         print_versions(s, begun);
     if (wrong)
@@ -375,7 +465,7 @@ static void sector_check(struct model *m, uint64_t sector, uint64_t begun, const
         return;
     m->counts.unknown_seen += w->fate == UNKNOWN && h->seen == NEVER;
     h->seen = MIN(h->seen, m->clock);
-    rule_out(s, w, begun);
+    rule_out(m, sector, w, begun);
 }
 
 void model_read_end(struct model_read *r, uint64_t first, uint64_t n, const uint8_t *bytes)

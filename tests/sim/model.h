@@ -32,6 +32,10 @@ uint64_t model_sectors(const struct model *m);
 /* A write of [first, first + n) is about to be sent. zero: it leaves zeros (UNMAP, WRITE
  * SAME of zeros). */
 struct model_write *model_write_begin(struct model *m, uint64_t first, uint64_t n, bool zero);
+/* A COMPARE AND WRITE that compares with bytes that were read is about to be sent; at most 8
+ * sectors. NULL: the bytes are of no version that could be told for sure; do not send it. */
+struct model_write *model_caw_begin(struct model *m, uint64_t first, uint64_t n,
+                                    const uint8_t *expected);
 /* Its bytes: n * MODEL_SECTOR. */
 void model_write_fill(const struct model_write *w, uint8_t *ret_bytes);
 /* Acknowledged; fua: as durable, whatever the volume. */

@@ -18,7 +18,8 @@ NO_RETURN static void catch_violation(const char *fmt, ...)
 void (*model_violated)(const char *fmt, ...) PRINTF_LIKE(1, 2) NO_RETURN = catch_violation;
 
 #define N 4u
-static uint8_t bytes_a[N * MODEL_SECTOR], bytes_b[N * MODEL_SECTOR], zeros[N * MODEL_SECTOR];
+static uint8_t bytes_a[N * MODEL_SECTOR], bytes_b[N * MODEL_SECTOR], bytes_c[N * MODEL_SECTOR];
+static const uint8_t zeros[N * MODEL_SECTOR];
 
 static struct model_write *put(struct model *m, uint8_t *ret_bytes)
 {
@@ -126,6 +127,37 @@ static void test_refused_write_is_never_seen(void **state)
     model_free(m);
 }
 
+static void test_compare_and_write_leaves_no_room(void **state)
+{
+    (void)state;
+    struct model *m = fresh(false);
+    model_write_acked(put(m, bytes_a), false);
+    struct model_write *caw = model_caw_begin(m, 0, N, bytes_a);
+    model_write_fill(caw, bytes_b);
+    struct model_write *c = put(m, bytes_c); /* a plain write at the same time */
+    model_write_acked(c, false);
+    model_write_acked(caw, false); /* it succeeded: so c came after it, not in between */
+    assert_true(accepts(m, bytes_c));
+    assert_false(accepts(m, bytes_b));
+    model_free(m);
+}
+
+static void test_what_was_compared_is_gone(void **state)
+{
+    (void)state;
+    struct model *m = fresh(false);
+    struct model_write *a = put(m, bytes_a);
+    assert_true(accepts(m, bytes_a)); /* seen before it was acknowledged */
+    struct model_write *caw = model_caw_begin(m, 0, N, bytes_a);
+    model_write_fill(caw, bytes_b);
+    model_write_acked(caw, false);
+    model_write_acked(a, false);
+    assert_true(accepts(m, bytes_b));
+    assert_false(accepts(m, bytes_a));
+    assert_null(model_caw_begin(m, 0, N, zeros));
+    model_free(m);
+}
+
 static void test_sectors_are_whole_and_in_their_place(void **state)
 {
     (void)state;
@@ -205,6 +237,8 @@ int main(void)
         cmocka_unit_test(test_aborted_write_does_not_come_back_later),
         cmocka_unit_test(test_overlapping_writes_end_in_either_order),
         cmocka_unit_test(test_refused_write_is_never_seen),
+        cmocka_unit_test(test_compare_and_write_leaves_no_room),
+        cmocka_unit_test(test_what_was_compared_is_gone),
         cmocka_unit_test(test_sectors_are_whole_and_in_their_place),
         cmocka_unit_test(test_power_cut_keeps_what_is_durable),
         cmocka_unit_test(test_power_cut_may_keep_more),

@@ -30,7 +30,9 @@ static uint8_t *buffer(size_t len)
 static struct place draw_place(struct story *st)
 {
     struct place p = {.lun = (unsigned)draw(st, DATA_LUNS)};
-    uint64_t end = one_in(st, 3) ? NBLOCKS : DATA_FIRST + 48;
+    uint64_t end = DATA_FIRST + 6;
+    if (!one_in(st, 4))
+        end = one_in(st, 3) ? NBLOCKS : DATA_FIRST + 48;
     p.lba = DATA_FIRST + draw(st, end - DATA_FIRST);
     p.n = 1 + (uint32_t)draw(st, one_in(st, 6) ? 256 : 12);
     p.n = (uint32_t)MIN(p.n, NBLOCKS - p.lba);
@@ -51,12 +53,12 @@ static uint64_t counter_lba(unsigned number)
 
 /* ---- reads and writes -------------------------------------------------------------------- */
 
-static void read_at(struct actor *a, struct ini *i, struct place p)
+/* True: the bytes came, and were judged. */
+static bool fetch(struct actor *a, struct ini *i, struct place p, uint8_t *ret_bytes)
 {
     struct story *st = a->st;
     uint32_t len = p.n * st->block_size;
-    uint8_t *bytes = buffer(len);
-    struct ini_cmd c = {.lun = ini_lun(p.lun), .in = bytes, .edtl = len};
+    struct ini_cmd c = {.lun = ini_lun(p.lun), .in = ret_bytes, .edtl = len};
     cdb_rw(st, &c, false, p.lba, p.n, false);
     struct model_read *r = model_read_begin(st->model[p.lun]);
     actor_exec(a, i, &c);
@@ -71,7 +73,14 @@ static void read_at(struct actor *a, struct ini *i, struct place p)
                        ini_sense(&c));
         st->n.failed_reads += key == 3 || key == 4;
     }
-    model_read_end(r, sectors(st, p.lba), sectors(st, p.n), good ? bytes : NULL);
+    model_read_end(r, sectors(st, p.lba), sectors(st, p.n), good ? ret_bytes : NULL);
+    return good;
+}
+
+static void read_at(struct actor *a, struct ini *i, struct place p)
+{
+    uint8_t *bytes = buffer((size_t)p.n * a->st->block_size);
+    fetch(a, i, p, bytes);
     free(bytes);
 }
 
@@ -149,6 +158,27 @@ static void op_caw(struct actor *a, struct ini *i)
         cdb_caw(&c, counter_lba(number));
         actor_exec(a, i, &c);
         actor_settle_caw(a, &c, k, t);
+    }
+    free(both);
+}
+
+/* COMPARE AND WRITE in the midst of plain writes to the same block. */
+static void op_caw_data(struct actor *a, struct ini *i)
+{
+    struct story *st = a->st;
+    struct place p = {.lun = (unsigned)draw(st, DATA_LUNS), .lba = DATA_FIRST, .n = 1};
+    p.lba += draw(st, 6);
+    uint8_t *both = buffer(2 * st->block_size);
+    struct model_write *w = NULL;
+    if (fetch(a, i, p, both))
+        w = model_caw_begin(st->model[p.lun], sectors(st, p.lba), sectors(st, 1), both);
+    if (w) {
+        struct ini_cmd c = {.lun = ini_lun(p.lun), .out = both, .edtl = 2 * st->block_size};
+        model_write_fill(w, both + st->block_size);
+        cdb_caw(&c, p.lba);
+        actor_exec(a, i, &c);
+        actor_settle(a, &c, w);
+        st->n.caw_data += c.end == INI_DONE && c.status == 0;
     }
     free(both);
 }
@@ -378,7 +408,8 @@ static const struct {
 } rows[] = {
     {30, op_write      },
     {24, op_read       },
-    {16, op_caw        },
+    {14, op_caw        },
+    {6,  op_caw_data   },
     {10, op_abort      },
     {6,  op_unmap      },
     {6,  op_residual   },

@@ -238,8 +238,8 @@ static bool exec(struct pr *p, int who, struct ini_cmd *c)
     return false;
 }
 
-/* The reservations could not be saved: they stay as they were, until the target starts anew and finds
- * the one or the other. */
+/* The reservations could not be saved: they stay as they were, until the target starts anew
+ * and finds the one or the other. */
 static bool save_failed(const struct pr *p, const struct ini_cmd *c)
 {
     uint32_t key = ini_sense(c) >> 16;
@@ -323,7 +323,8 @@ static bool reservation_matches(const struct pr_view *v, const uint8_t *b)
     return load_be32(b + 4) == 16 && load_be64(b + 8) == v->key[v->holder] && b[21] == v->type;
 }
 
-/* The command that was under way did it, or did not. If it did not, it may have failed to save. */
+/* The command that was under way did it, or did not. If it did not, it may have failed to
+ * save. */
 static void settle(struct pr *p, unsigned k)
 {
     struct pr_state *s = p->s;

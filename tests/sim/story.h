@@ -32,10 +32,11 @@
     X(ops) X(worlds) X(power_cuts) X(kills) X(torn_writes) X(sectors_lost) X(sectors_kept)     \
     X(resets) X(silent_resets) X(logins) X(login_retries) X(logouts) X(drops) X(timeouts)      \
     X(aborts) X(lun_resets) X(task_sets_ended) X(unit_attentions) X(caw_won) X(caw_lost)       \
-    X(unmaps) X(syncs) X(residuals) X(pings) X(lun_lists) X(r2ts) X(nops) X(asyncs)            \
-    X(task_set_full) X(pr_ops) X(pr_conflicts) X(disk_errors) X(disk_stalls) X(net_stalls)     \
-    X(flush_failures) X(save_failures) X(failed_writes) X(failed_reads) X(unknown_writes)      \
-    X(kicks) X(grown) X(remaps) X(strangers) X(strangers_refused) X(sectors_checked)
+    X(caw_data) X(unmaps) X(syncs) X(residuals) X(pings) X(lun_lists) X(r2ts) X(nops)          \
+    X(asyncs) X(task_set_full) X(pr_ops) X(pr_conflicts) X(disk_errors) X(disk_stalls)         \
+    X(net_stalls) X(flush_failures) X(save_failures) X(failed_writes) X(failed_reads)          \
+    X(unknown_writes) X(kicks) X(grown) X(remaps) X(strangers) X(strangers_refused)            \
+    X(sectors_checked)
 /* clang-format on */
 struct story_counts {
 #define X(name) uint64_t name;
@@ -89,8 +90,8 @@ struct story {
 /* Ends the process: prints seed, world, time and what is wrong. */
 NO_RETURN void story_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-/* One draw per expression: in which order a compiler evaluates two is its own affair, and a seed
- * shall mean the same to all. */
+/* One draw per expression: in which order a compiler evaluates two is its own affair, and a
+ * seed shall mean the same to all. */
 uint64_t draw(struct story *st, uint64_t n); /* 0 .. n-1 */
 bool one_in(struct story *st, uint64_t n);
 void nap(struct story *st, uint64_t max_ns); /* parks */
