@@ -7,6 +7,8 @@ from bench import TARGET, unharmed
 from initiator import GOOD
 from tap import expect
 
+LOGS_ERRORS = True  # they are what an operator must act on
+
 
 def generation(z):
     return z.zsan("status")["generation"]

@@ -14,6 +14,8 @@ NOT_READY, NO_SPACE = (2, 4, 1), (7, 0x27, 7)
 SIZE = 64 << 20
 BLOCK = 64 << 10
 
+LOGS_ERRORS = True  # they are what an operator must act on
+
 
 def make_file(z, name, size=SIZE):
     path = z.state.parent / (name + ".img")

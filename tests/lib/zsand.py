@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import tempfile
 
@@ -37,10 +38,13 @@ def program(*path):
 
 
 def work_dir(name):
-    """A new directory below build/, on a real disk."""
+    """A new directory below build/, on a real disk. It stays for whoever wants to look, until tests of that name run again."""
     base = TOP / "build/work"
     base.mkdir(parents=True, exist_ok=True)
-    return pathlib.Path(tempfile.mkdtemp(prefix=name + "-", dir=base))
+    for old in base.glob(f"{name}-[0-9]*-*"):
+        if not pathlib.Path("/proc", old.name[len(name) + 1:].split("-")[0]).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    return pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-{os.getpid()}-", dir=base))
 
 
 class ZsanError(Exception):
@@ -117,6 +121,10 @@ class Zsand:
         if CRASH.search(text):
             at = CRASH.search(text).start()
             raise RuntimeError("zsand's log:\n" + text[max(0, at - 200):at + 4000])
+
+    def errors(self, since):
+        """Events of level error: what an operator would have to act on."""
+        return [line for line in self.log(since).splitlines() if re.match(r"\S+Z error ", line)]
 
     def rss_mib(self):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():

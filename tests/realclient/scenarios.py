@@ -61,8 +61,12 @@ def decode(z, _):
 
 
 def pr(z, _):
-    """persistent reservations between two sessions"""
-    guest(z, "pr", serve(z, "pr"), 0, nics=2).run()
+    """persistent reservations between two initiators"""
+    iqn = serve(z, "pr")
+    z.initiator(INITIATOR + "-2")
+    z.grant(INITIATOR + "-2", "pr")
+    guest(z, "pr", iqn, 0, INITIATOR + "-2", nics=2).run()
+    expect(f"initiator={INITIATOR}-2 " in z.log(), "the second initiator did not come")
 
 
 def multipath(z, _):
