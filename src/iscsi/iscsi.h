@@ -291,6 +291,10 @@ void iscsi_task_done(struct iscsi_conn *c, struct iscsi_task *t, const struct is
 /* The task ends without a response (aborted). env->task_free may be called before this
  * returns. Not for a task that iscsi_task_done() was called for. */
 void iscsi_task_drop(struct iscsi_conn *c, struct iscsi_task *t);
+/* The initiator is about to be told that the task is over, but the owner cannot let go of it
+ * yet: its tag and its place in the window are free, and all that the owner may still call for
+ * it is iscsi_task_drop(). */
+void iscsi_task_forget(struct iscsi_conn *c, struct iscsi_task *t);
 void iscsi_tmf_done(struct iscsi_conn *c, uint32_t itt, uint8_t response); /* RFC 7143 11.6.1 */
 
 /* addr: "192.0.2.1:3260" or "[..]:3260". False: the answer has no room left (it is cut at

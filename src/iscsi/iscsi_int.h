@@ -209,11 +209,12 @@ const char *login_state_name(enum login_state s);
 /* ---- task.c: commands in their table ----------------------------------------------------- */
 
 enum task_state {
-    TASK_ACTIVE,  /* the owner's turn */
-    TASK_DONE,    /* has a result, waits for data that the initiator still sends */
-    TASK_QUEUED,  /* has a result, waits to be sent */
-    TASK_MADE,    /* its response is made; freed when sent */
-    TASK_DROPPED, /* freed when what is made of it is sent */
+    TASK_ACTIVE,    /* the owner's turn */
+    TASK_DONE,      /* has a result, waits for data that the initiator still sends */
+    TASK_QUEUED,    /* has a result, waits to be sent */
+    TASK_MADE,      /* its response is made; freed when sent */
+    TASK_DROPPED,   /* freed when what is made of it is sent */
+    TASK_FORGOTTEN, /* the initiator has been told that it is over, the owner is not through */
 };
 
 void task_init(struct iscsi_task *t, const struct iscsi_scsi_cmd *h);

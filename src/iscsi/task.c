@@ -121,6 +121,19 @@ void task_free_all(struct iscsi_conn *c)
 
 void iscsi_task_drop(struct iscsi_conn *c, struct iscsi_task *t)
 {
+    check(t->state == TASK_ACTIVE || t->state == TASK_FORGOTTEN);
+    if (t->state == TASK_ACTIVE) {
+        task_drop(c, t);
+    } else {
+        t->state = TASK_DROPPED;
+        task_release(c, t);
+    }
+}
+
+void iscsi_task_forget(struct iscsi_conn *c, struct iscsi_task *t)
+{
     check(t->state == TASK_ACTIVE);
-    task_drop(c, t);
+    data_out_cancel(c, t);
+    task_leave(c, t);
+    t->state = TASK_FORGOTTEN;
 }

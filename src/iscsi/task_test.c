@@ -14,6 +14,24 @@ static void test_drop_frees_when_what_is_made_was_sent(void **state)
     peer_free(p);
 }
 
+static void test_tag_of_forgotten_task_is_free(void **state)
+{
+    (void)state;
+    struct peer *p = peer_logged_in("MaxRecvDataSegmentLength=8192");
+    p->manual = true;
+    uint32_t itt = peer_read(p, 0, 1);
+    struct iscsi_task *stuck = &peer_task(p, itt)->t;
+    iscsi_task_forget(p->c, stuck);
+    p->manual = false;
+    p->itt = itt - 1;
+    assert_int_equal(peer_read(p, 0, 1), itt);
+    peer_expect(p, ISCSI_OP_DATA_IN);
+    assert_int_equal(peer_tasks_used(p), 1);
+    iscsi_task_drop(p->c, stuck);
+    assert_int_equal(peer_tasks_used(p), 0);
+    peer_free(p);
+}
+
 static void test_fini_frees_tasks_in_every_state(void **state)
 {
     (void)state;
@@ -36,6 +54,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_drop_frees_when_what_is_made_was_sent),
+        cmocka_unit_test(test_tag_of_forgotten_task_is_free),
         cmocka_unit_test(test_fini_frees_tasks_in_every_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,8 +141,9 @@ struct net_task {
     uint64_t in_at;       /* and the bytes before it */
     struct waitq data;    /* more of it has come */
     struct cancel cancel; /* of waits for data */
-    struct msg cancel_msg;
+    struct msg cancel_msg, fence_msg;
     bool started, executing, aborted;
+    bool forgotten;   /* by the machine, for the initiator believes it over */
     bool data_failed; /* its data-out can't come whole: the machine has the sense for it */
     uint8_t refuse;   /* SAM status to end with instead of executing, 0: none */
 };

@@ -3,6 +3,8 @@
  * configuration, a hanging volume and a stop meet. */
 #include "net/net_fixture.h"
 
+#include "ini_int.h"
+
 #include "base/check.h"
 #include "base/text.h"
 
@@ -267,6 +269,37 @@ static void test_session_is_not_reinstated_over_a_hanging_write(void **state)
     fix_play(&f, body_session_is_not_reinstated_over_a_hanging_write);
 }
 
+/* An abort is answered though the write hangs; its tag is free then, for initiators use tags
+ * again. */
+static void body_tag_of_aborted_hanging_write_is_free(struct fix *f)
+{
+    struct ini *i = fix_login(f, 1);
+    uint8_t response;
+    fix_ready(i, 0);
+    f->gate_shut = true;
+    struct ini_cmd *c = fix_write(i, 0, 8, 512);
+    fiber_sleep_until(run_deadline_ms(10), NULL);
+    EXPECT(f, ini_tmf(i, ISCSI_TMF_ABORT_TASK, c->lun, c, &response) == 0 &&
+                  response == ISCSI_TMF_RSP_COMPLETE);
+    struct ini_cmd again = {.lun = ini_lun(1)};
+    fix_ready(i, 1);
+    i->itt = c->itt;
+    ini_start(i, &again);
+    EXPECT(f, ini_wait(i, &again, run_deadline_ms(1000)) && again.status == 0);
+    fix_gate_open(f);
+    fiber_sleep_until(run_deadline_ms(10), NULL);
+    EXPECT(f, unit_state(i, 0) == 0);
+    ini_logout(i);
+    free(c);
+}
+
+static void test_tag_of_aborted_hanging_write_is_free(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    fix_play(&f, body_tag_of_aborted_hanging_write_is_free);
+}
+
 /* ---- memory ------------------------------------------------------------------------------- */
 
 #define STRANGERS 100
@@ -326,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_stop_when_retry_is_due),
         cmocka_unit_test(test_stop_does_not_wait_for_limits),
         cmocka_unit_test(test_session_is_not_reinstated_over_a_hanging_write),
+        cmocka_unit_test(test_tag_of_aborted_hanging_write_is_free),
         cmocka_unit_test(test_strangers_take_little_memory),
         cmocka_unit_test(test_slow_data_is_not_late),
     };

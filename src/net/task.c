@@ -250,7 +250,25 @@ static void cancel(struct scsi_task *t)
     }
 }
 
-static const struct scsi_task_ops task_ops = {.pull = pull, .cancel = cancel};
+static void forget_here(struct msg *m)
+{
+    struct net_task *nt = container_of(m, struct net_task, fence_msg);
+    nt->forgotten = true;
+    iscsi_task_forget(nt->conn->iscsi, &nt->iscsi);
+}
+
+/* In time as cancel() is, and before the answer to the function that fenced it. */
+static void fenced(struct scsi_task *t)
+{
+    struct net_task *nt = container_of(t, struct net_task, scsi);
+    nt->fence_msg.fn = forget_here;
+    if (nt->conn->home == reactor_self())
+        forget_here(&nt->fence_msg);
+    else
+        reactor_post(nt->conn->home, &nt->fence_msg);
+}
+
+static const struct scsi_task_ops task_ops = {.pull = pull, .cancel = cancel, .fenced = fenced};
 
 /* ---- execution --------------------------------------------------------------------------- */
 
@@ -307,7 +325,7 @@ static void task_fiber(void *arg)
         scsi_nexus_execute(c->nexus, &nt->scsi);
     }
     window_widen(c);
-    if (nt->scsi.outcome == SCSI_DONE || nt->data_failed)
+    if (!nt->forgotten && (nt->scsi.outcome == SCSI_DONE || nt->data_failed))
         respond(c, nt);
     else
         iscsi_task_drop(c->iscsi, &nt->iscsi);

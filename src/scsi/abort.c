@@ -67,9 +67,13 @@ static bool any_left(const struct scsi_lu *lu, const struct match *m)
 static void fence(struct scsi_lu *lu, const struct match *m)
 {
     struct scsi_task *t;
-    list_for_each (t, &lu->tasks, on_lu)
-        if (matches(m, t) && t->aborting)
-            t->fenced = true;
+    list_for_each (t, &lu->tasks, on_lu) {
+        if (!matches(m, t) || !t->aborting || t->fenced)
+            continue;
+        t->fenced = true;
+        if (!t->tas && t->ops && t->ops->fenced)
+            t->ops->fenced(t);
+    }
 }
 
 static void wait_for(struct scsi_lu *lu, const struct match *m, uint64_t deadline)

@@ -138,6 +138,10 @@ struct scsi_task_ops {
     /* Makes a pull() of this task, waiting or to come, return -ECANCELED. On the LU's home;
      * must not park. */
     void (*cancel)(struct scsi_task *t);
+    /* The task is going to be reported as ended though it is still inside a stuck volume: it
+     * will end SCSI_ABORTED some day, and its tag may be used again from now on. May be NULL.
+     * On the LU's home, before scsi_nexus_tmf() returns; must not park. */
+    void (*fenced)(struct scsi_task *t);
 };
 
 enum scsi_outcome {
