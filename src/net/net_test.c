@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #define LOGICAL_UNIT_NOT_SUPPORTED 0x052500u
+#define STATUS_BUSY                0x08
 #define TASK_ABORTED               0x40
 #define SERVICE_UNAVAILABLE        0x0301
 #define RETRY_MS                   3000 /* net.c */
@@ -300,6 +301,43 @@ static void test_tag_of_aborted_hanging_write_is_free(void **state)
     fix_play(&f, body_tag_of_aborted_hanging_write_is_free);
 }
 
+/* ---- more commands than fibers ------------------------------------------------------------ */
+
+#define WRITES 100
+
+static void body_greedy_leave_fibers_for_aborts_and_logins(struct fix *f)
+{
+    struct ini *i = fix_login(f, 1), *other;
+    struct ini_cmd *c[WRITES];
+    unsigned busy = 0;
+    uint8_t response;
+    fix_ready(i, 0);
+    f->gate_shut = true;
+    for (unsigned k = 0; k < WRITES; k++)
+        c[k] = fix_write(i, 0, k, 512);
+    fiber_sleep_until(run_deadline_ms(50), NULL);
+    for (unsigned k = 0; k < WRITES; k++)
+        busy += c[k]->end == INI_DONE && c[k]->status == STATUS_BUSY;
+    EXPECT(f, busy > 0 && busy < WRITES);
+    other = fix_login(f, 2);
+    fix_ready(other, 1);
+    EXPECT(f, ini_tmf(i, ISCSI_TMF_ABORT_TASK, c[0]->lun, c[0], &response) == 0 &&
+                  response == ISCSI_TMF_RSP_COMPLETE);
+    fix_gate_open(f);
+    ini_logout(other);
+    ini_logout(i);
+    for (unsigned k = 0; k < WRITES; k++)
+        free(c[k]);
+}
+
+static void test_greedy_leave_fibers_for_aborts_and_logins(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    f.sim.max_fibers = 64;
+    fix_play(&f, body_greedy_leave_fibers_for_aborts_and_logins);
+}
+
 /* ---- memory ------------------------------------------------------------------------------- */
 
 #define STRANGERS 100
@@ -360,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_stop_does_not_wait_for_limits),
         cmocka_unit_test(test_session_is_not_reinstated_over_a_hanging_write),
         cmocka_unit_test(test_tag_of_aborted_hanging_write_is_free),
+        cmocka_unit_test(test_greedy_leave_fibers_for_aborts_and_logins),
         cmocka_unit_test(test_strangers_take_little_memory),
         cmocka_unit_test(test_slow_data_is_not_late),
     };

@@ -336,8 +336,8 @@ void task_start(struct conn *c, struct iscsi_task *t)
 {
     struct net_task *nt = net_task_of(t);
     nt->started = true;
-    if (!nt->refuse && !conn_fiber(c, task_fiber, nt, "task"))
-        nt->refuse = SCSI_STATUS_BUSY;
+    if (!nt->refuse && (fiber_scarce() || !conn_fiber(c, task_fiber, nt, "task")))
+        nt->refuse = SCSI_STATUS_BUSY; /* there must be fibers for logins and aborts */
     if (nt->refuse) {
         scsi_task_refuse(&nt->scsi, nt->refuse, 0, 0, 0);
         respond(c, nt);

@@ -134,6 +134,13 @@ struct fiber *fiber_start(void (*fn)(void *arg), void *arg, const char *name)
     return fiber_start_call(fn, arg, name);
 }
 
+bool fiber_scarce(void)
+{
+    const struct reactor *r = reactor_self();
+    uint32_t max = r->run->cfg.max_fibers;
+    return r->stats.fibers_live >= max - max / 8;
+}
+
 void fiber_resume(struct fiber *f)
 {
     struct reactor *r = f->home;

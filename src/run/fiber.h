@@ -15,6 +15,9 @@ struct fiber;
  * budget is used up (nothing was started; the caller answers "busy"). name is borrowed and must
  * be static. */
 struct fiber *fiber_start(void (*fn)(void *arg), void *arg, const char *name);
+/* True when but an eighth of this reactor's fibers is left: what can be refused as busy ought to
+ * be, so that there are some for what cannot. */
+bool fiber_scarce(void);
 struct fiber *fiber_self(void); /* NULL outside a fiber */
 const char *fiber_name(const struct fiber *f);
 
