@@ -53,30 +53,16 @@ static void session_here(struct conn *c, void *arg)
     s->bytes_out = st->bytes_out;
 }
 
-/* Connections come and go during the walk: one is asked at most once, by its round. */
-static struct conn *next_conn(struct net *net, uint64_t round)
-{
-    struct conn *c;
-    list_for_each (c, &net->conns, node) {
-        if (!c->gone && c->round != round) {
-            c->round = round;
-            return c;
-        }
-    }
-    return NULL;
-}
-
 int net_sessions(struct net *net, struct net_session_info **ret_sessions, unsigned *ret_n)
 {
     unsigned cap = net->nconns, n = 0;
-    uint64_t round = ++net->round;
     struct net_session_info *v = calloc(cap + 1, sizeof(*v));
-    struct conn *c;
     if (!v)
         return -ENOMEM;
-    while (n < cap && (c = next_conn(net, round)) != NULL) {
+    for (struct conn *c = conn_next(net, NULL); c; c = conn_next(net, c)) {
         struct session_work w = {&v[n], false};
-        conn_call(c, session_here, &w);
+        if (n < cap) /* those that came meanwhile are for the next time */
+            conn_call(c, session_here, &w);
         n += w.there;
     }
     *ret_sessions = v;
@@ -243,10 +229,9 @@ static void totals_here(struct conn *c, void *arg)
 void net_totals(struct net *net, struct net_totals *ret_totals)
 {
     struct net_totals *t = ret_totals;
-    uint64_t round = ++net->round;
     struct conn *c;
     *t = net->totals;
-    while ((c = next_conn(net, round)) != NULL)
+    for (c = conn_next(net, NULL); c; c = conn_next(net, c))
         conn_call(c, totals_here, t);
     t->connections = net->nconns;
     t->logins_in_progress = net->nlogins;

@@ -208,14 +208,14 @@ static void ring_parse(struct conn *c)
     for (unsigned n = 1; !c->closing && !c->first_map; n++) {
         struct iscsi_event ev;
         size_t used = 0;
-        if (n % RX_EVENTS == 0)
-            fiber_maybe_yield();
         bool got = iscsi_rx(c->iscsi, p + at, c->ring_len - at, run_now(), &used, &ev);
         at += used;
         if (got)
             conn_event(c, &ev);
         else if (used == 0)
             break;
+        if (n % RX_EVENTS == 0)
+            fiber_maybe_yield();
     }
     c->ring_len -= at;
     if (at != 0 && c->ring_len != 0)
@@ -434,4 +434,19 @@ void conn_call(struct conn *c, void (*fn)(struct conn *c, void *arg), void *arg)
     call_on(c->home, call, &k);
     c->pins--;
     forget(c);
+}
+
+struct conn *conn_next(struct net *net, struct conn *c)
+{
+    struct list *n = c ? c->node.next : net->conns.next;
+    while (n != &net->conns && list_entry(n, struct conn, node)->gone)
+        n = n->next;
+    struct conn *next = n != &net->conns ? list_entry(n, struct conn, node) : NULL;
+    if (next)
+        next->pins++;
+    if (c) {
+        c->pins--;
+        forget(c);
+    }
+    return next;
 }

@@ -56,6 +56,15 @@ static void revoke_here(struct conn *c, void *arg)
     }
 }
 
+/* A session must not keep a LU that goes, so there is no going on without memory. */
+static struct lun_map *map_wanted(struct net *net, const struct cfg_target *t)
+{
+    struct lun_map *m;
+    while (!(m = lun_map_for(net, t)))
+        fiber_sleep_until(run_deadline_ms(100), NULL);
+    return m;
+}
+
 static void follow(struct net *net, struct conn *c)
 {
     const struct cfg_target *t = session_target(net, c);
@@ -63,30 +72,16 @@ static void follow(struct net *net, struct conn *c)
         conn_call(c, revoke_here, NULL);
         return;
     }
-    struct lun_map *m = lun_map_for(net, t);
-    if (!m) {
-        log_error("session.remap",
-                  KV("error", "out of memory: the session keeps its old LUNs"));
-        return;
-    }
+    struct lun_map *m = map_wanted(net, t);
     conn_call(c, remap_here, &m);
     free(m);
 }
 
-/* The list may change while a call is under way: each session is marked when it was told, and
- * the walk starts again. */
 static void sessions_follow(struct net *net)
 {
-    uint64_t round = ++net->round;
-    struct conn *c;
-again:
-    list_for_each (c, &net->conns, node) {
-        if (c->session && !c->gone && c->round != round) {
-            c->round = round;
+    for (struct conn *c = conn_next(net, NULL); c; c = conn_next(net, c))
+        if (c->session)
             follow(net, c);
-            goto again;
-        }
-    }
 }
 
 /* Waits until connections that were told to go have unmapped what is about to be closed. */
@@ -183,16 +178,8 @@ static void stop_here(struct conn *c, void *arg)
 
 static void for_all(struct net *net, void (*fn)(struct conn *c, void *arg))
 {
-    uint64_t round = ++net->round;
-    struct conn *c;
-again:
-    list_for_each (c, &net->conns, node) {
-        if (!c->gone && c->round != round) {
-            c->round = round;
-            conn_call(c, fn, NULL);
-            goto again;
-        }
-    }
+    for (struct conn *c = conn_next(net, NULL); c; c = conn_next(net, c))
+        conn_call(c, fn, NULL);
 }
 
 void net_stop(struct net *net)

@@ -63,7 +63,6 @@ struct net {
     struct cancel stop; /* of the retry fiber */
     bool retry_running;
     struct waitq retry_ended;
-    uint64_t round;           /* of a walk over the connections */
     struct net_totals totals; /* counters only */
 };
 
@@ -80,9 +79,8 @@ struct lun_map {
 struct conn {
     /* Reactor 0's. */
     struct list node; /* [0] net->conns */
-    unsigned pins;    /* [0] call_on()s under way */
+    unsigned pins;    /* [0] call_on()s and walks under way */
     bool gone;        /* [0] freed when pins is 0 */
-    uint64_t round;   /* [0] of the last walk that was here */
     bool session; /* [0] logged in, not discovery: subject to reinstatement and reconciling */
     struct reactor *home; /* [0] while reactors may change it; equals where the fibers run */
     char peer_host[SOCK_ADDR_LEN]; /* [0] source address, of the login count */
@@ -159,6 +157,9 @@ bool conn_fiber(struct conn *c, void (*fn)(void *), void *arg,
 void conn_fiber_done(struct conn *c);
 /* [0] Runs fn(c) on c's home unless it is gone there; keeps c alive meanwhile. Parks. */
 void conn_call(struct conn *c, void (*fn)(struct conn *c, void *arg), void *arg);
+/* [0] A walk over all connections that may park on its way: the one behind c (NULL: the first),
+ * which stays in memory until the walk goes on. NULL: c was the last. A walk goes to its end. */
+struct conn *conn_next(struct net *net, struct conn *c);
 
 /* event.c: what the protocol machine reports */
 void conn_event(struct conn *c, const struct iscsi_event *ev); /* may park */

@@ -208,8 +208,7 @@ void session_remap(struct conn *c, struct lun_map *want)
         const struct lun_map_entry *h = map_find(have, want->e[i].lun);
         if ((!h || h->lu != want->e[i].lu) &&
             scsi_nexus_map(c->nexus, want->e[i].lun, want->e[i].lu, true) < 0)
-            log_error("lun.map_failed", KV("session", "%llu", (unsigned long long)c->id),
-                      KV("lun", "%u", want->e[i].lun));
+            conn_shut(c, "out of memory"); /* it comes again, and gets all of them */
     }
     c->map = want;
     fmutex_unlock(&c->mapping);
