@@ -166,8 +166,8 @@ static int fall_back(struct config_store *s, const uint64_t *numbers, size_t n,
         log_error("config.generation_bad", KV("reason", "%s", e.msg));
     }
     return err_set(reterr, -EIO,
-                   "no good generation of the configuration in %.60s (%.100s): restore the "
-                   "files from a backup",
+                   "no good generation of the configuration: restore the files from a "
+                   "backup into %.60s; %.80s",
                    s->dir, why->msg);
 }
 

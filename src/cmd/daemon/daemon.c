@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "cmd/daemon/boot.h"
 #include "cmd/daemon/first_start.h"
-#include "cmd/daemon/journal.h"
 #include "cmd/daemon/open_volume.h"
 #include "cmd/daemon/signals.h"
 #include "control/control.h"
@@ -20,6 +19,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #define DATA_MEMORY_MIN (UINT64_C(64) << 20)
@@ -110,7 +110,7 @@ static int start(struct life *l, struct err *reterr)
 
 static void stop(struct life *l)
 {
-    service_notify("STOPPING=1");
+    sd_notify(0, "STOPPING=1");
     control_close(l->control);
     if (l->net) {
         net_stop(l->net);
@@ -141,7 +141,7 @@ static void live(void *arg)
         log_info("ready", KV("version", "%s", ZSAN_VERSION),
                  KV("reactors", "%u", run_nreactors(l->run)),
                  KV("io", "%s", run_io_name(l->run)), KV("state", "%s", l->d->options->state));
-        service_notify("READY=1");
+        sd_notify(0, "READY=1");
     }
     while (rc == 0 && !l->stopping)
         waitq_wait(&l->stop_asked, NO_DEADLINE, NULL);

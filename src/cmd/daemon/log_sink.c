@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sink of the log. Called on any thread and never parks: stderr and the journal's socket
- * are written at once and an event that the journal has no room for goes to stderr instead.
+ * The sink of the log. Called on any thread and never parks: stderr and the journal are written
+ * at once, and an event that the journal does not take goes to stderr instead.
  */
 #include "cmd/daemon/log_sink.h"
 
@@ -10,7 +10,6 @@
 
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 static uint64_t wall_ns(void)
 {
@@ -31,12 +30,20 @@ static void to_stderr(uint64_t now, enum log_level level, const char *event,
             log_level_name(level), line);
 }
 
+static bool to_journal(enum log_level level, const char *event, const struct log_kv *kv,
+                       size_t nkv)
+{
+    static _Thread_local struct journal_entry entry; /* too large for a fiber's stack */
+    journal_entry_make(&entry, level, event, kv, nkv);
+    return journal_send(&entry);
+}
+
 static void sink(void *arg, enum log_level level, const char *event, const struct log_kv *kv,
                  size_t nkv)
 {
     struct log_sink *s = arg;
     uint64_t now = wall_ns();
-    if (s->journal < 0 || !journal_send(s->journal, level, event, kv, nkv))
+    if (!s->journal || !to_journal(level, event, kv, nkv))
         to_stderr(now, level, event, kv, nkv);
     if (s->events)
         events_add(s->events, now, level, event, kv, nkv);
@@ -46,13 +53,11 @@ static void sink(void *arg, enum log_level level, const char *event, const struc
 
 void log_sink_start(struct log_sink *s)
 {
-    s->journal = journal_open();
+    s->journal = journal_is_ours();
     log_set_sink(sink, s);
 }
 
-void log_sink_stop(struct log_sink *s)
+void log_sink_stop(void)
 {
     log_set_sink(NULL, NULL);
-    if (s->journal >= 0)
-        close(s->journal);
 }

@@ -11,10 +11,10 @@ struct hook;
 struct log_sink {
     struct events *events; /* may be NULL */
     struct hook *hook;     /* may be NULL */
-    int journal;           /* socket, -1: stderr */
+    bool journal;          /* else stderr */
 };
 /* Sets the process's sink to s, which must outlive all logging, or log_sink_stop(). */
 void log_sink_start(struct log_sink *s);
-void log_sink_stop(struct log_sink *s);
+void log_sink_stop(void);
 
 #endif

@@ -55,7 +55,7 @@ static int with_log(const struct options *o)
     log_sink_start(&sink);
     privileges_limits(o->dumpable);
     int status = serve(o, sink.events);
-    log_sink_stop(&sink);
+    log_sink_stop();
     hook_stop(sink.hook);
     events_free(sink.events);
     return status;
