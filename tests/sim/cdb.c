@@ -32,12 +32,12 @@ void cdb_rw(struct story *st, struct ini_cmd *c, bool write, uint64_t lba, uint3
     }
 }
 
-void cdb_caw(struct ini_cmd *c, uint64_t lba)
+void cdb_caw(struct ini_cmd *c, uint64_t lba, uint32_t n)
 {
     memset(c->cdb, 0, sizeof(c->cdb));
     c->cdb[0] = 0x89;
     store_be64(c->cdb + 2, lba);
-    c->cdb[13] = 1;
+    c->cdb[13] = (uint8_t)n;
 }
 
 void cdb_unmap(struct ini_cmd *c)

@@ -187,6 +187,11 @@ uint32_t ini_sense(const struct ini_cmd *c)
     return (uint32_t)(c->sense[2] & 15) << 16 | (uint32_t)c->sense[12] << 8 | c->sense[13];
 }
 
+uint32_t ini_information(const struct ini_cmd *c)
+{
+    return c->sense_len >= 7 && c->sense[0] == 0xf0 ? load_be32(c->sense + 3) : 0;
+}
+
 /* ---- task management --------------------------------------------------------------------- */
 
 static bool ends(enum iscsi_tmf_function fn, uint64_t lun, const struct ini_cmd *target,

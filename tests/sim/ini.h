@@ -105,5 +105,7 @@ static inline uint64_t ini_lun(unsigned number)
 
 /* Key, code and qualifier of the sense as key << 16 | asc << 8 | ascq; 0 without sense. */
 uint32_t ini_sense(const struct ini_cmd *c);
+/* The sense's INFORMATION field, fixed format; 0 when it is not valid. */
+uint32_t ini_information(const struct ini_cmd *c);
 
 #endif

@@ -155,30 +155,64 @@ static void op_caw(struct actor *a, struct ini *i)
             nap(st, 3 * NS_PER_MS);
         struct counter_try *t = counter_try_begin(k, begun, both, both + st->block_size);
         struct ini_cmd c = {.out = both, .edtl = 2 * st->block_size};
-        cdb_caw(&c, counter_lba(number));
+        cdb_caw(&c, counter_lba(number), 1);
         actor_exec(a, i, &c);
         actor_settle_caw(a, &c, k, t);
     }
     free(both);
 }
 
-/* COMPARE AND WRITE in the midst of plain writes to the same block. */
+static struct place draw_crowded(struct story *st)
+{
+    struct place p = {.lun = (unsigned)draw(st, DATA_LUNS), .lba = DATA_FIRST, .n = 1};
+    p.lba += draw(st, 6);
+    if (st->block_size == MODEL_SECTOR)
+        p.n += (uint32_t)draw(st, 4);
+    return p;
+}
+
+/* COMPARE AND WRITE in the midst of plain writes to the same blocks. */
 static void op_caw_data(struct actor *a, struct ini *i)
 {
     struct story *st = a->st;
-    struct place p = {.lun = (unsigned)draw(st, DATA_LUNS), .lba = DATA_FIRST, .n = 1};
-    p.lba += draw(st, 6);
-    uint8_t *both = buffer(2 * st->block_size);
+    struct place p = draw_crowded(st);
+    uint32_t len = p.n * st->block_size;
+    uint8_t *both = buffer((size_t)2 * len);
     struct model_write *w = NULL;
     if (fetch(a, i, p, both))
-        w = model_caw_begin(st->model[p.lun], sectors(st, p.lba), sectors(st, 1), both);
+        w = model_caw_begin(st->model[p.lun], sectors(st, p.lba), sectors(st, p.n), both);
     if (w) {
-        struct ini_cmd c = {.lun = ini_lun(p.lun), .out = both, .edtl = 2 * st->block_size};
-        model_write_fill(w, both + st->block_size);
-        cdb_caw(&c, p.lba);
+        struct ini_cmd c = {.lun = ini_lun(p.lun), .out = both, .edtl = 2 * len};
+        model_write_fill(w, both + len);
+        cdb_caw(&c, p.lba, p.n);
         actor_exec(a, i, &c);
         actor_settle(a, &c, w);
         st->n.caw_data += c.end == INI_DONE && c.status == 0;
+    }
+    free(both);
+}
+
+/* One bit of what is compared is wrong: it must not be taken for equal, and the first
+ * difference is there or before. */
+static void op_caw_wrong(struct actor *a, struct ini *i)
+{
+    struct story *st = a->st;
+    struct place p = draw_crowded(st);
+    uint32_t len = p.n * st->block_size, at = (uint32_t)draw(st, len);
+    uint8_t *both = buffer((size_t)2 * len);
+    memset(both, 0, (size_t)2 * len);
+    if (fetch(a, i, p, both)) {
+        struct ini_cmd c = {.lun = ini_lun(p.lun), .out = both, .edtl = 2 * len};
+        both[at] ^= (uint8_t)(1u << draw(st, 8));
+        cdb_caw(&c, p.lba, p.n);
+        actor_exec(a, i, &c);
+        if (c.end == INI_DONE && c.status == 0)
+            story_fail("initiator %u: a compare-and-write took a wrong bit at %u for equal",
+                       a->id, at);
+        if (ini_sense(&c) == 0x0e1d00 && ini_information(&c) > at)
+            story_fail("initiator %u: a miscompare at %u is said to be at %u", a->id, at,
+                       ini_information(&c));
+        st->n.caw_wrong += ini_sense(&c) == 0x0e1d00;
     }
     free(both);
 }
@@ -410,6 +444,7 @@ static const struct {
     {24, op_read       },
     {14, op_caw        },
     {6,  op_caw_data   },
+    {2,  op_caw_wrong  },
     {10, op_abort      },
     {6,  op_unmap      },
     {6,  op_residual   },

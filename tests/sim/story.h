@@ -32,8 +32,8 @@
     X(ops) X(worlds) X(power_cuts) X(kills) X(torn_writes) X(sectors_lost) X(sectors_kept)     \
     X(resets) X(silent_resets) X(logins) X(login_retries) X(logouts) X(drops) X(timeouts)      \
     X(aborts) X(lun_resets) X(task_sets_ended) X(unit_attentions) X(caw_won) X(caw_lost)       \
-    X(caw_data) X(unmaps) X(syncs) X(residuals) X(pings) X(lun_lists) X(r2ts) X(nops)          \
-    X(asyncs) X(task_set_full) X(pr_ops) X(pr_conflicts) X(disk_errors) X(disk_stalls)         \
+    X(caw_data) X(caw_wrong) X(unmaps) X(syncs) X(residuals) X(pings) X(lun_lists) X(r2ts)     \
+    X(nops) X(asyncs) X(task_set_full) X(pr_ops) X(pr_conflicts) X(disk_errors) X(disk_stalls) \
     X(net_stalls) X(flush_failures) X(save_failures) X(failed_writes) X(failed_reads)          \
     X(unknown_writes) X(kicks) X(grown) X(remaps) X(strangers) X(strangers_refused)            \
     X(sectors_checked)
@@ -153,7 +153,7 @@ void op_verify_all(struct actor *a, struct ini *i);
 /* cdb.c */
 void cdb_rw(struct story *st, struct ini_cmd *c, bool write, uint64_t lba, uint32_t n,
             bool fua);
-void cdb_caw(struct ini_cmd *c, uint64_t lba);
+void cdb_caw(struct ini_cmd *c, uint64_t lba, uint32_t n);
 void cdb_unmap(struct ini_cmd *c);
 void cdb_write_same_zero(struct ini_cmd *c, uint64_t lba, uint32_t n);
 void cdb_sync(struct ini_cmd *c);
