@@ -37,7 +37,9 @@ def flood(z):
     p = load(z, "--sessions", SESSIONS, "--depth", DEPTH, "--block", "1m", "--mode", "write", "--verify", "off",
              "--seconds", 6)
     peak, served = 0, 0
+    deadline = time.monotonic() + 40
     while p.poll() is None:
+        expect(time.monotonic() < deadline, "the load does not end: commands are stuck")
         peak = max(peak, z.rss_mib())
         with z.session(TARGET, BYSTANDER, source="127.0.0.2") as s:
             served += s.ready().status == 0
