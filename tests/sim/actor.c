@@ -113,12 +113,24 @@ void actor_start(struct actor *a, struct ini *i, struct ini_cmd *c)
     ini_start(i, c);
 }
 
+int actor_tmf(struct actor *a, struct ini *i, enum iscsi_tmf_function fn, uint64_t lun,
+              struct ini_cmd *c, uint8_t *ret_response)
+{
+    uint64_t sent = run_now();
+    int r = ini_tmf(i, fn, lun, c, ret_response);
+    if (r == -ETIMEDOUT && sent > a->st->net_calm_from)
+        story_fail("initiator %u: task management %d was not answered in %llu s", a->id,
+                   (int)fn, (run_now() - sent) / NS_PER_SEC);
+    return r;
+}
+
 /* What does not end by itself is aborted, as hosts do. */
 static void end_hanging(struct actor *a, struct ini *i, struct ini_cmd *c)
 {
     uint8_t response;
     a->st->n.timeouts++;
-    if (ini_tmf(i, ISCSI_TMF_ABORT_TASK, c->lun, c, &response) < 0 || c->end == INI_PENDING)
+    if (actor_tmf(a, i, ISCSI_TMF_ABORT_TASK, c->lun, c, &response) < 0 ||
+        c->end == INI_PENDING)
         ini_kill(i, -ETIMEDOUT);
 }
 

@@ -27,6 +27,7 @@ static void stall_net(struct story *st)
 {
     uint64_t ms = one_in(st, 8) ? 60000 : 1 + draw(st, 3000);
     sim_stall_net(st->run, run_deadline_ms(ms));
+    st->net_calm_from = run_deadline_ms(ms + 1000);
     st->n.net_stalls++;
 }
 

@@ -44,6 +44,7 @@ struct ini_cmd {
     uint8_t *in;        /* at least edtl bytes */
     uint32_t edtl;      /* bytes the PDU announces */
     uint64_t tag;       /* the caller's own */
+    bool withhold;      /* R2Ts are not answered: to be aborted */
     /* By the initiator. */
     enum ini_end end;
     uint8_t status;

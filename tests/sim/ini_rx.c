@@ -191,7 +191,8 @@ static void on_r2t(struct ini *i, const struct ini_in *in)
         ini_broken("R2T for %u at %u, expected at %u of %u", len, off, c->solicited, c->edtl);
     c->solicited = off + len;
     i->n.r2ts++;
-    send_burst(i, c, be32_get(h->ttt), off, len);
+    if (!c->withhold)
+        send_burst(i, c, be32_get(h->ttt), off, len);
 }
 
 /* ---- the rest ---------------------------------------------------------------------------- */

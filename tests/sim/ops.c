@@ -327,10 +327,11 @@ static void op_abort(struct actor *a, struct ini *i)
     struct writing x;
     uint8_t response;
     writing_make(st, &x, p);
+    x.c.withhold = one_in(st, 3);
     actor_start(a, i, &x.c);
     nap(st, 4 * NS_PER_MS);
     if (x.c.end == INI_PENDING &&
-        ini_tmf(i, ISCSI_TMF_ABORT_TASK, x.c.lun, &x.c, &response) < 0)
+        actor_tmf(a, i, ISCSI_TMF_ABORT_TASK, x.c.lun, &x.c, &response) < 0)
         ini_kill(i, -1);
     actor_finish(a, i, &x.c);
     bool aborted = x.c.end == INI_ABORTED;
@@ -351,7 +352,7 @@ static void reset_lun(struct actor *a, struct ini *i)
     unsigned lun = (unsigned)draw(a->st, DATA_LUNS);
     uint8_t response = 0xff;
     actors_reset_begin(a->st, a, lun);
-    if (ini_tmf(i, ISCSI_TMF_LUN_RESET, ini_lun(lun), NULL, &response) < 0) {
+    if (actor_tmf(a, i, ISCSI_TMF_LUN_RESET, ini_lun(lun), NULL, &response) < 0) {
         ini_kill(i, -1);
         return;
     }
@@ -366,7 +367,7 @@ static void reset_lun(struct actor *a, struct ini *i)
 static void end_task_set(struct actor *a, struct ini *i, enum iscsi_tmf_function fn)
 {
     uint8_t response = 0xff;
-    if (ini_tmf(i, fn, ini_lun((unsigned)draw(a->st, DATA_LUNS)), NULL, &response) < 0)
+    if (actor_tmf(a, i, fn, ini_lun((unsigned)draw(a->st, DATA_LUNS)), NULL, &response) < 0)
         ini_kill(i, -1);
     else if (response != ISCSI_TMF_RSP_COMPLETE)
         story_fail("initiator %u: task management %d answered %u", a->id, (int)fn, response);

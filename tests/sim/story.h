@@ -72,12 +72,13 @@ struct story {
     /* Of the present world. */
     struct run *run;
     unsigned world;
-    uint64_t ops_left;    /* in this world */
-    bool closing;         /* the initiators are to go home */
-    bool disk_faults;     /* errors have been ordered: commands may fail */
-    bool name_faults;     /* and saving the configuration and attributes may */
-    bool hurry;           /* a flush failed: little more can come of this world */
-    uint64_t quiet_until; /* nobody sends anything */
+    uint64_t ops_left;      /* in this world */
+    bool closing;           /* the initiators are to go home */
+    bool disk_faults;       /* errors have been ordered: commands may fail */
+    bool name_faults;       /* and saving the configuration and attributes may */
+    bool hurry;             /* a flush failed: little more can come of this world */
+    uint64_t quiet_until;   /* nobody sends anything */
+    uint64_t net_calm_from; /* after the last stall of the network */
     struct target *target;
     enum { EXTRA_UNKNOWN, EXTRA_THERE, EXTRA_GONE } extra; /* EXTRA_LUN of the second target */
     uint64_t extra_changes;
@@ -141,6 +142,9 @@ void actor_finish(struct actor *a, struct ini *i, struct ini_cmd *c);
 void actor_settle(struct actor *a, const struct ini_cmd *c, struct model_write *w);
 void actor_settle_caw(struct actor *a, const struct ini_cmd *c, struct counter *k,
                       struct counter_try *t);
+/* ini_tmf(), and a target that does not answer fails, unless the network is to blame. Parks. */
+int actor_tmf(struct actor *a, struct ini *i, enum iscsi_tmf_function fn, uint64_t lun,
+              struct ini_cmd *c, uint8_t *ret_response);
 /* Announces and confirms that a LUN reset by `by` concerns everybody else. */
 void actors_reset_begin(struct story *st, const struct actor *by, unsigned lun);
 void actors_reset_done(struct story *st, const struct actor *by, unsigned lun);

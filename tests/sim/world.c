@@ -127,7 +127,7 @@ void world_play(struct story *st, bool last)
     struct sim_config cfg = world_config(st);
     struct err err = {0};
     st->last = last;
-    st->quiet_until = 0;
+    st->quiet_until = st->net_calm_from = 0;
     st->closing = st->disk_faults = st->name_faults = st->hurry = false;
     if (run_sim_new(&cfg, &st->run, &err) < 0)
         story_fail("no world: %s", err.msg);
