@@ -74,7 +74,8 @@ def allocation(z):
                 cdb = struct.pack(">BBBHx", 0x12, page is not None, page or 0, n)
                 r = s.command(cdb, read=4096)
                 expect(r.status == 0 and len(r.data) <= n, f"{cdb.hex()} gave {len(r.data)} bytes")
-        for cdb in (b"\xa0" + bytes(5), b"\x5e" + bytes(6), b"\xa3\x0c" + bytes(4), b"\x9e\x10" + bytes(8), b"\x5a\0\x3f" + bytes(4)):
+        for cdb in (b"\xa0" + bytes(5), b"\x5e" + bytes(6), b"\xa3\x0c" + bytes(4), b"\x9e\x10" + bytes(8),
+                    b"\x5a\0\x3f" + bytes(4)):
             size = 2 if cdb[0] in (0x5e, 0x5a) else 4
             for n in (0, 1, 7, 8, 15, 16, 17, 255):
                 whole = (cdb + n.to_bytes(size, "big")).ljust(10 if size == 2 else 16 if cdb[0] == 0x9e else 12, b"\0")

@@ -108,18 +108,22 @@ CASES = [
     ("Data-Out with a hole before it", answering_r2t(lambda s, i, t: data_out(s, i, t, at=512, data=bytes(512))),
      "sense 0b/0c/0d, pong"),
     ("Data-Out out of order", answering_r2t(lambda s, i, t: data_out(s, i, t, sn=1)), "sense 0b/47/05, pong"),
-    ("Data-Out twice", answering_r2t(lambda s, i, t: data_out(s, i, t) * 2), "reject 09, status 00, pong"),
+    ("Data-Out twice", answering_r2t(lambda s, i, t: data_out(s, i, t) * 2),
+     "reject 09, status 00, pong | status 00, pong"),  # the second may find the task ended
     ("Data-Out with another transfer tag", answering_r2t(lambda s, i, t: data_out(s, i, t + 77)), "reject 09, pong"),
     ("immediate data beyond FirstBurstLength",
      lambda s: command(s, length=1 << 20, data=bytes(128 << 10)), "sense 0b/0c/0c, pong"),
     ("more immediate data than the transfer", lambda s: command(s, length=512, data=bytes(4096)), "reject 09, pong"),
-    ("read and write at once", lambda s: command(s, flags=FINAL | pdu.READ | pdu.WRITE | 1, data=bytes(LENGTH)), "sense 05/20/00, pong"),
+    ("read and write at once", lambda s: command(s, flags=FINAL | pdu.READ | pdu.WRITE | 1, data=bytes(LENGTH)),
+     "sense 05/20/00, pong"),
     ("a task management function that does not exist",
      lambda s: build(pdu.TMF | IMMEDIATE, FINAL | 99, itt=9, words=(NO_TAG, s.cmd_sn, s.exp_stat_sn)), "tmf 05, pong"),
     ("aborting a task that is not there",
-     lambda s: build(pdu.TMF | IMMEDIATE, FINAL | 1, itt=9, words=(12345, s.cmd_sn, s.exp_stat_sn, s.cmd_sn)), "tmf 01, pong"),
+     lambda s: build(pdu.TMF | IMMEDIATE, FINAL | 1, itt=9, words=(12345, s.cmd_sn, s.exp_stat_sn, s.cmd_sn)),
+     "tmf 01, pong"),
     ("resetting a LUN that is not there",
-     lambda s: build(pdu.TMF | IMMEDIATE, FINAL | 5, lun=77, itt=9, words=(NO_TAG, s.cmd_sn, s.exp_stat_sn)), "tmf 02, pong"),
+     lambda s: build(pdu.TMF | IMMEDIATE, FINAL | 5, lun=77, itt=9, words=(NO_TAG, s.cmd_sn, s.exp_stat_sn)),
+     "tmf 02, pong"),
     ("logout of another connection", lambda s: build(pdu.LOGOUT | IMMEDIATE, FINAL | 1, itt=9,
                                                       words=(0x00090000, s.cmd_sn, s.exp_stat_sn)), "logout 01, pong"),
     ("text that is no key", lambda s: build(pdu.TEXT | IMMEDIATE, itt=9, words=(NO_TAG, s.cmd_sn, s.exp_stat_sn),
@@ -142,7 +146,7 @@ def attack(z, make, want):
         except EOFError:
             pass
         got = heard(s)
-        expect(got == want, f"heard {got!r}, wanted {want!r}")
+        expect(got in want.split(" | "), f"heard {got!r}, wanted {want!r}")
 
 
 def cut_short(z, rng):

@@ -21,9 +21,8 @@ def spawn(argv, **kwargs):
 
 def run(argv, timeout=60, **kwargs):
     """Runs to the end; the result has returncode, stdout, stderr."""
-    kwargs.setdefault("stdin", subprocess.DEVNULL if "input" not in kwargs else None)
-    if kwargs["stdin"] is None:
-        del kwargs["stdin"]
+    if "input" not in kwargs:
+        kwargs["stdin"] = subprocess.DEVNULL
     return subprocess.run([str(a) for a in argv], capture_output=True, text=True, errors="replace", timeout=timeout,
                           check=False, preexec_fn=_die_with_parent, **kwargs)
 

@@ -3,8 +3,8 @@
 power cut may leave: writes up to the last completed flush are certain, of those behind it any subset.
 
 Super block, then entries: sector, sectors, flags, and a length that only marks use (little endian, 64 bits each), padded to a
-sector, then the data unless it is a discard. An entry is written when its request has completed. In the log of a killed QEMU one that
-was on its way may be a hole before others: holes are skipped. The super block, which is written with the first flush, counts
+sector, then the data unless it is a discard. An entry is written when its request has completed. In the log of a killed QEMU one
+that was on its way may be a hole before others: holes are skipped. The super block, which is written with the first flush, counts
 entries; that is ignored.
 """
 import os
