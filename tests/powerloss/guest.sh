@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# guest.sh serve SYNC INITIATOR | verify VARIANTS: zsand in a guest, with a volume on the whole disk "rawN", and its state and another
+# guest.sh IO serve SYNC INITIATOR | IO verify VARIANTS: zsand --io IO in a guest, with a volume on the whole disk "rawN", and its state and another
 # volume in an ext4 on the disk "stateN". serve makes everything on disks that are new, prints READY, and goes on until the power
 # is cut; verify starts what disks 0, 1, ... hold, one after the other, prints READY N, and waits for a connection to port 7000.
-mode=$1
+io=$1 mode=$2
 modprobe -a virtio_blk ext4
 disk() { for _d in /sys/block/vd*; do [ "$(cat "$_d/serial")" = "$1" ] && echo "/dev/${_d##*/}"; done; }
 zsan() { ZSAN_SOCKET=/mnt/zsan/zsand.sock /rc/zsan "$@"; }
 start_zsand() {         # N: with the disks rawN and stateN
     ln -sf "$(disk raw$1)" /dev/zsan-raw
     mount -t ext4 "$(disk state$1)" /mnt || die "the file system on state$1 cannot be mounted"
-    /rc/zsand --state /mnt/zsan --reactors 1 > /tmp/zsand.log 2>&1 & daemon=$!
+    /rc/zsand --state /mnt/zsan --reactors 1 --io "$io" > /tmp/zsand.log 2>&1 & daemon=$!
     wait_for 30 zsan status || { cat /tmp/zsand.log; die "zsand does not answer"; }
 }
 portal() { zsan portal add 10.0.2.15 --port 3260 || die "portal"; }
@@ -42,5 +42,5 @@ verify() {              # VARIANTS
         n=$((n + 1))
     done
 }
-shift
+shift 2
 case $mode in serve) serve "$@" ;; verify) verify "$@" ;; *) die "serve or verify, not $mode" ;; esac
