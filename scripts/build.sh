@@ -17,7 +17,8 @@ case $name in
     coverage) opts=(--buildtype=debug -Db_coverage=true) ;;
     *)        echo "build.sh: no way to build \"$name\"" >&2; exit 1 ;;
 esac
-[ -z "${CI:-}" ] || opts+=(-Dwerror=true)
+# Without optimisation gcc warns of cuts that it otherwise sees cannot happen.
+[ -z "${CI:-}" ] || [ "$name" = coverage ] || opts+=(-Dwerror=true)
 dir=build/$name
 mkdir -p build
 if [ ! -f "$dir/build.ninja" ]; then
