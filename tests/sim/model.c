@@ -314,7 +314,7 @@ static void sector_bytes(uint64_t version, uint64_t sector, uint8_t *ret_bytes)
     store_be64(ret_bytes + 8, version);
     store_be64(ret_bytes + 16, sector);
     uint64_t h = mix(version, sector);
-    for (unsigned at = 24; at < MODEL_SECTOR; at += 8)
+    for (unsigned at = MODEL_HEADER; at < MODEL_SECTOR; at += 8)
         store_be64(ret_bytes + at, h += 0x9e3779b97f4a7c15ull);
 }
 

@@ -19,6 +19,8 @@
 #include "base/util.h"
 
 #define MODEL_SECTOR 512u
+#define MODEL_HEADER                                                                           \
+    24u /* bytes that tell the version and the place; the rest follows from them */
 
 struct model;
 struct model_write;

@@ -192,13 +192,16 @@ static void op_caw_data(struct actor *a, struct ini *i)
     free(both);
 }
 
-/* One bit of what is compared is wrong: it must not be taken for equal, and the first
- * difference is there or before. */
+/* One bit of what is compared is wrong: it must not be taken for equal, and the first difference
+ * is there or before. The bit is none of the version's number: with a bit of that changed, the
+ * bytes may begin like another version that came meanwhile. */
 static void op_caw_wrong(struct actor *a, struct ini *i)
 {
     struct story *st = a->st;
     struct place p = draw_crowded(st);
-    uint32_t len = p.n * st->block_size, at = (uint32_t)draw(st, len);
+    uint32_t len = p.n * st->block_size;
+    uint32_t at = (uint32_t)draw(st, len / MODEL_SECTOR) * MODEL_SECTOR;
+    at += MODEL_HEADER + (uint32_t)draw(st, MODEL_SECTOR - MODEL_HEADER);
     uint8_t *both = buffer((size_t)2 * len);
     memset(both, 0, (size_t)2 * len);
     if (fetch(a, i, p, both)) {
