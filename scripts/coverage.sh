@@ -10,10 +10,11 @@ find $dir -name '*.gcda' -delete
 meson test -C $dir --suite unit --suite fuzz-smoke --no-rebuild >/dev/null || exit 1
 n=0 bad=0
 for room in wire iscsi scsi; do
+    summary=$(gcovr -r . $dir --filter "src/$room/" --exclude '.*_test\.c' --exclude '.*fixture.*' --print-summary 2>/dev/null |
+        grep '^lines:')
+    case $summary in *'(0 out of 0)') continue ;; esac # a room of layouts alone has no lines
     n=$((n + 1))
-    line=$(gcovr -r . $dir --filter "src/$room/" --exclude '.*_test\.c' --exclude '.*fixture.*' --print-summary 2>/dev/null |
-        sed -n 's/^lines: \([0-9.]*\)%.*/\1/p')
-    line=${line:-100} # a room of headers alone has no lines
+    line=$(sed 's/^lines: \([0-9.]*\)%.*/\1/' <<< "$summary")
     if awk -v a="$line" -v b=$floor 'BEGIN {exit !(a >= b)}'; then
         echo "ok $n - $room: $line % of lines"
     else
