@@ -75,6 +75,12 @@ struct live {
 int live_take(struct control *c, struct live *ret_live, struct err *reterr); /* parks */
 void live_drop(struct live *l);
 #define LIVE(l) CLEANUP(live_drop) struct live l = {.nsessions = 0}
+/* Answers with the objects made of rows 0 .. n - 1 of the configuration, each held beside what is
+ * live; a row that gives NULL without bad memory is left out. Parks. */
+typedef json_t *row_json_fn(struct jb *b, const struct config *cfg, unsigned row,
+                            const struct live *l);
+int live_list(struct control *c, const struct config *cfg, unsigned n, row_json_fn *row,
+              json_t **ret_result, struct err *reterr);
 const struct net_volume_info *live_volume(const struct live *l, const char *name);
 /* Of a host, an initiator and a target; NULL: any. */
 unsigned live_sessions(const struct live *l, const char *host, const char *initiator,

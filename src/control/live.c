@@ -33,6 +33,22 @@ void live_drop(struct live *l)
     free(l->volumes);
 }
 
+int live_list(struct control *c, const struct config *cfg, unsigned n, row_json_fn *row,
+              json_t **ret_result, struct err *reterr)
+{
+    struct jb b = {false};
+    LIVE(l);
+    if (live_take(c, &l, reterr) < 0)
+        return -ENOMEM;
+    json_t *list = jb_list(&b);
+    for (unsigned i = 0; i < n; i++) {
+        json_t *j = row(&b, cfg, i, &l);
+        if (j)
+            jb_push(&b, list, j);
+    }
+    return jb_done(&b, list, ret_result, reterr);
+}
+
 static int compare_name(const void *key, const void *row)
 {
     return strcmp(key, ((const struct net_volume_info *)row)->name);

@@ -27,19 +27,18 @@ static json_t *grant_json(struct jb *b, const struct cfg_grant *g, const struct 
     return j;
 }
 
+static json_t *grant_row(struct jb *b, const struct config *cfg, unsigned row,
+                         const struct live *l)
+{
+    return grant_json(b, &cfg->grants[row], l);
+}
+
 int rpc_grant_list(struct control *c, const struct args_grant_list *a, json_t **ret_result,
                    struct err *reterr)
 {
     CONFIG(cfg) = config_current(c->env.store);
-    struct jb b = {false};
-    LIVE(l);
     (void)a;
-    if (live_take(c, &l, reterr) < 0)
-        return -ENOMEM;
-    json_t *list = jb_list(&b);
-    for (unsigned i = 0; i < cfg->ngrants; i++)
-        jb_push(&b, list, grant_json(&b, &cfg->grants[i], &l));
-    return jb_done(&b, list, ret_result, reterr);
+    return live_list(c, cfg, cfg->ngrants, grant_row, ret_result, reterr);
 }
 
 /* ---- changes ----------------------------------------------------------------------------- */

@@ -39,20 +39,18 @@ static bool is_named(const struct cfg_host *h)
     return !iscsi_name_like(h->name);
 }
 
+static json_t *host_row(struct jb *b, const struct config *cfg, unsigned row,
+                        const struct live *l)
+{
+    return is_named(&cfg->hosts[row]) ? host_json(b, &cfg->hosts[row], l) : NULL;
+}
+
 int rpc_host_list(struct control *c, const struct args_host_list *a, json_t **ret_result,
                   struct err *reterr)
 {
     CONFIG(cfg) = config_current(c->env.store);
-    struct jb b = {false};
-    LIVE(l);
     (void)a;
-    if (live_take(c, &l, reterr) < 0)
-        return -ENOMEM;
-    json_t *list = jb_list(&b);
-    for (unsigned i = 0; i < cfg->nhosts; i++)
-        if (is_named(&cfg->hosts[i]))
-            jb_push(&b, list, host_json(&b, &cfg->hosts[i], &l));
-    return jb_done(&b, list, ret_result, reterr);
+    return live_list(c, cfg, cfg->nhosts, host_row, ret_result, reterr);
 }
 
 /* Into the host, whether the initiator is known already or not. */
@@ -158,19 +156,18 @@ static json_t *initiator_json(struct jb *b, const struct config *cfg,
     return j;
 }
 
+static json_t *initiator_row(struct jb *b, const struct config *cfg, unsigned row,
+                             const struct live *l)
+{
+    return initiator_json(b, cfg, &cfg->initiators[row], l);
+}
+
 int rpc_initiator_list(struct control *c, const struct args_initiator_list *a,
                        json_t **ret_result, struct err *reterr)
 {
     CONFIG(cfg) = config_current(c->env.store);
-    struct jb b = {false};
-    LIVE(l);
     (void)a;
-    if (live_take(c, &l, reterr) < 0)
-        return -ENOMEM;
-    json_t *list = jb_list(&b);
-    for (unsigned i = 0; i < cfg->ninitiators; i++)
-        jb_push(&b, list, initiator_json(&b, cfg, &cfg->initiators[i], &l));
-    return jb_done(&b, list, ret_result, reterr);
+    return live_list(c, cfg, cfg->ninitiators, initiator_row, ret_result, reterr);
 }
 
 static int missing(const char *name, struct err *reterr)

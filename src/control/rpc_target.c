@@ -65,19 +65,18 @@ static json_t *target_json(struct jb *b, const struct config *cfg, const struct 
 
 /* ---- asking ------------------------------------------------------------------------------ */
 
+static json_t *target_row(struct jb *b, const struct config *cfg, unsigned row,
+                          const struct live *l)
+{
+    return target_json(b, cfg, &cfg->targets[row], l);
+}
+
 int rpc_target_list(struct control *c, const struct args_target_list *a, json_t **ret_result,
                     struct err *reterr)
 {
     CONFIG(cfg) = config_current(c->env.store);
-    struct jb b = {false};
-    LIVE(l);
     (void)a;
-    if (live_take(c, &l, reterr) < 0)
-        return -ENOMEM;
-    json_t *list = jb_list(&b);
-    for (unsigned i = 0; i < cfg->ntargets; i++)
-        jb_push(&b, list, target_json(&b, cfg, &cfg->targets[i], &l));
-    return jb_done(&b, list, ret_result, reterr);
+    return live_list(c, cfg, cfg->ntargets, target_row, ret_result, reterr);
 }
 
 int rpc_target_show(struct control *c, const struct args_target_show *a, json_t **ret_result,

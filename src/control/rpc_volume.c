@@ -92,19 +92,18 @@ static int missing(const char *name, struct err *reterr)
                    "there is no volume \"%.63s\" (zsan volume list shows them)", name);
 }
 
+static json_t *volume_row(struct jb *b, const struct config *cfg, unsigned row,
+                          const struct live *l)
+{
+    return volume_json(b, cfg, &cfg->volumes[row], l);
+}
+
 int rpc_volume_list(struct control *c, const struct args_volume_list *a, json_t **ret_result,
                     struct err *reterr)
 {
     CONFIG(cfg) = config_current(c->env.store);
-    struct jb b = {false};
-    LIVE(l);
     (void)a;
-    if (live_take(c, &l, reterr) < 0)
-        return -ENOMEM;
-    json_t *list = jb_list(&b);
-    for (unsigned i = 0; i < cfg->nvolumes; i++)
-        jb_push(&b, list, volume_json(&b, cfg, &cfg->volumes[i], &l));
-    return jb_done(&b, list, ret_result, reterr);
+    return live_list(c, cfg, cfg->nvolumes, volume_row, ret_result, reterr);
 }
 
 int rpc_volume_show(struct control *c, const struct args_volume_show *a, json_t **ret_result,
