@@ -114,15 +114,16 @@ void op_report_opcodes(struct scsi_lu *lu, struct scsi_task *t)
     report_one(lu, t, op, rctd, alloc);
 }
 
-/* Cold reset and wakeup do not exist for iSCSI, and there is no ACA; the rest is in tmf.c. */
+/* What an initiator can ask for: cold reset and wakeup do not exist for iSCSI, there is no ACA,
+ * and the queries and the I_T nexus reset that tmf.c knows have codes only from
+ * iSCSIProtocolLevel 2 on (RFC 7144), which is not negotiated. */
 void op_report_tmfs(struct scsi_lu *lu, struct scsi_task *t)
 {
     uint8_t bytes[sizeof(struct scsi_rstmf) + RSTMF_EXTENDED_LEN] = {0};
     bool extended = t->cdb[2] & RSTMF_REPD;
     struct scsi_rstmf r = {
         .flags0 = TMFS_ABORT_TASK | TMFS_ABORT_TASK_SET | TMFS_CLEAR_TASK_SET | TMFS_LU_RESET |
-                  TMFS_QUERY_TASK | TMFS_TARGET_RESET,
-        .flags1 = TMFS_QUERY_ASYNC | TMFS_QUERY_TASK_SET | TMFS_NEXUS_RESET,
+                  TMFS_TARGET_RESET,
         .additional_len = extended ? RSTMF_EXTENDED_LEN : 0,
     };
     struct wbuf w = wbuf_make(bytes, sizeof(bytes));
