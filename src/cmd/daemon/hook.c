@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A queue, and a thread that runs one program per event. The program gets an environment of its
- * own and no descriptor but /dev/null and stderr; nothing of an event ever passes through a
- * shell. Events of the hook's own failures are not given to the hook, or one failure would feed
+ * own, a process group of its own, and no descriptor but /dev/null and stderr; nothing of an
+ * event ever passes through a shell. Events of the hook's own failures are not given to the hook, or one failure would feed
  * the next.
  */
 #include "cmd/daemon/hook.h"
@@ -85,7 +85,7 @@ static void reap(struct hook *h, pid_t pid)
     int status;
     for (int ms = 0; waitpid(pid, &status, WNOHANG) == 0; ms += POLL_MS) {
         if (ms >= TIME_MAX_S * 1000 || stopping(h)) {
-            kill(pid, SIGKILL);
+            kill(-pid, SIGKILL); /* what it started ends with it */
             waitpid(pid, &status, 0);
             break;
         }
@@ -114,7 +114,8 @@ static void run_program(struct hook *h, struct hook_job *job)
     posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
     posix_spawnattr_init(&attr);
     posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setpgroup(&attr, 0);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
     int rc = posix_spawn(&pid, h->command, &files, &attr, argv, envp);
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&files);

@@ -93,6 +93,25 @@ static void test_stop_ends_a_hook_that_hangs(void **state)
     assert_int_equal(errno, ESRCH);
 }
 
+/* A grandchild that lives on would hold our stderr, and pile up with every event. */
+static void test_stop_ends_what_the_hook_started(void **state)
+{
+    const struct place *p = *state;
+    const struct timespec pause = {0, 10000000};
+    struct hook *h;
+    char text[64];
+    write_script(p, "sleep 600 & echo $! >$(dirname $0)/new; mv $(dirname $0)/new "
+                    "$(dirname $0)/out; wait");
+    assert_int_equal(hook_start(p->script, &h, NULL), 0);
+    hook_event(h, LOG_LVL_WARN, "x", NULL, 0);
+    read_out(p, text, sizeof(text));
+    hook_stop(h);
+    pid_t pid = (pid_t)strtol(text, NULL, 10);
+    for (int i = 0; i < 300 && kill(pid, 0) == 0; i++) /* until init has reaped it */
+        nanosleep(&pause, NULL);
+    assert_int_equal(kill(pid, 0), -1);
+}
+
 static void test_a_flood_of_events_waits_for_nothing(void **state)
 {
     const struct place *p = *state;
@@ -132,6 +151,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hook_gets_level_event_and_fields, make_place,
                                         remove_place),
         cmocka_unit_test_setup_teardown(test_stop_ends_a_hook_that_hangs, make_place,
+                                        remove_place),
+        cmocka_unit_test_setup_teardown(test_stop_ends_what_the_hook_started, make_place,
                                         remove_place),
         cmocka_unit_test_setup_teardown(test_a_flood_of_events_waits_for_nothing, make_place,
                                         remove_place),
