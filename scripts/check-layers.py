@@ -18,8 +18,16 @@ def read_rules():
     return rules
 
 
+def room_of(rules, folders):
+    """The innermost folder that has a rule of its own: pool/vdev before pool."""
+    for depth in range(len(folders), 0, -1):
+        if "/".join(folders[:depth]) in rules:
+            return "/".join(folders[:depth])
+    return folders[0]
+
+
 def allowed(rules, room, header, is_test):
-    target = header.split("/")[0]
+    target = room_of(rules, header.split("/")[:-1])
     if target == room or target in rules[room] or header in rules[room]:
         return not header.endswith("_int.h") or target == room
     return is_test and target in ("base", "wire", "run", "volume", "store")
@@ -29,7 +37,7 @@ def main():
     rules, bad = read_rules(), []
     include = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
     for path in sorted((TOP / "src").rglob("*.[chS]")):
-        room = path.relative_to(TOP / "src").parts[0]
+        room = room_of(rules, path.relative_to(TOP / "src").parts[:-1])
         if room not in rules:
             bad.append(f"{path.relative_to(TOP)}: room {room} is not in scripts/layers.txt")
             continue

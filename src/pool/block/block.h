@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Blocks: reading one by its pointer (verify, other copies, repair, decompress, cache), writing one in the syncing
+ * txg (compress, checksum, allocate, queue), freeing one. On the pool's home reactor.
+ *
+ * A reader announces itself (blocks_reader_enter), so that no block which it may still follow a pointer to is written
+ * again before it has left; repair relies on this.
+ */
+#ifndef POOL_BLOCK_BLOCK_H
+#define POOL_BLOCK_BLOCK_H
+
+#include "pool/format/checksum.h"
+#include "pool/format/compress.h"
+#include "pool/space/space.h"
+
+struct cache;
+
+/* What happened to a block that cannot be read: for the error log and events. */
+struct block_error {
+    const struct bp *bp;
+    int err; /* -EBADMSG, -EIO */
+};
+
+struct blocks {
+    struct vdev *root;
+    struct space *space;
+    struct cache *cache;
+    struct compress_state *comp;
+    struct vbatch *batch;   /* of the syncing txg; NULL outside a sync */
+    uint64_t committed_txg; /* newest uberblock on disk */
+    bool hole_birth;        /* feature active: holes carry their birth */
+    unsigned
+        min_ashift; /* smallest of the normal top-level vdevs: compressed sizes round up to it */
+    uint32_t *ratios; /* deflate ratio per top-level vdev */
+    uint64_t *sizes;  /* asize per top-level vdev */
+    unsigned nvdevs;
+    uint32_t readers[8];     /* by committed txg & 7 when they began */
+    uint64_t read_epoch_min; /* txg of the oldest reader that is left, or committed_txg */
+    void (*on_error)(void *arg, const struct block_error *e);
+    void *on_error_arg;
+};
+
+/* Takes tables from the tree (again after its shape changed). cache_bytes: budget of the cache. -ENOMEM. */
+int blocks_init(struct blocks *b, struct vdev *root, uint64_t cache_bytes);
+int blocks_vdevs_changed(struct blocks *b);
+void blocks_fini(struct blocks *b);
+
+/* Returns the ticket to leave with. */
+uint64_t blocks_reader_enter(struct blocks *b);
+void blocks_reader_leave(struct blocks *b, uint64_t ticket);
+uint64_t blocks_oldest_reader(const struct blocks *b);
+
+/* The block's lsize bytes in a buffer that is shared with the cache: not to be changed; the caller puts it. Holes and
+ * embedded pointers work too. -EBADMSG: no copy passes; -EIO; -EOPNOTSUPP: a checksum or compression that we don't know. Parks. */
+enum block_hint { BLOCK_NORMAL, BLOCK_STREAM /* not worth keeping */, BLOCK_PREFETCH };
+int block_read(struct blocks *b, const struct bp *bp, enum block_hint hint,
+               struct iobuf **ret_buf);
+/* The block if it is cached, with a reference, else NULL; never parks. */
+struct iobuf *block_cached(struct blocks *b, const struct bp *bp);
+/* Verifies all copies and parity of a block and repairs what is bad, for scrub and resilver; gangs too. */
+int block_scrub(struct blocks *b, const struct bp *bp, uint64_t *ret_repaired);
+
+struct block_want {
+    uint32_t lsize;
+    uint8_t type, level;
+    uint8_t compress; /* enum zfs_compress: ZCOMP_OFF or ZCOMP_LZ4 */
+    uint8_t checksum; /* ZCHECK_FLETCHER4 or ZCHECK_SHA256 */
+    uint8_t copies;
+    uint64_t fill;
+};
+/* Writes data (lsize bytes, refs taken as needed) in the syncing txg: zeros become a hole where compression is on (a
+ * volume's data and metadata alike), else it is compressed, checksummed, allocated and queued in the batch. -ENOSPC. Parks. */
+int block_write(struct blocks *b, uint64_t txg, const struct block_want *want,
+                struct iobuf *data, struct bp *ret_bp);
+/* The same in two steps, uncompressed: first the place, then content. For the MOS, where the content depends on where
+ * everything went. ret_bp has DVAs, no checksum. */
+int block_place(struct blocks *b, uint64_t txg, const struct block_want *want,
+                struct bp *ret_bp);
+/* Fills in checksum and fill, queues the write; takes a reference to data. */
+void block_put(struct blocks *b, const struct bp *placed, uint64_t fill, struct iobuf *data,
+               struct bp *ret_bp);
+/* Gives the space of a block back in the syncing txg (gangs: header and children, so it may park). Not for holes. */
+int block_free(struct blocks *b, uint64_t txg, const struct bp *bp);
+
+struct bp_sums block_sums(const struct blocks *b, const struct bp *bp);
+
+/* ---- the cache ------------------------------------------------------------------------------ */
+
+/* Decompressed blocks by (vdev, offset, birth) of the first DVA, scan-resistant, within a budget of bytes. A block
+ * in use is never dropped. */
+struct cache_stats {
+    uint64_t hits, misses, prefetch_hits, evictions, bytes, budget;
+};
+void cache_stats(const struct cache *c, struct cache_stats *ret);
+void cache_set_budget(struct cache *c, uint64_t bytes);
+
+#endif

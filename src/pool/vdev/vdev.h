@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The device tree: leaves (a file or a whole disk), mirrors, raidz, the interposed `replacing` and `spare`; reading
+ * with verification and repair, writing, flushing, labels, dirty time logs. Everything lives on the
+ * pool's home reactor. Calls that say so park.
+ */
+#ifndef POOL_VDEV_VDEV_H
+#define POOL_VDEV_VDEV_H
+
+#include "pool/format/label.h"
+#include "pool/format/nv.h"
+#include "pool/format/raidz.h"
+#include "run/file.h"
+
+enum vdev_type {
+    VDEV_ROOT,
+    VDEV_FILE,
+    VDEV_DISK,
+    VDEV_MIRROR,
+    VDEV_RAIDZ,
+    VDEV_REPLACING,
+    VDEV_SPARE,
+    VDEV_MISSING,
+    VDEV_HOLE, /* a removed log vdev's place */
+};
+enum vdev_state {
+    VDEV_CLOSED,
+    VDEV_OFFLINE,   /* by the operator */
+    VDEV_REMOVED,   /* the device went away */
+    VDEV_CANT_OPEN, /* missing, or another pool's */
+    VDEV_FAULTED,   /* too many errors, or a failed flush */
+    VDEV_DEGRADED,  /* works, but a child doesn't */
+    VDEV_HEALTHY,
+};
+const char *
+vdev_state_name(enum vdev_state s); /* "ONLINE", "DEGRADED", ... as zpool prints them */
+
+/* A set of txgs as sorted, disjoint, non-adjacent ranges [start, end). */
+struct txg_range {
+    uint64_t start, end;
+};
+struct txg_set {
+    struct txg_range *v;
+    unsigned n, cap;
+};
+int txg_set_add(struct txg_set *s, uint64_t start, uint64_t end); /* -ENOMEM */
+void txg_set_remove(struct txg_set *s, uint64_t start, uint64_t end);
+bool txg_set_has(const struct txg_set *s, uint64_t txg);
+void txg_set_clear(struct txg_set *s);
+
+struct vdev_stats {
+    uint64_t reads, writes, flushes;
+    uint64_t bytes_read, bytes_written;
+    uint64_t read_errors, write_errors, checksum_errors, repaired;
+};
+
+struct vdev {
+    enum vdev_type type;
+    uint32_t id; /* among siblings */
+    uint64_t guid, create_txg;
+    struct vdev *parent,
+        *top; /* top: the top-level vdev this is or is below; NULL for the root */
+    struct vdev **child;
+    unsigned nchildren;
+    enum vdev_state state;
+    struct vdev_stats stats;
+    uint32_t slot; /* index in the tree's list of leaves */
+
+    /* top-level */
+    uint32_t ashift;
+    uint64_t asize;    /* bytes allocatable */
+    uint64_t ms_array; /* MOS object */
+    uint32_t ms_shift;
+    uint32_t nparity;           /* raidz */
+    uint32_t deflate_ratio;     /* accounting: dsize = (asize / 512) * ratio */
+    uint64_t zap_top, zap_leaf; /* MOS objects, 0: none */
+    bool is_log;
+
+    /* leaf */
+    char *path;
+    char *open_path; /* where it was found; NULL: at path */
+    struct file *file;
+    uint64_t psize;      /* bytes, whole labels */
+    uint64_t dtl_object; /* MOS object, 0: never missed anything */
+    struct txg_set dtl;  /* txgs that this leaf lacks */
+    bool dtl_dirty;
+    bool offline, faulted, removed, is_spare, unspare;
+    uint64_t resilver_txg;
+    bool wrote;         /* since its last good flush */
+    uint64_t wrote_txg; /* the first txg written since then */
+    struct vdev_queue *queue;
+};
+
+/* ---- the tree ------------------------------------------------------------------------------- */
+
+/* Builds a tree from a config's vdev_tree (a root, or one top-level vdev). -EBADMSG names what is wrong: unknown type,
+ * ids out of place, impossible parity. */
+int vdev_parse(const struct nv *tree, struct vdev **ret_root, struct err *reterr);
+/* The tree as the format stores it; mos: with the keys that only the MOS copy has. NULL: no memory. */
+struct nv *vdev_to_nv(const struct vdev *vd, bool mos);
+/* Closes files and frees. Parks. */
+void vdev_free(struct vdev *vd); /* NULL is fine */
+/* Sum of all guids, as the uberblock has it. */
+uint64_t vdev_guid_sum(const struct vdev *root);
+struct vdev *vdev_find(struct vdev *root, uint64_t guid);
+/* The i-th leaf below vd, NULL past the end: for (i = 0; (leaf = vdev_leaf(vd, i)); i++) */
+struct vdev *vdev_leaf(const struct vdev *vd, unsigned i);
+bool vdev_is_leaf(const struct vdev *vd);
+
+/* Opens every leaf that is not offline: exclusive, direct, the size fits, its label belongs to pool_guid (0: not looked at: a
+ * new pool). A leaf that fails is CANT_OPEN; states go up the tree. read_only: opens for reading. Errors only when no
+ * memory. reterr: the first leaf's reason. Parks. */
+int vdev_open(struct vdev *root, uint64_t pool_guid, bool read_only, struct err *reterr);
+/* States of the interior from the leaves'. */
+void vdev_propagate(struct vdev *root);
+/* Whether every top-level vdev has enough children to be read and written. */
+bool vdev_usable(const struct vdev *root);
+
+/* Sizes for a new top-level vdev from its open leaves: ashift (0: from the largest physical block, at least 12 for disks, 9..13), asize,
+ * metaslab shift, deflate ratio. */
+int vdev_layout(struct vdev *top, unsigned ashift, struct err *reterr);
+void vdev_set_deflate(struct vdev *top); /* for a tree that was read */
+/* psize to asize on this top-level vdev, bytes. */
+uint64_t vdev_asize(const struct vdev *top, uint64_t psize);
+
+/* ---- block I/O on a top-level vdev ----------------------------------------------------------- */
+
+enum io_class { IO_READ, IO_LOG, IO_TXG, IO_PREFETCH, IO_SCAN, IO_CLASSES };
+
+/* Reads psize bytes at off; tries other copies or reconstructs until ok(arg, data) holds, then
+ * rewrites the bad ones when repair is set. birth: physical; leaves that lack it come last.
+ * -EBADMSG: no combination passes (dst then holds the last try); -EIO: not enough of them can be read. dst has room for psize rounded up
+ * to sectors. ok may be NULL (nothing to verify by). Parks. */
+struct vdev_read {
+    uint64_t off, birth;
+    uint32_t psize;
+    enum io_class class;
+    bool repair;
+    bool (*ok)(void *arg, const uint8_t *data);
+    void *arg;
+};
+int vdev_read(struct vdev *top, const struct vdev_read *r, uint8_t *dst);
+/* For scrub: as above, but reads every copy and all parity and repairs each bad one; counts in *ret_repaired bytes. */
+int vdev_scrub(struct vdev *top, const struct vdev_read *r, uint8_t *scratch,
+               uint64_t *ret_repaired);
+/* Writes size bytes (rounded up to sectors with zeros) of one block; at least as many leaves as can be read back from took
+ * it, or -EIO. Leaves that failed get txg into their dirty time log. Parks. */
+int vdev_write(struct vdev *top, uint64_t off, const uint8_t *src, uint32_t size, uint64_t txg,
+               enum io_class class);
+
+/* A txg's writes: sorted and merged into large extents per leaf. */
+struct vbatch;
+struct vbatch *vbatch_new(struct vdev *root, uint64_t txg); /* NULL: no memory */
+/* Adds one block. Takes over the reference to buf, whose first size bytes are the block. Issues what has gathered and parks
+ * when more than 16 MiB wait. Errors come from vbatch_wait(). */
+void vbatch_add(struct vbatch *b, struct vdev *top, uint64_t off, struct iobuf *buf,
+                uint32_t size);
+/* Issues all, waits for all: 0, -EIO when some block is on too few leaves. The batch is empty again. Parks. */
+int vbatch_wait(struct vbatch *b);
+void vbatch_free(struct vbatch *b);
+
+/* Flushes all leaves that were written since their last flush (a flush covers only writes completed before it was
+ * submitted; nobody joins one in flight). A leaf whose flush fails is faulted and lacks everything since its last good
+ * flush. -EIO: too few are left. Parks. */
+int vdev_flush(struct vdev *root);
+/* The same for the leaves below one top-level vdev: what a log write needs. */
+int vdev_flush_top(struct vdev *top);
+
+/* ---- labels ---------------------------------------------------------------------------------- */
+
+/* What a device says of itself: the newest config among its labels whose txg is at most max_txg (UINT64_MAX:
+ * any), and its best uberblock. -ENODATA: no label of a pool. Parks. */
+struct label_info {
+    struct nv *config; /* caller frees */
+    bool has_ub;
+    struct uberblock ub;
+    unsigned ashift;
+};
+int label_read(struct file *f, uint64_t max_txg, struct label_info *ret, struct err *reterr);
+/* Writes the config into labels 0 and 2 (half 0) or 1 and 3 (half 1) of every leaf of top; the config of a leaf is made by
+ * make(arg, leaf) (NULL: no memory). 0 when enough leaves took it. Parks. */
+int label_write(struct vdev *top, unsigned half,
+                struct nv *(*make)(void *arg, struct vdev *leaf), void *arg);
+/* Writes the uberblock to all labels of every leaf that is up; -EIO when none of a top-level vdev took it. Parks. */
+int uberblock_write(struct vdev *root, const struct uberblock *ub);
+
+#endif
