@@ -184,4 +184,8 @@ int label_write(struct vdev *top, unsigned half,
 /* Writes the uberblock to all labels of every leaf that is up; -EIO when none of a top-level vdev took it. Parks. */
 int uberblock_write(struct vdev *root, const struct uberblock *ub);
 
+/* Zeros all four labels of an open leaf, uberblocks of another pool's life included, and flushes: for a leaf that joins a
+ * pool or leaves one. Parks. */
+int label_erase(struct vdev *leaf);
+
 #endif
