@@ -239,6 +239,68 @@ static void test_stop_does_not_wait_for_limits(void **state)
     fix_play(&f, body_stop_does_not_wait_for_limits);
 }
 
+/* ---- ends of commands that wait for a limit ----------------------------------------------- */
+
+/* One IOPS: the writes of c wait for seconds. */
+static void start_waiting(struct fix *f, struct ini *i, struct ini_cmd *c[8])
+{
+    fix_ready(i, 0);
+    fix_change(f, limit_a);
+    for (unsigned k = 0; k < 8; k++)
+        c[k] = fix_write(i, 0, k, 512);
+    fiber_sleep_until(run_deadline_ms(100), NULL);
+    EXPECT(f, c[7]->end == INI_PENDING);
+}
+
+static void free_all(struct ini_cmd *c[8])
+{
+    for (unsigned k = 0; k < 8; k++)
+        free(c[k]);
+}
+
+static void body_aborts_reach_waits_for_limits(struct fix *f)
+{
+    struct ini *i = fix_login(f, 1);
+    struct ini_cmd *c[8];
+    uint8_t response;
+    start_waiting(f, i, c);
+    uint64_t before = run_now();
+    EXPECT(f, ini_tmf(i, ISCSI_TMF_ABORT_TASK, c[7]->lun, c[7], &response) == 0 &&
+                  response == ISCSI_TMF_RSP_COMPLETE && c[7]->end == INI_ABORTED);
+    EXPECT(f, ini_tmf(i, ISCSI_TMF_LUN_RESET, c[6]->lun, NULL, &response) == 0 &&
+                  response == ISCSI_TMF_RSP_COMPLETE && c[6]->end == INI_ABORTED);
+    EXPECT(f, run_now() - before < 100 * NS_PER_MS);
+    ini_logout(i);
+    free_all(c);
+}
+
+static void test_aborts_reach_waits_for_limits(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    fix_play(&f, body_aborts_reach_waits_for_limits);
+}
+
+static void body_ends_of_sessions_reach_waits_for_limits(struct fix *f)
+{
+    struct ini *i = fix_login(f, 1);
+    struct ini_cmd *c[8];
+    start_waiting(f, i, c);
+    uint64_t before = run_now();
+    ini_logout(i);
+    i = fix_login(f, 1);
+    EXPECT(f, run_now() - before < 100 * NS_PER_MS);
+    ini_logout(i);
+    free_all(c);
+}
+
+static void test_ends_of_sessions_reach_waits_for_limits(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    fix_play(&f, body_ends_of_sessions_reach_waits_for_limits);
+}
+
 /* ---- a volume that hangs ------------------------------------------------------------------ */
 
 /* The old session's write might land behind the new one's back, so the same session again has
@@ -396,6 +458,8 @@ int main(void)
         cmocka_unit_test(test_sessions_of_a_portal_go_with_it),
         cmocka_unit_test(test_stop_when_retry_is_due),
         cmocka_unit_test(test_stop_does_not_wait_for_limits),
+        cmocka_unit_test(test_aborts_reach_waits_for_limits),
+        cmocka_unit_test(test_ends_of_sessions_reach_waits_for_limits),
         cmocka_unit_test(test_session_is_not_reinstated_over_a_hanging_write),
         cmocka_unit_test(test_tag_of_aborted_hanging_write_is_free),
         cmocka_unit_test(test_greedy_leave_fibers_for_aborts_and_logins),

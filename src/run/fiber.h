@@ -65,6 +65,8 @@ struct fmutex {
 };
 void fmutex_init(struct fmutex *m);
 void fmutex_lock(struct fmutex *m); /* parks */
+/* 0, or -ECANCELED when c (may be NULL) fires first: then it is not held. Parks. */
+int fmutex_lock_cancel(struct fmutex *m, struct cancel *c);
 void fmutex_unlock(struct fmutex *m);
 
 /* ---- wait group: wait for N fibers or completions ---------------------------------------- */

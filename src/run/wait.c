@@ -102,12 +102,17 @@ void fmutex_init(struct fmutex *m)
     waitq_init(&m->q);
 }
 
+int fmutex_lock_cancel(struct fmutex *m, struct cancel *c)
+{
+    if (m->held)
+        return waitq_wait(&m->q, NO_DEADLINE, c);
+    m->held = true;
+    return 0;
+}
+
 void fmutex_lock(struct fmutex *m)
 {
-    if (!m->held)
-        m->held = true;
-    else
-        waitq_wait(&m->q, NO_DEADLINE, NULL);
+    fmutex_lock_cancel(m, NULL);
 }
 
 void fmutex_unlock(struct fmutex *m)

@@ -101,8 +101,18 @@ bool blk_lock(struct scsi_lu *lu, struct scsi_task *t, struct range_lock *l, str
     return err == 0;
 }
 
+bool blk_admit(struct scsi_lu *lu, struct scsi_task *t, uint64_t bytes)
+{
+    int err = volume_admit(lu->vol, bytes, &t->cancel);
+    if (err != 0)
+        task_errno(t, err, 0);
+    return err == 0;
+}
+
 bool blk_read(struct scsi_lu *lu, struct scsi_task *t, struct blk_range r, struct sgl *data)
 {
+    if (r.nblk != 0 && !blk_admit(lu, t, blk_bytes(lu, r.nblk)))
+        return false;
     int err = volume_read(lu->vol, blk_bytes(lu, r.lba), blk_bytes(lu, r.nblk), data);
     if (err != 0)
         task_errno(t, err, r.lba);
@@ -128,7 +138,7 @@ bool blk_fill_last(struct scsi_lu *lu, struct scsi_task *t, uint64_t lba, struct
 void blk_write(struct scsi_lu *lu, struct scsi_task *t, uint64_t lba, const struct sgl *data,
                unsigned flags)
 {
-    if (!task_commit(t))
+    if ((data->len != 0 && !blk_admit(lu, t, data->len)) || !task_commit(t))
         return;
     int err = volume_write(lu->vol, blk_bytes(lu, lba), data, flags);
     if (err != 0)

@@ -44,6 +44,9 @@ bool blk_pull(struct scsi_task *t, struct sgl *data);
  * block of data with what is there. Under the range lock of the caller. False: the task has
  * ended. Parks. */
 bool blk_fill_last(struct scsi_lu *lu, struct scsi_task *t, uint64_t lba, struct sgl *data);
+/* Waits for the volume's limits, cancelled with the task. False: cancelled, the task has ended.
+ * Parks. */
+bool blk_admit(struct scsi_lu *lu, struct scsi_task *t, uint64_t bytes);
 /* Commits the task, writes data (whole blocks) at the LBA, ends the task. Under the range lock
  * of the caller. Parks. */
 void blk_write(struct scsi_lu *lu, struct scsi_task *t, uint64_t lba, const struct sgl *data,

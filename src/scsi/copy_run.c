@@ -12,6 +12,7 @@
  * LU by now. An abort of the EXTENDED COPY takes effect between two pieces. Runs in the fiber
  * of that command, on its LU's home; parks.
  */
+#include "scsi/block.h"
 #include "scsi/copy.h"
 
 #include "base/check.h"
@@ -105,7 +106,7 @@ static void copy_destination(struct scsi_lu *lu, struct scsi_task *t)
         return;
     int err = range_lock(lu, &lock, lba, p->len / lu_block(lu), &t->cancel);
     if (err == 0) {
-        if (task_commit(t))
+        if (blk_admit(lu, t, p->len) && task_commit(t))
             err = volume_copy(lu->vol, p->destination_off, p->from, p->source_off, p->len);
         range_unlock(lu, &lock);
     }
@@ -135,7 +136,8 @@ static void run_destination(void *arg)
 static void copy_source(struct scsi_lu *lu, struct scsi_task *t)
 {
     struct piece *p = container_of(t, struct piece, source_task);
-    if (!check_end(lu, t, p, p->source, p->source_off) || t->aborting)
+    if (!check_end(lu, t, p, p->source, p->source_off) || !blk_admit(lu, t, p->len) ||
+        t->aborting)
         return;
     p->from = lu->vol;
     call_on(scsi_nexus_home(p->nexus), run_destination, p);

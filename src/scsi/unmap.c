@@ -66,7 +66,7 @@ static bool discard(struct scsi_lu *lu, struct scsi_task *t, struct blk_range r)
     int err = 0;
     if (!blk_lock(lu, t, &lock, r))
         return false;
-    bool go = task_commit(t);
+    bool go = blk_admit(lu, t, 0) && task_commit(t);
     if (go)
         err = volume_discard(lu->vol, blk_bytes(lu, r.lba), blk_bytes(lu, r.nblk), VOL_LATER);
     range_unlock(lu, &lock);

@@ -57,12 +57,21 @@ static int write_pieces(struct scsi_lu *lu, struct scsi_task *t, struct iobuf *b
     for (uint64_t done = 0; done < len && !t->aborting; done += step) {
         struct sg piece = {buf, buf->p, (uint32_t)MIN(step, len - done)};
         struct sgl data = {.v = &piece, .n = 1, .cap = 1, .len = piece.len};
-        int err = volume_write(lu->vol, off + done, &data, VOL_LATER);
+        int err = volume_admit(lu->vol, data.len, &t->cancel);
+        if (err == 0)
+            err = volume_write(lu->vol, off + done, &data, VOL_LATER);
         if (err != 0)
             return err;
         fiber_maybe_yield();
     }
     return volume_settle(lu->vol);
+}
+
+static int write_zeros(struct scsi_lu *lu, struct scsi_task *t, uint64_t off, uint64_t len)
+{
+    int err = volume_admit(lu->vol, 0, &t->cancel);
+    return err != 0 ? err
+                    : volume_write_zeroes(lu->vol, off, len, t->cdb[1] & WRITE_SAME_UNMAP, 0);
 }
 
 /* buf NULL: zeros. Ends the task. Parks. */
@@ -78,7 +87,7 @@ static void write_same(struct scsi_lu *lu, struct scsi_task *t, struct blk_range
         if (buf && !is_zero(buf->p, lu_block(lu)))
             err = write_pieces(lu, t, buf, off, len);
         else
-            err = volume_write_zeroes(lu->vol, off, len, t->cdb[1] & WRITE_SAME_UNMAP, 0);
+            err = write_zeros(lu, t, off, len);
     }
     range_unlock(lu, &lock);
     if (err != 0)

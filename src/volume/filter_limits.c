@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Limits operations and bytes a second. Two leaky buckets, each one number: the time until
+ * Limits operations and bytes a second, of those who ask volume_admit() before they act: the
+ * operations themselves pass, so that an initiator's abort reaches the wait. Two leaky buckets, each one number: the time until
  * which what was let through is paid for. An operation may go once both times are at most BURST
  * ahead of now, and then pushes them on by its own cost; one larger than the burst goes too and
  * leaves a debt that the next ones wait for.
@@ -9,7 +10,8 @@
  * never overtakes a large one. Bounded: nobody waits past VOL_LIMITS_WAIT_MAX_MS after its
  * arrival (and queue order is deadline order), because a host takes a command that is late by
  * seconds for a dead path. Changed limits apply at once: the holder is woken and old debts are
- * forgiven. Flushes pass: what they wait for was paid for as writes.
+ * forgiven. A cancelled wait costs nothing. Nobody asks for a flush: what it waits for was paid
+ * for as writes.
  */
 #include "volume/filter.h"
 
@@ -48,52 +50,29 @@ static void pay(struct limits_filter *f, uint64_t now, uint64_t bytes)
     f->bytes_paid_until = MAX(f->bytes_paid_until, now) + cost_ns(bytes, f->limits.bps);
 }
 
-/* Parks until it is this operation's turn. */
-static void limits_wait(struct volume *v, uint64_t bytes)
+static int limits_admit(struct volume *v, uint64_t bytes, struct cancel *c)
 {
     struct limits_filter *f = container_of(v, struct limits_filter, v);
     if (f->limits.iops == 0 && f->limits.bps == 0)
-        return;
-    uint64_t deadline = run_now_precise() + VOL_LIMITS_WAIT_MAX_MS * NS_PER_MS;
-    fmutex_lock(&f->turn);
-    uint64_t now;
-    while ((now = run_now_precise()) < MIN(go_at(f), deadline))
-        waitq_wait(&f->changed, MIN(go_at(f), deadline), NULL);
-    pay(f, now, bytes);
+        return 0;
+    uint64_t deadline = run_now_precise() + VOL_LIMITS_WAIT_MAX_MS * NS_PER_MS, now;
+    int rc = fmutex_lock_cancel(&f->turn, c);
+    if (rc < 0)
+        return rc;
+    while (rc != -ECANCELED && (now = run_now_precise()) < MIN(go_at(f), deadline))
+        rc = waitq_wait(&f->changed, MIN(go_at(f), deadline), c);
+    if (rc != -ECANCELED)
+        pay(f, now, bytes);
     fmutex_unlock(&f->turn);
-}
-
-static int limits_read(struct volume *v, uint64_t off, uint64_t len, struct sgl *out)
-{
-    limits_wait(v, len);
-    return filter_read(v, off, len, out);
-}
-
-static int limits_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned flags)
-{
-    limits_wait(v, data->len);
-    return filter_write(v, off, data, flags);
-}
-
-static int limits_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool may_unmap,
-                               unsigned flags)
-{
-    limits_wait(v, 0);
-    return filter_write_zeroes(v, off, len, may_unmap, flags);
-}
-
-static int limits_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags)
-{
-    limits_wait(v, 0);
-    return filter_discard(v, off, len, flags);
+    return rc == -ECANCELED ? rc : 0;
 }
 
 static const struct volume_ops limits_ops = {
     .engine = "limits",
-    .read = limits_read,
-    .write = limits_write,
-    .write_zeroes = limits_write_zeroes,
-    .discard = limits_discard,
+    .read = filter_read,
+    .write = filter_write,
+    .write_zeroes = filter_write_zeroes,
+    .discard = filter_discard,
     .flush = filter_flush,
     .extents = filter_extents,
     .copy = filter_copy,
@@ -102,6 +81,7 @@ static const struct volume_ops limits_ops = {
     .get_attr = filter_get_attr,
     .set_attr = filter_set_attr,
     .list_attr = filter_list_attr,
+    .admit = limits_admit,
     .close = filter_close,
 };
 

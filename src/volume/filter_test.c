@@ -15,9 +15,11 @@ static void in_sim(void (*body)(struct expect *e), void *arg)
 struct load {
     struct volume *v;
     struct waitgroup left;
-    uint32_t len;     /* bytes a write */
-    unsigned started; /* the i-th writes at block i */
-    uint64_t slowest; /* ns from start to return */
+    uint32_t len;          /* bytes a write */
+    unsigned started;      /* the i-th writes at block i */
+    uint64_t slowest;      /* ns from start to return */
+    struct cancel *cancel; /* of the waits for limits, or NULL */
+    unsigned canceled;
 };
 
 static void load_one(void *arg)
@@ -25,7 +27,10 @@ static void load_one(void *arg)
     struct load *l = arg;
     uint64_t begun = run_now_precise(), off = 512ull * l->started++;
     struct sgl data = spy_data(l->len);
-    volume_write(l->v, off, &data, 0);
+    if (volume_admit(l->v, l->len, l->cancel) == 0)
+        volume_write(l->v, off, &data, 0);
+    else
+        l->canceled++;
     l->slowest = MAX(l->slowest, run_now_precise() - begun);
     waitgroup_done(&l->left);
 }
@@ -270,6 +275,37 @@ static void test_new_limits_free_those_who_wait(void **state)
     in_sim(change_body, NULL);
 }
 
+/* The first of them waits for time, the others for their turn. What was cancelled is not paid
+ * for. */
+static void cancel_body(struct expect *e)
+{
+    struct spy spy;
+    struct load l;
+    struct cancel c;
+    struct volume *v = limited(&spy, 10, 0);
+    cancel_init(&c);
+    load_run(v, 2, 512);
+    load_start(&l, v, 20, 512);
+    l.cancel = &c;
+    fiber_sleep_until(run_now() + 50 * NS_PER_MS, NULL);
+    EXPECT_EQ(e, l.left.n, 20);
+    uint64_t begun = run_now_precise();
+    cancel_fire(&c);
+    waitgroup_wait(&l.left);
+    EXPECT_EQ(e, l.canceled, 20);
+    EXPECT_EQ(e, spy.n[VOL_OP_WRITE], 2);
+    load_run(v, 1, 512);
+    EXPECT(e, run_now_precise() - begun < 110 * NS_PER_MS);
+    EXPECT_EQ(e, spy.n[VOL_OP_WRITE], 3);
+    volume_close(v);
+}
+
+static void test_cancel_ends_waits_for_limits(void **state)
+{
+    (void)state;
+    in_sim(cancel_body, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_limits_do_not_save_up),
         cmocka_unit_test(test_limits_keep_nobody_too_long),
         cmocka_unit_test(test_new_limits_free_those_who_wait),
+        cmocka_unit_test(test_cancel_ends_waits_for_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

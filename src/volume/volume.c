@@ -94,6 +94,15 @@ static void check_range(const struct volume *v, uint64_t off, uint64_t len)
     check_cmp(len % v->geo.block_size, ==, 0u);
 }
 
+int volume_admit(struct volume *v, uint64_t bytes, struct cancel *c)
+{
+    check(v->home == reactor_self());
+    for (; v; v = v->lower)
+        if (v->ops->admit)
+            return v->ops->admit(v, bytes, c);
+    return 0;
+}
+
 int volume_read(struct volume *v, uint64_t off, uint64_t len, struct sgl *out)
 {
     check_range(v, off, len);

@@ -26,6 +26,7 @@
 #define VOLUME_VOLUME_H
 
 #include "base/uuid.h"
+#include "run/fiber.h"
 #include "run/iobuf.h"
 
 struct volume;
@@ -95,6 +96,8 @@ struct volume_ops {
     int (*set_attr)(struct volume *v, const char *name, const char *value);
     int (*list_attr)(struct volume *v, const char *prefix,
                      char ***ret_names); /* names_free() */
+    /* volume_admit() of a filter that makes operations wait; NULL: none waits. */
+    int (*admit)(struct volume *v, uint64_t bytes, struct cancel *c);
     /* Frees the volume; nothing is in flight. */
     void (*close)(struct volume *v);
 };
@@ -125,6 +128,12 @@ struct volume {
 
 /* The calls that everybody above uses; they apply the sync policy, check ranges (check())
  * and count. All park. */
+
+/* Waits until the limits of the volume let an operation go that moves so many bytes (0: one that
+ * moves none, such as a discard). Whoever acts for an initiator calls it before each operation:
+ * waiting is done here, where it can be cancelled, and never inside an operation. 0, or
+ * -ECANCELED when c (may be NULL) fires first. */
+int volume_admit(struct volume *v, uint64_t bytes, struct cancel *c);
 int volume_read(struct volume *v, uint64_t off, uint64_t len, struct sgl *out);
 int volume_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned flags);
 int volume_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool may_unmap,
@@ -215,8 +224,8 @@ struct volume_limits {
     uint64_t iops; /* operations a second, 0: no limit */
     uint64_t bps;  /* bytes read and written a second, 0: no limit */
 };
-/* Operations wait in order of arrival, but none longer than this: a host must not take a
- * limit for a dead disk. */
+/* They hold for those who ask volume_admit(), in order of arrival. Nobody waits longer than this:
+ * a host must not take a limit for a dead disk. */
 #define VOL_LIMITS_WAIT_MAX_MS 4000
 int filter_limits_new(struct volume *lower, const struct volume_limits *limits,
                       struct volume **ret_volume);
