@@ -81,7 +81,8 @@ static inline bool bp_is_little_endian(const struct bp *bp)
 {
     return bp_word(bp, 6) >> 63;
 }
-/* Bytes; right for embedded pointers too. */
+/* Bytes; right for embedded pointers too. A hole stores nothing (psize 0), and one that was never
+ * written doesn't know its lsize either (0). */
 uint32_t bp_lsize(const struct bp *bp);
 uint32_t bp_psize(const struct bp *bp);
 /* Logical birth: when it was written. */
@@ -121,9 +122,10 @@ void bp_make_hole(struct bp *ret_bp, uint32_t lsize, unsigned type, unsigned lev
 void bp_embedded_payload(const struct bp *bp, uint8_t ret_bytes[112]);
 
 /* What every reader relies on: the fields are within what the format allows and we can read,
- * each DVA lies in a vdev below nvdevs whose size is sizes[vdev] (bytes). -EBADMSG names the
- * field; -EOPNOTSUPP: it is of a kind we don't read (encrypted, big-endian). Holes and embedded pointers
- * are checked by their own rules. */
+ * each DVA lies in a vdev below nvdevs whose size is sizes[vdev] (bytes; 0: a hole among the
+ * vdevs). -EBADMSG names the field; -EOPNOTSUPP: it is of a kind we don't read (encrypted,
+ * deduplicated, big-endian, a checksum or size of others). Holes and embedded pointers are
+ * checked by their own rules. Not checked: births against the pool's txg. */
 int bp_check(const struct bp *bp, const uint64_t *sizes, unsigned nvdevs, struct err *reterr);
 
 /* ---- accounting (OpenZFS bp_get_dsize, BP_GET_UCSIZE) -------------------------------------- */

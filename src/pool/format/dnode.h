@@ -14,6 +14,10 @@
 #define DNODE_SPILL      4u
 #define DNODE_MAX_LEVELS 6u
 
+/* Indirect blocks are 1 << shift bytes. */
+#define DNODE_INDIRECT_SHIFT_MIN 10u
+#define DNODE_INDIRECT_SHIFT_MAX 17u
+
 struct dnode_phys {
     uint8_t type, indirect_shift, nlevels, nblkptr;
     uint8_t bonus_type, checksum, compress, flags;
@@ -39,7 +43,9 @@ static inline uint8_t *dnode_bonus(struct dnode_phys *dn)
 /* min(3, 1 + (320 - bonus_len) / 128): what OpenZFS's debug checks want. */
 unsigned dnode_nblkptr(unsigned bonus_len);
 /* What reading relies on: levels, shifts, counts and lengths lie within the 512 bytes (large dnodes:
- * (extra_slots + 1) * 512, only the first 512 are looked at). -EBADMSG names the field. */
+ * (extra_slots + 1) * 512, only the first 512 are looked at). -EBADMSG names the field; a free
+ * slot (type 0) is no dnode either. -EOPNOTSUPP: data blocks larger than BLOCK_MAX_READ. Not
+ * checked: maxblkid, which bounds nothing, and the pointers (bp_check() when they are followed). */
 int dnode_check(const struct dnode_phys *dn, struct err *reterr);
 
 struct zil_header {

@@ -33,6 +33,8 @@ int label_config_seal(const struct nv *config, uint64_t label_off, uint8_t *ret)
 int label_config_parse(const uint8_t *bytes, uint64_t label_off, struct nv **ret_config,
                        struct err *reterr);
 
+#define MMP_MAGIC 0xa11cea11u /* with delay 0: nobody need watch for another host */
+
 struct uberblock {
     uint64_t version, txg, guid_sum, timestamp, software_version;
     uint64_t mmp_magic, mmp_delay, mmp_config, checkpoint_txg;

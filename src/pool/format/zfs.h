@@ -99,6 +99,8 @@ enum dmu_type {
 /* True: counts as metadata (two copies in a dataset, compressed as such, "uncompressed" is
  * psize). Indirect blocks are metadata whatever their type. */
 bool dmu_type_is_metadata(unsigned type);
+/* A type that version 5000 knows, new-style ones included; DMU_NONE is one (children of gangs). */
+bool dmu_type_valid(unsigned type);
 
 enum objset_type { OBJSET_NONE, OBJSET_META, OBJSET_ZFS, OBJSET_ZVOL };
 
