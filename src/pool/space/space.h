@@ -44,6 +44,9 @@ struct metaslab {
     struct ranges *freed[TXG_SLOTS]; /* freed in txg & 3, not yet committed */
     struct ranges *defer[TXG_SLOTS]; /* committed frees that may not be used again yet */
     struct list node;
+    /* txg/maps.c: how this txg is recorded */
+    uint64_t planned_txg, next_length;
+    bool rewrite;
     /* private to space/ below */
     uint64_t weight;
     bool loading, allocating;

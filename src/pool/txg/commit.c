@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Writing a txg (docs/design/11-pool-engine.md, "A commit"; OpenZFS spa_sync(), vdev_config_sync()).
+ *
+ * The order on disk: data and metadata, flush; labels 0 and 2 if the configuration changed, flush; the uberblock,
+ * flush; labels 1 and 3. A crash anywhere leaves either the old uberblock with labels that are not newer, or the new one.
+ */
+#include "pool/txg/txg.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#define MMP_MAGIC 0xa11cea11ull
+
+/* ---- the MOS's blocks ---------------------------------------------------------------------------- */
+
+static void mos_count(struct pool *p, const struct bp *bp, int64_t sign)
+{
+    struct bp_sums s = block_sums(&p->blocks, bp);
+    p->dsl.mos_used += sign * (int64_t)s.used;
+    p->dsl.mos_comp += sign * (int64_t)s.comp;
+    p->dsl.mos_uncomp += sign * (int64_t)s.uncomp;
+}
+
+static void mos_born(struct objset *os, const struct bp *bp)
+{
+    mos_count(objset_owner(os), bp, 1);
+}
+
+static int mos_killed(struct objset *os, const struct bp *bp)
+{
+    struct pool *p = objset_owner(os);
+    mos_count(p, bp, -1);
+    return bp_ndvas(bp) ? block_free(&p->blocks, p->dsl.txg, bp) : 0;
+}
+
+const struct objset_ops mos_ops = {.born = mos_born, .killed = mos_killed};
+
+int commit_begin(struct pool *p, uint64_t txg)
+{
+    p->dsl.txg = txg;
+    p->blocks.batch = vbatch_new(p->root, txg);
+    if (!p->blocks.batch)
+        return E(-ENOMEM);
+    objset_begin(p->mos, txg);
+    return 0;
+}
+
+/*
+ * Places everything: the maps need room for what placing the MOS allocates and frees, and that room is in the MOS. Each
+ * round only adds; it ends when the room that was reserved before the last one was enough.
+ */
+static int mos_place(struct pool *p, uint64_t txg)
+{
+    unsigned placed;
+    do {
+        int r = maps_reserve(p, txg);
+        if (r == 0)
+            r = objset_plan(p->mos, &placed);
+        if (r)
+            return r;
+        p->commit_stats.plan_rounds++;
+        p->commit_stats.mos_blocks += placed;
+    } while (placed > 0);
+    return 0;
+}
+
+static int mos_write(struct pool *p, uint64_t txg, struct bp *ret_bp)
+{
+    dsl_mos_touch(&p->dsl);
+    int r = mos_place(p, txg);
+    if (r == 0)
+        r = maps_write(p, txg);
+    if (r)
+        return r;
+    dsl_mos_settle(&p->dsl);
+    return objset_write(p->mos, ret_bp);
+}
+
+/* ---- labels and uberblock ---------------------------------------------------------------------------- */
+
+struct label_maker {
+    const struct pool *p;
+    uint64_t txg;
+};
+
+static struct nv *make_label(void *arg, struct vdev *leaf)
+{
+    const struct label_maker *m = arg;
+    return config_label(m->p, leaf, m->txg);
+}
+
+static int labels_write(struct pool *p, uint64_t txg, unsigned half)
+{
+    struct label_maker m = {p, txg};
+    for (unsigned i = 0; i < p->root->nchildren; i++) {
+        if (p->root->child[i]->type == VDEV_HOLE)
+            continue;
+        int r = label_write(p->root->child[i], half, make_label, &m);
+        if (r)
+            return r;
+    }
+    return vdev_flush(p->root);
+}
+
+static int uberblock_commit(struct pool *p, uint64_t txg, const struct bp *rootbp)
+{
+    struct uberblock ub = {
+        .version = ZFS_VERSION,
+        .txg = txg,
+        .guid_sum = vdev_guid_sum(p->root),
+        .timestamp = run_wall() / NS_PER_SEC,
+        .software_version = ZFS_VERSION,
+        .mmp_magic = MMP_MAGIC,
+        .rootbp = *rootbp,
+    };
+    int r = uberblock_write(p->root, &ub);
+    if (r == 0)
+        r = vdev_flush(p->root);
+    if (r == 0)
+        p->ub = ub;
+    return r;
+}
+
+/* ---- all of it ----------------------------------------------------------------------------------------- */
+
+static int batch_end(struct pool *p)
+{
+    int r = vbatch_wait(p->blocks.batch);
+    vbatch_free(p->blocks.batch);
+    p->blocks.batch = NULL;
+    return r ? r : vdev_flush(p->root);
+}
+
+static void committed(struct pool *p, uint64_t txg)
+{
+    p->blocks.committed_txg = txg;
+    objset_committed(p->mos);
+    dsl_committed(&p->dsl);
+    maps_committed(p, txg);
+    space_committed(p->space, txg, blocks_oldest_reader(&p->blocks));
+    p->config_dirty = false;
+    p->commit_stats.commits++;
+}
+
+int commit(struct pool *p, uint64_t txg)
+{
+    struct bp rootbp;
+    int r = dtl_sync(p, txg);
+    if (r == 0)
+        r = dsl_sync(&p->dsl);
+    bool config = p->config_dirty;
+    if (r == 0 && config)
+        r = config_write(p, txg);
+    if (r == 0)
+        r = mos_write(p, txg, &rootbp);
+    int w = batch_end(p);
+    if (r == 0)
+        r = w;
+    if (r == 0 && config)
+        r = labels_write(p, txg, 0);
+    if (r == 0)
+        r = uberblock_commit(p, txg, &rootbp);
+    if (r == 0 && config)
+        r = labels_write(p, txg, 1);
+    if (r == 0)
+        committed(p, txg);
+    return r;
+}

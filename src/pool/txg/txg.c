@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The sync fiber and those who wait for it. A txg is closed by opening the next one; it is written when its last holder has
+ * let go. Tasks run first, in the order in which they came, then datasets and the MOS are written.
+ *
+ * A txg that cannot be written ends all writing (failed): what is in memory may be half of it, and only an import
+ * knows again what is true.
+ */
+#include "pool/txg/txg.h"
+
+#include <assert.h>
+#include <errno.h>
+
+static struct pool *pool_of_timer(struct timer *t)
+{
+    return container_of(t, struct pool, txgs.timeout);
+}
+
+static void timed_out(struct timer *t)
+{
+    txg_kick(pool_of_timer(t));
+}
+
+static bool txg_has_work(const struct txgs *t)
+{
+    return t->first_change != 0 || !list_empty(&t->tasks);
+}
+
+/* ---- the sync fiber -------------------------------------------------------------------------------- */
+
+/* Runs what the operators asked for; a task's own error concerns its caller only. */
+static void tasks_run(struct pool *p, struct list *tasks, uint64_t txg)
+{
+    struct sync_task *task;
+    list_for_each(task, tasks, node)
+    {
+        task->txg = txg;
+        task->result = task->fn(task->arg, txg, task->reterr);
+    }
+}
+
+static void tasks_done(struct list *tasks)
+{
+    while (list_pop(tasks))
+        ;
+}
+
+static int txg_sync(struct pool *p, uint64_t txg, struct list *tasks)
+{
+    int r = commit_begin(p, txg);
+    if (r)
+        return r;
+    tasks_run(p, tasks, txg);
+    if (p->before_sync && (r = p->before_sync(p, txg)) != 0)
+        return r;
+    return commit(p, txg);
+}
+
+/* Closes the open txg and waits for its holders. Its number. */
+static uint64_t txg_quiesce(struct txgs *t, struct list *ret_tasks)
+{
+    uint64_t txg = t->open++;
+    t->first_change = 0;
+    t->wanted = false;
+    timer_cancel(&t->timeout);
+    list_splice(ret_tasks, &t->tasks);
+    while (t->holds[txg % TXG_SLOTS] > 0)
+        waitq_wait(&t->drained, NO_DEADLINE, NULL);
+    return txg;
+}
+
+static void sync_fiber(void *arg)
+{
+    struct pool *p = arg;
+    struct txgs *t = &p->txgs;
+    while (!t->failed) {
+        while (!(t->wanted && txg_has_work(t)) && !t->stopping)
+            waitq_wait(&t->work, NO_DEADLINE, NULL);
+        if (!txg_has_work(t))
+            break;
+        struct list tasks;
+        list_init(&tasks);
+        uint64_t txg = txg_quiesce(t, &tasks);
+        t->failed = txg_sync(p, txg, &tasks);
+        if (t->failed == 0) {
+            t->synced = txg;
+            if (p->after_commit)
+                p->after_commit(p, txg);
+        }
+        tasks_done(&tasks);
+        waitq_wake_all(&t->done);
+    }
+    t->running = false;
+    waitq_wake_all(&t->done);
+}
+
+int txg_start(struct pool *p, uint64_t synced)
+{
+    struct txgs *t = &p->txgs;
+    *t = (struct txgs){.open = synced + 1, .synced = synced};
+    list_init(&t->tasks);
+    waitq_init(&t->work);
+    waitq_init(&t->drained);
+    waitq_init(&t->done);
+    timer_init(&t->timeout, timed_out);
+    if (!fiber_start(sync_fiber, p, "pool-sync"))
+        return E(-ENOMEM);
+    t->running = true;
+    return 0;
+}
+
+void txg_stop(struct pool *p)
+{
+    struct txgs *t = &p->txgs;
+    t->stopping = true;
+    waitq_wake_all(&t->work);
+    while (t->running)
+        waitq_wait(&t->done, NO_DEADLINE, NULL);
+    timer_cancel(&t->timeout);
+}
+
+/* ---- the others ------------------------------------------------------------------------------------ */
+
+uint64_t txg_hold(struct pool *p)
+{
+    struct txgs *t = &p->txgs;
+    t->holds[t->open % TXG_SLOTS]++;
+    return t->open;
+}
+
+void txg_release(struct pool *p, uint64_t txg)
+{
+    struct txgs *t = &p->txgs;
+    assert(t->holds[txg % TXG_SLOTS] > 0);
+    if (--t->holds[txg % TXG_SLOTS] == 0)
+        waitq_wake_all(&t->drained);
+}
+
+void txg_changed(struct pool *p)
+{
+    struct txgs *t = &p->txgs;
+    if (t->first_change)
+        return;
+    t->first_change = run_now();
+    timer_arm(&t->timeout, run_deadline_ms(TXG_TIMEOUT_MS));
+}
+
+void txg_kick(struct pool *p)
+{
+    p->txgs.wanted = true;
+    waitq_wake_all(&p->txgs.work);
+}
+
+int txg_wait(struct pool *p, uint64_t txg)
+{
+    struct txgs *t = &p->txgs;
+    if (txg == 0)
+        txg = t->open;
+    while (t->synced < txg && !t->failed && t->running) {
+        if (txg == t->open) {
+            txg_changed(p);
+            txg_kick(p);
+        }
+        waitq_wait(&t->done, NO_DEADLINE, NULL);
+    }
+    if (t->synced >= txg)
+        return 0;
+    return t->failed ? t->failed : E(-ENODEV);
+}
+
+int txg_run(struct pool *p, int (*fn)(void *arg, uint64_t txg, struct err *reterr), void *arg,
+            struct err *reterr)
+{
+    struct txgs *t = &p->txgs;
+    struct sync_task task = {.fn = fn, .arg = arg, .reterr = reterr};
+    if (p->read_only)
+        return err_set(reterr, E(-EROFS), "pool %s is imported read-only", p->name);
+    if (!t->running || t->stopping || t->failed)
+        return err_set(reterr, E(-ENODEV), "pool %s takes no changes any more", p->name);
+    list_push(&t->tasks, &task.node);
+    while (!list_empty(&task.node) && t->running) {
+        txg_kick(p);
+        waitq_wait(&t->done, NO_DEADLINE, NULL);
+    }
+    list_remove(&task.node);
+    if (task.result)
+        return task.result;
+    if (t->failed || t->synced < task.txg || task.txg == 0)
+        return err_set(reterr, t->failed ? t->failed : E(-ENODEV),
+                       "pool %s: the change could not be written", p->name);
+    return 0;
+}

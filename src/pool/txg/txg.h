@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Transaction groups: one is open and takes what arrives, the one before is written by the sync fiber (OpenZFS txg.c,
+ * spa.c). txgs are numbered without gaps; an idle pool makes none.
+ *
+ * struct pool is what a commit needs to know of a pool; pool.c embeds it in what the operator sees.
+ */
+#ifndef POOL_TXG_TXG_H
+#define POOL_TXG_TXG_H
+
+#include "pool/dsl/dsl.h"
+
+#define POOL_NAME_MAX 255u
+#define TXG_TIMEOUT_MS 5000 /* a txg is written at the latest this long after its first change */
+
+/* A change by the operator: run by the sync fiber in some txg. */
+struct sync_task {
+    /* 0, or an error before anything was changed. May park. */
+    int (*fn)(void *arg, uint64_t txg, struct err *reterr);
+    void *arg;
+    struct err *reterr;
+    int result;
+    uint64_t txg; /* it ran in */
+    struct list node;
+};
+
+struct txgs {
+    uint64_t open, synced;
+    uint64_t first_change; /* when the open txg got its first one; 0: nothing in it */
+    unsigned holds[TXG_SLOTS];
+    bool wanted;   /* don't wait for the timeout */
+    bool stopping; /* write what there is, then end */
+    bool running;
+    int failed; /* the txg that couldn't be written: nothing is written any more */
+    struct list tasks;
+    struct waitq work, drained, done;
+    struct timer timeout;
+};
+
+struct pool {
+    char name[POOL_NAME_MAX + 1];
+    uint64_t guid;
+    uint64_t hostid; /* 0: none known */
+    char hostname[64];
+    bool read_only;
+    enum pool_state state; /* as the next label says it */
+    struct nv *extra;      /* pairs of the MOS config that we keep as they came (comment, compatibility, ...) */
+    struct vdev *root;
+    struct space *space;
+    struct blocks blocks;
+    struct objset *mos;
+    struct dsl dsl;
+    struct txgs txgs;
+    struct uberblock ub; /* newest on disk */
+    uint64_t config_object;
+    bool config_dirty;   /* labels and the MOS config are to be written */
+    bool has_vdev_zaps;  /* com.delphix:has_per_vdev_zaps */
+    bool spacemap_histogram;
+    uint64_t rewriting;  /* metaslabs whose maps are rewritten in this txg */
+    /* Called in the sync fiber: before datasets are written (the txg is quiesced), and after a commit. */
+    int (*before_sync)(struct pool *p, uint64_t txg);
+    void (*after_commit)(struct pool *p, uint64_t txg);
+    struct pool_commit_stats {
+        uint64_t commits, mos_blocks, plan_rounds;
+    } commit_stats;
+};
+
+/* ---- txgs (txg.c) -------------------------------------------------------------------------------- */
+
+/* Starts the sync fiber; the next txg is synced + 1. -ENOMEM. */
+int txg_start(struct pool *p, uint64_t synced);
+/* Writes what is there and ends the sync fiber. Parks. */
+void txg_stop(struct pool *p);
+/* Keeps the open txg open: what the caller changes until txg_release() is in it. Never parks. */
+uint64_t txg_hold(struct pool *p);
+void txg_release(struct pool *p, uint64_t txg);
+/* Something is dirty in the open txg, so it has to be written some time. */
+void txg_changed(struct pool *p);
+/* The open txg is to be written now. */
+void txg_kick(struct pool *p);
+/* Waits until txg (0: the open one) is on disk: 0, or why it never will be. Parks. */
+int txg_wait(struct pool *p, uint64_t txg);
+/* Runs fn in the sync fiber and waits until its txg is on disk. fn's error or the txg's. Parks. */
+int txg_run(struct pool *p, int (*fn)(void *arg, uint64_t txg, struct err *reterr), void *arg,
+            struct err *reterr);
+
+/* ---- a commit (commit.c): also called by pool creation, without txgs ------------------------------- */
+
+/* Before the first change to the MOS in a txg. */
+int commit_begin(struct pool *p, uint64_t txg);
+/* Writes datasets and the MOS, flushes, writes labels and the uberblock. An error: nothing of txg counts, the pool in
+ * memory is of no use any more. Parks. */
+int commit(struct pool *p, uint64_t txg);
+extern const struct objset_ops mos_ops; /* the owner is the struct pool */
+
+/* ---- space maps (maps.c) ----------------------------------------------------------------------------- */
+
+/* space_load_fn; arg: the pool. */
+int maps_load(void *arg, struct metaslab *ms, sm_entry_fn fn, void *fn_arg);
+/* Reads a top-level vdev's metaslab array and the maps' records. Parks. */
+int maps_open(struct pool *p, struct vdev *top, struct err *reterr);
+/* Gives a new top-level vdev its array. */
+int maps_create(struct pool *p, struct vdev *top);
+/* Makes room in the MOS for what this txg records; *ret_bytes grows while there is more to place. */
+int maps_reserve(struct pool *p, uint64_t txg);
+/* The contents. Nothing is allocated or freed afterwards in this txg but by the intent log in later ones. */
+int maps_write(struct pool *p, uint64_t txg);
+void maps_committed(struct pool *p, uint64_t txg);
+
+/* ---- configuration (config.c) -------------------------------------------------------------------------- */
+
+/* What the MOS's config object holds; a leaf's label. Caller frees; NULL: no memory. */
+struct nv *config_mos(const struct pool *p, uint64_t txg);
+struct nv *config_label(const struct pool *p, const struct vdev *leaf, uint64_t txg);
+/* Writes the MOS's config object. */
+int config_write(struct pool *p, uint64_t txg);
+
+/* ---- dirty time logs in the MOS (dtl.c) ------------------------------------------------------------------ */
+
+/* Leaves that are not up lack this txg; writes the changed ones. */
+int dtl_sync(struct pool *p, uint64_t txg);
+int dtl_load(struct pool *p, struct vdev *leaf, struct err *reterr);
+
+#endif
