@@ -83,7 +83,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int a = walk(&whole, words, len, 0);
     int b = walk(&parts, words, len, len / 16 * 8);
     check_cmp(a, ==, b);
-    check(whole.sum == parts.sum && whole.n == parts.n);
+    /* a piece that is no whole number of words is refused before it is read */
+    check(len % 8 != 0 || (whole.sum == parts.sum && whole.n == parts.n));
     if (a == 0)
         write_again(&c, words, len);
     free(words);
