@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Writing and freeing blocks in the syncing txg. What is written goes into the txg's batch, which sorts it; nothing is on
+ * disk before the batch is through. A compressed block is made in the scratch buffer and
+ * leaves it by one pass that copies and checksums; an uncompressed one is written from the caller's own buffer.
+ *
+ * Where there is no room for as many copies as are wanted, fewer are made: the format counts them nowhere, and a
+ * pool that is all but full had better commit.
+ */
+#include "pool/block/block_int.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <string.h>
+
+static enum space_use use_of(const struct block_want *w)
+{
+    return w->level > 0 || dmu_type_is_metadata(w->type) ? SPACE_META : SPACE_DATA;
+}
+
+/* A pointer with places for psize bytes. */
+static int place(struct blocks *b, uint64_t txg, const struct block_want *w, uint32_t psize,
+                 unsigned compress, struct bp *ret_bp)
+{
+    struct dva dva[BP_DVAS];
+    unsigned copies = MIN(MAX(w->copies, 1u), BP_DVAS);
+    int rc;
+    do
+        rc = space_alloc(b->space, txg, psize, copies, use_of(w), dva);
+    while (rc == -ENOSPC && --copies > 0);
+    if (rc != 0)
+        return rc;
+    const struct bp_props props = {
+        .lsize = w->lsize,
+        .psize = psize,
+        .type = w->type,
+        .level = w->level,
+        .compress = (uint8_t)compress,
+        .checksum = w->checksum,
+    };
+    bp_make(ret_bp, &props, txg);
+    bp_set_fill(ret_bp, w->fill);
+    for (unsigned i = 0; i < copies; i++)
+        bp_set_dva(ret_bp, i, &dva[i]);
+    return 0;
+}
+
+/* Queues a block at all its places. */
+static void queue(struct blocks *b, const struct bp *bp, struct iobuf *buf)
+{
+    check(b->batch);
+    for (unsigned i = 0; i < bp_ndvas(bp); i++) {
+        struct dva dva = bp_dva(bp, i);
+        iobuf_ref(buf);
+        vbatch_add(b->batch, b->root->child[dva.vdev], dva.off, buf, bp_psize(bp));
+    }
+}
+
+static int write_plain(struct blocks *b, uint64_t txg, const struct block_want *w,
+                       struct iobuf *data, struct bp *ret_bp)
+{
+    struct cksum sum;
+    int rc = place(b, txg, w, w->lsize, ZCOMP_OFF, ret_bp);
+    if (rc != 0)
+        return rc;
+    check(cksum_compute(w->checksum, data->p, w->lsize, &sum));
+    bp_set_cksum(ret_bp, &sum);
+    queue(b, ret_bp, data);
+    return 0;
+}
+
+/* psize bytes in the scratch buffer: copied out of it before anything can park. */
+static int write_compressed(struct blocks *b, uint64_t txg, const struct block_want *w,
+                            uint32_t psize, struct bp *ret_bp)
+{
+    struct cksum sum;
+    struct iobuf *buf = iobuf_get(psize);
+    if (!buf)
+        return -ENOMEM;
+    if (w->checksum == ZCHECK_FLETCHER4) {
+        sum = cksum_fletcher4_copy(buf->p, b->scratch, psize);
+    } else {
+        memcpy(buf->p, b->scratch, psize);
+        check(cksum_compute(w->checksum, buf->p, psize, &sum));
+    }
+    int rc = place(b, txg, w, psize, w->compress, ret_bp);
+    if (rc == 0) {
+        bp_set_cksum(ret_bp, &sum);
+        queue(b, ret_bp, buf);
+    }
+    iobuf_put(buf);
+    return rc;
+}
+
+int block_write(struct blocks *b, uint64_t txg, const struct block_want *want,
+                struct iobuf *data, struct bp *ret_bp)
+{
+    uint32_t psize = 0;
+    bool compress = want->compress > ZCOMP_OFF;
+    if (compress && block_is_zero(data->p, want->lsize)) {
+        bp_make_hole(ret_bp, want->lsize, want->type, want->level, 0);
+        return 0;
+    }
+    if (compress && want->lsize <= BLOCK_MAX)
+        psize = compress_block(b->comp, want->compress, data->p, want->lsize, b->scratch,
+                               b->min_ashift);
+    int rc = psize ? write_compressed(b, txg, want, psize, ret_bp)
+                   : write_plain(b, txg, want, data, ret_bp);
+    if (rc == 0)
+        cache_insert(b->cache, ret_bp, data);
+    return rc;
+}
+
+int block_place(struct blocks *b, uint64_t txg, const struct block_want *want,
+                struct bp *ret_bp)
+{
+    return place(b, txg, want, want->lsize, ZCOMP_OFF, ret_bp);
+}
+
+void block_put(struct blocks *b, const struct bp *placed, uint64_t fill, struct iobuf *data,
+               struct bp *ret_bp)
+{
+    struct cksum sum;
+    *ret_bp = *placed;
+    check(cksum_compute(bp_checksum(placed), data->p, bp_psize(placed), &sum));
+    bp_set_cksum(ret_bp, &sum);
+    bp_set_fill(ret_bp, fill);
+    queue(b, ret_bp, data);
+    cache_insert(b->cache, ret_bp, data);
+}
+
+/* ---- freeing -------------------------------------------------------------------------------- */
+
+static int free_nested(struct blocks *b, uint64_t txg, const struct bp *bp, unsigned depth);
+
+/* The parts first: afterwards the header may not be read any more. */
+static int free_gang(struct blocks *b, uint64_t txg, const struct bp *bp, unsigned depth)
+{
+    struct gang_header h;
+    int rc = depth > GANG_DEPTH_MAX ? E(-EBADMSG) : -EIO;
+    for (unsigned i = 0; rc == -EIO && i < bp_ndvas(bp); i++)
+        rc = gang_header_read(b, bp, i, NULL, &h);
+    for (unsigned c = 0; rc == 0 && c < GANG_CHILDREN; c++) {
+        if (!bp_is_hole(&h.child[c]))
+            rc = free_nested(b, txg, &h.child[c], depth + 1);
+    }
+    return rc;
+}
+
+static int free_nested(struct blocks *b, uint64_t txg, const struct bp *bp, unsigned depth)
+{
+    int rc = block_check(b, bp);
+    if (rc == 0 && bp_dva(bp, 0).gang)
+        rc = free_gang(b, txg, bp, depth);
+    for (unsigned i = 0; rc == 0 && i < bp_ndvas(bp); i++) {
+        struct dva dva = bp_dva(bp, i);
+        if (dva.gang)
+            dva.asize = vdev_asize(b->root->child[dva.vdev], GANG_HEADER);
+        rc = space_free_dva(b->space, txg, &dva);
+    }
+    return rc;
+}
+
+int block_free(struct blocks *b, uint64_t txg, const struct bp *bp)
+{
+    struct bp own = *bp;
+    return bp_is_embedded(bp) ? 0 : free_nested(b, txg, &own, 0);
+}
