@@ -6,7 +6,7 @@
 #include "pool/format/bp.h"
 
 /* fletcher4 over little-endian 32-bit words; len is a multiple of 4. The widest vector unit the
- * CPU has is used (AVX-512, AVX2, SSE2/NEON, scalar), chosen once. */
+ * CPU has is used (AVX-512, AVX2, SSE2 or NEON; fletcher4.c). */
 struct cksum cksum_fletcher4(const void *p, size_t len);
 /* fletcher4 while copying: one pass over the bytes. */
 struct cksum cksum_fletcher4_copy(void *dst, const void *src, size_t len);

@@ -30,45 +30,56 @@
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are loaded as they lie");
 
-#define MAX_LANES 16u
+#define MAX_WIDTH 8u
 
+/* Lane j is element j / 2 of row j % 2. */
 struct lanes {
-    uint64_t a[MAX_LANES], b[MAX_LANES], c[MAX_LANES], d[MAX_LANES];
+    uint64_t a[2][MAX_WIDTH], b[2][MAX_WIDTH], c[2][MAX_WIDTH], d[2][MAX_WIDTH];
 };
 
-/* Defines a function that runs `steps` steps of `nlanes` words; attributes choose the CPU. */
-#define DEFINE_STEPS(name, nlanes, copies, attributes)                                         \
+/* Defines a function that runs `steps` steps of 2 * width words; width is how many 64-bit numbers
+ * a register holds on the CPU that attributes choose. One load brings two rows of words, those in
+ * the low and those in the high halves; two rows also hide the time that an addition takes. */
+#define DEFINE_STEPS(name, width, copies, attributes)                                          \
     attributes static void name(struct lanes *ret, uint8_t *dst, const uint8_t *src,           \
                                 size_t steps)                                                  \
     {                                                                                          \
-        typedef uint32_t words __attribute__((vector_size(4 * (nlanes))));                     \
-        typedef uint64_t sums __attribute__((vector_size(8 * (nlanes))));                      \
-        sums a = {0}, b = {0}, c = {0}, d = {0};                                               \
-        for (; steps > 0; steps--, src += sizeof(words)) {                                     \
-            words w;                                                                           \
+        typedef uint64_t vec __attribute__((vector_size(8 * (width))));                        \
+        vec a0 = {0}, b0 = {0}, c0 = {0}, d0 = {0};                                            \
+        vec a1 = {0}, b1 = {0}, c1 = {0}, d1 = {0};                                            \
+        for (; steps > 0; steps--, src += sizeof(vec)) {                                       \
+            vec w;                                                                             \
             memcpy(&w, src, sizeof(w));                                                        \
             if (copies) {                                                                      \
                 memcpy(dst, &w, sizeof(w));                                                    \
                 dst += sizeof(w);                                                              \
             }                                                                                  \
-            a += __builtin_convertvector(w, sums);                                             \
-            b += a;                                                                            \
-            c += b;                                                                            \
-            d += c;                                                                            \
+            a0 += w & 0xffffffff;                                                              \
+            a1 += w >> 32;                                                                     \
+            b0 += a0;                                                                          \
+            b1 += a1;                                                                          \
+            c0 += b0;                                                                          \
+            c1 += b1;                                                                          \
+            d0 += c0;                                                                          \
+            d1 += c1;                                                                          \
         }                                                                                      \
-        memcpy(ret->a, &a, sizeof(a));                                                         \
-        memcpy(ret->b, &b, sizeof(b));                                                         \
-        memcpy(ret->c, &c, sizeof(c));                                                         \
-        memcpy(ret->d, &d, sizeof(d));                                                         \
+        memcpy(ret->a[0], &a0, sizeof(vec));                                                   \
+        memcpy(ret->a[1], &a1, sizeof(vec));                                                   \
+        memcpy(ret->b[0], &b0, sizeof(vec));                                                   \
+        memcpy(ret->b[1], &b1, sizeof(vec));                                                   \
+        memcpy(ret->c[0], &c0, sizeof(vec));                                                   \
+        memcpy(ret->c[1], &c1, sizeof(vec));                                                   \
+        memcpy(ret->d[0], &d0, sizeof(vec));                                                   \
+        memcpy(ret->d[1], &d1, sizeof(vec));                                                   \
     }
 
-DEFINE_STEPS(vector_sum, 4, false, )
-DEFINE_STEPS(vector_copy, 4, true, )
+DEFINE_STEPS(vector_sum, 2, false, )
+DEFINE_STEPS(vector_copy, 2, true, )
 #ifdef __x86_64__
-DEFINE_STEPS(avx2_sum, 8, false, __attribute__((target("avx2"))))
-DEFINE_STEPS(avx2_copy, 8, true, __attribute__((target("avx2"))))
-DEFINE_STEPS(avx512_sum, 16, false, __attribute__((target("avx512f"))))
-DEFINE_STEPS(avx512_copy, 16, true, __attribute__((target("avx512f"))))
+DEFINE_STEPS(avx2_sum, 4, false, __attribute__((target("avx2"))))
+DEFINE_STEPS(avx2_copy, 4, true, __attribute__((target("avx2"))))
+DEFINE_STEPS(avx512_sum, 8, false, __attribute__((target("avx512f"))))
+DEFINE_STEPS(avx512_copy, 8, true, __attribute__((target("avx512f"))))
 #endif
 
 /* A row without lanes is the scalar way, or one that this architecture doesn't have. */
@@ -104,13 +115,13 @@ static struct cksum combine(const struct lanes *s, uint64_t nlanes)
     const uint64_t l = nlanes;
     struct cksum sum = {0};
     for (uint64_t j = 0; j < l; j++) {
-        uint64_t j3 = choose3(j), lj3 = choose3(l + j);
-        sum.w[0] += s->a[j];
-        sum.w[1] += l * s->b[j] - j * s->a[j];
-        sum.w[2] +=
-            l * l * s->c[j] - (choose2(l + j) - choose2(j)) * s->b[j] + choose2(j) * s->a[j];
-        sum.w[3] += l * l * l * s->d[j] - (choose3(2 * l + j) - 2 * lj3 + j3) * s->c[j] +
-                    (lj3 - j3) * s->b[j] - j3 * s->a[j];
+        uint64_t a = s->a[j % 2][j / 2], b = s->b[j % 2][j / 2], c = s->c[j % 2][j / 2];
+        uint64_t d = s->d[j % 2][j / 2], j3 = choose3(j), lj3 = choose3(l + j);
+        sum.w[0] += a;
+        sum.w[1] += l * b - j * a;
+        sum.w[2] += l * l * c - (choose2(l + j) - choose2(j)) * b + choose2(j) * a;
+        sum.w[3] +=
+            l * l * l * d - (choose3(2 * l + j) - 2 * lj3 + j3) * c + (lj3 - j3) * b - j3 * a;
     }
     return sum;
 }
