@@ -9,7 +9,7 @@
  * and fast_dedup (what is freed isn't free yet), allocation_classes (vdevs with a purpose),
  * resilver_defer and device_rebuild (repair in progress), physical_rewrite (other births).
  */
-#include "pool/format/feature.h"
+#include "pool/format/features.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,8 +4,8 @@
  * how often it is in use: absent means disabled, 0 enabled, more active. Only active features
  * matter for who may open the pool. Pure; the counts are dsl/'s.
  */
-#ifndef POOL_FORMAT_FEATURE_H
-#define POOL_FORMAT_FEATURE_H
+#ifndef POOL_FORMAT_FEATURES_H
+#define POOL_FORMAT_FEATURES_H
 
 #include "base/err.h"
 #include "base/util.h"
