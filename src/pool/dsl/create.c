@@ -7,12 +7,13 @@
  * An error after the first change leaves the txg half made: the pool doesn't commit it.
  */
 #include "pool/dsl/dsl_int.h"
-#include "pool/format/features.h"
+#include "pool/format/feature.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
+#define ENABLED_TXG       "com.delphix:enabled_txg"
 #define FREE_BPOBJ_BLOCK  (128u << 10)
 #define SYNC_BPLIST_BLOCK (16u << 10)
 #define FSID_GUID_BITS    56
@@ -110,8 +111,7 @@ static int record_set(struct dsl *dsl, uint64_t id, size_t at, uint64_t v)
     object_release(obj);
     return 0;
 }
-#define DIR_SET(dsl, id, field, v)                                                             \
-    record_set(dsl, id, offsetof(struct dsl_dir_phys, field), v)
+#define DIR_SET(dsl, id, field, v) record_set(dsl, id, offsetof(struct dsl_dir_phys, field), v)
 #define DATASET_SET(dsl, id, field, v)                                                         \
     record_set(dsl, id, offsetof(struct dsl_dataset_phys, field), v)
 
@@ -222,17 +222,19 @@ static int features_create(struct dsl *dsl, uint64_t txg)
         r = link_zap(dsl, "feature_descriptions", DMU_ZAP_METADATA, &described);
     if (r == 0)
         r = link_zap(dsl, "feature_enabled_txg", DMU_ZAP_METADATA, &dsl->feat_enabled_txg);
-    for (const struct feature *f = features; r == 0 && f->guid; f++) {
-        if (!f->enable)
+    unsigned n;
+    const struct feature *f = feature_table(&n);
+    for (; r == 0 && n > 0; n--, f++) {
+        if (!(f->flags & FEATURE_CREATE))
             continue;
-        r = zap_set_u64(dsl->mos, f->ro_compat ? dsl->feat_write : dsl->feat_read, f->guid,
-                        f->active_at_once);
-        if (r == 0 && strcmp(f->guid, FEATURE_ENABLED_TXG) != 0) {
+        uint64_t zap = f->flags & FEATURE_READ_ONLY_OK ? dsl->feat_write : dsl->feat_read;
+        r = zap_set_u64(dsl->mos, zap, f->guid, f->flags & FEATURE_AT_ONCE ? 1 : 0);
+        if (r == 0 && strcmp(f->guid, ENABLED_TXG) != 0) {
             r = zap_set_u64(dsl->mos, dsl->feat_enabled_txg, f->guid, txg);
             dated++;
         }
     }
-    return r ? r : zap_set_u64(dsl->mos, dsl->feat_write, FEATURE_ENABLED_TXG, dated);
+    return r ? r : zap_set_u64(dsl->mos, dsl->feat_write, ENABLED_TXG, dated);
 }
 
 /* A directory of the pool's own below the root. */

@@ -174,8 +174,7 @@ static int dataset_sync(struct dsl_dataset *ds)
 int dsl_sync(struct dsl *dsl)
 {
     struct dsl_dataset *ds;
-    list_for_each(ds, &dsl->dirty, dirty_node)
-    {
+    list_for_each (ds, &dsl->dirty, dirty_node) {
         int r = dataset_sync(ds);
         if (r)
             return r;

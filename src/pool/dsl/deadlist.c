@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEADLIST_BLOCK  (16u << 10)
-#define EMPTY_BPOBJ     "com.delphix:empty_bpobj"
+#define DEADLIST_BLOCK (16u << 10)
+#define EMPTY_BPOBJ    "com.delphix:empty_bpobj"
 
 int deadlist_create(struct dsl *dsl, uint64_t *ret_id, bool with_zero_key)
 {

@@ -132,8 +132,12 @@ static int records_destroy(struct dsl_dir *dd)
     const struct dsl_dir_phys *d = dsl_dir_phys(dd);
     const struct dsl_dataset_phys *p = dsl_dataset_phys(dd->head);
     const uint64_t objects[] = {
-        le64_get(p->snapnames_zap), dd->head->id, le64_get(d->props_zap),
-        le64_get(d->child_zap),     le64_get(d->deleg_zap), le64_get(d->clones_zap),
+        le64_get(p->snapnames_zap),
+        dd->head->id,
+        le64_get(d->props_zap),
+        le64_get(d->child_zap),
+        le64_get(d->deleg_zap),
+        le64_get(d->clones_zap),
         dd->id,
     };
     uint64_t parent_zap = le64_get(dsl_dir_phys(dd->parent)->child_zap);

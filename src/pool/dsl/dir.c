@@ -224,7 +224,7 @@ void dsl_unload(struct dsl *dsl)
 struct dsl_dir *dsl_child(const struct dsl_dir *dd, const char *component)
 {
     struct dsl_dir *child;
-    list_for_each(child, &dd->children, sibling)
+    list_for_each (child, &dd->children, sibling)
         if (strcmp(child->name, component) == 0)
             return child;
     return NULL;

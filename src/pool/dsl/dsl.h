@@ -22,14 +22,14 @@ struct dsl {
     struct objset *mos;
     uint64_t txg; /* the syncing one */
     struct dsl_dir *root, *mos_dir, *free_dir;
-    uint64_t origin_snap;              /* $ORIGIN@$ORIGIN */
+    uint64_t origin_snap;                      /* $ORIGIN@$ORIGIN */
     uint64_t origin_clones, origin_dir_clones; /* its next-clones, its directory's clones */
     uint64_t feat_read, feat_write, feat_enabled_txg; /* ZAPs; the last 0: none */
-    uint64_t empty_bpobj;              /* shared by OpenZFS's empty deadlists; 0: none */
-    uint64_t free_bpobj, sync_bplist;  /* what OpenZFS left to free */
-    struct list dirty;                 /* datasets to be synced in this txg */
+    uint64_t empty_bpobj;                   /* shared by OpenZFS's empty deadlists; 0: none */
+    uint64_t free_bpobj, sync_bplist;       /* what OpenZFS left to free */
+    struct list dirty;                      /* datasets to be synced in this txg */
     int64_t mos_used, mos_comp, mos_uncomp; /* not yet in $MOS */
-    bool freed_late;                   /* the MOS changed after its totals were settled: a bug */
+    bool freed_late; /* the MOS changed after its totals were settled: a bug */
 };
 
 struct dsl_deadlist {
@@ -38,7 +38,7 @@ struct dsl_deadlist {
     unsigned n;
     struct dsl_deadlist_entry {
         uint64_t mintxg, bpobj;
-    } *e; /* ascending */
+    } * e; /* ascending */
 };
 
 struct dsl_dir {
@@ -47,9 +47,9 @@ struct dsl_dir {
     struct object *obj; /* held; its bonus is the record */
     struct dsl_dir *parent;
     struct list children, sibling;
-    struct dsl_dataset *head; /* NULL: $MOS, $FREE */
-    uint64_t origin_txg;      /* blocks born later are this directory's */
-    struct nv *props;         /* local ones: u64 and text */
+    struct dsl_dataset *head;    /* NULL: $MOS, $FREE */
+    uint64_t origin_txg;         /* blocks born later are this directory's */
+    struct nv *props;            /* local ones: u64 and text */
     char name[DSL_NAME_MAX + 1]; /* the last component */
 };
 

@@ -5,7 +5,8 @@
 #include <errno.h>
 
 /* The ZAP that has the feature; 0: neither. */
-static int feature_zap(struct dsl *dsl, const char *guid, uint64_t *ret_zap, uint64_t *ret_count)
+static int feature_zap(struct dsl *dsl, const char *guid, uint64_t *ret_zap,
+                       uint64_t *ret_count)
 {
     const uint64_t zaps[] = {dsl->feat_read, dsl->feat_write};
     for (unsigned i = 0; i < ARRAY_LEN(zaps); i++) {

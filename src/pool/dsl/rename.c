@@ -10,7 +10,7 @@ static size_t deepest(const struct dsl_dir *dd)
 {
     size_t most = 0;
     const struct dsl_dir *child;
-    list_for_each(child, &dd->children, sibling)
+    list_for_each (child, &dd->children, sibling)
         most = MAX(most, 1 + strlen(child->name) + deepest(child));
     return most;
 }

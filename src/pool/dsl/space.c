@@ -11,7 +11,7 @@
 #include "pool/dsl/dsl_int.h"
 
 #include <assert.h>
-
+#include <errno.h>
 
 /* What a directory takes from its parent. */
 static uint64_t taken(const struct dsl_dir_phys *p)
@@ -80,8 +80,8 @@ void dsl_dataset_settle(struct dsl_dataset *ds)
 
 int dsl_set_reservation(struct dsl_dir *dd, uint64_t bytes)
 {
-    int r = bytes ? dsl_prop_set_u64(dd, "reservation", bytes)
-                  : dsl_prop_remove(dd, "reservation");
+    int r =
+        bytes ? dsl_prop_set_u64(dd, "reservation", bytes) : dsl_prop_remove(dd, "reservation");
     if (r && r != -ENOENT)
         return r;
     struct dsl_dir_phys *p = dir_change(dd);

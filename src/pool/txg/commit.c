@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define MMP_MAGIC 0xa11cea11ull
-
 /* ---- the MOS's blocks ---------------------------------------------------------------------------- */
 
 static void mos_count(struct pool *p, const struct bp *bp, int64_t sign)

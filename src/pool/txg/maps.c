@@ -112,8 +112,8 @@ static int map_create(struct pool *p, struct metaslab *ms)
     struct object_props props = {
         .type = DMU_SPACE_MAP,
         .bonus_type = DMU_SPACE_MAP_HEADER,
-        .bonus_len = p->spacemap_histogram ? sizeof(struct space_map_phys)
-                                           : SPACE_MAP_BONUS_SMALL,
+        .bonus_len =
+            p->spacemap_histogram ? sizeof(struct space_map_phys) : SPACE_MAP_BONUS_SMALL,
         .block_size = MAP_BLOCK,
         .indirect_shift = SPACE_MAP_SHIFT,
     };
@@ -173,8 +173,8 @@ static int map_reserve(struct pool *p, struct metaslab *ms, uint64_t txg)
         return r;
     r = map_decide(p, ms, obj, txg);
     if (r == 0) {
-        size_t words = ms->rewrite ? metaslab_rewrite_words(ms, txg)
-                                   : metaslab_record_words(ms, txg);
+        size_t words =
+            ms->rewrite ? metaslab_rewrite_words(ms, txg) : metaslab_record_words(ms, txg);
         uint64_t from = ms->next_length;
         r = map_touch(obj, from, from + words * sizeof(le64), from);
         object_bonus_change(obj);

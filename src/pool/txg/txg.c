@@ -29,11 +29,10 @@ static bool txg_has_work(const struct txgs *t)
 /* ---- the sync fiber -------------------------------------------------------------------------------- */
 
 /* Runs what the operators asked for; a task's own error concerns its caller only. */
-static void tasks_run(struct pool *p, struct list *tasks, uint64_t txg)
+static void tasks_run(struct list *tasks, uint64_t txg)
 {
     struct sync_task *task;
-    list_for_each(task, tasks, node)
-    {
+    list_for_each (task, tasks, node) {
         task->txg = txg;
         task->result = task->fn(task->arg, txg, task->reterr);
     }
@@ -50,7 +49,7 @@ static int txg_sync(struct pool *p, uint64_t txg, struct list *tasks)
     int r = commit_begin(p, txg);
     if (r)
         return r;
-    tasks_run(p, tasks, txg);
+    tasks_run(tasks, txg);
     if (p->before_sync && (r = p->before_sync(p, txg)) != 0)
         return r;
     return commit(p, txg);

@@ -10,8 +10,10 @@
 
 #include "pool/dsl/dsl.h"
 
-#define POOL_NAME_MAX 255u
-#define TXG_TIMEOUT_MS 5000 /* a txg is written at the latest this long after its first change */
+#define POOL_NAME_MAX       255u
+#define POOL_LABEL_FEATURES 16u
+#define TXG_TIMEOUT_MS                                                                         \
+    5000 /* a txg is written at the latest this long after its first change */
 
 /* A change by the operator: run by the sync fiber in some txg. */
 struct sync_task {
@@ -44,7 +46,8 @@ struct pool {
     char hostname[64];
     bool read_only;
     enum pool_state state; /* as the next label says it */
-    struct nv *extra;      /* pairs of the MOS config that we keep as they came (comment, compatibility, ...) */
+    struct nv *
+        extra; /* pairs of the MOS config that we keep as they came (comment, compatibility, ...) */
     struct vdev *root;
     struct space *space;
     struct blocks blocks;
@@ -53,10 +56,17 @@ struct pool {
     struct txgs txgs;
     struct uberblock ub; /* newest on disk */
     uint64_t config_object;
-    bool config_dirty;   /* labels and the MOS config are to be written */
-    bool has_vdev_zaps;  /* com.delphix:has_per_vdev_zaps */
+    bool config_dirty;  /* labels and the MOS config are to be written */
+    bool has_vdev_zaps; /* com.delphix:has_per_vdev_zaps */
     bool spacemap_histogram;
-    uint64_t rewriting;  /* metaslabs whose maps are rewritten in this txg */
+    /* guids of active features that the MOS cannot be read without */
+    const char *label_features[POOL_LABEL_FEATURES];
+    unsigned nlabel_features;
+    /* Written by users and not yet on disk; writers wait above the most. */
+    uint64_t dirty_bytes, dirty_max;
+    struct waitq dirty_less;
+    unsigned open_volumes;
+    struct list volumes;
     /* Called in the sync fiber: before datasets are written (the txg is quiesced), and after a commit. */
     int (*before_sync)(struct pool *p, uint64_t txg);
     void (*after_commit)(struct pool *p, uint64_t txg);

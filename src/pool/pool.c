@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A pool in memory: making it, its space, letting go of it. */
+#include "pool/format/feature.h"
+#include "pool/pool_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int pool_name_check(const char *name, struct err *reterr)
+{
+    static const char *const reserved[] = {"mirror", "raidz", "draid", "spare", "log"};
+    int r = dsl_name_check(name, reterr);
+    if (r)
+        return r;
+    if (strchr(name, '/') || name[0] < 'A')
+        return err_set(reterr, E(-EINVAL), "pool name %s: must begin with a letter, without /",
+                       name);
+    for (unsigned i = 0; i < ARRAY_LEN(reserved); i++)
+        if (strncmp(name, reserved[i], strlen(reserved[i])) == 0)
+            return err_set(reterr, E(-EINVAL), "pool name %s: %s is a word of its own", name,
+                           reserved[i]);
+    return 0;
+}
+
+struct pool *pool_new(const char *name, const struct pool_opts *opts)
+{
+    struct pool *p = calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    strncpy(p->name, name, POOL_NAME_MAX);
+    p->hostid = opts->hostid;
+    strncpy(p->hostname, opts->hostname ? opts->hostname : "", sizeof(p->hostname) - 1);
+    p->dirty_max = opts->dirty_bytes ? opts->dirty_bytes : POOL_DIRTY_DEFAULT;
+    waitq_init(&p->dirty_less);
+    list_init(&p->volumes);
+    return p;
+}
+
+int pool_tables(struct pool *p, const struct pool_opts *opts, uint64_t txg, struct err *reterr)
+{
+    int r = blocks_init(&p->blocks, p->root,
+                        opts->cache_bytes ? opts->cache_bytes : POOL_CACHE_DEFAULT);
+    if (r)
+        return err_set(reterr, r, "pool %s: no memory", p->name);
+    p->space = space_new(p->root, maps_load, p, txg);
+    p->blocks.space = p->space;
+    p->blocks.committed_txg = txg;
+    return p->space ? 0 : err_set(reterr, E(-ENOMEM), "pool %s: no memory", p->name);
+}
+
+void pool_feature_active(struct pool *p, const struct feature *f)
+{
+    if ((f->flags & FEATURE_MOS) && p->nlabel_features < POOL_LABEL_FEATURES)
+        p->label_features[p->nlabel_features++] = f->guid;
+    if (strcmp(f->name, "hole_birth") == 0)
+        p->blocks.hole_birth = true;
+}
+
+static void after_commit(struct pool *p, uint64_t txg)
+{
+    (void)txg;
+    waitq_wake_all(&p->dirty_less);
+}
+
+int pool_start(struct pool *p, uint64_t synced)
+{
+    p->before_sync = volumes_before_sync;
+    p->after_commit = after_commit;
+    return txg_start(p, synced);
+}
+
+void pool_free(struct pool *p)
+{
+    if (!p)
+        return;
+    dsl_unload(&p->dsl);
+    if (p->mos)
+        objset_close(p->mos);
+    if (p->space)
+        space_free(p->space);
+    blocks_fini(&p->blocks);
+    vdev_free(p->root);
+    nv_free(p->extra);
+    free(p);
+}
+
+const char *pool_name(const struct pool *p)
+{
+    return p->name;
+}
+
+int pool_sync(struct pool *p)
+{
+    return txg_wait(p, 0);
+}
+
+uint64_t pool_available(const struct pool *p)
+{
+    struct space_totals t = space_totals(p->space);
+    uint64_t slop = MAX(t.size >> POOL_SLOP_SHIFT, MIN(POOL_SLOP_MIN, t.size / 2));
+    uint64_t taken = t.allocated + t.deferred + slop + p->dirty_bytes;
+    return taken < t.size ? t.size - taken : 0;
+}
+
+void pool_space(const struct pool *p, struct pool_space *ret)
+{
+    struct space_totals t = space_totals(p->space);
+    *ret = (struct pool_space){t.size, t.allocated, pool_available(p)};
+}
+
+void pool_close(struct pool *p)
+{
+    if (p->txgs.running)
+        txg_stop(p);
+    pool_free(p);
+}
+
+static int mark_exported(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct pool *p = arg;
+    (void)txg, (void)reterr;
+    p->state = POOL_STATE_EXPORTED;
+    p->config_dirty = true;
+    return 0;
+}
+
+int pool_export(struct pool *p, struct err *reterr)
+{
+    if (p->open_volumes > 0)
+        return err_set(reterr, E(-EBUSY), "pool %s: %u of its volumes are in use", p->name,
+                       p->open_volumes);
+    int r = p->read_only ? 0 : txg_run(p, mark_exported, p, reterr);
+    pool_close(p);
+    return r;
+}

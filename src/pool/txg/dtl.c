@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Dirty time logs as objects of the MOS (OpenZFS vdev_dtl_sync(), vdev_dtl_load()): per leaf that ever missed writes a space map whose
+ * "offsets" are txgs. It is small and written whole when it changes.
+ */
+#include "pool/txg/txg.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define DTL_BLOCK          4096u
+#define DTL_SPAN           (1ull << 62)
+#define SPACEMAP_HISTOGRAM "com.delphix:spacemap_histogram"
+
+static int dtl_entry(void *arg, const struct sm_entry *e)
+{
+    struct vdev *leaf = arg;
+    if (e->type == SM_ALLOC)
+        return txg_set_add(&leaf->dtl, e->off, e->off + e->run);
+    txg_set_remove(&leaf->dtl, e->off, e->off + e->run);
+    return 0;
+}
+
+static int dtl_read(struct vdev *leaf, struct object *obj)
+{
+    const struct space_map_phys *phys = object_bonus(obj);
+    uint64_t length = le64_get(phys->length);
+    struct sm_cursor c = {.shift = 0, .size = DTL_SPAN};
+    le64 words[64];
+    int r = 0;
+    for (uint64_t at = 0; r == 0 && at < length; at += sizeof(words)) {
+        size_t len = MIN(sizeof(words), length - at);
+        r = object_read(obj, at, words, len);
+        if (r == 0)
+            r = sm_decode(&c, words, len, dtl_entry, leaf, NULL);
+    }
+    return r ? r : sm_decode_end(&c);
+}
+
+int dtl_load(struct pool *p, struct vdev *leaf, struct err *reterr)
+{
+    struct object *obj;
+    if (leaf->dtl_object == 0)
+        return 0;
+    int r = object_hold(p->mos, leaf->dtl_object, &obj);
+    if (r == 0) {
+        r = object_bonus_len(obj) < SPACE_MAP_BONUS_SMALL ? E(-EBADMSG) : dtl_read(leaf, obj);
+        object_release(obj);
+    }
+    leaf->dtl_dirty = false;
+    return r ? err_set(reterr, r, "%s: its dirty time log cannot be read", leaf->path) : 0;
+}
+
+static int dtl_create(struct pool *p, struct vdev *leaf)
+{
+    struct object_props props = {
+        .type = DMU_SPACE_MAP,
+        .bonus_type = DMU_SPACE_MAP_HEADER,
+        .bonus_len =
+            p->spacemap_histogram ? sizeof(struct space_map_phys) : SPACE_MAP_BONUS_SMALL,
+        .block_size = DTL_BLOCK,
+        .indirect_shift = SPACE_MAP_SHIFT,
+    };
+    int r = object_create(p->mos, 0, &props, &leaf->dtl_object);
+    if (r == 0 && p->spacemap_histogram)
+        r = dsl_feature_add(&p->dsl, SPACEMAP_HISTOGRAM, 1);
+    p->config_dirty = true;
+    return r;
+}
+
+static int dtl_write(struct pool *p, struct vdev *leaf, uint64_t txg)
+{
+    struct object *obj;
+    int r = leaf->dtl_object ? 0 : dtl_create(p, leaf);
+    if (r == 0)
+        r = object_hold(p->mos, leaf->dtl_object, &obj);
+    if (r)
+        return r;
+    size_t words = 2;
+    uint64_t txgs = 0;
+    for (unsigned i = 0; i < leaf->dtl.n; i++) {
+        words += sm_entry_words(leaf->dtl.v[i].end - leaf->dtl.v[i].start, 0);
+        txgs += leaf->dtl.v[i].end - leaf->dtl.v[i].start;
+    }
+    struct sm_encoder enc = {.words = calloc(words, sizeof(le64)), .cap = words};
+    if (!enc.words) {
+        object_release(obj);
+        return E(-ENOMEM);
+    }
+    sm_encode_debug(&enc, SM_ALLOC, txg);
+    for (unsigned i = 0; i < leaf->dtl.n; i++)
+        sm_encode(&enc, SM_ALLOC, leaf->dtl.v[i].start,
+                  leaf->dtl.v[i].end - leaf->dtl.v[i].start);
+    size_t len = leaf->dtl.n ? enc.n * sizeof(le64) : 0;
+    if (len)
+        r = object_write(obj, 0, enc.words, len);
+    struct space_map_phys *phys = object_bonus_change(obj);
+    phys->object = le64_make(leaf->dtl_object);
+    phys->length = le64_make(len);
+    phys->alloc = le64_make(txgs);
+    leaf->dtl_dirty = false;
+    object_release(obj);
+    free(enc.words);
+    return r;
+}
+
+int dtl_sync(struct pool *p, uint64_t txg)
+{
+    struct vdev *leaf;
+    for (unsigned i = 0; (leaf = vdev_leaf(p->root, i)); i++) {
+        int r = 0;
+        if (leaf->state < VDEV_DEGRADED) {
+            r = txg_set_add(&leaf->dtl, txg, txg + 1);
+            leaf->dtl_dirty = true;
+        }
+        if (r == 0 && leaf->dtl_dirty)
+            r = dtl_write(p, leaf, txg);
+        if (r)
+            return r;
+    }
+    return 0;
+}

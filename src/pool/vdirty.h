@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What writers changed in a volume in one txg: whole blocks by number, and runs of blocks that were freed before. Plain
+ * memory; volume.c says when.
+ */
+#ifndef POOL_VDIRTY_H
+#define POOL_VDIRTY_H
+
+#include "run/iobuf.h"
+
+struct vblock {
+    struct vblock *next; /* in its chain */
+    uint64_t blkid;
+    struct iobuf *buf; /* the block's content */
+};
+struct vrun {
+    uint64_t first, n;
+};
+struct vdirty {
+    struct vblock **chains;
+    size_t nchains, nblocks;
+    struct vrun *
+        freed; /* in order of arrival; runs of blocks that read as zeros unless they are among the blocks */
+    size_t nfreed, freed_cap;
+};
+
+void vdirty_init(struct vdirty *d);
+/* Drops everything. */
+void vdirty_clear(struct vdirty *d);
+static inline bool vdirty_empty(const struct vdirty *d)
+{
+    return d->nblocks == 0 && d->nfreed == 0;
+}
+struct vblock *vdirty_find(const struct vdirty *d, uint64_t blkid);
+/* Takes over buf. -ENOMEM. The block isn't there yet. */
+int vdirty_add(struct vdirty *d, uint64_t blkid, struct iobuf *buf);
+/* Blocks [first, first + n) read as zeros from now on; those among them that were dirty are dropped, *ret_dropped of them. */
+int vdirty_free_run(struct vdirty *d, uint64_t first, uint64_t n, uint64_t *ret_dropped);
+bool vdirty_is_freed(const struct vdirty *d, uint64_t blkid);
+/* The blocks by number, malloc'd; NULL: no memory or none. */
+struct vblock **vdirty_sorted(const struct vdirty *d);
+
+#endif
