@@ -65,7 +65,8 @@ uint32_t bp_psize(const struct bp *bp)
     uint64_t props = bp_word(bp, WORD_PROPS);
     if (props & PROP_EMBEDDED)
         return (uint32_t)((props >> EMBEDDED_PSIZE_SHIFT & EMBEDDED_PSIZE_MASK) + 1);
-    return bp_is_hole(bp) ? 0 : size_field(bp, PROP_PSIZE_SHIFT);
+    /* A hole by its compression, for a block has one before it has a place. */
+    return bp_compress(bp) == ZCOMP_INHERIT ? 0 : size_field(bp, PROP_PSIZE_SHIFT);
 }
 
 struct dva bp_dva(const struct bp *bp, unsigned i)
