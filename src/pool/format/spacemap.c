@@ -58,7 +58,7 @@ static int word_read(struct sm_cursor *c, uint64_t w, struct sm_entry *ret, stru
     unsigned type, kind = (unsigned)(w >> SM_KIND_SHIFT);
     uint64_t off, run;
     if (c->first != 0) {
-        type = w >> 63 & 1;
+        type = (unsigned)(w >> 63);
         off = w & SM_LONG_OFF_MASK;
         run = (c->first >> SM_LONG_RUN_SHIFT & SM_LONG_RUN_MASK) + 1;
         c->first = 0;
