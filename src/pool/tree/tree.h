@@ -37,7 +37,7 @@ struct objset_policy {
 int objset_open(struct blocks *b, const struct bp *bp, enum objset_type type,
                 const struct objset_ops *ops, void *owner, struct objset **ret_os,
                 struct err *reterr);
-/* Nothing is dirty, no object is held. */
+/* No object is held. What is dirty is forgotten. NULL is fine. */
 void objset_close(struct objset *os);
 void *objset_owner(struct objset *os);
 enum objset_type objset_type(const struct objset *os);
@@ -50,17 +50,18 @@ bool objset_is_dirty(const struct objset *os);
 /* Bytes that the dirty blocks hold in memory. */
 uint64_t objset_dirty_bytes(const struct objset *os);
 
-/* Which txg changes belong to; call once per txg before the first change. */
+/* Which txg changes belong to; before the first change in it. */
 void objset_begin(struct objset *os, uint64_t txg);
 /* Writes everything dirty, bottom up, in the txg: data first, dnodes, meta-dnode, objset block. *ret_bp: where the objset is
- * now (the old one was killed). -ENOSPC, -EIO: the txg cannot go on. Parks. */
+ * now (the old one was killed). Nothing may change afterwards until objset_committed(): once per txg. -ENOSPC, -EIO: the
+ * txg cannot go on. Parks. */
 int objset_sync(struct objset *os, struct bp *ret_bp);
 /* The MOS in two steps. plan: brings all ancestors of what is dirty into memory and gives every dirty block a
  * place, killing the old ones; *ret_placed: how many were placed by this call. Called again until nothing new
  * was dirtied. write: contents are final; checksums bottom up, queues the writes. Objects' `used` are up to date after plan. */
 int objset_plan(struct objset *os, unsigned *ret_placed);
 int objset_write(struct objset *os, struct bp *ret_bp);
-/* The txg is on disk: readers see the new tree, dirty blocks are dropped. */
+/* The txg is on disk: readers see the new tree at once; then dirty blocks are dropped (which may park). */
 void objset_committed(struct objset *os);
 
 /* ---- objects --------------------------------------------------------------------------------- */
@@ -77,7 +78,8 @@ int object_create(struct objset *os, uint64_t want, const struct object_props *p
                   uint64_t *ret_id);
 /* Frees all blocks and the dnode. Small objects only (everything in this txg); nobody holds it. Parks. */
 int object_destroy(struct objset *os, uint64_t id);
-/* -ENOENT: no such object; -EBADMSG. Counted; the same object for all holders. Parks. */
+/* -ENOENT: no such object; -EBADMSG. Counted; the same object for all holders. Any fiber (others than the sync
+ * fiber with a reader's ticket). Parks. */
 int object_hold(struct objset *os, uint64_t id, struct object **ret_obj);
 void object_release(struct object *obj); /* NULL is fine */
 /* The next object in use after id; -ENOENT: none. Parks. */
@@ -93,19 +95,22 @@ unsigned object_bonus_len(const struct object *obj);
 const void *object_bonus(const struct object *obj);
 /* To be changed by the caller; the object is dirty. */
 void *object_bonus_change(struct object *obj);
-/* While it has at most one block: microzaps grow, a bonus changes kind. */
+/* While it has at most one block: microzaps grow. What is there is cut or filled up with zeros. -EBUSY. Parks. */
 int object_set_block_size(struct object *obj, uint32_t block_size);
+/* The bonus changes kind and length; what it held stays, cut or filled up with zeros. -EBUSY: pointers are in the way. */
 int object_set_bonus(struct object *obj, uint8_t bonus_type, uint16_t bonus_len);
 int object_set_type(struct object *obj, uint8_t type);
 
 /* Plain bytes, as the sync fiber sees them: dirty ones first. Past what was written: zeros. Parks. */
 int object_read(struct object *obj, uint64_t off, void *dst, size_t len);
 int object_write(struct object *obj, uint64_t off, const void *src, size_t len);
-/* A block's buffer to change in place, dirty from now on; fresh: the old content doesn't matter (zeros then). Parks. */
+/* A block's buffer to change in place, dirty from now on; fresh: the old content doesn't matter (zeros then). The bytes
+ * stay where they are until the block is set, freed or resized, or somebody else begins to read it. Parks. */
 int object_block_change(struct object *obj, uint64_t blkid, bool fresh, uint8_t **ret_bytes);
 /* Replaces a whole block by buf (a reference is taken) or, NULL, by a hole. */
 int object_block_set(struct object *obj, uint64_t blkid, struct iobuf *buf);
-/* Replaces a whole block by one that is on disk already (an indirect log record's); born, not written. */
+/* Replaces a whole block by one that is on disk already (an indirect log record's); born, not written. -EBADMSG: it
+ * is no level-0 block of this object's size. */
 int object_block_adopt(struct object *obj, uint64_t blkid, const struct bp *bp);
 /* Frees blocks [first, first + n): whole subtrees at once. At most max_blocks level-0 blocks in this txg; *ret_next is where to
  * go on, first + n when all is done. Parks. */
@@ -121,17 +126,25 @@ int object_run(struct object *obj, uint64_t blkid, uint64_t max, uint64_t *ret_n
 
 /* ---- traversal, for scrub, destroy and accounting: every block below bp with birth > min_birth, parents before children ------- */
 
+#define TRAVERSE_ROOT                                                                          \
+    UINT32_MAX /* the level of the objset block itself (object 0, blkid 0), which comes first */
+#define TRAVERSE_SPILL UINT64_MAX /* the blkid of a dnode's spill block (level 0) */
+/* What hangs off the objset block besides the meta-dnode has numbers from the other end. */
+#define TRAVERSE_USERUSED    UINT64_MAX
+#define TRAVERSE_GROUPUSED   (UINT64_MAX - 1)
+#define TRAVERSE_PROJECTUSED (UINT64_MAX - 2)
 struct traverse {
     uint64_t min_birth;
     enum block_hint hint;
-    /* The place of a block: object (0: the meta-dnode), level, blkid. Not 0 ends the walk with it. May park. */
+    /* The place of a block that is no hole: object (0: the meta-dnode), level, blkid. Not 0 ends the walk with it. May park. */
     int (*visit)(void *arg, const struct bp *bp, uint64_t object, unsigned level,
                  uint64_t blkid);
-    /* A block that can't be read: its subtree is skipped when this returns 0. NULL: the walk ends. */
+    /* A block that can't be read, or whose pointer or dnodes make no sense: its subtree is skipped when this returns 0. NULL: the walk ends. */
     int (*failed)(void *arg, const struct bp *bp, uint64_t object, unsigned level,
                   uint64_t blkid, int err);
     void *arg;
 };
+/* Follows what is on disk, so not beside changes to the same tree without a reader's ticket. Parks. */
 int objset_traverse(struct blocks *b, const struct bp *objset_bp, const struct traverse *t);
 
 /* ---- ZAP objects: small names to numbers or bytes; micro where it fits, else fat -------------- */
