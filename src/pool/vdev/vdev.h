@@ -44,8 +44,11 @@ struct txg_set {
     unsigned n, cap;
 };
 int txg_set_add(struct txg_set *s, uint64_t start, uint64_t end); /* -ENOMEM */
+/* When that takes memory and there is none, the set stays as it is: a leaf then counts as lacking more than it does. */
 void txg_set_remove(struct txg_set *s, uint64_t start, uint64_t end);
 bool txg_set_has(const struct txg_set *s, uint64_t txg);
+/* Whether some txg of [start, end) is in it. */
+bool txg_set_overlaps(const struct txg_set *s, uint64_t start, uint64_t end);
 void txg_set_clear(struct txg_set *s);
 
 struct vdev_stats {
@@ -64,7 +67,9 @@ struct vdev {
     unsigned nchildren;
     enum vdev_state state;
     struct vdev_stats stats;
-    uint32_t slot; /* index in the tree's list of leaves */
+    uint32_t slot;     /* index in the tree's list of leaves, as of the last vbatch_new() */
+    struct nv *origin; /* as read: pairs that we don't interpret are kept from here */
+    uint64_t changes; /* root: goes up whenever a state below it changes, for those who watch */
 
     /* top-level */
     uint32_t ashift;
@@ -75,6 +80,8 @@ struct vdev {
     uint32_t deflate_ratio;     /* accounting: dsize = (asize / 512) * ratio */
     uint64_t zap_top, zap_leaf; /* MOS objects, 0: none */
     bool is_log;
+    bool
+        lost; /* something written since the last good flush is on too few leaves; until vdev_open() */
 
     /* leaf */
     char *path;
@@ -86,9 +93,7 @@ struct vdev {
     bool dtl_dirty;
     bool offline, faulted, removed, is_spare, unspare;
     uint64_t resilver_txg;
-    bool wrote;         /* since its last good flush */
-    uint64_t wrote_txg; /* the first txg written since then */
-    struct vdev_queue *queue;
+    struct leaf_io *io; /* private: the queue, and what is not flushed yet */
 };
 
 /* ---- the tree ------------------------------------------------------------------------------- */
@@ -107,13 +112,17 @@ struct vdev *vdev_find(struct vdev *root, uint64_t guid);
 struct vdev *vdev_leaf(const struct vdev *vd, unsigned i);
 bool vdev_is_leaf(const struct vdev *vd);
 
-/* Opens every leaf that is not offline: exclusive, direct, the size fits, its label belongs to pool_guid (0: not looked at: a
+/* Opens every leaf that is not open yet, offline or faulted: exclusive, direct, the size fits, its label belongs to pool_guid (0: not looked at: a
  * new pool). A leaf that fails is CANT_OPEN; states go up the tree. read_only: opens for reading. Errors only when no
  * memory. reterr: the first leaf's reason. Parks. */
 int vdev_open(struct vdev *root, uint64_t pool_guid, bool read_only, struct err *reterr);
+/* Waits for the I/O of all leaves below vd and closes their files; they are CLOSED, or what their flags say.
+ * For offline, detach, clear (which resets `faulted` and opens again). Parks. */
+void vdev_close(struct vdev *vd);
 /* States of the interior from the leaves'. */
 void vdev_propagate(struct vdev *root);
-/* Whether every top-level vdev has enough children to be read and written. */
+/* Whether every top-level vdev has enough children to be read and written, and none lost what was
+ * written since the last good flush. */
 bool vdev_usable(const struct vdev *root);
 
 /* Sizes for a new top-level vdev from its open leaves: ashift (0: from the largest physical block, at least 12 for disks, 9..13), asize,
@@ -125,12 +134,16 @@ uint64_t vdev_asize(const struct vdev *top, uint64_t psize);
 
 /* ---- block I/O on a top-level vdev ----------------------------------------------------------- */
 
-enum io_class { IO_READ, IO_LOG, IO_TXG, IO_PREFETCH, IO_SCAN, IO_CLASSES };
+/* In order of precedence. */
+enum io_class { IO_LOG, IO_READ, IO_TXG, IO_PREFETCH, IO_SCAN, IO_CLASSES };
+
+/* Memory that is read into or written from is aligned as an iobuf's, or it is copied. A write that fails with an
+ * error of the device faults the leaf; it is not tried again. */
 
 /* Reads psize bytes at off; tries other copies or reconstructs until ok(arg, data) holds, then
  * rewrites the bad ones when repair is set. birth: physical; leaves that lack it come last.
- * -EBADMSG: no combination passes (dst then holds the last try); -EIO: not enough of them can be read. dst has room for psize rounded up
- * to sectors. ok may be NULL (nothing to verify by). Parks. */
+ * -EBADMSG: no combination passes (dst then holds the last try); -EIO: not enough of them can be read; -ENOMEM. dst has room for psize rounded up
+ * to sectors and is an iobuf's. ok may be NULL (nothing to verify by). Parks. */
 struct vdev_read {
     uint64_t off, birth;
     uint32_t psize;
@@ -151,7 +164,8 @@ int vdev_write(struct vdev *top, uint64_t off, const uint8_t *src, uint32_t size
 /* A txg's writes: sorted and merged into large extents per leaf. */
 struct vbatch;
 struct vbatch *vbatch_new(struct vdev *root, uint64_t txg); /* NULL: no memory */
-/* Adds one block. Takes over the reference to buf, whose first size bytes are the block. Issues what has gathered and parks
+/* Adds one block. Takes over the reference to buf, whose first size bytes are the block; what is behind them in its last
+ * sector becomes zero. Issues what has gathered and parks
  * when more than 16 MiB wait. Errors come from vbatch_wait(). */
 void vbatch_add(struct vbatch *b, struct vdev *top, uint64_t off, struct iobuf *buf,
                 uint32_t size);
@@ -169,7 +183,8 @@ int vdev_flush_top(struct vdev *top);
 /* ---- labels ---------------------------------------------------------------------------------- */
 
 /* What a device says of itself: the newest config among its labels whose txg is at most max_txg (UINT64_MAX:
- * any), and its best uberblock. -ENODATA: no label of a pool. Parks. */
+ * any), and its best uberblock up to that txg. The labels of inactive spares count too, with no txg in them. -ENODATA: no
+ * label of a pool. Parks. */
 struct label_info {
     struct nv *config; /* caller frees */
     bool has_ub;

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A txg's writes. Blocks gather in a wave; each leaf has a lane in it with the pieces of blocks that go there.
+ * A wave that is full is launched: every lane is sorted by offset and a few fibers write it from front to back,
+ * neighbours merged into extents of up to 1 MiB. Meanwhile the next wave gathers; it is launched when the one in
+ * flight has landed. The sectors that raidz leaves unused between blocks travel as padding: written as zeros where
+ * that joins two extents (nobody owns them but the block before them), else left out. When a wave has landed its stripes are
+ * judged, and what a leaf missed goes to its dirty time log.
+ */
+#include "pool/vdev/vdev_int.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAVE_BYTES    (8u << 20)
+#define LANE_WIDTH    4u
+#define EXTENT_BYTES  (1u << 20)
+#define EXTENT_PIECES 64u /* as many as one system call takes */
+
+struct cargo {
+    struct stripe *stripe;
+    struct iobuf *buf;
+};
+
+struct lane {
+    struct vbatch *batch;
+    struct pieces pieces;
+    unsigned next;
+};
+
+struct wave {
+    struct cargo *cargo;
+    unsigned n, cap;
+    uint64_t bytes;
+    struct lane *lanes; /* one per leaf, by slot */
+};
+
+struct vbatch {
+    uint64_t txg;
+    unsigned nlanes;
+    int err; /* the first one */
+    struct wave wave[2];
+    unsigned gathering; /* which one; the other one may be in flight */
+    struct waitgroup flight;
+};
+
+/* ---- one lane: sorted, merged, written ------------------------------------------------------- */
+
+static int by_offset(const void *a, const void *b)
+{
+    const struct piece *x = a, *y = b;
+    return (x->off > y->off) - (x->off < y->off);
+}
+
+static void lane_sort(struct lane *l)
+{
+    unsigned i = 1;
+    while (i < l->pieces.n && l->pieces.v[i - 1].off <= l->pieces.v[i].off)
+        i++;
+    if (i < l->pieces.n)
+        qsort(l->pieces.v, l->pieces.n, sizeof(*l->pieces.v), by_offset);
+}
+
+/* The next run of neighbours, without padding at its ends: *ret_first up to the returned number. Equal when
+ * nothing is left. */
+static unsigned lane_take(struct lane *l, unsigned *ret_first)
+{
+    const struct piece *v = l->pieces.v;
+    unsigned first = l->next, n = l->pieces.n, end;
+    while (first < n && !v[first].stripe)
+        first++;
+    uint64_t bytes = 0;
+    for (end = first; end < n && end - first < EXTENT_PIECES; end++) {
+        if (end > first && v[end].off != v[end - 1].off + v[end - 1].len)
+            break;
+        if (bytes + v[end].len > EXTENT_BYTES && end > first)
+            break;
+        bytes += v[end].len;
+    }
+    l->next = end;
+    while (end > first && !v[end - 1].stripe)
+        end--;
+    *ret_first = first;
+    return end;
+}
+
+static int write_extent(struct lane *l, unsigned first, unsigned end)
+{
+    struct piece *v = l->pieces.v;
+    struct sgl s;
+    int rc = 0;
+    sgl_init(&s);
+    for (unsigned i = first; rc == 0 && i < end; i++)
+        rc = sgl_add(&s, NULL, v[i].p, v[i].len);
+    if (rc == 0)
+        rc = leaf_write(v[first].leaf, v[first].off, &s, l->batch->txg, IO_TXG);
+    sgl_clear(&s);
+    return rc;
+}
+
+static void lane_work(struct lane *l)
+{
+    unsigned first, end;
+    while ((end = lane_take(l, &first)) > first) {
+        bool took = write_extent(l, first, end) == 0;
+        for (unsigned i = first; i < end; i++)
+            l->pieces.v[i].took = took;
+    }
+}
+
+static void lane_fiber(void *arg)
+{
+    struct lane *l = arg;
+    lane_work(l);
+    waitgroup_done(&l->batch->flight);
+}
+
+/* Without a fiber to be had the caller does the work. */
+static void lane_launch(struct lane *l)
+{
+    struct waitgroup *g = &l->batch->flight;
+    unsigned started = 0, width = MIN(LANE_WIDTH, l->pieces.n);
+    lane_sort(l);
+    while (started < width && fiber_start(lane_fiber, l, "vdev batch"))
+        started++;
+    waitgroup_add(g, started);
+    if (started == 0)
+        lane_work(l);
+}
+
+/* ---- waves ---------------------------------------------------------------------------------- */
+
+static void fail(struct vbatch *b, int err)
+{
+    if (b->err == 0)
+        b->err = err;
+}
+
+static void wave_clear(struct wave *w, unsigned nlanes)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        stripe_free(w->cargo[i].stripe);
+        iobuf_put(w->cargo[i].buf);
+    }
+    for (unsigned i = 0; i < nlanes; i++)
+        w->lanes[i].pieces.n = w->lanes[i].next = 0;
+    w->n = 0;
+    w->bytes = 0;
+}
+
+/* Waits for the wave in flight and draws up its result. */
+static void land(struct vbatch *b)
+{
+    struct wave *w = &b->wave[!b->gathering];
+    waitgroup_wait(&b->flight);
+    for (unsigned i = 0; i < b->nlanes; i++)
+        pieces_gather(&w->lanes[i].pieces);
+    for (unsigned i = 0; i < w->n; i++) {
+        stripe_judge(w->cargo[i].stripe);
+        if (w->cargo[i].stripe->failed)
+            fail(b, E(-EIO));
+    }
+    for (unsigned i = 0; i < b->nlanes; i++) {
+        if (pieces_mark(&w->lanes[i].pieces, b->txg) < 0)
+            fail(b, E(-ENOMEM));
+    }
+    wave_clear(w, b->nlanes);
+}
+
+/* The gathering wave goes off, when the one before it has landed. */
+static void launch(struct vbatch *b)
+{
+    land(b);
+    struct wave *w = &b->wave[b->gathering];
+    b->gathering = !b->gathering;
+    for (unsigned i = 0; i < b->nlanes; i++)
+        lane_launch(&w->lanes[i]);
+}
+
+/* ---- gathering ------------------------------------------------------------------------------ */
+
+static int cargo_add(struct wave *w, struct stripe *s, struct iobuf *buf)
+{
+    if (w->n == w->cap) {
+        unsigned cap = MAX(2 * w->cap, 64);
+        struct cargo *v = realloc(w->cargo, cap * sizeof(*v));
+        if (!v)
+            return E(-ENOMEM);
+        w->cargo = v;
+        w->cap = cap;
+    }
+    w->cargo[w->n++] = (struct cargo){s, buf};
+    return 0;
+}
+
+/* A piece for each leaf below group. */
+static int spread(struct wave *w, const struct vdev *group, struct piece *p)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && (p->leaf = vdev_leaf(group, i)); i++)
+        rc = pieces_add(&w->lanes[p->leaf->slot].pieces, p);
+    return rc;
+}
+
+static int spread_stripe(struct wave *w, struct stripe *s)
+{
+    int rc = 0;
+    for (unsigned c = 0; rc == 0 && c < s->ncols; c++) {
+        const struct stripe_col *col = &s->col[c];
+        struct piece p = {.stripe = s, .off = col->off, .p = col->p, .len = col->len, .col = c};
+        rc = spread(w, col->group, &p);
+    }
+    return rc;
+}
+
+static int spread_padding(struct wave *w, const struct vdev *top, uint64_t off, uint32_t len)
+{
+    struct raidz_map map;
+    int rc = 0;
+    if (top->type != VDEV_RAIDZ)
+        return 0;
+    raidz_map_make(&map, off, len, top->ashift, top->nchildren, top->nparity);
+    for (unsigned i = 0; rc == 0 && i < map.skipped; i++) {
+        struct raidz_col at = raidz_skip(&map, i);
+        struct piece p = {.off = at.off,
+                          .p = (uint8_t *)(uintptr_t)vdev_zeros, /* only read from */
+                          .len = at.len};
+        rc = spread(w, top->child[at.child], &p);
+    }
+    return rc;
+}
+
+/* The block in whole sectors. A buffer is rarely smaller than that: only below large sectors. */
+static struct iobuf *whole_sectors(struct iobuf *buf, uint32_t size, uint32_t len)
+{
+    if (buf->cap >= len) {
+        memset(buf->p + size, 0, len - size);
+        return buf;
+    }
+    struct iobuf *larger = iobuf_get(len);
+    if (larger) {
+        memcpy(larger->p, buf->p, size);
+        memset(larger->p + size, 0, len - size);
+    }
+    iobuf_put(buf);
+    return larger;
+}
+
+static int add_block(struct vbatch *b, struct vdev *top, uint64_t off, struct iobuf *buf,
+                     uint32_t size)
+{
+    struct wave *w = &b->wave[b->gathering];
+    uint32_t len = (uint32_t)round_up(size, 1ull << top->ashift);
+    buf = whole_sectors(buf, size, len);
+    struct stripe *s = buf ? stripe_new(top, off, buf->p, len) : NULL;
+    if (!s || cargo_add(w, s, buf) < 0) {
+        stripe_free(s);
+        iobuf_put(buf);
+        return E(-ENOMEM);
+    }
+    w->bytes += len;
+    int rc = spread_stripe(w, s);
+    return rc < 0 ? rc : spread_padding(w, top, off, len);
+}
+
+void vbatch_add(struct vbatch *b, struct vdev *top, uint64_t off, struct iobuf *buf,
+                uint32_t size)
+{
+    check(size > 0 && size <= buf->cap);
+    int rc = add_block(b, top, off, buf, size);
+    if (rc < 0)
+        fail(b, rc);
+    if (b->wave[b->gathering].bytes >= WAVE_BYTES)
+        launch(b);
+}
+
+int vbatch_wait(struct vbatch *b)
+{
+    launch(b);
+    land(b);
+    int rc = b->err;
+    b->err = 0;
+    return rc;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static bool wave_init(struct vbatch *b, struct wave *w)
+{
+    w->lanes = calloc(MAX(b->nlanes, 1), sizeof(*w->lanes));
+    for (unsigned i = 0; w->lanes && i < b->nlanes; i++)
+        w->lanes[i].batch = b;
+    return w->lanes != NULL;
+}
+
+struct vbatch *vbatch_new(struct vdev *root, uint64_t txg)
+{
+    struct vdev *leaf;
+    struct vbatch *b = calloc(1, sizeof(*b));
+    if (!b)
+        return NULL;
+    b->txg = txg;
+    waitgroup_init(&b->flight);
+    for (; (leaf = vdev_leaf(root, b->nlanes)); b->nlanes++)
+        leaf->slot = b->nlanes;
+    if (wave_init(b, &b->wave[0]) && wave_init(b, &b->wave[1]))
+        return b;
+    free(b->wave[0].lanes);
+    free(b);
+    return NULL;
+}
+
+void vbatch_free(struct vbatch *b)
+{
+    if (!b)
+        return;
+    waitgroup_wait(&b->flight);
+    for (unsigned i = 0; i < ARRAY_LEN(b->wave); i++) {
+        struct wave *w = &b->wave[i];
+        wave_clear(w, b->nlanes);
+        for (unsigned k = 0; k < b->nlanes; k++)
+            free(w->lanes[k].pieces.v);
+        free(w->lanes);
+        free(w->cargo);
+    }
+    free(b);
+}

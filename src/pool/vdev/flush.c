@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Flushing. A leaf whose flush fails has failed and lacks what it may have forgotten (leaf_fail()). What was asked for
+ * is only done when every top-level vdev can go on without such leaves; whether the promise still holds is the
+ * vdev's state, not this flush's result, since another fiber's flush or write may be the one that found out.
+ */
+#include "pool/vdev/vdev_int.h"
+
+#include <errno.h>
+
+static void flush_one(void *arg, unsigned i)
+{
+    leaf_flush(vdev_leaf(arg, i));
+}
+
+static void flush_leaves(struct vdev *vd)
+{
+    unsigned n = 0;
+    while (vdev_leaf(vd, n))
+        n++;
+    fan_out(n, n, flush_one, vd);
+}
+
+static bool stands(const struct vdev *top)
+{
+    return top->type == VDEV_HOLE || (top->state >= VDEV_DEGRADED && !top->lost);
+}
+
+int vdev_flush_top(struct vdev *top)
+{
+    flush_leaves(top);
+    return stands(top) ? 0 : E(-EIO);
+}
+
+int vdev_flush(struct vdev *root)
+{
+    int rc = 0;
+    flush_leaves(root);
+    for (unsigned i = 0; i < root->nchildren; i++) {
+        if (!stands(root->child[i]))
+            rc = E(-EIO);
+    }
+    return rc;
+}

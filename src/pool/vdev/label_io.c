@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Labels on disks. Reading takes what it can get: four labels, each with a config and a ring, any of which may be torn or
+ * from another time; the newest config that is not younger than asked for wins, and the best uberblock.
+ * Writing goes to all leaves at the same time; a leaf that doesn't take its label has failed like in any other write.
+ */
+#include "pool/vdev/vdev_int.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define PAIR_SIZE   (2 * LABEL_SIZE) /* labels lie in pairs, at both ends */
+#define ASHIFT_READ 16u
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+struct labels {
+    uint8_t *bytes; /* four labels */
+    uint64_t psize, max_txg;
+    struct label_info *found;
+    uint64_t config_txg;
+};
+
+static uint64_t config_txg(const struct nv *config)
+{
+    uint64_t txg = 0;
+    nv_get_u64(config, "txg", &txg);
+    return txg;
+}
+
+/* A member of a pool has a txg; an inactive spare has none, and neither has a label that was only initialised. */
+static bool is_somebodys(const struct nv *config)
+{
+    uint64_t state = 0, guid = 0;
+    nv_get_u64(config, "state", &state);
+    nv_get_u64(config, "guid", &guid);
+    return guid != 0 && (config_txg(config) != 0 || state == POOL_STATE_SPARE ||
+                         state == POOL_STATE_L2CACHE);
+}
+
+static void look_at_config(struct labels *l, unsigned i)
+{
+    const uint8_t *bytes = l->bytes + (size_t)i * LABEL_SIZE + LABEL_CONFIG_OFF;
+    struct nv *config;
+    if (label_config_parse(bytes, label_off(l->psize, i), &config, NULL) < 0)
+        return;
+    uint64_t txg = config_txg(config);
+    bool better = !l->found->config || txg > l->config_txg;
+    if (!is_somebodys(config) || txg > l->max_txg || !better) {
+        nv_free(config);
+        return;
+    }
+    nv_free(l->found->config);
+    l->found->config = config;
+    l->config_txg = txg;
+}
+
+static unsigned config_ashift(const struct nv *config)
+{
+    struct nv *tree;
+    uint64_t ashift = 0;
+    if (nv_get_nv(config, "vdev_tree", &tree))
+        nv_get_u64(tree, "ashift", &ashift);
+    return ashift >= ASHIFT_MIN && ashift <= ASHIFT_READ ? (unsigned)ashift : 0;
+}
+
+static void look_at_ring(struct labels *l, unsigned i)
+{
+    uint32_t size = uberblock_slot_size(l->found->ashift);
+    const uint8_t *label = l->bytes + (size_t)i * LABEL_SIZE;
+    uint64_t at = label_off(l->psize, i);
+    for (uint32_t off = LABEL_RING_OFF; off < LABEL_SIZE; off += size) {
+        struct uberblock ub;
+        if (!uberblock_parse(label + off, size, at + off, &ub) || ub.txg > l->max_txg)
+            continue;
+        if (!l->found->has_ub || uberblock_better(&ub, &l->found->ub))
+            l->found->ub = ub;
+        l->found->has_ub = true;
+    }
+}
+
+/* Both ends; one that cannot be read is as good as empty. The error when neither can. */
+static int read_ends(struct file *f, struct labels *l)
+{
+    int front = file_pread(f, 0, l->bytes, PAIR_SIZE);
+    int back = file_pread(f, l->psize - PAIR_SIZE, l->bytes + PAIR_SIZE, PAIR_SIZE);
+    if (front < 0)
+        memset(l->bytes, 0, PAIR_SIZE);
+    if (back < 0)
+        memset(l->bytes + PAIR_SIZE, 0, PAIR_SIZE);
+    return front < 0 && back < 0 ? front : 0;
+}
+
+static void look_at_all(struct labels *l)
+{
+    for (unsigned i = 0; i < LABELS; i++) {
+        look_at_config(l, i);
+        fiber_maybe_yield();
+    }
+    if (l->found->config)
+        l->found->ashift = config_ashift(l->found->config);
+    for (unsigned i = 0; l->found->ashift && i < LABELS; i++) {
+        look_at_ring(l, i);
+        fiber_maybe_yield();
+    }
+}
+
+int label_read(struct file *f, uint64_t max_txg, struct label_info *ret, struct err *reterr)
+{
+    struct label_info found = {0};
+    struct labels l = {
+        .psize = label_psize(file_info(f)->size), .max_txg = max_txg, .found = &found};
+    if (l.psize < 2 * PAIR_SIZE)
+        return err_set(reterr, E(-ENODATA), "no room for a label");
+    struct iobuf *buf = iobuf_get(2 * PAIR_SIZE);
+    if (!buf)
+        return err_set(reterr, E(-ENOMEM), "no memory to read labels");
+    l.bytes = buf->p;
+    int rc = read_ends(f, &l);
+    if (rc == 0)
+        look_at_all(&l);
+    iobuf_put(buf);
+    if (rc < 0)
+        return err_set(reterr, rc, "its labels can't be read: %s", strerror(-rc));
+    if (!found.config)
+        return err_set(reterr, E(-ENODATA), "no label of a pool");
+    *ret = found;
+    return 0;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+struct label_writing {
+    struct vdev *vd;
+    unsigned half;
+    struct nv *(*make)(void *arg, struct vdev *leaf);
+    void *arg;
+    const struct uberblock *ub;
+    int err; /* not of a device */
+};
+
+static unsigned count_leaves(const struct vdev *vd)
+{
+    unsigned n = 0;
+    while (vdev_leaf(vd, n))
+        n++;
+    return n;
+}
+
+static int write_config(struct vdev *leaf, const struct nv *config, unsigned half,
+                        uint8_t *bytes)
+{
+    int rc = 0;
+    for (unsigned i = half; rc == 0 && i < LABELS; i += 2) {
+        uint64_t off = label_off(leaf->psize, i);
+        rc = label_config_seal(config, off, bytes);
+        if (rc == 0 &&
+            leaf_write_label(leaf, off + LABEL_CONFIG_OFF, bytes, LABEL_CONFIG_SIZE) < 0)
+            return 0; /* the leaf has failed */
+    }
+    return rc;
+}
+
+static void write_leaf_config(void *arg, unsigned i)
+{
+    struct label_writing *w = arg;
+    struct vdev *leaf = vdev_leaf(w->vd, i);
+    if (!leaf_up(leaf))
+        return;
+    struct nv *config = w->make(w->arg, leaf);
+    struct iobuf *buf = iobuf_get(LABEL_CONFIG_SIZE);
+    int rc = config && buf ? write_config(leaf, config, w->half, buf->p) : E(-ENOMEM);
+    if (rc < 0)
+        w->err = rc;
+    iobuf_put(buf);
+    nv_free(config);
+}
+
+int label_write(struct vdev *top, unsigned half,
+                struct nv *(*make)(void *arg, struct vdev *leaf), void *arg)
+{
+    struct label_writing w = {.vd = top, .half = half, .make = make, .arg = arg};
+    unsigned n = count_leaves(top);
+    fan_out(n, n, write_leaf_config, &w);
+    if (w.err < 0)
+        return w.err;
+    return top->type == VDEV_HOLE || top->state >= VDEV_DEGRADED ? 0 : E(-EIO);
+}
+
+/* i counts labels: four to a leaf. */
+static void write_slot(void *arg, unsigned i)
+{
+    struct label_writing *w = arg;
+    struct vdev *leaf = vdev_leaf(w->vd, i / LABELS);
+    unsigned ashift = leaf->top->ashift;
+    uint32_t size = uberblock_slot_size(ashift);
+    if (!leaf_up(leaf))
+        return;
+    uint64_t off = label_off(leaf->psize, i % LABELS) + uberblock_slot_off(ashift, w->ub->txg);
+    struct iobuf *buf = iobuf_get(size);
+    if (!buf) {
+        w->err = E(-ENOMEM);
+        return;
+    }
+    uberblock_seal(w->ub, ashift, off, buf->p);
+    leaf_write_label(leaf, off, buf->p, size); /* what fails is the leaf */
+    iobuf_put(buf);
+}
+
+int uberblock_write(struct vdev *root, const struct uberblock *ub)
+{
+    struct label_writing w = {.vd = root, .ub = ub};
+    unsigned n = count_leaves(root) * LABELS;
+    int rc = 0;
+    fan_out(n, n, write_slot, &w);
+    for (unsigned i = 0; i < root->nchildren; i++) {
+        const struct vdev *top = root->child[i];
+        if (top->type != VDEV_HOLE && top->state < VDEV_DEGRADED)
+            rc = E(-EIO);
+    }
+    return w.err < 0 ? w.err : rc;
+}
+
+int label_erase(struct vdev *leaf)
+{
+    struct iobuf *zeros = iobuf_get(LABEL_SIZE);
+    int rc = 0;
+    if (!zeros)
+        return E(-ENOMEM);
+    memset(zeros->p, 0, LABEL_SIZE);
+    for (unsigned i = 0; rc == 0 && i < LABELS; i++)
+        rc = leaf_write_label(leaf, label_off(leaf->psize, i), zeros->p, LABEL_SIZE);
+    iobuf_put(zeros);
+    return rc < 0 ? rc : leaf_flush(leaf);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Opening and closing disks. A disk is ours when one of its labels says so: it names the pool and this leaf (or, as its
+ * top-level vdev, the guid that this leaf took over when the mirror above it was dissolved). Nothing is written to a disk that is
+ * refused; it counts as missing, which is less harm than to trust it.
+ */
+#include "pool/vdev/vdev_int.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define OPEN_WIDTH 8u /* disks whose labels are read at a time: 1 MiB each */
+
+struct opening {
+    struct vdev *root;
+    uint64_t pool_guid;
+    bool read_only;
+    struct err *err; /* the first leaf's reason; NULL: nobody asks */
+    bool no_memory;
+};
+
+/* ---- one leaf ------------------------------------------------------------------------------- */
+
+static const char *where(const struct vdev *leaf)
+{
+    return leaf->open_path ? leaf->open_path : leaf->path;
+}
+
+int leaf_open_file(struct vdev *leaf, bool read_only, unsigned ashift, struct err *reterr)
+{
+    struct file_opts opts = {
+        .mode = read_only ? FILE_RDONLY : FILE_RDWR, .direct = true, .exclusive = true};
+    int rc = file_open(where(leaf), &opts, &leaf->file, reterr);
+    if (rc < 0 || ashift == 0 || file_info(leaf->file)->dio_align <= 1u << ashift)
+        return rc;
+    file_close(leaf->file);
+    leaf->file = NULL;
+    opts.direct = false;
+    return file_open(where(leaf), &opts, &leaf->file, reterr);
+}
+
+/* Bytes of the leaf that its place in the tree needs, labels included. */
+static uint64_t size_needed(const struct vdev *leaf)
+{
+    const struct vdev *top = leaf->top;
+    uint64_t asize = top->type == VDEV_RAIDZ ? top->asize / top->nchildren : top->asize;
+    return MAX(asize + LABEL_FRONT + LABEL_BACK, VDEV_MIN_SIZE);
+}
+
+static int check_size(struct vdev *leaf, struct err *reterr)
+{
+    uint64_t psize = label_psize(file_info(leaf->file)->size), needed = size_needed(leaf);
+    if (psize < needed)
+        return err_set(reterr, E(-ENOSPC),
+                       "%s is too small: %" PRIu64 " bytes, %" PRIu64 " are needed",
+                       where(leaf), psize, needed);
+    leaf->psize = psize;
+    return 0;
+}
+
+static int check_sector(const struct vdev *leaf, struct err *reterr)
+{
+    const struct file_info *i = file_info(leaf->file);
+    unsigned ashift = leaf->top->ashift;
+    if (ashift == 0 || !i->is_blockdev || i->logical_block <= 1u << ashift)
+        return 0;
+    return err_set(reterr, E(-EINVAL),
+                   "%s has sectors of %" PRIu32 " bytes, the pool needs %u or less",
+                   where(leaf), i->logical_block, 1u << ashift);
+}
+
+static int check_label(struct vdev *leaf, uint64_t pool_guid, struct err *reterr)
+{
+    struct label_info label;
+    uint64_t pool = 0, guid = 0, top_guid = 0;
+    int rc = label_read(leaf->file, UINT64_MAX, &label, reterr);
+    if (rc < 0)
+        return err_prefix(reterr, "%s", where(leaf)), rc;
+    nv_get_u64(label.config, "pool_guid", &pool);
+    nv_get_u64(label.config, "guid", &guid);
+    nv_get_u64(label.config, "top_guid", &top_guid);
+    nv_free(label.config);
+    if (pool != pool_guid)
+        return err_set(reterr, E(-EINVAL), "%s does not belong to this pool", where(leaf));
+    if (guid != leaf->guid && top_guid != leaf->guid)
+        return err_set(reterr, E(-EINVAL), "%s is another disk of this pool", where(leaf));
+    return 0;
+}
+
+static int leaf_open(struct vdev *leaf, const struct opening *o, struct err *reterr)
+{
+    int rc = leaf_open_file(leaf, o->read_only, leaf->top->ashift, reterr);
+    if (rc < 0)
+        return rc;
+    rc = check_size(leaf, reterr);
+    rc = rc < 0 ? rc : check_sector(leaf, reterr);
+    if (rc == 0 && o->pool_guid)
+        rc = check_label(leaf, o->pool_guid, reterr);
+    if (rc == 0)
+        return 0;
+    file_close(leaf->file);
+    leaf->file = NULL;
+    return rc;
+}
+
+/* ---- all of them ---------------------------------------------------------------------------- */
+
+static void open_one(void *arg, unsigned i)
+{
+    struct opening *o = arg;
+    struct vdev *leaf = vdev_leaf(o->root, i);
+    struct err err = {0};
+    if (leaf->file || leaf->offline || leaf->faulted)
+        return;
+    int rc = leaf_open(leaf, o, &err);
+    o->no_memory |= rc == -ENOMEM;
+    if (rc == 0)
+        leaf->removed = false;
+    else if (o->err && o->err->code == 0)
+        *o->err = err;
+    vdev_set_state(leaf, rc == 0 ? VDEV_HEALTHY : VDEV_CANT_OPEN);
+}
+
+static unsigned count_leaves(const struct vdev *vd)
+{
+    unsigned n = 0;
+    while (vdev_leaf(vd, n))
+        n++;
+    return n;
+}
+
+int vdev_open(struct vdev *root, uint64_t pool_guid, bool read_only, struct err *reterr)
+{
+    struct opening o = {
+        .root = root, .pool_guid = pool_guid, .read_only = read_only, .err = reterr};
+    if (reterr)
+        reterr->code = 0;
+    for (unsigned i = 0; i < root->nchildren; i++)
+        root->child[i]->lost = false;
+    fan_out(count_leaves(root), OPEN_WIDTH, open_one, &o);
+    vdev_propagate(root);
+    return o.no_memory ? E(-ENOMEM) : 0;
+}
+
+static void close_leaf(struct vdev *leaf)
+{
+    if (leaf_up(leaf))
+        leaf_flush(leaf); /* what fails goes to the dirty time log */
+    vdev_set_state(leaf, vdev_closed_state(leaf));
+    if (!leaf->file)
+        return;
+    queue_drain(&leaf->io->queue);
+    file_close(leaf->file);
+    leaf->file = NULL;
+    leaf->io->unflushed = (struct unflushed){0};
+}
+
+void vdev_close(struct vdev *vd)
+{
+    struct vdev *leaf;
+    for (unsigned i = 0; (leaf = vdev_leaf(vd, i)); i++)
+        close_leaf(leaf);
+}

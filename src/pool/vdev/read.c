@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading and verifying a block of a top-level vdev: by copies or by columns. */
+#include "pool/vdev/vdev_int.h"
+
+#include <errno.h>
+
+/* A pointer may lie: nothing is read from a vdev that has no place for it. */
+static bool readable(const struct vdev *top, const struct vdev_read *r)
+{
+    return top->ashift && r->psize > 0 && r->psize <= BLOCK_MAX_READ && r->off < top->asize &&
+           vdev_asize(top, r->psize) <= top->asize - r->off &&
+           r->off % (1u << top->ashift) == 0;
+}
+
+int vdev_read(struct vdev *top, const struct vdev_read *r, uint8_t *dst)
+{
+    if (!readable(top, r))
+        return E(-EIO);
+    return top->type == VDEV_RAIDZ ? raidz_read(top, r, dst) : copies_read(top, r, dst);
+}
+
+int vdev_scrub(struct vdev *top, const struct vdev_read *r, uint8_t *scratch,
+               uint64_t *ret_repaired)
+{
+    uint64_t repaired = 0;
+    if (!readable(top, r))
+        return E(-EIO);
+    int rc = top->type == VDEV_RAIDZ ? raidz_scrub(top, r, scratch, &repaired)
+                                     : copies_scrub(top, r, scratch, &repaired);
+    *ret_repaired = repaired;
+    return rc;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Health. A leaf's state is its own; an interior vdev's follows from its children's. A leaf that fails has lost whatever
+ * it took since its last good flush: these txgs go to its dirty time log at once. When, counting that, not enough leaves hold
+ * them, the top-level vdev is `lost`: nothing may be acknowledged any more until the operator has cleared it and the pool
+ * has written again what it had not committed.
+ */
+#include "pool/vdev/vdev_int.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+const char *vdev_state_name(enum vdev_state s)
+{
+    static const char *const names[] = {
+        [VDEV_CLOSED] = "CLOSED",     [VDEV_OFFLINE] = "OFFLINE", [VDEV_REMOVED] = "REMOVED",
+        [VDEV_CANT_OPEN] = "UNAVAIL", [VDEV_FAULTED] = "FAULTED", [VDEV_DEGRADED] = "DEGRADED",
+        [VDEV_HEALTHY] = "ONLINE",
+    };
+    return names[s];
+}
+
+enum vdev_state vdev_closed_state(const struct vdev *leaf)
+{
+    if (leaf->offline)
+        return VDEV_OFFLINE;
+    if (leaf->faulted)
+        return VDEV_FAULTED;
+    return leaf->removed ? VDEV_REMOVED : VDEV_CLOSED;
+}
+
+unsigned vdev_tolerance(const struct vdev *vd)
+{
+    if (vd->type == VDEV_ROOT)
+        return 0;
+    return vd->type == VDEV_RAIDZ ? vd->nparity : vd->nchildren - 1;
+}
+
+/* From the children's states, which are right. */
+static enum vdev_state state_above(const struct vdev *vd)
+{
+    unsigned gone = 0, hurt = 0;
+    for (unsigned i = 0; i < vd->nchildren; i++) {
+        gone += vd->child[i]->state < VDEV_DEGRADED;
+        hurt += vd->child[i]->state < VDEV_HEALTHY;
+    }
+    if (gone > vdev_tolerance(vd))
+        return VDEV_CANT_OPEN;
+    return hurt ? VDEV_DEGRADED : VDEV_HEALTHY;
+}
+
+void vdev_propagate(struct vdev *vd)
+{
+    if (vd->type == VDEV_HOLE)
+        vd->state = VDEV_HEALTHY;
+    if (vd->nchildren == 0)
+        return;
+    for (unsigned i = 0; i < vd->nchildren; i++)
+        vdev_propagate(vd->child[i]);
+    vd->state = state_above(vd);
+}
+
+bool vdev_usable(const struct vdev *root)
+{
+    for (unsigned i = 0; i < root->nchildren; i++) {
+        const struct vdev *top = root->child[i];
+        if (top->type != VDEV_HOLE && (top->state < VDEV_DEGRADED || top->lost || !top->ashift))
+            return false;
+    }
+    return true;
+}
+
+struct vdev *vdev_root_of(struct vdev *vd)
+{
+    while (vd->parent)
+        vd = vd->parent;
+    return vd;
+}
+
+void vdev_set_state(struct vdev *leaf, enum vdev_state state)
+{
+    if (leaf->state == state)
+        return;
+    leaf->state = state;
+    for (struct vdev *vd = leaf->parent; vd; vd = vd->parent)
+        vd->state = state_above(vd);
+    vdev_root_of(leaf)->changes++;
+}
+
+int leaf_missed(struct vdev *leaf, uint64_t start, uint64_t end)
+{
+    uint64_t txg = start;
+    while (txg < end && txg_set_has(&leaf->dtl, txg))
+        txg++;
+    if (txg == end)
+        return 0;
+    leaf->dtl_dirty = true;
+    return txg_set_add(&leaf->dtl, start, end);
+}
+
+/* Whether enough leaves are up and have all of [start, end). */
+static bool holds(const struct vdev *vd, uint64_t start, uint64_t end)
+{
+    unsigned without = 0;
+    if (vd->nchildren == 0)
+        return leaf_up(vd) && !txg_set_overlaps(&vd->dtl, start, end);
+    for (unsigned i = 0; i < vd->nchildren; i++)
+        without += !holds(vd->child[i], start, end);
+    return without <= vdev_tolerance(vd);
+}
+
+void leaf_fail(struct vdev *leaf, int err, const char *doing)
+{
+    uint64_t lo, hi;
+    bool gone = err == -ENXIO || err == -ENODEV;
+    if (!leaf_up(leaf))
+        return;
+    leaf->removed = gone;
+    leaf->faulted = !gone;
+    vdev_set_state(leaf, gone ? VDEV_REMOVED : VDEV_FAULTED);
+    log_warn("vdev.fail", KV("path", "%s", leaf->path), KV("guid", "%" PRIu64, leaf->guid),
+             KV("doing", "%s", doing), KV("error", "%s", strerror(-err)));
+    if (!unflushed_range(&leaf->io->unflushed, &lo, &hi))
+        return;
+    if (leaf_missed(leaf, lo, hi) < 0 || !holds(leaf->top, lo, hi))
+        leaf->top->lost = true;
+}
