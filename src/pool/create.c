@@ -3,7 +3,7 @@
  * Creating a pool (OpenZFS spa_create()): checks that touch no byte of the disks, then labels wiped, the skeleton, and a first commit,
  * which writes labels and the first uberblock in the usual order. A crash before it leaves disks without labels.
  */
-#include "pool/format/feature.h"
+#include "pool/format/features.h"
 #include "pool/pool_int.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
  * uberblock among a pool's leads to the MOS, whose config is the tree to trust. Nothing is written before all of it
  * has been read.
  */
-#include "pool/format/feature.h"
+#include "pool/format/features.h"
 #include "pool/pool_int.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A pool in memory: making it, its space, letting go of it. */
-#include "pool/format/feature.h"
+#include "pool/format/features.h"
 #include "pool/pool_int.h"
 
 #include <errno.h>

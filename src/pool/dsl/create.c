@@ -7,7 +7,7 @@
  * An error after the first change leaves the txg half made: the pool doesn't commit it.
  */
 #include "pool/dsl/dsl_int.h"
-#include "pool/format/feature.h"
+#include "pool/format/features.h"
 
 #include <assert.h>
 #include <errno.h>

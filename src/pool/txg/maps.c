@@ -54,10 +54,10 @@ int maps_load(void *arg, struct metaslab *ms, sm_entry_fn fn, void *fn_arg)
     return r;
 }
 
-static int map_read_record(struct pool *p, struct metaslab *ms)
+static int map_read_record(struct pool *p, struct metaslab *ms, uint64_t id)
 {
     struct object *obj;
-    int r = object_hold(p->mos, ms->object, &obj);
+    int r = object_hold(p->mos, id, &obj);
     if (r)
         return r;
     struct space_map_phys phys = {0};
@@ -66,14 +66,18 @@ static int map_read_record(struct pool *p, struct metaslab *ms)
         r = E(-EBADMSG);
     memcpy(&phys, object_bonus(obj), MIN(len, sizeof(phys)));
     object_release(obj);
-    ms->length = le64_get(phys.length);
-    ms->allocated = (int64_t)le64_get(phys.alloc);
-    for (unsigned i = 0; i < ARRAY_LEN(ms->histogram); i++)
-        ms->histogram[i] = le64_get(phys.histogram[i]);
-    if (ms->length % sizeof(uint64_t) || ms->allocated < 0 ||
-        (uint64_t)ms->allocated > ms->size)
+    uint64_t histogram[32];
+    for (unsigned i = 0; i < ARRAY_LEN(histogram); i++)
+        histogram[i] = le64_get(phys.histogram[i]);
+    struct metaslab_map map = {
+        .object = id,
+        .length = le64_get(phys.length),
+        .allocated = (int64_t)le64_get(phys.alloc),
+        .histogram = len >= sizeof(phys) ? histogram : NULL,
+    };
+    if (r == 0 && map.length % sizeof(le64))
         r = E(-EBADMSG);
-    return r;
+    return r ? r : metaslab_restore(p->space, ms, &map);
 }
 
 int maps_open(struct pool *p, struct vdev *top, struct err *reterr)
@@ -88,9 +92,8 @@ int maps_open(struct pool *p, struct vdev *top, struct err *reterr)
         r = object_read(array, i * sizeof(id), &id, sizeof(id));
         if (r)
             break;
-        ms->object = le64_get(id);
-        if (ms->object)
-            r = map_read_record(p, ms);
+        if (le64_get(id))
+            r = map_read_record(p, ms, le64_get(id));
     }
     object_release(array);
     if (r)
@@ -250,8 +253,6 @@ int maps_write(struct pool *p, uint64_t txg)
 void maps_committed(struct pool *p, uint64_t txg)
 {
     struct metaslab *ms = NULL;
-    while ((ms = space_dirty_next(p->space, txg, ms))) {
+    while ((ms = space_dirty_next(p->space, txg, ms)))
         ms->length = ms->next_length;
-        ms->allocated = metaslab_allocated(ms, txg);
-    }
 }

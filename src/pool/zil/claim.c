@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Logs that an unclean stop left (OpenZFS zil_claim(), zil_replay()). Blocks born after the last uberblock are in no space map: before
+ * anything is allocated they are claimed, so that nobody writes over them. When the volume is opened its records are
+ * applied, and in one txg the header is cleared and the blocks are freed.
+ *
+ * The walk is the same for all three (claiming, replaying, discarding): from the header's pointer on, each block is met by its
+ * pointer first and then read. The last one, allocated but never written, is met and not read.
+ */
+#include "pool/zil/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct log_walk {
+    struct pool *p;
+    uint64_t last_blk_seq; /* blocks beyond are not this log's: claimed up to here; UINT64_MAX: no limit */
+    /* A block's pointer, before it is read. Not 0: an error, but 1: the log ends before it. */
+    int (*meet)(void *arg, const struct bp *bp);
+    /* A record. The same. */
+    int (*record)(void *arg, const struct zil_record *rec);
+    void *arg;
+};
+
+struct seal_check {
+    const struct bp *bp;
+    struct bp *next;
+    uint32_t *used;
+};
+
+static bool seal_ok(void *arg, const uint8_t *data)
+{
+    struct seal_check *c = arg;
+    return zil_block_parse((uint8_t *)(uintptr_t)data, c->bp, c->next, c->used);
+}
+
+/* 0, or -EBADMSG: nothing valid is there: the log's end. */
+static int log_block_read(struct pool *p, const struct bp *bp, struct iobuf *buf,
+                          struct bp *ret_next, uint32_t *ret_used)
+{
+    struct dva dva = bp_dva(bp, 0);
+    struct seal_check check = {bp, ret_next, ret_used};
+    struct vdev_read r = {
+        .off = dva.off,
+        .birth = bp_birth(bp),
+        .psize = bp_lsize(bp),
+        .class = IO_READ,
+        .ok = seal_ok,
+        .arg = &check,
+    };
+    return vdev_read(p->root->child[dva.vdev], &r, buf->p);
+}
+
+static int records_walk(const struct log_walk *w, const uint8_t *block, uint32_t used)
+{
+    struct zil_record rec;
+    uint32_t pos = ZIL_BLOCK_HEADER;
+    int more, r = 0;
+    while (r == 0 && (more = zil_record_next(block, used, &pos, &rec)) != 0) {
+        if (more < 0)
+            return more;
+        r = w->record ? w->record(w->arg, &rec) : 0;
+    }
+    return r;
+}
+
+static int log_walk(const struct log_walk *w, const struct bp *first)
+{
+    struct bp bp = *first, next;
+    struct iobuf *buf = iobuf_get(BLOCK_MAX);
+    int r = buf ? 0 : E(-ENOMEM);
+    while (r == 0 && zil_bp_seq(&bp) <= w->last_blk_seq) {
+        uint32_t used;
+        r = zil_bp_check(&bp, NULL);
+        if (r == 0)
+            r = bp_check(&bp, w->p->blocks.sizes, w->p->blocks.nvdevs, NULL);
+        if (r == 0)
+            r = w->meet ? w->meet(w->arg, &bp) : 0;
+        if (r)
+            break;
+        r = log_block_read(w->p, &bp, buf, &next, &used);
+        if (r == -EBADMSG) {
+            r = 1;
+            break;
+        }
+        if (r == 0)
+            r = records_walk(w, buf->p, used);
+        bp = next;
+    }
+    iobuf_put(buf);
+    return r > 0 ? 0 : r;
+}
+
+static const struct zil_header *header_of(const struct dsl_dataset *ds)
+{
+    return objset_zil(ds->os);
+}
+
+/* ---- claiming ----------------------------------------------------------------------------------------------- */
+
+struct claim {
+    struct pool *p;
+    uint64_t first; /* txg */
+    uint64_t blk_seq, lr_seq, nblocks, nrecords;
+};
+
+static int claim_space(struct claim *c, const struct bp *bp)
+{
+    if (bp_birth(bp) < c->first)
+        return 0; /* in the space maps */
+    for (unsigned i = 0; i < bp_ndvas(bp); i++) {
+        struct dva dva = bp_dva(bp, i);
+        int r = space_claim(c->p->space, c->first, &dva);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+static int claim_block(void *arg, const struct bp *bp)
+{
+    struct claim *c = arg;
+    int r = claim_space(c, bp);
+    /* What is allocated by the tree can't be the log's: it ended before. */
+    if (r == -EEXIST)
+        return 1;
+    if (r == 0) {
+        c->blk_seq = zil_bp_seq(bp);
+        c->nblocks++;
+    }
+    return r;
+}
+
+static int claim_record(void *arg, const struct zil_record *rec)
+{
+    struct claim *c = arg;
+    if (rec->type == ZIL_WRITE && !bp_is_hole(&rec->bp) && bp_birth(&rec->bp) >= c->first) {
+        struct iobuf *buf;
+        int r = bp_check(&rec->bp, c->p->blocks.sizes, c->p->blocks.nvdevs, NULL);
+        if (r == 0)
+            r = block_read(&c->p->blocks, &rec->bp, BLOCK_STREAM, &buf);
+        if (r)
+            return r == -EBADMSG || r == -EIO ? 1 : r; /* never reached the disk */
+        iobuf_put(buf);
+        r = claim_space(c, &rec->bp);
+        if (r)
+            return r == -EEXIST ? 1 : r;
+    }
+    c->lr_seq = rec->seq;
+    c->nrecords++;
+    return 0;
+}
+
+int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *reterr)
+{
+    int r = dsl_dataset_open(ds, reterr);
+    if (r)
+        return r;
+    const struct zil_header *h = header_of(ds);
+    struct claim c = {.p = p, .first = txg};
+    struct log_walk w = {p, UINT64_MAX, claim_block, claim_record, &c};
+    struct bp first = h->log;
+    bool unclaimed = !bp_is_hole(&first) && le64_get(h->claim_txg) == 0;
+    if (unclaimed) {
+        r = log_walk(&w, &first);
+        if (r)
+            err_set(reterr, r, "dataset %s: its intent log cannot be followed", ds->dir->name);
+    }
+    if (unclaimed && r == 0) {
+        struct zil_header *mine = objset_zil(ds->os);
+        uint64_t flags = ZIL_CLAIM_LR_SEQ_VALID;
+        if (c.nrecords > 0 || c.nblocks > 1)
+            flags |= ZIL_REPLAY_NEEDED;
+        objset_begin(ds->os, txg);
+        mine->claim_txg = le64_make(txg);
+        mine->claim_blk_seq = le64_make(c.blk_seq);
+        mine->claim_lr_seq = le64_make(c.lr_seq);
+        mine->flags = le64_make(le64_get(mine->flags) | flags);
+        objset_dirty(ds->os);
+        dsl_dataset_dirty(ds);
+    }
+    /* A dirty one stays open until its txg is written: the pool closes it then. */
+    if (!unclaimed || r)
+        dsl_dataset_close(ds);
+    return r;
+}
+
+bool zil_needs_replay(const struct dsl_dataset *ds)
+{
+    const struct zil_header *h = header_of(ds);
+    return !bp_is_hole(&h->log);
+}
+
+/* ---- replaying ---------------------------------------------------------------------------------------------- */
+
+struct replay {
+    struct pool *p;
+    const struct zil_header *h;
+    zil_apply_fn apply;
+    void *arg;
+};
+
+static int replay_record(void *arg, const struct zil_record *rec)
+{
+    const struct replay *rp = arg;
+    if (rec->seq <= le64_get(rp->h->replay_seq) || rec->txg < le64_get(rp->h->claim_txg))
+        return 0;
+    if ((le64_get(rp->h->flags) & ZIL_CLAIM_LR_SEQ_VALID) &&
+        rec->seq > le64_get(rp->h->claim_lr_seq))
+        return 1;
+    if (rec->type != ZIL_WRITE && rec->type != ZIL_TRUNCATE)
+        return E(-EOPNOTSUPP);
+    if (rec->type == ZIL_TRUNCATE || rec->data || bp_is_hole(&rec->bp))
+        return rp->apply(rp->arg, rec, NULL, 0);
+    struct iobuf *buf;
+    int r = block_read(&rp->p->blocks, &rec->bp, BLOCK_STREAM, &buf);
+    if (r)
+        return r;
+    r = rp->apply(rp->arg, rec, buf->p, bp_lsize(&rec->bp));
+    iobuf_put(buf);
+    return r;
+}
+
+int zil_replay(struct pool *p, struct dsl_dataset *ds, zil_apply_fn apply, void *arg,
+               struct err *reterr)
+{
+    struct zil_header h = *header_of(ds);
+    struct replay rp = {p, &h, apply, arg};
+    struct log_walk w = {p, le64_get(h.claim_blk_seq), NULL, replay_record, &rp};
+    if (bp_is_hole(&h.log) || !(le64_get(h.flags) & ZIL_REPLAY_NEEDED))
+        return 0;
+    int r = log_walk(&w, &h.log);
+    return r ? err_set(reterr, r, "volume %s: its intent log cannot be replayed", ds->dir->name)
+             : 0;
+}
+
+/* ---- discarding -------------------------------------------------------------------------------------------------- */
+
+struct discard {
+    struct pool *p;
+    uint64_t claim_txg;
+};
+
+static int discard_dvas(struct discard *d, const struct bp *bp)
+{
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < bp_ndvas(bp); i++) {
+        struct dva dva = bp_dva(bp, i);
+        r = space_free_dva(d->p->space, d->p->dsl.txg, &dva);
+    }
+    return r;
+}
+
+static int discard_block(void *arg, const struct bp *bp)
+{
+    return discard_dvas(arg, bp);
+}
+
+static int discard_record(void *arg, const struct zil_record *rec)
+{
+    struct discard *d = arg;
+    if (rec->type != ZIL_WRITE || bp_is_hole(&rec->bp) || bp_birth(&rec->bp) < d->claim_txg)
+        return 0;
+    return discard_dvas(d, &rec->bp);
+}
+
+int zil_discard(struct pool *p, struct dsl_dataset *ds)
+{
+    struct zil_header h = *header_of(ds);
+    struct discard d = {p, le64_get(h.claim_txg)};
+    struct log_walk w = {p, le64_get(h.claim_blk_seq), discard_block, discard_record, &d};
+    int r = bp_is_hole(&h.log) ? 0 : log_walk(&w, &h.log);
+    if (r)
+        return r;
+    objset_begin(ds->os, p->dsl.txg);
+    memset(objset_zil(ds->os), 0, sizeof(struct zil_header));
+    objset_dirty(ds->os);
+    dsl_dataset_dirty(ds);
+    return 0;
+}

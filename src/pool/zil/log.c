@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Group commit: the first fiber that wants a record durable becomes the leader, writes all that is queued into as many blocks
+ * as it takes, flushes once, and wakes everybody whose record that covered. Who comes meanwhile is the next group.
+ *
+ * A block's size is fixed when the block before it is sealed, so it is a guess: the mean of the last groups. A record too
+ * large for the block at hand is preceded by an empty block that names a larger one.
+ *
+ * When the log cannot be written (no space for the next block, too few disks) records become durable with their
+ * txg. The chain ends there: what follows the gap would not be found.
+ */
+#include "pool/zil/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GUESS_MIN (8u << 10)
+
+struct record {
+    struct list node;
+    uint64_t ticket, txg, off, len;
+    struct sgl data; /* empty: a truncation */
+};
+
+struct block {
+    struct list node;
+    struct bp bp;
+    uint64_t last_txg; /* the newest txg of a record in it */
+    bool written;
+};
+
+struct zil {
+    struct pool *p;
+    struct dsl_dataset *ds;
+    struct list queue; /* of records */
+    struct list chain; /* of blocks; the last one is not written */
+    uint64_t next_ticket, durable;
+    uint64_t next_seq; /* of records in the log */
+    bool leading, broken;
+    uint32_t guess;
+    struct waitq done;
+    struct zil_stats stats;
+};
+
+static struct block *chain_tail(struct zil *z)
+{
+    return list_entry(z->chain.prev, struct block, node);
+}
+
+/* ---- queueing --------------------------------------------------------------------------------------------- */
+
+static struct record *record_queue(struct zil *z, uint64_t txg, uint64_t off, uint64_t len)
+{
+    struct record *rec = malloc(sizeof(*rec));
+    if (!rec)
+        return NULL;
+    *rec = (struct record){.ticket = ++z->next_ticket, .txg = txg, .off = off, .len = len};
+    sgl_init(&rec->data);
+    list_push(&z->queue, &rec->node);
+    return rec;
+}
+
+static void record_free(struct record *rec)
+{
+    list_remove(&rec->node);
+    sgl_clear(&rec->data);
+    free(rec);
+}
+
+uint64_t zil_write(struct zil *z, uint64_t txg, uint64_t off, const struct sgl *data)
+{
+    uint64_t ticket = 0;
+    for (uint64_t at = 0; at < data->len; at += ZIL_DATA_MAX) {
+        uint64_t n = MIN(ZIL_DATA_MAX, data->len - at);
+        struct record *rec = record_queue(z, txg, off + at, n);
+        if (!rec)
+            return 0;
+        if (sgl_slice(&rec->data, data, at, n)) {
+            record_free(rec);
+            return 0;
+        }
+        ticket = rec->ticket;
+    }
+    return ticket;
+}
+
+uint64_t zil_truncate(struct zil *z, uint64_t txg, uint64_t off, uint64_t len)
+{
+    struct record *rec = record_queue(z, txg, off, len);
+    return rec ? rec->ticket : 0;
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------------- */
+
+static uint32_t block_size_for(uint64_t bytes)
+{
+    uint64_t size = round_up(MAX(bytes, (uint64_t)GUESS_MIN), ZIL_BLOCK_MIN);
+    return (uint32_t)MIN(size, BLOCK_MAX);
+}
+
+/* The block after prev (NULL: the first of a chain), allocated in the open txg. */
+static int block_new(struct zil *z, const struct bp *prev, uint32_t size,
+                     struct block **ret_block)
+{
+    struct dva dva[BP_DVAS];
+    struct block *b = calloc(1, sizeof(*b));
+    if (!b)
+        return E(-ENOMEM);
+    uint64_t txg = txg_hold(z->p);
+    int r = space_alloc(z->p->space, txg, size, 1, SPACE_LOG, dva);
+    if (r == 0) {
+        txg_changed(z->p);
+        if (prev) {
+            zil_bp_next(&b->bp, prev, size, txg);
+        } else {
+            uint64_t random[2];
+            run_random(random, sizeof(random));
+            zil_bp_make(&b->bp, size, txg, random, z->ds->id);
+        }
+        bp_set_dva(&b->bp, 0, &dva[0]);
+    }
+    txg_release(z->p, txg);
+    if (r) {
+        free(b);
+        return r;
+    }
+    *ret_block = b;
+    return 0;
+}
+
+/* ---- a group ------------------------------------------------------------------------------------------------- */
+
+/* Writes of one group go out side by side. */
+struct group {
+    struct zil *z;
+    struct waitgroup writes;
+    int result;
+    uint64_t last_txg;
+    bool tops[64]; /* written to; by id modulo */
+};
+struct block_write {
+    struct group *g;
+    struct block *b;
+    struct iobuf *buf;
+    uint32_t len;
+};
+
+static void log_block_write(void *arg)
+{
+    struct block_write *w = arg;
+    struct dva dva = bp_dva(&w->b->bp, 0);
+    struct vdev *top = w->g->z->p->root->child[dva.vdev];
+    int r = vdev_write(top, dva.off, w->buf->p, w->len, w->b->last_txg, IO_LOG);
+    if (r)
+        w->g->result = r;
+    else
+        w->b->written = true;
+    w->g->tops[dva.vdev % ARRAY_LEN(w->g->tops)] = true;
+    iobuf_put(w->buf);
+    waitgroup_done(&w->g->writes);
+    free(w);
+}
+
+/* What must reach the disk: on raidz the whole block, with its parity. */
+static uint32_t bytes_to_write(const struct zil *z, const struct bp *bp, uint32_t used)
+{
+    const struct vdev *top = z->p->root->child[bp_dva(bp, 0).vdev];
+    return top->type == VDEV_RAIDZ ? bp_lsize(bp) : (uint32_t)round_up(used, ZIL_BLOCK_MIN);
+}
+
+/* Seals the tail, which buf holds, names the next block and starts the write. Takes over buf. */
+static int block_finish(struct group *g, struct iobuf *buf, uint32_t used, uint32_t next_size)
+{
+    struct zil *z = g->z;
+    struct block *b = chain_tail(z), *next;
+    struct block_write *w = malloc(sizeof(*w));
+    int r = w ? block_new(z, &b->bp, next_size, &next) : E(-ENOMEM);
+    if (r) {
+        free(w);
+        iobuf_put(buf);
+        return r;
+    }
+    zil_block_seal(buf->p, &b->bp, &next->bp, used);
+    b->last_txg = g->last_txg;
+    list_push(&z->chain, &next->node);
+    *w = (struct block_write){g, b, buf, bytes_to_write(z, &b->bp, used)};
+    z->stats.blocks++;
+    z->stats.bytes += w->len;
+    waitgroup_add(&g->writes, 1);
+    if (!fiber_start(log_block_write, w, "pool-log"))
+        log_block_write(w);
+    return 0;
+}
+
+static struct iobuf *block_buffer(const struct zil *z)
+{
+    uint32_t size = bp_lsize(&list_entry(z->chain.prev, struct block, node)->bp);
+    struct iobuf *buf = iobuf_get(size);
+    if (buf)
+        memset(buf->p, 0, size);
+    return buf;
+}
+
+static void record_put(struct zil *z, const struct record *rec, uint8_t *block, uint32_t *used)
+{
+    struct zil_record r = {
+        .type = rec->data.len ? ZIL_WRITE : ZIL_TRUNCATE,
+        .txg = rec->txg,
+        .seq = z->next_seq++,
+        .offset = rec->off,
+        .length = rec->len,
+    };
+    uint8_t *place = zil_record_put(block, used, &r);
+    if (place)
+        sgl_copy_out(&rec->data, 0, place, rec->len);
+    z->stats.records++;
+}
+
+static uint32_t record_bytes(const struct record *rec)
+{
+    return rec->data.len ? zil_record_size(ZIL_WRITE, rec->len)
+                         : zil_record_size(ZIL_TRUNCATE, 0);
+}
+
+/* Bytes that the queued records take from rec on. */
+static uint64_t bytes_from(const struct list *records, const struct list *at)
+{
+    uint64_t bytes = ZIL_BLOCK_HEADER;
+    for (; at != records; at = at->next)
+        bytes += record_bytes(list_entry(at, struct record, node));
+    return bytes;
+}
+
+static int group_fill(struct group *g, struct list *records)
+{
+    struct zil *z = g->z;
+    struct iobuf *buf = NULL;
+    uint32_t used = ZIL_BLOCK_HEADER;
+    struct record *rec;
+    list_for_each(rec, records, node)
+    {
+        if (rec->txg <= z->p->txgs.synced)
+            continue; /* in the tree already */
+        while (!buf || used + record_bytes(rec) > bp_lsize(&chain_tail(z)->bp)) {
+            int r = 0;
+            if (buf)
+                r = block_finish(g, buf, used, block_size_for(bytes_from(records, &rec->node)));
+            if (r)
+                return r;
+            used = ZIL_BLOCK_HEADER;
+            buf = block_buffer(z);
+            if (!buf)
+                return E(-ENOMEM);
+        }
+        g->last_txg = MAX(g->last_txg, rec->txg);
+        record_put(z, rec, buf->p, &used);
+    }
+    return buf ? block_finish(g, buf, used, block_size_for(z->guess)) : 0;
+}
+
+static int group_flush(struct group *g)
+{
+    struct vdev *root = g->z->p->root;
+    for (unsigned i = 0; i < root->nchildren; i++) {
+        if (!g->tops[i % ARRAY_LEN(g->tops)])
+            continue;
+        int r = vdev_flush_top(root->child[i]);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+static int group_write(struct zil *z, struct list *records)
+{
+    struct group g = {.z = z};
+    waitgroup_init(&g.writes);
+    if (z->broken)
+        return E(-EIO);
+    uint64_t bytes = bytes_from(records, records->next);
+    z->guess = (uint32_t)MIN((3ull * z->guess + bytes) / 4, BLOCK_MAX);
+    int r = group_fill(&g, records);
+    waitgroup_wait(&g.writes);
+    if (r == 0)
+        r = g.result;
+    if (r == 0)
+        r = group_flush(&g);
+    z->stats.commits++;
+    return r;
+}
+
+/* Makes durable all that is queued. */
+static int lead(struct zil *z)
+{
+    struct list records;
+    struct record *rec, *next;
+    uint64_t last_ticket = 0, last_txg = 0;
+    list_init(&records);
+    list_splice(&records, &z->queue);
+    list_for_each(rec, &records, node)
+    {
+        last_ticket = rec->ticket;
+        last_txg = MAX(last_txg, rec->txg);
+    }
+    int r = group_write(z, &records);
+    if (r) {
+        z->broken = true;
+        z->stats.fallbacks++;
+        r = txg_wait(z->p, last_txg);
+    }
+    list_for_each_safe(rec, next, &records, node) record_free(rec);
+    if (r == 0)
+        z->durable = MAX(z->durable, last_ticket);
+    return r;
+}
+
+int zil_commit(struct zil *z, uint64_t ticket)
+{
+    int r = 0;
+    while (r == 0 && z->durable < ticket) {
+        if (z->leading) {
+            waitq_wait(&z->done, NO_DEADLINE, NULL);
+            if (z->durable < ticket && z->p->txgs.failed)
+                r = z->p->txgs.failed;
+            continue;
+        }
+        z->leading = true;
+        r = lead(z);
+        z->leading = false;
+        waitq_wake_all(&z->done);
+    }
+    return r;
+}
+
+/* ---- the sync fiber's side -------------------------------------------------------------------------------------- */
+
+/* The first block can go: its records are in the tree when txg is, and the chain goes on behind it. */
+static bool first_is_done(const struct zil *z, uint64_t txg)
+{
+    const struct block *b = list_entry(z->chain.next, struct block, node);
+    return b->node.next != &z->chain && b->written && b->last_txg <= txg &&
+           bp_birth(&b->bp) <= txg;
+}
+
+bool zil_wants_sync(const struct zil *z, uint64_t txg)
+{
+    return !list_empty(&z->chain) && first_is_done(z, txg);
+}
+
+/* Which block the header names after txg: the first that may hold what is not in the tree. */
+static void header_set(struct zil *z)
+{
+    struct zil_header *h = objset_zil(z->ds->os);
+    memset(h, 0, sizeof(*h));
+    if (!list_empty(&z->chain))
+        h->log = list_entry(z->chain.next, struct block, node)->bp;
+    objset_dirty(z->ds->os);
+}
+
+static int block_free_first(struct zil *z, uint64_t txg)
+{
+    struct block *b = list_entry(z->chain.next, struct block, node);
+    struct dva dva = bp_dva(&b->bp, 0);
+    list_remove(&b->node);
+    free(b);
+    return space_free_dva(z->p->space, txg, &dva);
+}
+
+int zil_sync(struct zil *z, uint64_t txg)
+{
+    int r = 0;
+    if (!zil_wants_sync(z, txg))
+        return 0;
+    while (r == 0 && first_is_done(z, txg))
+        r = block_free_first(z, txg);
+    header_set(z);
+    return r;
+}
+
+/* ---- opening and closing ------------------------------------------------------------------------------------------ */
+
+static int root_task(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct zil *z = arg;
+    (void)txg, (void)reterr;
+    objset_begin(z->ds->os, txg);
+    dsl_dataset_dirty(z->ds);
+    header_set(z);
+    return 0;
+}
+
+/* A closed log: all its blocks go, in the txg in which the header no longer names them. */
+static int unroot_task(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct zil *z = arg;
+    int r = 0;
+    (void)reterr;
+    objset_begin(z->ds->os, txg);
+    dsl_dataset_dirty(z->ds);
+    while (r == 0 && !list_empty(&z->chain))
+        r = block_free_first(z, txg);
+    header_set(z);
+    return r;
+}
+
+int zil_open(struct pool *p, struct dsl_dataset *ds, struct zil **ret_zil, struct err *reterr)
+{
+    struct zil *z = calloc(1, sizeof(*z));
+    struct block *first;
+    if (!z)
+        return err_set(reterr, E(-ENOMEM), "no memory for an intent log");
+    z->p = p;
+    z->ds = ds;
+    z->next_seq = 1;
+    z->guess = GUESS_MIN;
+    list_init(&z->queue);
+    list_init(&z->chain);
+    waitq_init(&z->done);
+    int r = block_new(z, NULL, block_size_for(z->guess), &first);
+    if (r == 0) {
+        list_push(&z->chain, &first->node);
+        r = txg_run(p, root_task, z, reterr);
+    } else {
+        err_set(reterr, r, "no space for an intent log");
+    }
+    if (r) {
+        if (!list_empty(&z->chain))
+            free(first);
+        free(z);
+        return r;
+    }
+    *ret_zil = z;
+    return 0;
+}
+
+void zil_close(struct zil *z)
+{
+    if (!z)
+        return;
+    txg_run(z->p, unroot_task, z, NULL);
+    struct record *rec, *next;
+    list_for_each_safe(rec, next, &z->queue, node) record_free(rec);
+    while (!list_empty(&z->chain)) {
+        struct block *b = list_entry(z->chain.next, struct block, node);
+        list_remove(&b->node);
+        free(b);
+    }
+    free(z);
+}
+
+void zil_stats(const struct zil *z, struct zil_stats *ret)
+{
+    *ret = z->stats;
+}

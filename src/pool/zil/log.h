@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The intent log of a volume (OpenZFS zil.c): what makes a write durable before its txg is. A chain of blocks, each naming the next,
+ * already allocated one; its root stands in the volume's objset, so it moves only when a txg is written.
+ *
+ * Rules (docs/design/11-pool-engine.md): a record is acknowledged after its block and all before it are on stable
+ * storage; a writer holds its txg open until its record is queued; the chain of an open volume always has one allocated,
+ * unwritten block at its end, from before the first record until the volume is closed.
+ */
+#ifndef POOL_ZIL_LOG_H
+#define POOL_ZIL_LOG_H
+
+#include "pool/format/zil.h"
+#include "pool/txg/txg.h"
+
+#define ZIL_DATA_MAX (64u << 10) /* of one record; longer writes become several */
+
+struct zil;
+
+/* Gives the dataset a rooted chain, committed when this returns. Its objset is open. -ENOSPC. Parks. */
+int zil_open(struct pool *p, struct dsl_dataset *ds, struct zil **ret_zil, struct err *reterr);
+/* Everything logged is in the tree (the caller waited for the txg): frees the chain, durable when it returns. Parks. */
+void zil_close(struct zil *z); /* NULL is fine */
+
+/* Queue a record of txg, which the caller holds. data: references are taken. Returns the ticket to commit, 0: no memory (the
+ * caller waits for the txg instead). */
+uint64_t zil_write(struct zil *z, uint64_t txg, uint64_t off, const struct sgl *data);
+uint64_t zil_truncate(struct zil *z, uint64_t txg, uint64_t off, uint64_t len);
+/* Waits until the record is durable, in the log or in its txg. Parks. */
+int zil_commit(struct zil *z, uint64_t ticket);
+
+/* In the sync fiber, before the objset is written: gives back the blocks whose records are all in the tree once txg is. */
+int zil_sync(struct zil *z, uint64_t txg);
+/* Whether the log has something to give back at txg, so that its dataset takes part in it. */
+bool zil_wants_sync(const struct zil *z, uint64_t txg);
+
+struct zil_stats {
+    uint64_t commits, blocks, records, bytes, fallbacks;
+};
+void zil_stats(const struct zil *z, struct zil_stats *ret);
+
+/* ---- after an unclean stop (claim.c, replay.c) --------------------------------------------------------------- */
+
+/* Claims the log of a dataset in the syncing txg, before anything is allocated in it: every block of it, and what its records point to,
+ * is allocated from then on. -EBADMSG, -EOPNOTSUPP: the log can't be followed safely. Parks. */
+int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *reterr);
+/* Whether a head's log must be replayed before it is served. */
+bool zil_needs_replay(const struct dsl_dataset *ds);
+/* Calls apply for each record that isn't in the tree yet, in order. Data of records that point to a block are read. */
+typedef int (*zil_apply_fn)(void *arg, const struct zil_record *rec, const uint8_t *block,
+                            uint32_t block_len);
+int zil_replay(struct pool *p, struct dsl_dataset *ds, zil_apply_fn apply, void *arg,
+               struct err *reterr);
+/* In the syncing txg: everything that was replayed is in the tree: frees the claimed chain and clears the header. Parks. */
+int zil_discard(struct pool *p, struct dsl_dataset *ds);
+
+#endif
