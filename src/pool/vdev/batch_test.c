@@ -93,7 +93,7 @@ static void whole_body(struct expect *e)
     struct rig r;
     rig_make(&r, e->arg);
     struct plan *p = plan_make(&r);
-    uint64_t repaired, ios = 0, bytes = 0;
+    uint64_t repaired = 0, ios = 0, bytes = 0;
     EXPECT_EQ(e, write_all(&r, p, 10), 0);
     for (unsigned i = 0; i < r.n; i++) {
         ios += r.leaf[i]->stats.writes;
@@ -163,7 +163,7 @@ static void neighbours_body(struct expect *e)
         EXPECT_EQ(e, vbatch_wait(b), 0);
         vbatch_free(b);
     }
-    uint64_t repaired;
+    uint64_t repaired = 0;
     for (unsigned i = 0; i < p->n; i++) {
         EXPECT_EQ(e, rig_scrub(&r, p->off[i], p->size[i], i, 10, &repaired), 0);
         EXPECT_EQ(e, repaired, 0);

@@ -114,7 +114,7 @@ static void settle(struct settling *s, const struct copy *c)
 {
     if (!c->bad && !c->lacks && !differs(s, c))
         return;
-    if (leaf_rewrite(c->leaf, s->off, s->right, s->len, s->r->class) == 0)
+    if (s->r->repair && leaf_rewrite(c->leaf, s->off, s->right, s->len, s->r->class) == 0)
         s->repaired += s->len;
 }
 

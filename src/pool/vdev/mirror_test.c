@@ -57,7 +57,7 @@ static void rot_body(struct expect *e)
     rig_rot(&r, 2, 100, 90000);
     for (unsigned i = 0; i < 3; i++) /* each read begins with another leaf at best */
         EXPECT_EQ(e, rig_read(&r, 0, BLOCK, 1, 10), 0);
-    uint64_t repaired;
+    uint64_t repaired = 0;
     EXPECT_EQ(e, rig_scrub(&r, 0, BLOCK, 1, 10, &repaired), 0);
     EXPECT_EQ(e, r.leaf[0]->stats.repaired + r.leaf[2]->stats.repaired, 2 * BLOCK);
     EXPECT_EQ(e, r.leaf[0]->stats.checksum_errors + r.leaf[2]->stats.checksum_errors, 2);
@@ -108,7 +108,7 @@ static void read_error_body(struct expect *e)
     sim_fail_reads(r.run, rig_path(0), 1, EIO);
     for (unsigned i = 0; i < 4; i++)
         EXPECT_EQ(e, rig_read(&r, 0, BLOCK, 1, 10), 0);
-    uint64_t repaired;
+    uint64_t repaired = 0;
     EXPECT_EQ(e, rig_scrub(&r, 0, BLOCK, 1, 10, &repaired), 0);
     EXPECT_EQ(e, repaired, BLOCK);
     EXPECT(e, r.leaf[0]->stats.read_errors > 0);
@@ -144,7 +144,7 @@ static void away_body(struct expect *e)
     for (unsigned i = 0; i < 6; i++) /* never asked for what it lacks */
         EXPECT_EQ(e, rig_read(&r, MIB, BLOCK, 2, 11), 0);
     EXPECT_EQ(e, r.leaf[0]->stats.reads, 0);
-    uint64_t repaired; /* resilver */
+    uint64_t repaired = 0; /* resilver */
     EXPECT_EQ(e, rig_scrub(&r, MIB, BLOCK, 2, 11, &repaired), 0);
     EXPECT_EQ(e, repaired, BLOCK);
     EXPECT_EQ(e, r.leaf[0]->stats.checksum_errors, 0);

@@ -213,13 +213,12 @@ static void settle_column(struct raidz_io *io, unsigned c, bool scrub, uint64_t 
     struct column *col = &io->col[c];
     const struct vdev_read *r = io->r;
     bool wrong = col->was && memcmp(col->was, io->p[c], col->at.len) != 0;
-    bool repair = r->repair || scrub;
     if (wrong)
         col->from->stats.checksum_errors += !txg_set_has(&col->from->dtl, r->birth);
-    if (wrong && repair &&
+    if (wrong && r->repair &&
         leaf_rewrite(col->from, col->at.off, io->p[c], col->at.len, r->class) == 0)
         *ret_repaired += col->at.len;
-    if (scrub || (repair && col->failed))
+    if (scrub || (r->repair && col->failed))
         copies_settle(group_of(io, c), r, col->at.off, io->p[c], col->at.len, col->from,
                       ret_repaired);
 }

@@ -67,7 +67,7 @@ static void sizes_body(struct expect *e)
     off = 0;
     for (uint32_t i = 0, size = 512; size <= 128 * KIB;
          i++, size += size < 20000 ? 512 : 21504) {
-        uint64_t repaired = 1;
+        uint64_t repaired = 0;
         EXPECT_EQ(e, rig_scrub(&r, off, size, i, 10, &repaired), 0); /* nothing overlapped */
         EXPECT_EQ(e, repaired, 0);
         off += vdev_asize(r.top, size);

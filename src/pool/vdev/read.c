@@ -22,11 +22,8 @@ int vdev_read(struct vdev *top, const struct vdev_read *r, uint8_t *dst)
 int vdev_scrub(struct vdev *top, const struct vdev_read *r, uint8_t *scratch,
                uint64_t *ret_repaired)
 {
-    uint64_t repaired = 0;
     if (!readable(top, r))
         return E(-EIO);
-    int rc = top->type == VDEV_RAIDZ ? raidz_scrub(top, r, scratch, &repaired)
-                                     : copies_scrub(top, r, scratch, &repaired);
-    *ret_repaired = repaired;
-    return rc;
+    return top->type == VDEV_RAIDZ ? raidz_scrub(top, r, scratch, ret_repaired)
+                                   : copies_scrub(top, r, scratch, ret_repaired);
 }

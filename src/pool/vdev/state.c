@@ -112,9 +112,18 @@ static bool holds(const struct vdev *vd, uint64_t start, uint64_t end)
     return without <= vdev_tolerance(vd);
 }
 
+/* What it took since its last good flush, it lacks. */
+static void forget_unflushed(struct vdev *leaf)
+{
+    const struct unflushed_run *r;
+    for (unsigned i = 0; (r = unflushed_next(&leaf->io->unflushed, &i)); i++) {
+        if (leaf_missed(leaf, r->lo, r->hi) < 0 || !holds(leaf->top, r->lo, r->hi))
+            leaf->top->lost = true;
+    }
+}
+
 void leaf_fail(struct vdev *leaf, int err, const char *doing)
 {
-    uint64_t lo, hi;
     bool gone = err == -ENXIO || err == -ENODEV;
     if (!leaf_up(leaf))
         return;
@@ -123,8 +132,5 @@ void leaf_fail(struct vdev *leaf, int err, const char *doing)
     vdev_set_state(leaf, gone ? VDEV_REMOVED : VDEV_FAULTED);
     log_warn("vdev.fail", KV("path", "%s", leaf->path), KV("guid", "%" PRIu64, leaf->guid),
              KV("doing", "%s", doing), KV("error", "%s", strerror(-err)));
-    if (!unflushed_range(&leaf->io->unflushed, &lo, &hi))
-        return;
-    if (leaf_missed(leaf, lo, hi) < 0 || !holds(leaf->top, lo, hi))
-        leaf->top->lost = true;
+    forget_unflushed(leaf);
 }

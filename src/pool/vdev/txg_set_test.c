@@ -73,41 +73,56 @@ static void test_huge_txgs_do_not_wrap(void **state)
     txg_set_clear(&s);
 }
 
+/* The runs that are not flushed, all txgs as bits. */
+static uint64_t pending(const struct unflushed *u)
+{
+    const struct unflushed_run *r;
+    uint64_t bits = 0;
+    for (unsigned i = 0; (r = unflushed_next(u, &i)); i++) {
+        for (uint64_t t = r->lo; t < r->hi; t++)
+            bits |= 1ull << t;
+    }
+    return bits;
+}
+
 static void test_a_flush_covers_what_was_written_before_it(void **state)
 {
     struct unflushed u = {0};
-    uint64_t lo = 0, hi = 0;
     (void)state;
-    assert_false(unflushed_range(&u, &lo, &hi));
+    assert_int_equal(pending(&u), 0);
     unflushed_wrote(&u, 10);
     unflushed_wrote(&u, 11);
+    unflushed_wrote(&u, 3); /* a repair */
     uint64_t seq = u.written;
     unflushed_wrote(&u, 12); /* while the flush is under way */
     unflushed_wrote(&u, 11);
-    assert_true(unflushed_range(&u, &lo, &hi));
-    assert_true(lo == 10 && hi == 13);
+    assert_int_equal(pending(&u), 1 << 3 | 1 << 10 | 1 << 11 | 1 << 12);
     unflushed_flushed(&u, seq);
-    assert_true(unflushed_range(&u, &lo, &hi));
-    assert_true(lo == 11 && hi == 13);
+    assert_int_equal(pending(&u), 1 << 11 | 1 << 12);
     unflushed_flushed(&u, seq - 1); /* an older flush that ends later takes nothing back */
-    assert_true(unflushed_range(&u, &lo, &hi) && lo == 11);
+    assert_int_equal(pending(&u), 1 << 11 | 1 << 12);
     unflushed_flushed(&u, u.written);
-    assert_false(unflushed_range(&u, &lo, &hi));
-    unflushed_wrote(&u, 0); /* repairs are no txg's */
-    assert_false(unflushed_range(&u, &lo, &hi));
+    assert_int_equal(pending(&u), 0);
+    unflushed_wrote(&u, 0); /* a label is no txg's */
+    assert_int_equal(pending(&u), 0);
+    assert_true(u.written > u.flushed);
 }
 
-static void test_txgs_that_share_a_slot_count_from_the_older_one(void **state)
+static void test_too_many_txgs_say_too_much_never_too_little(void **state)
 {
-    struct unflushed u = {0};
-    uint64_t lo = 0, hi = 0;
     (void)state;
-    unflushed_wrote(&u, 20);
-    unflushed_wrote(&u, 28);
-    assert_true(unflushed_range(&u, &lo, &hi) && lo == 20 && hi == 29);
-    unflushed_flushed(&u, u.written);
-    unflushed_wrote(&u, 36);
-    assert_true(unflushed_range(&u, &lo, &hi) && lo == 36 && hi == 37);
+    for (int round = 0; round < 1000; round++) {
+        struct unflushed u = {0};
+        uint64_t wrote = 0;
+        for (unsigned n = next_random(40); n > 0; n--) {
+            unsigned txg = 1 + next_random(62);
+            unflushed_wrote(&u, txg);
+            wrote |= 1ull << txg;
+            assert_int_equal(wrote & ~pending(&u), 0);
+            if (__builtin_popcountll(wrote) <= (int)UNFLUSHED_RUNS)
+                assert_int_equal(wrote, pending(&u));
+        }
+    }
 }
 
 int main(void)
@@ -116,7 +131,7 @@ int main(void)
         cmocka_unit_test(test_sets_match_a_bitmap),
         cmocka_unit_test(test_huge_txgs_do_not_wrap),
         cmocka_unit_test(test_a_flush_covers_what_was_written_before_it),
-        cmocka_unit_test(test_txgs_that_share_a_slot_count_from_the_older_one),
+        cmocka_unit_test(test_too_many_txgs_say_too_much_never_too_little),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

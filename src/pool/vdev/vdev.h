@@ -153,7 +153,8 @@ struct vdev_read {
     void *arg;
 };
 int vdev_read(struct vdev *top, const struct vdev_read *r, uint8_t *dst);
-/* For scrub: as above, but reads every copy and all parity and repairs each bad one; counts in *ret_repaired bytes. */
+/* For scrub: as above, but reads every copy and all parity and repairs each bad one when repair is set, also those that only lack
+ * the birth (resilver); adds to *ret_repaired what was rewritten, bytes. */
 int vdev_scrub(struct vdev *top, const struct vdev_read *r, uint8_t *scratch,
                uint64_t *ret_repaired);
 /* Writes size bytes (rounded up to sectors with zeros) of one block; at least as many leaves as can be read back from took

@@ -175,6 +175,7 @@ int rig_scrub(struct rig *r, uint64_t off, uint32_t size, uint64_t seed, uint64_
                                    .repair = true,
                                    .ok = seeded_ok,
                                    .arg = &s};
+    *ret_repaired = 0;
     int rc = vdev_scrub(r->top, &read, buf->p, ret_repaired);
     check(rc < 0 || seeded_ok(&s, buf->p));
     iobuf_put(buf);

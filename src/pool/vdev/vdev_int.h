@@ -29,17 +29,19 @@ void queue_drain(struct io_queue *q); /* parks until the load is 0 */
 /* ---- unflushed.c: what a failed flush would lose --------------------------------------------- */
 
 /* Counts completed writes. A flush covers those that were counted when it was submitted. */
+#define UNFLUSHED_RUNS 8u
+struct unflushed_run {
+    uint64_t lo, hi; /* txgs [lo, hi) */
+    uint64_t seq;    /* of the last write */
+};
 struct unflushed {
     uint64_t written, flushed; /* sequence numbers */
-    uint64_t max_txg;          /* newest that was ever written */
-    struct {
-        uint64_t txg, seq; /* of its last write */
-    } recent[8];           /* by txg & 7 */
+    struct unflushed_run run[UNFLUSHED_RUNS];
 };
-void unflushed_wrote(struct unflushed *u, uint64_t txg); /* txg 0: repairs, labels */
+void unflushed_wrote(struct unflushed *u, uint64_t txg); /* txg 0: labels, rewritten copies */
 void unflushed_flushed(struct unflushed *u, uint64_t seq);
-/* The txgs [lo, hi) of writes that no good flush has covered; false: none. */
-bool unflushed_range(const struct unflushed *u, uint64_t *ret_lo, uint64_t *ret_hi);
+/* Txgs of writes that no good flush has covered: from the i-th run on, NULL when there is none. */
+const struct unflushed_run *unflushed_next(const struct unflushed *u, unsigned *i);
 
 struct leaf_io {
     struct io_queue queue;
