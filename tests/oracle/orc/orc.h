@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * orc: OpenZFS's userland engine, driven by verbs. `orc DIR POOL VERB ARG... [/ VERB ARG...]...` does them one after
+ * the other in one process on the pool POOL whose disks are the files in DIR. What is wrong ends the
+ * program with a message and status 1; a broken rule of OpenZFS aborts it (status 134).
+ */
+#ifndef ORC_H
+#define ORC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct objset;
+struct spa;
+
+struct orc {
+    char *dir, *pool;
+};
+
+/* A verb's arguments: av[0] is its first one. */
+typedef void (*verb_fn)(struct orc *o, int ac, char **av);
+struct verb {
+    const char *name;
+    verb_fn fn;
+    int min_args;
+    const char *usage;
+};
+extern const struct verb pool_verbs[], dataset_verbs[],
+    data_verbs[]; /* each ends with a NULL */
+
+__attribute__((noreturn, format(printf, 1, 2))) void die(const char *fmt, ...);
+/* Dies unless rc is 0. */
+void must(int rc, const char *what, const char *name);
+/* The value of KEY=VALUE among the arguments, NULL: not there. */
+const char *option(int ac, char **av, const char *key);
+/* A number with an optional K, M or G. */
+uint64_t size_of(const char *text);
+/* POOL/NAME; "." is the root dataset. Valid until the fourth call after it. */
+const char *full_name(const struct orc *o, const char *name);
+
+/* ---- pool.c ---- */
+struct spa *pool_hold(const struct orc *o);
+void pool_drop(struct spa *spa);
+
+/* ---- volume.c ---- */
+/* Opens a volume for this process, after replaying its log. */
+struct objset *volume_open(const struct orc *o, const char *name, bool readonly);
+void volume_close(struct objset *os);
+uint64_t volume_size(struct objset *os);
+uint64_t volume_block(struct objset *os);
+
+/* ---- data.c ---- */
+/* SHA-256 of the whole content, as hex with a NUL. */
+void volume_hash(struct objset *os, char ret_hex[65]);
+
+/* ---- hash.c ---- */
+struct hash;
+struct hash *hash_new(void);
+void hash_add(struct hash *h, const void *bytes, size_t len);
+void hash_end(struct hash *h, char ret_hex[65]); /* frees it */
+
+/* ---- load.c: what a random load does next; the same everywhere for the same seed ---- */
+struct load {
+    uint64_t state, size, block; /* of the volume, bytes */
+};
+struct step {
+    enum { STEP_WRITE, STEP_DISCARD, STEP_SYNC } kind;
+    uint64_t off, len;
+};
+struct load load_make(uint64_t seed, uint64_t size, uint64_t block);
+/* The next step; fills data (at least LOAD_MAX bytes) of a write. */
+struct step load_next(struct load *l, uint8_t *data);
+#define LOAD_MAX (256u << 10)
+
+#endif
