@@ -7,12 +7,16 @@
  */
 #include "pool/vdev/vdev_int.h"
 
+#include "base/cleanup.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 static int make_parity(struct stripe *s, const struct raidz_map *map)
 {
-    uint8_t *p[RAIDZ_MAX_CHILDREN];
+    CLEANUP(freep) uint8_t **p = calloc(map->ncols, sizeof(*p));
+    if (!p)
+        return E(-ENOMEM);
     for (unsigned c = 0; c < map->nparity; c++) {
         s->parity[c] = iobuf_get(s->col[c].len);
         if (!s->parity[c])

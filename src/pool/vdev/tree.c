@@ -72,8 +72,10 @@ void vdev_free(struct vdev *vd)
 /* Zero: the pair is not there. */
 static int put(struct nv *nv, const char *key, uint64_t v)
 {
+    if (v)
+        return nv_add_u64(nv, key, v);
     nv_remove(nv, key);
-    return v ? nv_add_u64(nv, key, v) : 0;
+    return 0;
 }
 
 /* A leaf that came under a mirror is no top-level vdev any more. */

@@ -40,6 +40,8 @@ static int grow(struct txg_set *s)
 static void splice(struct txg_set *s, unsigned first, unsigned last, const struct txg_range *v,
                    unsigned n)
 {
+    if (first == last && n == 0)
+        return;
     memmove(s->v + first + n, s->v + last, (s->n - last) * sizeof(*v));
     memcpy(s->v + first, v, n * sizeof(*v));
     s->n = s->n - (last - first) + n;
