@@ -270,9 +270,11 @@ void cache_insert(struct cache *c, const struct bp *bp, struct iobuf *buf)
 {
     struct name n = name_of(bp);
     struct cache_entry *e = find(c, &n);
+    if (e && e->place != PLACE_GHOST)
+        return;
     if (!e)
         e = entry_new(c, &n);
-    if (e && !e->buf && e->place != PLACE_READING)
+    if (e)
         keep(c, e, buf, PLACE_SMALL);
 }
 

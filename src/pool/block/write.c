@@ -138,8 +138,8 @@ static int free_nested(struct blocks *b, uint64_t txg, const struct bp *bp, unsi
 static int free_gang(struct blocks *b, uint64_t txg, const struct bp *bp, unsigned depth)
 {
     struct gang_header h;
-    int rc = depth > GANG_DEPTH_MAX ? E(-EBADMSG) : -EIO;
-    for (unsigned i = 0; rc == -EIO && i < bp_ndvas(bp); i++)
+    int rc = E(-EBADMSG);
+    for (unsigned i = 0; rc != 0 && depth <= GANG_DEPTH_MAX && i < bp_ndvas(bp); i++)
         rc = gang_header_read(b, bp, i, NULL, &h);
     for (unsigned c = 0; rc == 0 && c < GANG_CHILDREN; c++) {
         if (!bp_is_hole(&h.child[c]))

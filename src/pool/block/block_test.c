@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Blocks on simulated disks: what was written comes back, damaged copies heal, forged pointers are refused. */
+#include "pool/block/block_fixture.h"
+#include "pool/block/block_int.h"
+
+#include <errno.h>
+
+#define MIB (1u << 20)
+
+static struct iobuf *fill(uint32_t len, unsigned seed, bool compressible)
+{
+    struct iobuf *buf = iobuf_get(len);
+    uint32_t x = seed * 2654435761u + 1;
+    for (uint32_t i = 0; i < len; i++) {
+        x = x * 1664525 + 1013904223;
+        buf->p[i] = compressible ? (uint8_t)(i / 100 + seed) : (uint8_t)(x >> 24);
+    }
+    return buf;
+}
+
+static void expect_reads(struct expect *e, struct tank *t, const struct bp *bp,
+                         const struct iobuf *want, uint32_t len)
+{
+    struct iobuf *got = NULL;
+    EXPECT_EQ(e, block_read(&t->b, bp, BLOCK_NORMAL, &got), 0);
+    if (got)
+        EXPECT_EQ(e, memcmp(got->p, want->p, len), 0);
+    iobuf_put(got);
+}
+
+/* Writes a copy, so that the cache may drop it. */
+static struct bp write_one(struct tank *t, struct iobuf *buf, const struct block_want *w)
+{
+    struct bp bp;
+    struct iobuf *own = iobuf_get(w->lsize);
+    memcpy(own->p, buf->p, w->lsize);
+    tank_begin(t);
+    check(block_write(&t->b, t->txg, w, own, &bp) == 0);
+    iobuf_put(own);
+    tank_end(t);
+    return bp;
+}
+
+static void body_round_trip(struct expect *e)
+{
+    struct tank t;
+    tank_new(&t, &(struct tank_shape){2, 1, 12, 64 * MIB, 4 * MIB});
+    static const uint32_t sizes[] = {512, 4096, 16384, 131072};
+    for (unsigned i = 0; i < ARRAY_LEN(sizes) * 8; i++) {
+        uint32_t len = sizes[i % 4];
+        struct iobuf *buf = fill(len, i, i & 4);
+        struct block_want w = {.lsize = len,
+                               .type = DMU_ZVOL,
+                               .compress = i & 8 ? ZCOMP_LZ4 : ZCOMP_OFF,
+                               .checksum = i & 16 ? ZCHECK_SHA256 : ZCHECK_FLETCHER4,
+                               .copies = (uint8_t)(1 + i % 3),
+                               .fill = 1};
+        struct bp bp = write_one(&t, buf, &w);
+        EXPECT_EQ(e, bp_lsize(&bp), len);
+        EXPECT_EQ(e, bp_ndvas(&bp), w.copies);
+        EXPECT_EQ(e, bp_birth(&bp), t.txg);
+        EXPECT_EQ(e, bp_compress(&bp) == ZCOMP_LZ4, i & 8 && i & 4 && len > 4096);
+        expect_reads(e, &t, &bp, buf, len);
+        tank_chill(&t);
+        expect_reads(e, &t, &bp, buf, len);
+        iobuf_put(buf);
+    }
+    tank_free(&t);
+}
+
+static void body_zeros_and_holes(struct expect *e)
+{
+    struct tank t;
+    struct bp bp;
+    tank_new(&t, &(struct tank_shape){1, 1, 9, 64 * MIB, MIB});
+    struct iobuf *buf = iobuf_get(8192);
+    memset(buf->p, 0, 8192);
+    struct block_want w = {.lsize = 8192,
+                           .type = DMU_ZVOL,
+                           .compress = ZCOMP_LZ4,
+                           .checksum = ZCHECK_FLETCHER4,
+                           .copies = 1};
+    bp = write_one(&t, buf, &w);
+    EXPECT(e, bp_is_hole(&bp));
+    EXPECT_EQ(e, block_sums(&t.b, &bp).used, 0);
+    w.compress = ZCOMP_OFF;
+    bp = write_one(&t, buf, &w);
+    EXPECT(e, !bp_is_hole(&bp));
+    expect_reads(e, &t, &bp, buf, 8192);
+    bp_make_hole(&bp, 8192, DMU_ZVOL, 0, 7);
+    expect_reads(e, &t, &bp, buf, 8192);
+    iobuf_put(buf);
+    tank_free(&t);
+}
+
+/* Any one copy or mirror side may be bad: the read succeeds and leaves all of them good. */
+static void body_heals(struct expect *e)
+{
+    struct tank t;
+    uint64_t repaired;
+    tank_new(&t, &(struct tank_shape){2, 2, 12, 64 * MIB, MIB});
+    struct iobuf *buf = fill(16384, 3, false);
+    struct block_want w = {.lsize = 16384,
+                           .type = DMU_DNODE,
+                           .compress = ZCOMP_LZ4,
+                           .checksum = ZCHECK_FLETCHER4,
+                           .copies = 2};
+    struct bp bp = write_one(&t, buf, &w);
+    for (unsigned i = 0; i < 15; i++) {
+        for (unsigned k = 0; k < 4; k++) {
+            if (i & 1u << k)
+                tank_spoil(&t, &bp, k / 2, k % 2);
+        }
+        tank_chill(&t);
+        expect_reads(e, &t, &bp, buf, 16384);
+        EXPECT_EQ(e, block_scrub(&t.b, &bp, &repaired), 0);
+        EXPECT_EQ(e, block_scrub(&t.b, &bp, &repaired), 0);
+        EXPECT_EQ(e, repaired, 0);
+    }
+    EXPECT_EQ(e, t.errors, 0);
+    for (unsigned k = 0; k < 4; k++)
+        tank_spoil(&t, &bp, k / 2, k % 2);
+    tank_chill(&t);
+    struct iobuf *got;
+    EXPECT_EQ(e, block_read(&t.b, &bp, BLOCK_NORMAL, &got), -EBADMSG);
+    EXPECT_EQ(e, block_scrub(&t.b, &bp, &repaired), -EBADMSG);
+    EXPECT_EQ(e, t.errors, 2);
+    iobuf_put(buf);
+    tank_free(&t);
+}
+
+static void body_read_only_repairs_nothing(struct expect *e)
+{
+    struct tank t;
+    uint64_t repaired = 0;
+    tank_new(&t, &(struct tank_shape){1, 1, 12, 64 * MIB, MIB});
+    struct iobuf *buf = fill(8192, 3, false);
+    struct block_want w = {
+        .lsize = 8192, .type = DMU_DNODE, .checksum = ZCHECK_SHA256, .copies = 2};
+    struct bp bp = write_one(&t, buf, &w);
+    tank_spoil(&t, &bp, 0, 0);
+    t.b.read_only = true;
+    tank_chill(&t);
+    expect_reads(e, &t, &bp, buf, 8192);
+    t.b.read_only = false;
+    EXPECT_EQ(e, block_scrub(&t.b, &bp, &repaired), 0);
+    EXPECT_EQ(e, repaired, 8192);
+    iobuf_put(buf);
+    tank_free(&t);
+}
+
+/* Two steps: a place, then content, at the same place. */
+static void body_place_and_put(struct expect *e)
+{
+    struct tank t;
+    struct bp placed, bp;
+    tank_new(&t, &(struct tank_shape){1, 1, 12, 64 * MIB, MIB});
+    struct iobuf *buf = fill(4096, 3, true);
+    struct block_want w = {
+        .lsize = 4096, .type = DMU_SPACE_MAP, .checksum = ZCHECK_FLETCHER4, .copies = 3};
+    tank_begin(&t);
+    EXPECT_EQ(e, block_place(&t.b, t.txg, &w, &placed), 0);
+    block_put(&t.b, &placed, 5, buf, &bp);
+    tank_end(&t);
+    EXPECT_EQ(e, bp_fill(&bp), 5);
+    EXPECT_EQ(e, bp_dva(&bp, 2).off, bp_dva(&placed, 2).off);
+    tank_chill(&t);
+    expect_reads(e, &t, &bp, buf, 4096);
+    iobuf_put(buf);
+    tank_free(&t);
+}
+
+/* What is written and freed leaves the space as it was, after the hold-back. */
+static void body_freeing(struct expect *e)
+{
+    struct tank t;
+    static struct bp bp[20];
+    tank_new(&t, &(struct tank_shape){2, 1, 12, 64 * MIB, MIB});
+    uint64_t before = space_totals(t.space).allocated;
+    struct iobuf *buf = fill(131072, 1, false);
+    struct block_want w = {
+        .lsize = 131072, .type = DMU_ZVOL, .checksum = ZCHECK_FLETCHER4, .copies = 2};
+    tank_begin(&t);
+    for (unsigned i = 0; i < 20; i++)
+        EXPECT_EQ(e, block_write(&t.b, t.txg, &w, buf, &bp[i]), 0);
+    tank_end(&t);
+    EXPECT_EQ(e, space_totals(t.space).allocated - before, 20 * 2 * 131072);
+    tank_begin(&t);
+    for (unsigned i = 0; i < 20; i++)
+        EXPECT_EQ(e, block_free(&t.b, t.txg, &bp[i]), 0);
+    tank_end(&t);
+    EXPECT_EQ(e, space_totals(t.space).allocated, before);
+    bp_word_set(&bp[0], 0, bp_word(&bp[0], 0) | 5ull << 32);
+    EXPECT_EQ(e, block_free(&t.b, t.txg, &bp[0]), -EBADMSG);
+    iobuf_put(buf);
+    tank_free(&t);
+}
+
+/* A gang of gangs, made by hand as OpenZFS would. */
+static struct bp gang_of(struct tank *t, const struct bp *child, unsigned n, const void *data,
+                         uint32_t len)
+{
+    struct dva dva[BP_DVAS];
+    struct bp bp;
+    struct cksum sum;
+    struct iobuf *buf = iobuf_get(GANG_HEADER);
+    const struct bp_props props = {.lsize = len,
+                                   .psize = len,
+                                   .type = DMU_ZVOL,
+                                   .compress = ZCOMP_OFF,
+                                   .checksum = ZCHECK_FLETCHER4};
+    check(space_alloc(t->space, t->txg, GANG_HEADER, 2, SPACE_META, dva) == 0);
+    bp_make(&bp, &props, t->txg);
+    check(cksum_compute(ZCHECK_FLETCHER4, data, len, &sum));
+    bp_set_cksum(&bp, &sum);
+    memset(buf->p, 0, GANG_HEADER);
+    memcpy(buf->p, child, n * sizeof(*child));
+    cksum_seal(buf->p, GANG_HEADER,
+               &(struct cksum){
+                   {dva[0].vdev, dva[0].off, t->txg, 0}
+    });
+    for (unsigned i = 0; i < 2; i++) {
+        dva[i].gang = true;
+        iobuf_ref(buf);
+        vbatch_add(t->b.batch, t->root->child[dva[i].vdev], dva[i].off, buf, GANG_HEADER);
+        for (unsigned c = 0; c < n; c++)
+            dva[i].asize += bp_dva(&child[c], i).asize;
+        bp_set_dva(&bp, i, &dva[i]);
+    }
+    iobuf_put(buf);
+    return bp;
+}
+
+static void body_gang(struct expect *e)
+{
+    struct tank t;
+    struct bp part[3];
+    uint64_t repaired;
+    tank_new(&t, &(struct tank_shape){2, 1, 12, 64 * MIB, MIB});
+    uint64_t before = space_totals(t.space).allocated;
+    struct iobuf *whole = fill(3 * 1536 + 1024, 7, false), *piece = iobuf_get(1536);
+    struct block_want w = {
+        .lsize = 1536, .type = DMU_NONE, .checksum = ZCHECK_FLETCHER4, .copies = 1};
+    tank_begin(&t);
+    for (unsigned i = 0; i < 3; i++) {
+        struct iobuf *p = iobuf_get(1536);
+        memcpy(p->p, whole->p + 1536 * i, 1536);
+        EXPECT_EQ(e, block_write(&t.b, t.txg, &w, p, &part[i]), 0);
+        iobuf_put(p);
+    }
+    part[0] = gang_of(&t, part, 3, whole->p, 3 * 1536);
+    w.lsize = 1024;
+    memcpy(piece->p, whole->p + 3 * 1536, 1024);
+    EXPECT_EQ(e, block_write(&t.b, t.txg, &w, piece, &part[1]), 0);
+    struct bp bp = gang_of(&t, part, 2, whole->p, 3 * 1536 + 1024);
+    tank_end(&t);
+    tank_chill(&t);
+    expect_reads(e, &t, &bp, whole, 3 * 1536 + 1024);
+    EXPECT_EQ(e, block_scrub(&t.b, &bp, &repaired), 0);
+    tank_spoil(&t, &bp, 0, 0);
+    tank_chill(&t);
+    expect_reads(e, &t, &bp, whole, 3 * 1536 + 1024);
+    tank_spoil(&t, &part[1], 0, 0);
+    tank_chill(&t);
+    struct iobuf *got;
+    EXPECT_EQ(e, block_read(&t.b, &bp, BLOCK_NORMAL, &got), -EBADMSG);
+    tank_begin(&t);
+    EXPECT_EQ(e, block_free(&t.b, t.txg, &bp), 0);
+    tank_end(&t);
+    EXPECT_EQ(e, space_totals(t.space).allocated, before);
+    iobuf_put(whole);
+    iobuf_put(piece);
+    tank_free(&t);
+}
+
+/* The oldest reader is never taken for younger than it is. */
+static void body_epochs(struct expect *e)
+{
+    struct blocks b = {.committed_txg = 1000000};
+    uint64_t open[64];
+    unsigned n = 0;
+    uint32_t x = 1;
+    for (unsigned i = 0; i < 20000; i++) {
+        x = x * 1664525 + 1013904223;
+        unsigned what = x >> 28;
+        if (what < 6 && n < ARRAY_LEN(open)) {
+            open[n++] = blocks_reader_enter(&b);
+        } else if (what < 12 && n > 0) {
+            unsigned k = (x >> 8) % n;
+            blocks_reader_leave(&b, open[k]);
+            open[k] = open[--n];
+        } else {
+            b.committed_txg++;
+        }
+        uint64_t oldest = b.committed_txg;
+        for (unsigned k = 0; k < n; k++)
+            oldest = MIN(oldest, open[k]);
+        EXPECT(e, blocks_oldest_reader(&b) <= oldest);
+        if (n == 0)
+            EXPECT_EQ(e, blocks_oldest_reader(&b), b.committed_txg);
+    }
+}
+
+/* Many fibers, one block, one read from disk. */
+struct crowd {
+    struct expect *e;
+    struct tank *t;
+    struct bp bp;
+    struct iobuf *want;
+    struct waitgroup g;
+};
+
+static void crowd_reader(void *arg)
+{
+    struct crowd *c = arg;
+    expect_reads(c->e, c->t, &c->bp, c->want, 16384);
+    waitgroup_done(&c->g);
+}
+
+static void body_crowd(struct expect *e)
+{
+    struct tank t;
+    tank_new(&t, &(struct tank_shape){1, 1, 12, 64 * MIB, MIB});
+    struct crowd c = {.e = e, .t = &t, .want = fill(16384, 9, false)};
+    struct block_want w = {
+        .lsize = 16384, .type = DMU_ZVOL, .checksum = ZCHECK_FLETCHER4, .copies = 1};
+    c.bp = write_one(&t, c.want, &w);
+    tank_chill(&t);
+    waitgroup_init(&c.g);
+    waitgroup_add(&c.g, 20);
+    uint64_t reads = vdev_leaf(t.root, 0)->stats.reads;
+    for (unsigned i = 0; i < 20; i++)
+        check(fiber_start(crowd_reader, &c, "reader"));
+    waitgroup_wait(&c.g);
+    EXPECT_EQ(e, vdev_leaf(t.root, 0)->stats.reads - reads, 1);
+    iobuf_put(c.want);
+    tank_free(&t);
+}
+
+#define TEST(name)                                                                             \
+    static void test_##name(void **state)                                                      \
+    {                                                                                          \
+        (void)state;                                                                           \
+        for (uint64_t seed = 1; seed <= 3; seed++)                                             \
+            expect_in(expect_sim(seed), body_##name, NULL);                                    \
+    }
+TEST(round_trip)
+TEST(zeros_and_holes)
+TEST(heals)
+TEST(read_only_repairs_nothing)
+TEST(place_and_put)
+TEST(freeing)
+TEST(gang)
+TEST(epochs)
+TEST(crowd)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_zeros_and_holes),
+        cmocka_unit_test(test_heals),         cmocka_unit_test(test_read_only_repairs_nothing),
+        cmocka_unit_test(test_place_and_put), cmocka_unit_test(test_freeing),
+        cmocka_unit_test(test_gang),          cmocka_unit_test(test_epochs),
+        cmocka_unit_test(test_crowd),
+    };
+    return cmocka_run_group_tests_name("pool_block", tests, NULL, NULL);
+}
