@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""OpenZFS's userland as a judge of pools in files.
+
+    oracle = Oracle()                       # fetches and builds what is needed, once
+    oracle.orc(folder, "tank", "create", "raidz1:4", "/", "volume", "v", "16M", "16K", "/", "export")
+    oracle.check(folder, "tank")            # raises Rejected with what the judges say
+
+A folder holds the disks of one pool and nothing else. The judges: zdb's look at datasets and objects, zdb's traversal
+with every checksum and the leak check, the audit of all accounting.
+"""
+import os
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parents[1]
+sys.path.insert(0, str(HERE / "judge"))
+import damage  # noqa: E402
+
+# What pools of ours have.
+FEATURES = ("async_destroy,empty_bpobj,lz4_compress,spacemap_histogram,enabled_txg,hole_birth,extensible_dataset,"
+            "embedded_data,spacemap_v2")
+NO_LEAKS = "No leaks (block sum matches space maps exactly)"
+
+
+class Rejected(Exception):
+    """A judge's verdict, with what it printed."""
+
+
+def tail(text, lines=25):
+    return "\n".join(text.splitlines()[-lines:])
+
+
+class Oracle:
+    """The judges, and the engine that makes and uses pools as OpenZFS does."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(os.environ.get("ZSAN_ORACLE", TOP / "build/oracle"))
+        done = subprocess.run([HERE / "prepare.sh"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Rejected(f"the oracle can't be prepared:\n{done.stderr}")
+        library = next((self.folder / "prefix/lib").glob("*/libzpool.so.*")).parent
+        self.env = {**os.environ, "LD_LIBRARY_PATH": str(library), "LC_ALL": "C"}
+
+    def _run(self, *command, timeout=300):
+        return subprocess.run([str(c) for c in command], env=self.env, capture_output=True, text=True, errors="replace",
+                              timeout=timeout, check=False, stdin=subprocess.DEVNULL)
+
+    # ---- judges -------------------------------------------------------------------------------------
+
+    def zdb(self, folder, *args):
+        """`zdb -e -p FOLDER ARGS...`, as it ended."""
+        return self._run(self.folder / "prefix/sbin/zdb", "-e", "-p", folder, *args)
+
+    def judge_objects(self, folder, pool):
+        """None, or the complaint: datasets, leaked objects, counts of features."""
+        done = self.zdb(folder, "-d", pool)
+        return None if done.returncode == 0 else f"zdb -d: exit {done.returncode}\n{tail(done.stdout + done.stderr)}"
+
+    def judge_blocks(self, folder, pool):
+        """None, or the complaint: every block's checksum; space maps and reachable blocks are the same."""
+        done = self.zdb(folder, "-bcc", pool)
+        if done.returncode == 0 and NO_LEAKS in done.stdout:
+            return None
+        return f"zdb -bcc: exit {done.returncode}\n{tail(done.stdout + done.stderr)}"
+
+    def judge_audit(self, folder, pool):
+        """None, or the complaint: the accounting."""
+        done = self._run(sys.executable, HERE / "judge/audit.py", *damage.files_of(folder))
+        last = done.stdout.splitlines()[-1:] or [""]
+        return None if done.returncode == 0 and last[0] == "audit differences: 0" else f"audit:\n{tail(done.stdout + done.stderr)}"
+
+    def judges(self):
+        return {"objects": self.judge_objects, "blocks": self.judge_blocks, "audit": self.judge_audit}
+
+    def check(self, folder, pool):
+        """All judges, or Rejected. The pool must not be in use."""
+        complaints = [c for c in (judge(folder, pool) for judge in self.judges().values()) if c]
+        if complaints:
+            raise Rejected("\n".join(complaints))
+
+    # ---- OpenZFS's engine ---------------------------------------------------------------------------
+
+    def orc(self, folder, pool, *verbs):
+        """Runs verbs (see orc.h) in one process; a list stands for one verb with its arguments. Returns the hashes that were
+        printed, by volume: the last one of each. Rejected when a verb fails or OpenZFS finds one of its rules broken."""
+        words = []
+        for verb in verbs:
+            words += ["/"] * (bool(words) and not isinstance(verb, str)) + ([verb] if isinstance(verb, str) else list(verb))
+        done = self._run(self.folder / "orc", folder, pool, *words)
+        if done.returncode != 0:
+            raise Rejected(f"orc {' '.join(map(str, words))}: exit {done.returncode}\n{tail(done.stdout + done.stderr)}")
+        return dict(line.split()[1:] for line in done.stdout.splitlines() if line.startswith("hash "))
+
+    def rework(self, folder, pool, volumes, seed, doomed=None):
+        """What OpenZFS does to a pool to show that it can live with it: import, overwrite, snapshot, destroy, scrub, export;
+        its assertions look at what zdb doesn't. Returns the hashes as found and as left."""
+        found = self.orc(folder, pool, ["import"], ["hash", *volumes], ["export"])
+        steps = [["import"]]
+        for i, volume in enumerate(volumes):
+            steps += [["snapshot", f"{volume}@rework"], ["write", volume, seed + i, 60], ["destroy", f"{volume}@rework"]]
+        if doomed:
+            steps.append(["destroy", doomed])
+        kept = [v for v in volumes if v != doomed]
+        left = self.orc(folder, pool, *steps, ["scrub"], ["hash", *kept], ["export"])
+        return found, left
