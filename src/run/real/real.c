@@ -19,7 +19,8 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { BLOCKING_THREADS = 16, IO_THREADS = 32 };
+/* At most; they are started at need. One file takes only a part of them (real_file.c). */
+enum { BLOCKING_THREADS = 96, IO_THREADS = 192 };
 
 static uint64_t read_clock(clockid_t id)
 {

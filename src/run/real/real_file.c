@@ -110,11 +110,31 @@ static int read_info(int fd, struct file_info *info)
     return 0;
 }
 
-static bool is_in_ram(int fd)
+static bool is_of(int fd, const uint32_t *types, size_t n)
 {
     struct statfs fs;
-    return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC ||
-                                     fs.f_type == HUGETLBFS_MAGIC);
+    if (fstatfs(fd, &fs) < 0)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if ((uint32_t)fs.f_type == types[i])
+            return true;
+    return false;
+}
+
+static bool is_in_ram(int fd)
+{
+    static const uint32_t types[] = {TMPFS_MAGIC, RAMFS_MAGIC, HUGETLBFS_MAGIC};
+    return is_of(fd, types, ARRAY_LEN(types));
+}
+
+/* A file server that hangs must not stop a loop: FUSE, for one, waits whatever it is told (seen with
+ * Linux 6.18), and what io_uring gives to its few workers waits behind what hangs there. So only
+ * these are trusted. */
+static bool is_local(int fd)
+{
+    static const uint32_t types[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+                                     F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC};
+    return is_of(fd, types, ARRAY_LEN(types));
 }
 
 /* Holes can be punched when a punch past the end is taken (it changes nothing). */
@@ -139,6 +159,31 @@ static uint32_t probe_alignment(int fd, const struct file_info *info)
             found = unit;
     free(buf);
     return found;
+}
+
+/* ---- help -------------------------------------------------------------------------------- */
+
+enum { TRANSFERS_MAX = 32, CALLS_MAX = 8 }; /* of one file at a time; the pools: real.c */
+
+static void help(struct pool *pool, struct file_helpers *h, unsigned max, void (*fn)(void *),
+                 void *arg)
+{
+    while (h->busy >= max)
+        waitq_wait(&h->q, NO_DEADLINE, NULL);
+    h->busy++;
+    pool_run(pool, fn, arg);
+    h->busy--;
+    waitq_wake_one(&h->q);
+}
+
+void file_help_transfer(struct real_file *f, void (*fn)(void *arg), void *arg)
+{
+    help(&real_world_of(f->base.run)->io, &f->transfers, TRANSFERS_MAX, fn, arg);
+}
+
+void file_help(struct real_file *f, void (*fn)(void *arg), void *arg)
+{
+    help(&real_world_of(f->base.run)->blocking, &f->calls, CALLS_MAX, fn, arg);
 }
 
 /* ---- open -------------------------------------------------------------------------------- */
@@ -222,7 +267,8 @@ static int set_up(struct real_file *f, const struct file_opts *o)
         info->discard_granularity = probe_punch(f->fd, info);
     if (o->direct && !f->in_ram)
         make_direct(f, o);
-    f->try_now = !info->direct && !f->in_ram;
+    f->local = info->is_blockdev || is_local(f->fd);
+    f->try_now = f->local && !info->direct && !f->in_ram;
     return 0;
 }
 
@@ -253,6 +299,8 @@ static int real_file_open(struct run *run, const char *path, const struct file_o
     if (!f)
         return real_err(reterr, E(-ENOMEM), path);
     f->fd = f->cached = -1;
+    waitq_init(&f->transfers.q);
+    waitq_init(&f->calls.q);
     struct open_job job = {.path = path, .opts = opts, .f = f};
     run_blocking(open_blocking, &job);
     if (job.rc < 0) {
@@ -292,7 +340,7 @@ static void refresh_blocking(void *arg)
 static int real_file_refresh(struct file *file)
 {
     struct refresh_job job = {.f = real_file_of(file), .info = file->info};
-    run_blocking(refresh_blocking, &job);
+    file_help(job.f, refresh_blocking, &job);
     if (job.rc == 0) /* what else is known of a file never changes, and helpers read it */
         file->info.size = job.info.size;
     return job.rc;

@@ -4,6 +4,7 @@
 #ifndef RUN_REAL_REAL_FILE_H
 #define RUN_REAL_REAL_FILE_H
 
+#include "run/fiber.h"
 #include "run/real/real_int.h"
 
 struct real_file {
@@ -11,7 +12,12 @@ struct real_file {
     int fd;       /* O_DIRECT when base.info.direct */
     int cached;   /* without O_DIRECT, for what isn't aligned; -1 when fd itself is without */
     bool in_ram;  /* tmpfs and the like: inline transfers, nothing to flush */
+    bool local;   /* the kernel never waits for it when told not to: fit for io_uring */
     bool try_now; /* reads are tried from the page cache first (RWF_NOWAIT) */
+    struct file_helpers {
+        unsigned busy;
+        struct waitq q;
+    } transfers, calls; /* helper threads that work for it: of the two pools */
 };
 
 static inline struct real_file *real_file_of(struct file *f)
@@ -23,6 +29,11 @@ static inline int cached_fd(const struct real_file *f)
 {
     return f->cached >= 0 ? f->cached : f->fd;
 }
+
+/* Run fn(arg) on a helper thread: a transfer or flush, or anything else. One file has but a part of
+ * the threads, so that those that hang leave some for the others. Park. */
+void file_help_transfer(struct real_file *f, void (*fn)(void *arg), void *arg);
+void file_help(struct real_file *f, void (*fn)(void *arg), void *arg);
 
 /* real_rw.c */
 int real_file_rw(struct file *f, bool write, uint64_t off, const struct iovec *iov, int n,

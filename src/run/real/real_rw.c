@@ -2,8 +2,8 @@
 /*
  * Transfers and flushes. Three ways, by file: in memory (tmpfs) the loop's own thread copies,
  * since a hand-over costs more than the copy; from the page cache a read is tried without
- * waiting (RWF_NOWAIT); everything else goes to the reactor's ring or, without io_uring, to a
- * helper thread. Inline copies are cut into pieces of INLINE_MAX with a chance to yield in
+ * waiting (RWF_NOWAIT); everything else goes to the reactor's ring or, without io_uring and for
+ * file systems that may wait all the same, to a helper thread. Inline copies are cut into pieces of INLINE_MAX with a chance to yield in
  * between. Short transfers go on where they stopped.
  */
 #include "run/real/real_file.h"
@@ -80,9 +80,9 @@ static ssize_t read_cached(struct real_file *f, int fd, const struct iovec *iov,
 static ssize_t step_waiting(struct step *s)
 {
     struct real_reactor *w = real_of(s->f->base.home);
-    if (w->ring.on)
+    if (w->ring.on && s->f->local)
         return ring_rw(&w->ring, s->write, s->fd, s->iov, s->n, s->off);
-    pool_run(&real_world_of(s->f->base.run)->io, step_blocking, s);
+    file_help_transfer(s->f, step_blocking, s);
     return s->done;
 }
 
@@ -159,9 +159,9 @@ int real_file_flush(struct file *file)
     if (f->in_ram)
         return 0;
     struct flush_job job = {.fd = f->fd};
-    if (w->ring.on)
+    if (w->ring.on && f->local)
         job.rc = ring_fdatasync(&w->ring, f->fd);
     else
-        pool_run(&real_world_of(file->run)->io, flush_blocking, &job);
+        file_help_transfer(f, flush_blocking, &job);
     return job.rc < 0 ? E(job.rc) : 0;
 }

@@ -24,7 +24,7 @@ struct space_job {
 
 static int run_job(struct space_job *job, void (*fn)(void *))
 {
-    run_blocking(fn, job);
+    file_help(job->f, fn, job);
     return job->rc < 0 ? E(job->rc) : 0;
 }
 

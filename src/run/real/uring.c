@@ -22,6 +22,8 @@
 #include <unistd.h>
 
 #define RING_ENTRIES 256
+#define WORKERS                                                                                \
+    64 /* of the kernel's, for flushes and what else waits: one hangs with each disk that does */
 #define RING_COMPLETIONS                                                                       \
     4096 /* more in flight than that are kept back by the kernel, not lost */
 
@@ -113,6 +115,8 @@ void ring_start(struct ring *g, int wakefd)
     check(syscall(__NR_io_uring_register, g->u.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL,
                   0) == 0);
     check(io_uring_register_eventfd(&g->u, wakefd) == 0);
+    unsigned workers[2] = {WORKERS, 0};
+    io_uring_register_iowq_max_workers(&g->u, workers); /* as it was, where refused */
     io_uring_register_ring_fd(
         &g->u); /* saves a look-up per call; where refused it goes without */
 }
