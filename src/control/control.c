@@ -103,12 +103,16 @@ int control_open(const struct control_env *env, const char *path, const char *gr
     return 0;
 }
 
-void control_close(struct control *c)
+int control_close(struct control *c)
 {
+    uint64_t deadline = run_deadline_ms(CONTROL_CLOSE_MS);
     if (!c)
-        return;
+        return 0;
     cancel_fire(&c->stop);
-    waitgroup_wait(&c->fibers);
+    while (c->fibers.n != 0)
+        if (waitq_wait(&c->fibers.q, deadline, NULL) < 0)
+            return -ETIMEDOUT;
     listener_close(c->listener);
     free(c);
+    return 0;
 }

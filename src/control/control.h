@@ -27,7 +27,8 @@ struct control_env {
 /* On reactor 0. Listens at path, mode 0600, or 0660 for the group (may be NULL). Parks. */
 int control_open(const struct control_env *env, const char *path, const char *group,
                  struct control **ret_control, struct err *reterr);
-/* Stops listening, lets calls in progress finish, drops connections. Parks. NULL is fine. */
-void control_close(struct control *c);
+/* Stops listening, lets calls in progress finish, drops connections. 0, or -ETIMEDOUT: one waits for a
+ * file system that does not answer; to be called again, or never mind. Parks. NULL is fine. */
+int control_close(struct control *c);
 
 #endif

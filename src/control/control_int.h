@@ -14,6 +14,7 @@
 #define CONTROL_IDLE_MS         300000 /* between two requests */
 #define CONTROL_LINE_MS         30000  /* from the first byte of a request to its newline */
 #define CONTROL_SEND_MS         30000  /* for an answer to be taken */
+#define CONTROL_CLOSE_MS        5000   /* for calls in progress, when the daemon stops */
 #define CONTROL_PLACE_MS        50     /* for a place to become free */
 
 struct control {
@@ -93,6 +94,7 @@ json_t *volume_json(struct jb *b, const struct config *cfg, const struct cfg_vol
 json_t *lun_json(struct jb *b, const struct cfg_target *t, const struct cfg_lun *lun,
                  const struct live *l);
 const char *volume_state_name(const struct net_volume_info *i);
+bool volume_is_served(const struct net_volume_info *i); /* NULL: it is not */
 json_t *totals_json(struct jb *b, const struct net_totals *t);
 /* Minted secrets with what is ready to paste. */
 json_t *minted_json(struct jb *b, const struct config *cfg, const struct minted *m);

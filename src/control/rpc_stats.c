@@ -95,7 +95,7 @@ int rpc_stats(struct control *c, const struct args_stats *a, json_t **ret_result
     net_totals(c->env.net, t);
     json_t *j = jb_object(&b), *volumes = jb_list(&b), *reactors = jb_list(&b);
     for (unsigned i = 0; i < n; i++)
-        if (v[i].state == NET_VOL_ONLINE)
+        if (volume_is_served(&v[i]))
             jb_push(&b, volumes, volume_stats_json(&b, &v[i], a->histograms));
     for (unsigned i = 0; i < t->nreactors; i++)
         jb_push(&b, reactors, reactor_json(&b, &t->reactor[i]));

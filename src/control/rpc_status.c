@@ -39,9 +39,14 @@ static void look_at_volumes(struct report *r, const struct config *cfg, const st
         const struct cfg_volume *v = &cfg->volumes[i];
         const struct net_volume_info *now = live_volume(l, v->name);
         bool online = now && now->state == NET_VOL_ONLINE;
+        bool busy = now && now->state == NET_VOL_BUSY;
         snprintf(object, sizeof(object), "volume %s", v->name);
         r->online += online;
-        if (!online)
+        if (busy)
+            problem(r, object,
+                    "busy: %s; commands wait, and changes to it are made when it does",
+                    now->reason);
+        else if (!online)
             problem(r, object, "not online, it is tried again every few seconds: %s",
                     now && now->reason[0] ? now->reason : "not opened yet");
         if (v->sync == VOL_SYNC_DISABLED)
@@ -50,6 +55,18 @@ static void look_at_volumes(struct report *r, const struct config *cfg, const st
                     "(zsan volume set %s --sync always)",
                     v->name);
         fiber_maybe_yield();
+    }
+}
+
+static void look_at_closing(struct report *r, const struct config *cfg, const struct live *l)
+{
+    char object[CFG_NAME_LEN + 16];
+    for (unsigned i = 0; i < l->nvolumes; i++) {
+        const struct net_volume_info *v = &l->volumes[i];
+        if (v->state != NET_VOL_CLOSING || config_volume(cfg, v->name))
+            continue;
+        snprintf(object, sizeof(object), "volume %s", v->name);
+        problem(r, object, "removed, but still open: %s; it is closed when it does", v->reason);
     }
 }
 
@@ -135,6 +152,7 @@ int rpc_status(struct control *c, const struct args_status *a, json_t **ret_resu
     r.problems = jb_list(&r.b);
     net_totals(c->env.net, t);
     look_at_volumes(&r, cfg, &l);
+    look_at_closing(&r, cfg, &l);
     look_at_sessions(&r, &l);
     if (look_at_portals(&r, c->env.net) < 0)
         r.b.bad = true;

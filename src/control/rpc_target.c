@@ -20,7 +20,7 @@ json_t *lun_json(struct jb *b, const struct cfg_target *t, const struct cfg_lun 
     jb_text(b, j, "target", t->name);
     jb_uint(b, j, "lun", lun->lun);
     jb_text(b, j, "volume", lun->volume->name);
-    jb_uint(b, j, "size", i && i->state == NET_VOL_ONLINE ? i->geo.size : lun->volume->size);
+    jb_uint(b, j, "size", volume_is_served(i) ? i->geo.size : lun->volume->size);
     jb_text(b, j, "state", volume_state_name(i));
     return j;
 }

@@ -23,9 +23,15 @@ static const char *const engine_text[] = {
 const char *volume_state_name(const struct net_volume_info *i)
 {
     static const char *const names[] = {[NET_VOL_ONLINE] = "online",
+                                        [NET_VOL_BUSY] = "busy",
                                         [NET_VOL_WAITING] = "waiting",
-                                        [NET_VOL_FAILED] = "failed"};
+                                        [NET_VOL_CLOSING] = "closing"};
     return i ? names[i->state] : "waiting";
+}
+
+bool volume_is_served(const struct net_volume_info *i)
+{
+    return i && (i->state == NET_VOL_ONLINE || i->state == NET_VOL_BUSY);
 }
 
 static json_t *mappings(struct jb *b, const struct config *cfg, const struct cfg_volume *v)
@@ -63,7 +69,7 @@ json_t *volume_json(struct jb *b, const struct config *cfg, const struct cfg_vol
 {
     char id[UUID_STR_LEN + 1];
     const struct net_volume_info *i = live_volume(l, v->name);
-    bool online = i && i->state == NET_VOL_ONLINE;
+    bool online = volume_is_served(i);
     json_t *j = jb_object(b);
     uuid_format(&v->id, id);
     jb_text(b, j, "name", v->name);
@@ -71,7 +77,7 @@ json_t *volume_json(struct jb *b, const struct config *cfg, const struct cfg_vol
     jb_text(b, j, "engine", engine_text[v->engine]);
     jb_text(b, j, "sync", volume_sync_name(v->sync));
     jb_text(b, j, "state", volume_state_name(i));
-    jb_text(b, j, "reason", online || !i ? NULL : i->reason);
+    jb_text(b, j, "reason", i ? i->reason : NULL);
     jb_put(b, j, "luns", mappings(b, cfg, v));
     jb_text(b, j, "path", v->path);
     jb_uint(b, j, "block_size", v->block_size);
@@ -192,6 +198,9 @@ static int check_create(const struct args_volume_create *a, enum cfg_engine engi
 static int plan(struct control *c, const struct args_volume_create *a, struct cfg_volume *v,
                 struct err *reterr)
 {
+    CONFIG(cfg) = config_current(c->env.store);
+    if (config_volume(cfg, a->name))
+        return err_set(reterr, -EEXIST, "there is a volume \"%s\" already", a->name);
     *v = (struct cfg_volume){
         .engine = a->has_engine ? (enum cfg_engine)a->engine : CFG_FILE,
         .size = a->size,
@@ -231,11 +240,10 @@ int rpc_volume_create(struct control *c, const struct args_volume_create *a,
     EDIT(e);
     CLEANUP(freep) struct cfg_volume *v = calloc(1, sizeof(*v));
     bool own_file = false;
-    int rc = v ? config_edit_begin(c->env.store, &e, reterr) : -ENOMEM;
-    if (rc == 0 && config_volume(config_edit_base(e), a->name))
-        rc = err_set(reterr, -EEXIST, "there is a volume \"%s\" already", a->name);
+    /* Before the transaction: what is at its path may be long in answering, and others would wait. */
+    int rc = v ? plan(c, a, v, reterr) : -ENOMEM;
     if (rc == 0)
-        rc = plan(c, a, v, reterr);
+        rc = config_edit_begin(c->env.store, &e, reterr);
     if (rc == 0)
         rc = edit_volume_add(e, v, reterr);
     if (rc == 0 && v->engine == CFG_FILE && !a->path) {
@@ -317,6 +325,23 @@ static int check_resize(const struct args_volume_resize *a, const struct cfg_vol
     return 0;
 }
 
+/* Outside of a transaction: a store may be long in answering, and other changes would wait. What it
+ * has now is in *ret_now. */
+static int resize(struct control *c, const struct args_volume_resize *a,
+                  struct net_volume_info *ret_now, struct err *reterr)
+{
+    CONFIG(cfg) = config_current(c->env.store);
+    const struct cfg_volume *v = config_volume(cfg, a->name);
+    if (!v)
+        return missing(a->name, reterr);
+    if (net_volume(c->env.net, a->name, ret_now) < 0)
+        return err_set(reterr, -EAGAIN, "volume \"%s\" is not served yet", a->name);
+    int rc = check_resize(a, v, ret_now, reterr);
+    if (rc == 0)
+        rc = net_volume_resize(c->env.net, a->name, a->size, reterr);
+    return rc == 0 ? net_volume(c->env.net, a->name, ret_now) : rc;
+}
+
 /* The store grows first: what it has is true whatever happens next, and the configuration then
  * says the same. */
 int rpc_volume_resize(struct control *c, const struct args_volume_resize *a,
@@ -325,15 +350,9 @@ int rpc_volume_resize(struct control *c, const struct args_volume_resize *a,
     EDIT(e);
     CLEANUP(freep) struct cfg_volume *v = NULL;
     CLEANUP(freep) struct net_volume_info *now = calloc(1, sizeof(*now));
-    int rc = now ? begin(c, a->name, &e, &v, reterr) : -ENOMEM;
-    if (rc == 0 && (rc = net_volume(c->env.net, a->name, now)) < 0)
-        rc = err_set(reterr, -EAGAIN, "volume \"%s\" is not served yet", a->name);
+    int rc = now ? resize(c, a, now, reterr) : -ENOMEM;
     if (rc == 0)
-        rc = check_resize(a, v, now, reterr);
-    if (rc == 0)
-        rc = net_volume_resize(c->env.net, a->name, a->size, reterr);
-    if (rc == 0)
-        rc = net_volume(c->env.net, a->name, now);
+        rc = begin(c, a->name, &e, &v, reterr);
     if (rc == 0) {
         v->size = now->geo.size;
         rc = edit_volume_put(e, v, reterr);

@@ -6,7 +6,6 @@
 #include "base/text.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,105 +88,6 @@ int net_session_drop(struct net *net, uint64_t id)
         }
     }
     return -ENOENT;
-}
-
-/* ---- volumes ----------------------------------------------------------------------------- */
-
-struct volume_work {
-    struct served_volume *v;
-    struct net_volume_info *info;
-};
-
-static void volume_here(void *arg)
-{
-    struct volume_work *w = arg;
-    struct net_volume_info *i = w->info;
-    struct scsi_lu_stats st;
-    i->geo = w->v->vol->geo;
-    volume_space(w->v->vol, &i->space);
-    i->stats = *w->v->vol->stats;
-    text_copy(i->serial, sizeof(i->serial), scsi_lu_identity(w->v->lu)->serial);
-    scsi_lu_stats(w->v->lu, &st);
-    i->commands = st.commands;
-    i->reservation_conflicts = st.reservation_conflicts;
-    i->caw = st.caw;
-    i->caw_miscompares = st.caw_miscompares;
-    i->caw_ns_max = st.caw_ns_max;
-    i->registrations = st.registrations;
-    i->pr_type = st.pr_type;
-}
-
-static void volume_info(struct served_volume *v, struct net_volume_info *i)
-{
-    memset(i, 0, sizeof(*i));
-    text_copy(i->name, sizeof(i->name), v->cfg.name);
-    text_copy(i->reason, sizeof(i->reason), v->reason);
-    text_copy(i->naa, sizeof(i->naa), v->naa);
-    i->state = v->vol ? NET_VOL_ONLINE : NET_VOL_WAITING;
-    i->reactor = v->home ? reactor_index(v->home) : 0;
-    struct volume_work w = {v, i};
-    if (v->vol)
-        call_on(v->home, volume_here, &w);
-}
-
-/* The lock keeps the list and the volumes on it as they are. */
-int net_volumes(struct net *net, struct net_volume_info **ret_volumes, unsigned *ret_n)
-{
-    unsigned n = 0;
-    struct served_volume *v;
-    fmutex_lock(&net->applying);
-    list_for_each (v, &net->volumes, node)
-        n++;
-    struct net_volume_info *out = calloc(n + 1, sizeof(*out));
-    n = 0;
-    if (out)
-        list_for_each (v, &net->volumes, node)
-            volume_info(v, &out[n++]);
-    fmutex_unlock(&net->applying);
-    if (!out)
-        return -ENOMEM;
-    *ret_volumes = out;
-    *ret_n = n;
-    return 0;
-}
-
-int net_volume(struct net *net, const char *name, struct net_volume_info *ret_volume)
-{
-    fmutex_lock(&net->applying);
-    struct served_volume *v = served_by_name(net, name);
-    if (v)
-        volume_info(v, ret_volume);
-    fmutex_unlock(&net->applying);
-    return v ? 0 : -ENOENT;
-}
-
-struct resize_work {
-    struct volume *vol;
-    uint64_t size;
-    int result;
-};
-
-static void resize_here(void *arg)
-{
-    struct resize_work *w = arg;
-    w->result = volume_resize(w->vol, w->size);
-}
-
-int net_volume_resize(struct net *net, const char *name, uint64_t size, struct err *reterr)
-{
-    fmutex_lock(&net->applying);
-    struct served_volume *v = served_by_name(net, name);
-    struct resize_work w = {v ? v->vol : NULL, size, -ENOENT};
-    if (w.vol)
-        call_on(v->home, resize_here, &w);
-    fmutex_unlock(&net->applying);
-    if (!w.vol)
-        return err_set(reterr, -ENOENT, "volume %s: %s", name,
-                       v ? "not available now" : "no such volume");
-    if (w.result < 0)
-        return err_set(reterr, w.result, "volume %s: cannot be resized: %s", name,
-                       strerror(-w.result));
-    return 0;
 }
 
 /* ---- portals, totals --------------------------------------------------------------------- */

@@ -387,12 +387,7 @@ static void conn_end(struct conn *c)
     linger(c);
     sock_shutdown(c->sock);
     task_cancel_all(c);
-    fmutex_lock(&c->mapping); /* a change of the LUN map under way ends first */
-    struct scsi_nexus *nexus = c->nexus;
-    c->nexus = NULL;
-    if (nexus)
-        scsi_nexus_free(nexus);
-    fmutex_unlock(&c->mapping);
+    session_end(c);
     while (c->fibers != 0)
         waitq_wait(&c->idle, NO_DEADLINE, NULL);
     if (c->logged_in)

@@ -4,19 +4,16 @@
 #include "net/net_int.h"
 
 #include "base/log.h"
+#include "wire/iscsi.h"
 
-static void logout(struct conn *c, const struct iscsi_event *ev)
+#define LOGOUT_MS 5000 /* for a hanging volume's commands to end */
+
+static void logout(struct conn *c)
 {
     task_drop_unstarted(c, NULL);
     task_cancel_all(c);
-    fmutex_lock(&c->mapping);
-    struct scsi_nexus *nexus = c->nexus;
-    c->nexus = NULL;
-    if (nexus)
-        scsi_nexus_free(nexus);
-    fmutex_unlock(&c->mapping);
-    (void)ev;
-    iscsi_logout_done(c->iscsi, 0);
+    int r = session_detach(c, run_deadline_ms(LOGOUT_MS));
+    iscsi_logout_done(c->iscsi, r == 0 ? ISCSI_LOGOUT_RSP_OK : ISCSI_LOGOUT_RSP_FAILED);
     conn_shut(c, "logout");
 }
 
@@ -53,7 +50,7 @@ void conn_event(struct conn *c, const struct iscsi_event *ev)
         discovery_answer(c, ev);
         break;
     case ISCSI_EV_LOGOUT:
-        logout(c, ev);
+        logout(c);
         break;
     case ISCSI_EV_CLOSE:
         conn_shut(c, ev->why);

@@ -4,7 +4,7 @@
  * nothing is ever reachable that should not be: first what goes is taken from the sessions,
  * then closed; then what comes is opened, then mapped, then portals open. An object that cannot
  * be brought up stays on the list and is tried again every RETRY_MS; its LUNs answer "becoming
- * ready".
+ * ready". Nothing here waits beyond a deadline for a store: what it holds up goes on by itself.
  */
 #include "net/net_int.h"
 
@@ -15,7 +15,10 @@
 #include <string.h>
 
 #define RETRY_MS       3000
-#define STOP_LOGOUT_MS 1000 /* initiators get this long to log out by themselves */
+#define PATIENCE_MS    2000  /* with stores, in one change */
+#define STOP_LOGOUT_MS 1000  /* initiators get this long to log out by themselves */
+#define STOP_TASKS_MS  10000 /* their commands to end */
+#define STOP_CLOSE_MS  5000  /* volumes to be flushed and closed */
 
 int net_new(struct run *run, const struct net_env *env, struct net **ret_net,
             struct err *reterr)
@@ -26,6 +29,8 @@ int net_new(struct run *run, const struct net_env *env, struct net **ret_net,
     net->run = run;
     net->env = *env;
     list_init(&net->volumes);
+    list_init(&net->closing);
+    waitq_init(&net->errand_over);
     list_init(&net->portals);
     list_init(&net->conns);
     list_init(&net->addresses);
@@ -59,8 +64,9 @@ static void revoke_here(struct conn *c, void *arg)
 /* A session must not keep a LU that goes, so there is no going on without memory. */
 static struct lun_map *map_wanted(struct net *net, const struct cfg_target *t)
 {
+    static const struct cfg_target none;
     struct lun_map *m;
-    while (!(m = lun_map_for(net, t)))
+    while (!(m = lun_map_for(net, t ? t : &none)))
         fiber_sleep_until(run_deadline_ms(100), NULL);
     return m;
 }
@@ -68,10 +74,8 @@ static struct lun_map *map_wanted(struct net *net, const struct cfg_target *t)
 static void follow(struct net *net, struct conn *c)
 {
     const struct cfg_target *t = session_target(net, c);
-    if (!t) {
+    if (!t)
         conn_call(c, revoke_here, NULL);
-        return;
-    }
     struct lun_map *m = map_wanted(net, t);
     conn_call(c, remap_here, &m);
     free(m);
@@ -84,11 +88,11 @@ static void sessions_follow(struct net *net)
             follow(net, c);
 }
 
-/* Waits until connections that were told to go have unmapped what is about to be closed. */
-static void wait_revoked(struct net *net)
+/* Sessions that were told to go have gone when a change is reported as done, if they can. */
+static void wait_revoked(struct net *net, uint64_t deadline)
 {
     struct conn *c;
-    for (;;) {
+    while (run_now() < deadline) {
         bool any = false;
         list_for_each (c, &net->conns, node) {
             any = any || (c->session && !session_target(net, c));
@@ -109,10 +113,10 @@ static void retry_later(struct net *net)
         net->retry_running = fiber_start(retry, net, "net-retry") != NULL;
 }
 
-static int bring_up(struct net *net, struct err *reterr)
+static int bring_up(struct net *net, uint64_t deadline, struct err *reterr)
 {
     const struct config *c = net->cfg;
-    int r = volumes_apply(net, c, reterr);
+    int r = volumes_apply(net, c, deadline, reterr);
     volumes_tell_ports(net, c);
     sessions_follow(net);
     int p = portals_apply(net, c, r < 0 ? NULL : reterr);
@@ -127,7 +131,7 @@ static void retry(void *arg)
     int r = -EAGAIN;
     while (r < 0 && fiber_sleep_until(run_deadline_ms(RETRY_MS), &net->stop) == 0) {
         fmutex_lock(&net->applying);
-        r = net->stopping ? 0 : bring_up(net, NULL);
+        r = net->stopping ? 0 : bring_up(net, run_deadline_ms(PATIENCE_MS), NULL);
         fmutex_unlock(&net->applying);
     }
     net->retry_running = false;
@@ -142,19 +146,21 @@ int net_apply(void *arg, const struct config *c, struct err *reterr)
         fmutex_unlock(&net->applying);
         return err_set(reterr, -ESHUTDOWN, "the daemon is stopping");
     }
+    uint64_t deadline = run_deadline_ms(PATIENCE_MS);
     const struct config *old = net->cfg;
     config_ref(c);
     net->cfg = c;
     volumes_mark(net, c);
     portals_mark(net, c);
     sessions_follow(net);
-    wait_revoked(net);
-    volumes_close_marked(net);
-    int r = bring_up(net, reterr);
+    sessions_settle(net, deadline);
+    wait_revoked(net, deadline);
+    int closed = volumes_close_marked(net, deadline, reterr);
+    int r = bring_up(net, deadline, closed < 0 ? NULL : reterr);
     if (old)
         config_put(old);
     fmutex_unlock(&net->applying);
-    return r;
+    return closed < 0 ? closed : r;
 }
 
 /* ---- the end ----------------------------------------------------------------------------- */
@@ -182,7 +188,21 @@ static void for_all(struct net *net, void (*fn)(struct conn *c, void *arg))
         conn_call(c, fn, NULL);
 }
 
-void net_stop(struct net *net)
+static void wait_conns(struct net *net, uint64_t deadline)
+{
+    while (!list_empty(&net->conns) && waitq_wait(&net->conn_gone, deadline, NULL) == 0)
+        ;
+}
+
+static void say_abandoned(struct net *net)
+{
+    const struct open_volume *o;
+    list_for_each (o, &net->closing, node)
+        log_error("volume.abandoned", KV("volume", "%s", o->name),
+                  KV("error", "its store does not answer: the daemon stops without it"));
+}
+
+int net_stop(struct net *net)
 {
     net->stopping = true;
     cancel_fire(&net->stop);
@@ -192,19 +212,25 @@ void net_stop(struct net *net)
     portals_apply(net, NULL, NULL);
     volumes_lift_limits(net);
     for_all(net, ask_logout);
-    uint64_t until = run_deadline_ms(STOP_LOGOUT_MS);
-    while (!list_empty(&net->conns) && waitq_wait(&net->conn_gone, until, NULL) == 0)
-        ;
+    wait_conns(net, run_deadline_ms(STOP_LOGOUT_MS));
     for_all(net, stop_here);
-    while (!list_empty(&net->conns))
-        waitq_wait(&net->conn_gone, NO_DEADLINE, NULL);
+    wait_conns(net, run_deadline_ms(STOP_TASKS_MS));
+    uint64_t deadline = run_deadline_ms(STOP_CLOSE_MS);
     volumes_mark(net, NULL);
-    volumes_close_marked(net);
+    volumes_close_marked(net, deadline, NULL);
+    int r = errands_wait(net, deadline);
+    if (r < 0)
+        say_abandoned(net);
+    else
+        wait_conns(net, NO_DEADLINE);
     fmutex_unlock(&net->applying);
+    return r;
 }
 
 void net_free(struct net *net)
 {
+    if (!net)
+        return;
     login_count_free(net);
     if (net->cfg)
         config_put(net->cfg);

@@ -28,10 +28,13 @@ int net_new(struct run *run, const struct net_env *env, struct net **ret_net,
             struct err *reterr);
 /* Reconciles; fits config_subscribe(). An object that cannot be brought up (a missing file, a
  * port in use) is logged, reported as reterr, retried every few seconds, and disturbs nothing
- * else. Parks. */
+ * else. A volume whose store does not answer is taken from initiators at once and closed when it
+ * does. Parks, for seconds at most. */
 int net_apply(void *net, const struct config *c, struct err *reterr);
-/* Asks initiators to log out, ends all sessions, flushes and closes all volumes. Parks. */
-void net_stop(struct net *net);
-void net_free(struct net *net);
+/* Asks initiators to log out, ends all sessions, flushes and closes all volumes, within 18 s. 0, or
+ * -ETIMEDOUT: a store does not answer (an event names its volume), so that not everything is closed:
+ * to be called again, or never mind and _exit(). Parks. */
+int net_stop(struct net *net);
+void net_free(struct net *net); /* after a net_stop() that returned 0; NULL is fine */
 
 #endif

@@ -27,7 +27,12 @@ int net_sessions(struct net *net, struct net_session_info **ret_sessions, unsign
 /* Ends a session: asynchronous message, then the connection is dropped. -ENOENT. */
 int net_session_drop(struct net *net, uint64_t id);
 
-enum net_volume_state { NET_VOL_ONLINE, NET_VOL_WAITING, NET_VOL_FAILED };
+enum net_volume_state {
+    NET_VOL_ONLINE,
+    NET_VOL_BUSY,    /* served, but its store does not answer */
+    NET_VOL_WAITING, /* not there (yet); tried again */
+    NET_VOL_CLOSING, /* not served, and not opened again before its store lets go of it */
+};
 struct net_volume_info {
     char name[CFG_NAME_LEN];
     enum net_volume_state state;
@@ -42,11 +47,13 @@ struct net_volume_info {
     uint32_t registrations;
     uint8_t pr_type;
 };
+/* Those that are configured, and those that are no more and still closing. A store that does not
+ * answer delays it by a fraction of a second, once. */
 int net_volumes(struct net *net, struct net_volume_info **ret_volumes, unsigned *ret_n);
 int net_volume(struct net *net, const char *name,
                struct net_volume_info *ret_volume); /* -ENOENT */
 /* Grows (or shrinks, with force checked by the caller) the store online and tells initiators.
- * -ENOENT, engine's errors. */
+ * -ENOENT, -EBUSY, -ETIMEDOUT (it may still happen), engine's errors. */
 int net_volume_resize(struct net *net, const char *name, uint64_t size, struct err *reterr);
 
 struct net_portal_info {

@@ -44,12 +44,45 @@ struct gate {
     struct fix *f;
 };
 
+static void gate_pass(struct fix *f, unsigned kind)
+{
+    while (f->gate_shut & kind && reactor_self() == run_reactor(f->run, 0))
+        waitq_wait(&f->gate, NO_DEADLINE, NULL);
+}
+
+static struct fix *fix_of(struct volume *v)
+{
+    return container_of(v, struct gate, v)->f;
+}
+
 static int gate_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned flags)
 {
-    struct fix *f = container_of(v, struct gate, v)->f;
-    while (f->gate_shut && v->home == run_reactor(f->run, 0))
-        waitq_wait(&f->gate, NO_DEADLINE, NULL);
+    gate_pass(fix_of(v), FIX_GATE_WRITE);
     return filter_write(v, off, data, flags);
+}
+
+static int gate_flush(struct volume *v)
+{
+    gate_pass(fix_of(v), FIX_GATE_FLUSH);
+    return filter_flush(v);
+}
+
+static int gate_space(struct volume *v, struct volume_space *ret_space)
+{
+    gate_pass(fix_of(v), FIX_GATE_SPACE);
+    return filter_space(v, ret_space);
+}
+
+static int gate_resize(struct volume *v, uint64_t size)
+{
+    gate_pass(fix_of(v), FIX_GATE_RESIZE);
+    return filter_resize(v, size);
+}
+
+static void gate_close(struct volume *v)
+{
+    fix_of(v)->open_volumes--;
+    filter_close(v);
 }
 
 static const struct volume_ops gate_ops = {
@@ -58,20 +91,20 @@ static const struct volume_ops gate_ops = {
     .write = gate_write,
     .write_zeroes = filter_write_zeroes,
     .discard = filter_discard,
-    .flush = filter_flush,
+    .flush = gate_flush,
     .extents = filter_extents,
     .copy = filter_copy,
-    .resize = filter_resize,
-    .space = filter_space,
+    .resize = gate_resize,
+    .space = gate_space,
     .get_attr = filter_get_attr,
     .set_attr = filter_set_attr,
     .list_attr = filter_list_attr,
-    .close = filter_close,
+    .close = gate_close,
 };
 
 void fix_gate_open(struct fix *f)
 {
-    f->gate_shut = false;
+    f->gate_shut = 0;
     waitq_wake_all(&f->gate);
 }
 
@@ -87,6 +120,7 @@ static int open_volume(void *arg, const struct cfg_volume *v, struct volume **re
                                    .sync = v->sync,
                                    .attrs = config_attrs(f->store)};
     struct volume *mem;
+    gate_pass(f, FIX_GATE_OPEN);
     if (f->no_volumes)
         return err_set(reterr, -ENOENT, "it is not there");
     int r = store_mem_open(&p, v->size, false, &mem, reterr);
@@ -96,13 +130,14 @@ static int open_volume(void *arg, const struct cfg_volume *v, struct volume **re
     check(g);
     g->f = f;
     filter_init(&g->v, &gate_ops, mem);
+    f->open_volumes++;
     *ret_volume = &g->v;
     return 0;
 }
 
 /* ---- what is configured ------------------------------------------------------------------ */
 
-static void add_volume(struct config_edit *e, const char *name, struct err *err)
+void fix_add_volume(struct config_edit *e, const char *name, struct err *err)
 {
     uint16_t lun;
     struct cfg_volume *v = calloc(1, sizeof(*v));
@@ -125,13 +160,13 @@ static void configure(struct config_edit *e, struct err *err)
                                                    .auth = CFG_AUTH_NONE};
     check(edit_portal_add(e, 1, &portal, err) == 0);
     check(edit_target_add(e, &target, NULL, 0, err) == 0);
-    add_volume(e, "a", err);
-    add_volume(e, "b", err);
+    fix_add_volume(e, "a", err);
+    fix_add_volume(e, "b", err);
     check(edit_initiator_add(e, &initiator, NULL, err) == 0);
     check(edit_grant_add(e, FIX_INITIATOR, FIX_TARGET, err) == 0);
 }
 
-void fix_change(struct fix *f, void (*fn)(struct config_edit *e, struct err *err))
+int fix_change(struct fix *f, void (*fn)(struct config_edit *e, struct err *err))
 {
     struct config_edit *e;
     struct err err = {0};
@@ -139,7 +174,9 @@ void fix_change(struct fix *f, void (*fn)(struct config_edit *e, struct err *err
     fn(e, &err);
     if (config_edit_commit(e, &err) < 0)
         broken("commit: %s\n", err.msg);
+    int warning = config_edit_warning(e)->code;
     config_edit_end(e);
+    return warning;
 }
 
 /* ---- the world --------------------------------------------------------------------------- */
@@ -153,7 +190,8 @@ struct fix fix_default(void)
 
 void fix_stop(struct fix *f)
 {
-    net_stop(f->net);
+    EXPECT(f, net_stop(f->net) == 0);
+    EXPECT(f, f->open_volumes == 0);
     net_free(f->net);
     f->net = NULL;
 }

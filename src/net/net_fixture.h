@@ -25,10 +25,18 @@ struct fix {
     struct config_store *store;
     struct net *net;
     unsigned failures;
-    bool gate_shut; /* writes of all volumes wait */
+    unsigned gate_shut; /* FIX_GATE_x: calls of that kind on volumes of reactor 0 wait */
     struct waitq gate;
     bool no_volumes; /* opening one fails */
+    unsigned open_volumes;
 };
+
+#define FIX_GATE_WRITE  (1u << 0)
+#define FIX_GATE_FLUSH  (1u << 1)
+#define FIX_GATE_SPACE  (1u << 2)
+#define FIX_GATE_RESIZE (1u << 3)
+#define FIX_GATE_OPEN   (1u << 4)
+#define FIX_GATE_ALL    0x1fu
 
 #define EXPECT(f, cond) fix_expect(f, cond, #cond, __FILE__, __LINE__)
 void fix_expect(struct fix *f, bool ok, const char *what, const char *file, int line);
@@ -39,10 +47,13 @@ struct fix fix_default(void);
  * on "b" (reactor 1), granted to FIX_INITIATOR without authentication. Runs body, stops the
  * front unless body did (fix_stop()), asserts that nothing was wrong. */
 void fix_play(struct fix *f, void (*body)(struct fix *f));
-void fix_stop(struct fix *f);
+void fix_stop(struct fix *f); /* that must go well */
 
-/* A transaction: fn edits, the rest must go well. Parks until it is applied. */
-void fix_change(struct fix *f, void (*fn)(struct config_edit *e, struct err *err));
+/* A transaction: fn edits, the rest must go well. Parks until it is applied. Its warning's code,
+ * 0: none. */
+int fix_change(struct fix *f, void (*fn)(struct config_edit *e, struct err *err));
+/* A volume in memory of 1 MiB, for LUN_LOWEST_FREE of FIX_TARGET. */
+void fix_add_volume(struct config_edit *e, const char *name, struct err *err);
 
 /* How FIX_INITIATOR logs in. */
 struct ini_params fix_params(uint8_t isid);

@@ -15,23 +15,86 @@
 #include "run/sock.h"
 #include "scsi/scsi.h"
 
+/* ---- errands ----------------------------------------------------------------------------- */
+
+/* Something to be done on a volume's home that may never end, for the store decides. */
+struct errand {
+    void (*run)(struct errand *e);  /* on home; parks */
+    void (*late)(struct errand *e); /* [0] it has ended, but nobody waits any more; frees it */
+    struct net *net;
+    struct reactor *home;
+    bool done, abandoned; /* the rest is errand.c's */
+    struct waitq ended;
+};
+/* [0] Runs it and waits until the deadline, and a little in any case. 0: it has ended and is the
+ * caller's again. -ETIMEDOUT: it goes on, and late() gets it. Parks. */
+int errand_run(struct errand *e, uint64_t deadline);
+/* [0] Until none is under way. 0 or -ETIMEDOUT. Parks. */
+int errands_wait(struct net *net, uint64_t deadline);
+
 /* ---- what is served ---------------------------------------------------------------------- */
 
-/* A volume of the configuration with its LU; on reactor 0, but vol and lu are touched on
- * home. */
+/* A volume that is open, with its LU (open.c). */
+struct open_volume {
+    /* Fixed once it is open. */
+    struct net *net;
+    struct uuid id;
+    char name[CFG_NAME_LEN], naa[40];
+    struct reactor *home;
+    struct scsi_lu *lu; /* while somebody is inside */
+    /* Reactor 0's. */
+    struct list node; /* [0] net->closing, while it closes */
+    unsigned refs;    /* [0] who holds its memory */
+    struct errand closing;
+    /* The home reactor's. */
+    struct volume *vol;    /* NULL: closed */
+    struct volume *limits; /* the limits filter in vol's stack */
+    unsigned inside;       /* who uses vol and lu besides the LU's own tasks */
+    struct waitq idle;
+    bool resizing;
+    unsigned asking;           /* for room, of them inside: no answer yet */
+    uint64_t asked;            /* run_now() when the first of them did */
+    struct volume_space space; /* as of the last answer */
+};
+void open_volume_put(struct open_volume *o); /* [0] */
+/* On home: vol and lu stay until open_volume_leave(). False: it is closed. */
+bool open_volume_enter(struct open_volume *o);
+void open_volume_leave(struct open_volume *o);
+/* [0] What can change while it is served. -ETIMEDOUT: it is in force, but what was acknowledged
+ * before is not durable yet. Parks. */
+int open_volume_set(struct open_volume *o, const struct cfg_volume *want, uint64_t deadline,
+                    struct err *reterr);
+
+struct opening; /* open.c */
+
+/* A volume of the configuration; on reactor 0. */
 struct served_volume {
     struct list node;
     struct uuid id;
     struct cfg_volume cfg; /* as it was opened or last changed */
     struct reactor *home;
-    struct volume *vol;    /* NULL: not there (yet) */
-    struct volume *limits; /* the limits filter in vol's stack */
-    struct scsi_lu *lu;
-    char naa[40];
-    char reason[200]; /* why vol is NULL */
-    bool closing;     /* its LU is about to go: mapped no more */
-    bool seen;        /* mark of a running apply */
+    struct open_volume *open; /* NULL: not there (yet) */
+    struct opening *opening;  /* under way, or ended and not looked at */
+    char reason[200];         /* why it is not open */
+    bool closing;             /* its LU is about to go: mapped no more */
+    bool seen;                /* mark of a running apply */
 };
+/* All on reactor 0. Opens it, or finds that it has been opened meanwhile. Errors: the engine's,
+ * -ETIMEDOUT: goes on, to be tried again; -EBUSY: it is still closing. Parks. */
+int served_open(struct net *net, struct served_volume *v, uint64_t deadline,
+                struct err *reterr);
+/* It is not to be opened as it was configured. May leave it open. */
+void served_stop_opening(struct served_volume *v);
+/* Nobody maps it any more. It is gone from the entry at once. -ETIMEDOUT: it is closed when its
+ * store answers. Parks. */
+int served_close(struct net *net, struct served_volume *v, uint64_t deadline,
+                 struct err *reterr);
+/* An open volume with this id is on its way out. */
+bool served_closing(const struct net *net, const struct served_volume *v);
+static inline struct scsi_lu *served_lu(const struct served_volume *v)
+{
+    return v->open ? v->open->lu : NULL;
+}
 
 /* A portal of the configuration with its listener; on reactor 0. */
 struct served_portal {
@@ -52,8 +115,11 @@ struct net {
     struct net_env env;
     const struct config *cfg;     /* current; NULL before the first apply */
     struct list volumes, portals; /* of struct served_volume, served_portal */
-    struct list conns;            /* of struct conn, all */
-    struct list addresses;        /* of struct login_count: logins in progress by source */
+    struct list closing;          /* of struct open_volume */
+    unsigned nerrands;            /* under way, late ones too */
+    struct waitq errand_over;
+    struct list conns;     /* of struct conn, all */
+    struct list addresses; /* of struct login_count: logins in progress by source */
     struct fmutex applying;
     uint64_t last_session_id;
     uint16_t last_tsih;
@@ -114,6 +180,7 @@ struct conn {
     struct waitq tx_done;     /* dropped */
     struct waitq tx_progress; /* something was sent */
     struct scsi_nexus *nexus;
+    bool detached;             /* the session is over: nexus is empty, and may go any time */
     struct fmutex mapping;     /* held while the LUN map is changed */
     struct lun_map *first_map; /* to be mapped when the session starts */
     struct lun_map *map;       /* as mapped */
@@ -201,6 +268,14 @@ struct lun_map *lun_map_for(struct net *net,
                             const struct cfg_target *t); /* [0] NULL: no memory */
 int session_start(struct conn *c); /* on home: the nexus and its first map. Parks */
 void session_remap(struct conn *c, struct lun_map *want); /* on home; takes want. Parks */
+/* On home: nothing is mapped any more; waits for the tasks that a later session must not overlap
+ * with. 0 or -ETIMEDOUT. Parks. */
+int session_detach(struct conn *c, uint64_t deadline);
+/* On home: the same for as long as it takes, then the session's end is known and the nexus freed.
+ * Parks. */
+void session_end(struct conn *c);
+/* [0] Waits until nothing is executed on LUNs that sessions do not have any more. Parks. */
+void sessions_settle(struct net *net, uint64_t deadline);
 /* [0] The target of c, if the configuration lets it be there; NULL: it has to end. */
 const struct cfg_target *session_target(const struct net *net, const struct conn *c);
 /* [0] A login with a TSIH takes the place of that session's one connection (RFC 7143 6.3.4): OK, or
@@ -222,11 +297,13 @@ void portal_put(struct served_portal *p);
 bool addr_is_loopback(const struct sock_addr *a); /* any reactor */
 
 /* volumes.c, all on reactor 0 */
-int volumes_apply(struct net *net, const struct config *c, struct err *reterr); /* parks */
+/* Volumes that do not answer by the deadline are left for later. Parks. */
+int volumes_apply(struct net *net, const struct config *c, uint64_t deadline,
+                  struct err *reterr);
 /* Marks what goes or must be opened anew with c (NULL: all goes). */
 void volumes_mark(struct net *net, const struct config *c);
-void volumes_close_marked(struct net *net); /* parks */
-void volumes_lift_limits(struct net *net);  /* for good, so that nobody waits for them. Parks */
+int volumes_close_marked(struct net *net, uint64_t deadline, struct err *reterr); /* parks */
+void volumes_lift_limits(struct net *net); /* for good, so that nobody waits for them. Parks */
 struct served_volume *served_find(struct net *net, const struct uuid *id);
 struct served_volume *served_by_name(struct net *net, const char *name);
 void volumes_tell_ports(struct net *net, const struct config *c); /* parks */

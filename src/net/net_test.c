@@ -96,7 +96,7 @@ static void body_removed_lun_answers_its_tasks(struct fix *f)
 {
     struct ini *i = fix_login(f, 1);
     fix_ready(i, 0);
-    f->gate_shut = true;
+    f->gate_shut = FIX_GATE_WRITE;
     struct ini_cmd *c = fix_write(i, 0, 8, 512);
     fiber_sleep_until(run_deadline_ms(10), NULL);
     check(fiber_start(remove_in_background, f, "remover"));
@@ -311,7 +311,7 @@ static void body_session_is_not_reinstated_over_a_hanging_write(struct fix *f)
     const struct ini_params p = fix_params(1);
     uint16_t status;
     fix_ready(old, 0);
-    f->gate_shut = true;
+    f->gate_shut = FIX_GATE_WRITE;
     struct ini_cmd *c = fix_write(old, 0, 8, 512);
     fiber_sleep_until(run_deadline_ms(10), NULL);
     EXPECT(f, ini_login(&p, &new, &status) == -EACCES && status == SERVICE_UNAVAILABLE);
@@ -339,7 +339,7 @@ static void body_tag_of_aborted_hanging_write_is_free(struct fix *f)
     struct ini *i = fix_login(f, 1);
     uint8_t response;
     fix_ready(i, 0);
-    f->gate_shut = true;
+    f->gate_shut = FIX_GATE_WRITE;
     struct ini_cmd *c = fix_write(i, 0, 8, 512);
     fiber_sleep_until(run_deadline_ms(10), NULL);
     EXPECT(f, ini_tmf(i, ISCSI_TMF_ABORT_TASK, c->lun, c, &response) == 0 &&
@@ -374,7 +374,7 @@ static void body_greedy_leave_fibers_for_aborts_and_logins(struct fix *f)
     unsigned busy = 0;
     uint8_t response;
     fix_ready(i, 0);
-    f->gate_shut = true;
+    f->gate_shut = FIX_GATE_WRITE;
     for (unsigned k = 0; k < WRITES; k++)
         c[k] = fix_write(i, 0, k, 512);
     fiber_sleep_until(run_deadline_ms(50), NULL);

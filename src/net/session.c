@@ -2,8 +2,13 @@
 /*
  * Sessions: the nexus, its LUN map, and reinstatement. Reactor 0 decides what a session is to
  * see (lun_map_for), the session's own reactor makes it so. A map is a list of LUs; those live
- * at least until every session has unmapped them, which reactor 0 waits for before it frees
+ * at least until every session has unmapped them, which reactor 0 sees to before it closes
  * one.
+ *
+ * A session ends in two steps. Its tasks are aborted; when the last one is over that writes where
+ * a successor would read, reactor 0 strikes it off and lets the initiator in again. Its memory
+ * stays until the last of all tasks is over: those on a LUN that was taken away meanwhile, for
+ * its volume hangs, concern no successor.
  */
 #include "net/net_int.h"
 
@@ -26,7 +31,8 @@ struct lun_map *lun_map_for(struct net *net, const struct cfg_target *t)
         return NULL;
     for (unsigned i = 0; i < t->nluns; i++) {
         struct served_volume *v = served_find(net, &t->luns[i].volume->id);
-        m->e[m->n++] = (struct lun_map_entry){t->luns[i].lun, v && !v->closing ? v->lu : NULL};
+        m->e[m->n++] =
+            (struct lun_map_entry){t->luns[i].lun, v && !v->closing ? served_lu(v) : NULL};
     }
     return m;
 }
@@ -44,7 +50,7 @@ struct reactor *session_pick_home(struct net *net, const struct cfg_target *t)
     unsigned count[RUN_MAX_REACTORS] = {0}, best = 0;
     for (unsigned i = 0; i < t->nluns; i++) {
         struct served_volume *v = served_find(net, &t->luns[i].volume->id);
-        if (v && v->lu)
+        if (v && v->open)
             count[reactor_index(v->home)]++;
     }
     for (unsigned r = 1; r < run_nreactors(net->run); r++)
@@ -106,6 +112,13 @@ bool session_reinstate(struct net *net, struct conn *c)
         waitq_wait(&net->conn_gone, run_deadline_ms(100), NULL);
     }
     return !c->closing;
+}
+
+static void over(void *arg)
+{
+    struct conn *c = arg;
+    c->session = false;
+    waitq_wake_all(&c->net->conn_gone);
 }
 
 /* ---- on the session's home --------------------------------------------------------------- */
@@ -173,6 +186,26 @@ int session_start(struct conn *c)
     return r;
 }
 
+int session_detach(struct conn *c, uint64_t deadline)
+{
+    fmutex_lock(&c->mapping); /* a change of the LUN map under way ends first */
+    c->detached = true;
+    if (c->nexus)
+        scsi_nexus_close(c->nexus);
+    fmutex_unlock(&c->mapping);
+    return c->nexus ? scsi_nexus_settle(c->nexus, false, deadline) : 0;
+}
+
+void session_end(struct conn *c)
+{
+    session_detach(c, NO_DEADLINE);
+    if (!c->nexus)
+        return;
+    call_on(run_reactor(c->net->run, 0), over, c);
+    scsi_nexus_free(c->nexus);
+    c->nexus = NULL;
+}
+
 static const struct lun_map_entry *map_find(const struct lun_map *m, uint16_t lun)
 {
     for (unsigned i = 0; i < m->n; i++)
@@ -181,36 +214,59 @@ static const struct lun_map_entry *map_find(const struct lun_map *m, uint16_t lu
     return NULL;
 }
 
-/* Unmaps first what goes or changes, then maps what is new or changed: a number that got
- * another LU was away in between, so that its tasks and unit attentions of the old one are
- * gone. */
-void session_remap(struct conn *c, struct lun_map *want)
+/* Those that want does not have as they are. Of a session that has ended already, its end is to
+ * wait for their tasks no more. */
+static void unmap_others(struct conn *c, const struct lun_map *want)
 {
-    fmutex_lock(&c->mapping);
-    struct lun_map *have = c->map;
-    if (c->first_map) { /* not mapped yet: it is on its way to its reactor */
-        free(c->first_map);
-        c->first_map = want;
-        fmutex_unlock(&c->mapping);
-        return;
+    for (unsigned i = 0; c->nexus && c->map && i < c->map->n; i++) {
+        const struct lun_map_entry *h = &c->map->e[i], *w = map_find(want, h->lun);
+        if (!w || w->lu != h->lu)
+            scsi_nexus_unmap(c->nexus, h->lun, !c->detached);
     }
-    if (!c->nexus || !have) {
-        fmutex_unlock(&c->mapping);
-        free(want);
-        return;
-    }
-    for (unsigned i = 0; i < have->n; i++) {
-        const struct lun_map_entry *w = map_find(want, have->e[i].lun);
-        if (!w || w->lu != have->e[i].lu)
-            scsi_nexus_unmap(c->nexus, have->e[i].lun, true);
-    }
-    for (unsigned i = 0; i < want->n; i++) {
-        const struct lun_map_entry *h = map_find(have, want->e[i].lun);
+}
+
+/* Those that it does not have yet; c->map is what it has. */
+static void map_new(struct conn *c, const struct lun_map *want)
+{
+    for (unsigned i = 0; c->map && i < want->n; i++) {
+        const struct lun_map_entry *h = map_find(c->map, want->e[i].lun);
         if ((!h || h->lu != want->e[i].lu) &&
             scsi_nexus_map(c->nexus, want->e[i].lun, want->e[i].lu, true) < 0)
             conn_shut(c, "out of memory"); /* it comes again, and gets all of them */
     }
-    c->map = want;
+}
+
+/* Unmaps first what goes or changes, then maps what is new or changed: a number that got
+ * another LU was away in between, and commands on their way to the old one end there. */
+void session_remap(struct conn *c, struct lun_map *want)
+{
+    fmutex_lock(&c->mapping);
+    struct lun_map *unused = want;
+    if (c->first_map) { /* not mapped yet: it is on its way to its reactor */
+        unused = c->first_map;
+        c->first_map = want;
+    } else {
+        unmap_others(c, want);
+    }
+    if (unused == want && !c->detached) {
+        map_new(c, want);
+        unused = c->map;
+        c->map = want;
+    }
     fmutex_unlock(&c->mapping);
-    free(have);
+    free(unused);
+}
+
+static void settle_here(struct conn *c, void *arg)
+{
+    const uint64_t *deadline = arg;
+    if (c->nexus)
+        scsi_nexus_settle(c->nexus, true, *deadline);
+}
+
+void sessions_settle(struct net *net, uint64_t deadline)
+{
+    for (struct conn *c = conn_next(net, NULL); c; c = conn_next(net, c))
+        if (c->session)
+            conn_call(c, settle_here, &deadline);
 }

@@ -319,7 +319,7 @@ static void task_fiber(void *arg)
     struct net_task *nt = arg;
     struct conn *c = nt->conn;
     nt->scsi.outcome = SCSI_ABORTED;
-    if (c->nexus && !nt->aborted) {
+    if (c->nexus && !c->detached && !nt->aborted) {
         fill(nt);
         nt->executing = true;
         scsi_nexus_execute(c->nexus, &nt->scsi);

@@ -88,7 +88,7 @@ static uint8_t perform(struct conn *c, const struct iscsi_tmf *tmf)
         return RSP_COMPLETE;
     if (row->drops_lun || row->drops_all)
         task_drop_unstarted(c, row->drops_all ? NULL : tmf->lun);
-    if (!c->nexus)
+    if (!c->nexus || c->detached)
         return RSP_REJECTED;
     return responses[scsi_nexus_tmf(c->nexus, row->scsi, tmf->lun, tmf->ref_itt)];
 }

@@ -2,7 +2,8 @@
 /*
  * The volumes and LUs behind the configuration. A volume is opened on the reactor with the
  * fewest, which stays its home; a volume that cannot be opened keeps its entry with the reason
- * and is tried again. All on reactor 0, hopping to the homes.
+ * and is tried again. Nothing here waits for a store beyond the deadline it was given. All on
+ * reactor 0, hopping to the homes.
  */
 #include "net/net_int.h"
 
@@ -10,7 +11,6 @@
 #include "base/text.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,64 +34,7 @@ struct served_volume *served_by_name(struct net *net, const char *name)
     return NULL;
 }
 
-/* ---- opening ----------------------------------------------------------------------------- */
-
-/* What comes of it lies here until it is back on reactor 0, where logins look at the entry. */
-struct open_work {
-    const struct net *net;
-    const struct cfg_volume *cfg;
-    struct volume *vol, *limits;
-    struct scsi_lu *lu;
-    char naa[40];
-    struct err err;
-    int result;
-};
-
-static int open_stack(struct open_work *w)
-{
-    struct volume *vol = NULL;
-    int r = w->net->env.open_volume(w->net->env.arg, w->cfg, &vol, &w->err);
-    if (r < 0)
-        return r;
-    r = filter_limits_new(vol, &w->cfg->limits, &w->limits);
-    if (r == 0) {
-        vol = w->limits;
-        r = filter_stats_new(vol, &w->vol);
-    }
-    if (r < 0) {
-        volume_close(vol);
-        return err_set(&w->err, r, "volume %s: %s", w->cfg->name, strerror(-r));
-    }
-    return 0;
-}
-
-static int open_lu(struct open_work *w)
-{
-    struct scsi_lu_params p = {
-        .volume = w->vol,
-        .read_only = w->cfg->read_only,
-        .threshold_pct = w->cfg->threshold_pct,
-    };
-    memcpy(p.power_epoch, w->net->env.power_epoch, sizeof(p.power_epoch));
-    int r = scsi_identity_load(w->vol, w->net->cfg->oui, &p.id);
-    if (r < 0)
-        return err_set(&w->err, r, "volume %s: its identity cannot be read or kept: %s",
-                       w->cfg->name, strerror(-r));
-    snprintf(w->naa, sizeof(w->naa), "naa.");
-    hex_encode(p.id.naa, p.id.naa_len, w->naa + 4);
-    return scsi_lu_new(&p, &w->lu, &w->err);
-}
-
-static void open_here(void *arg)
-{
-    struct open_work *w = arg;
-    w->result = open_stack(w);
-    if (w->result < 0)
-        return;
-    w->result = open_lu(w);
-    if (w->result < 0)
-        volume_close(w->vol);
-}
+/* ---- following the configuration --------------------------------------------------------- */
 
 static struct reactor *least_loaded(struct net *net)
 {
@@ -107,73 +50,33 @@ static struct reactor *least_loaded(struct net *net)
     return run_reactor(net->run, best);
 }
 
-static int volume_up(struct net *net, struct served_volume *v, struct err *reterr)
+static int volume_up(struct net *net, struct served_volume *v, uint64_t deadline,
+                     struct err *reterr)
 {
-    struct open_work w = {.net = net, .cfg = &v->cfg};
     if (!v->home)
         v->home = least_loaded(net);
-    call_on(v->home, open_here, &w);
-    if (w.result == 0) {
-        v->vol = w.vol;
-        v->limits = w.limits;
-        v->lu = w.lu;
-        text_copy(v->naa, sizeof(v->naa), w.naa);
-        v->reason[0] = '\0';
-        log_info("volume.online", KV("volume", "%s", v->cfg.name), KV("naa", "%s", v->naa));
-        return 0;
-    }
-    if (strcmp(v->reason, w.err.msg) != 0) { /* logged once, however often it is tried */
-        text_copy(v->reason, sizeof(v->reason), w.err.msg);
-        log_error("volume.unavailable", KV("volume", "%s", v->cfg.name),
-                  KV("error", "%s", w.err.msg));
-    }
-    if (reterr)
-        *reterr = w.err;
-    return w.result;
+    return served_open(net, v, deadline, reterr);
 }
 
-/* ---- closing ----------------------------------------------------------------------------- */
-
-struct close_work {
-    struct volume *vol;
-    struct scsi_lu *lu;
-};
-
-static void close_here(void *arg)
-{
-    struct close_work *w = arg;
-    scsi_lu_free(w->lu);
-    volume_flush(w->vol);
-    volume_close(w->vol);
-}
-
-/* The entry is empty before anybody else runs. */
-static void volume_down(struct served_volume *v)
-{
-    struct close_work w = {v->vol, v->lu};
-    v->vol = v->limits = NULL;
-    v->lu = NULL;
-    call_on(v->home, close_here, &w);
-    log_info("volume.closed", KV("volume", "%s", v->cfg.name));
-}
-
-void volumes_close_marked(struct net *net)
+int volumes_close_marked(struct net *net, uint64_t deadline, struct err *reterr)
 {
     struct served_volume *v, *tmp;
+    int result = 0;
     list_for_each_safe (v, tmp, &net->volumes, node) {
         if (!v->closing)
             continue;
-        if (v->vol)
-            volume_down(v);
+        served_stop_opening(v);
+        int r = v->open ? served_close(net, v, deadline, reterr) : 0;
+        if (r < 0)
+            result = r;
         v->closing = false;
         if (!v->seen) {
             list_remove(&v->node);
             free(v);
         }
     }
+    return result;
 }
-
-/* ---- following the configuration --------------------------------------------------------- */
 
 static bool must_reopen(const struct cfg_volume *a, const struct cfg_volume *b)
 {
@@ -199,35 +102,14 @@ void volumes_mark(struct net *net, const struct config *c)
         v->closing = v->closing || !v->seen;
 }
 
-struct change {
-    struct served_volume *v;
-    const struct cfg_volume *want;
-    int result;
-};
-
-static void change_here(void *arg)
-{
-    struct change *k = arg;
-    filter_limits_set(k->v->limits, &k->want->limits);
-    scsi_lu_set_threshold(k->v->lu, k->want->threshold_pct);
-    if (k->v->vol->sync != k->want->sync)
-        k->result = volume_set_sync(k->v->vol, k->want->sync);
-}
-
 /* What an open volume can take on while it is served. */
 static int volume_change(struct served_volume *v, const struct cfg_volume *want,
-                         struct err *reterr)
+                         uint64_t deadline, struct err *reterr)
 {
-    struct change k = {v, want, 0};
     if (memcmp(&v->cfg.limits, &want->limits, sizeof(want->limits)) == 0 &&
         v->cfg.sync == want->sync && v->cfg.threshold_pct == want->threshold_pct)
         return 0;
-    call_on(v->home, change_here, &k);
-    if (k.result < 0)
-        return err_set(reterr, k.result,
-                       "volume %s: what it holds could not be made durable: %s", want->name,
-                       strerror(-k.result));
-    return 0;
+    return open_volume_set(v->open, want, deadline, reterr);
 }
 
 static struct served_volume *volume_entry(struct net *net, const struct cfg_volume *cfg)
@@ -244,7 +126,8 @@ static struct served_volume *volume_entry(struct net *net, const struct cfg_volu
     return v;
 }
 
-int volumes_apply(struct net *net, const struct config *c, struct err *reterr)
+int volumes_apply(struct net *net, const struct config *c, uint64_t deadline,
+                  struct err *reterr)
 {
     int result = 0;
     for (unsigned i = 0; i < c->nvolumes; i++) {
@@ -252,10 +135,10 @@ int volumes_apply(struct net *net, const struct config *c, struct err *reterr)
         struct served_volume *v = volume_entry(net, want);
         if (!v)
             return err_set(reterr, -ENOMEM, "volume %s: out of memory", want->name);
-        int r = v->vol ? volume_change(v, want, reterr) : 0;
+        int r = v->open ? volume_change(v, want, deadline, reterr) : 0;
         v->cfg = *want;
-        if (!v->vol)
-            r = volume_up(net, v, reterr);
+        if (!v->open)
+            r = volume_up(net, v, deadline, reterr);
         if (r < 0)
             result = r;
     }
@@ -265,15 +148,16 @@ int volumes_apply(struct net *net, const struct config *c, struct err *reterr)
 static void lift_here(void *arg)
 {
     static const struct volume_limits none;
-    filter_limits_set(arg, &none);
+    struct open_volume *o = arg;
+    filter_limits_set(o->limits, &none);
 }
 
 void volumes_lift_limits(struct net *net)
 {
     struct served_volume *v;
     list_for_each (v, &net->volumes, node) {
-        if (v->vol)
-            call_on(v->home, lift_here, v->limits);
+        if (v->open)
+            call_on(v->home, lift_here, v->open);
     }
 }
 
@@ -322,9 +206,9 @@ void volumes_tell_ports(struct net *net, const struct config *c)
 {
     struct served_volume *v;
     list_for_each (v, &net->volumes, node) {
-        if (!v->lu)
+        if (!v->open)
             continue;
-        struct ports_work w = {.lu = v->lu, .n = collect_ports(c, &v->id, NULL)};
+        struct ports_work w = {.lu = v->open->lu, .n = collect_ports(c, &v->id, NULL)};
         w.ports = calloc(w.n + 1, sizeof(*w.ports));
         if (!w.ports)
             continue;

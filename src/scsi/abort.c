@@ -7,7 +7,7 @@
  * wait goes on without it after 5 s. Its range lock stays, so nothing overtakes it on its
  * blocks.
  *
- * On the LU's home. lu_abort_mark() does not park, the others do.
+ * On the LU's home. lu_abort_mark(), lu_leave() and lu_left() do not park, the others do.
  */
 #include "scsi/scsi_int.h"
 
@@ -99,12 +99,24 @@ void lu_abort_tasks(struct scsi_lu *lu, const struct scsi_itl *itl,
     wait_for(lu, &m, run_deadline_ms(FENCE_MS));
 }
 
-/* By its own count: a fence that another function raised meanwhile must not end this wait. */
-void lu_abort_and_drain(struct scsi_lu *lu, const struct scsi_itl *itl)
+void lu_leave(struct scsi_lu *lu, struct scsi_itl *itl)
 {
     struct match m = {.itl = itl};
-    while (mark(lu, &m, NULL) != 0)
-        waitq_wait(&lu->drained, NO_DEADLINE, NULL);
+    itl->leaving = true;
+    if (lu->reserved_by == itl)
+        lu->reserved_by = NULL;
+    mark(lu, &m, NULL);
+    if (itl->ntasks == 0)
+        lu_left(lu, itl);
+}
+
+void lu_left(struct scsi_lu *lu, struct scsi_itl *itl)
+{
+    if (lu->reserved_by == itl) /* by one of the last */
+        lu->reserved_by = NULL;
+    copy_forget(lu, itl);
+    list_remove(&itl->on_lu);
+    waitq_wake_all(&lu->drained);
 }
 
 bool lu_abort_tag(struct scsi_lu *lu, const struct scsi_itl *itl, uint64_t tag)

@@ -289,6 +289,7 @@ FIX_TEST(unmapping_the_destination_ends_it)
     EXPECT_EQ(f, s.lu->ntasks, 1);
     gate_open(f);
     EXPECT_EQ(f, scsi_nexus_unmap(f->a, 1, false), 0); /* the LUN goes away under it */
+    EXPECT_EQ(f, scsi_nexus_settle(f->a, true, NO_DEADLINE), 0);
     EXPECT_EQ(f, s.lu->ntasks, 0);
     fix_wait(c);
     EXPECT_EQ(f, c->status, SCSI_STATUS_CHECK);

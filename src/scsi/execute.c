@@ -7,6 +7,8 @@
  */
 #include "scsi/scsi_int.h"
 
+#include "base/check.h"
+
 #include <errno.h>
 
 typedef bool check_fn(struct scsi_lu *lu, struct scsi_task *t);
@@ -122,6 +124,8 @@ static bool passes(struct scsi_lu *lu, struct scsi_task *t)
 static void begin(struct scsi_lu *lu, struct scsi_task *t)
 {
     bool known;
+    check(!t->itl->leaving); /* hops arrive in order: it would not have been found */
+    t->itl->ntasks++;
     if (!t->op)
         t->op = scsi_op_find(t->cdb, &known);
     t->data_len = t->op ? scsi_op_xfer(t->op, t->cdb, lu_block(lu)) : 0;
@@ -201,6 +205,8 @@ static void end(struct scsi_lu *lu, struct scsi_task *t)
     }
     if (lu->ntasks == 0)
         lu->perf.idle_since = run_now();
+    if (--t->itl->ntasks == 0 && t->itl->leaving)
+        lu_left(lu, t->itl);
     waitq_wake_all(&lu->drained);
 }
 

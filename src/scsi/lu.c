@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A logical unit: made on the home of its volume from what the volume's attributes remember,
- * and freed when nobody maps it any more. While it lives it is the one whom the volume tells of
+ * and freed when nobody maps it any more and the last task has left it. While it lives it is the one whom the volume tells of
  * changes.
  */
 #include "scsi/scsi_int.h"
@@ -88,7 +88,8 @@ int scsi_lu_new(const struct scsi_lu_params *p, struct scsi_lu **ret_lu, struct 
 
 void scsi_lu_free(struct scsi_lu *lu)
 {
-    check(list_empty(&lu->itls));
+    while (!list_empty(&lu->itls))
+        waitq_wait(&lu->drained, NO_DEADLINE, NULL);
     lu->vol->notify = NULL;
     lu->vol->notify_arg = NULL;
     waitgroup_wait(&lu->background);

@@ -5,8 +5,9 @@
  * there and back with call_on(), which is a plain call when both live on one reactor.
  *
  * An ITL is unmapped in three steps: it leaves the map (no new command finds it), the LU aborts
- * its tasks and forgets it, and the last command that was on its way comes home (executing).
- * Only then its memory goes.
+ * its tasks and forgets it with the last of them, and the last command that was on its way comes
+ * home (executing), which frees it. Only the first is waited for: a volume that does not answer
+ * holds up nobody who wants to be rid of it.
  */
 #include "scsi/ops.h"
 
@@ -21,7 +22,9 @@
 struct scsi_nexus {
     struct reactor *home;
     struct scsi_nexus_params params;
-    struct list itls;               /* of struct scsi_itl */
+    struct list itls, leaving;      /* of struct scsi_itl: mapped, and no more */
+    struct waitq left;              /* one of leaving is gone */
+    unsigned settling;              /* who waits there */
     struct scsi_itl **pages[PAGES]; /* the map, in pages that are made when needed */
     /* UA REPORTED LUNS DATA HAS CHANGED was raised since the last report */
     bool inventory_changed;
@@ -35,6 +38,8 @@ int scsi_nexus_new(const struct scsi_nexus_params *p, struct scsi_nexus **ret_ne
     n->home = reactor_self();
     n->params = *p;
     list_init(&n->itls);
+    list_init(&n->leaving);
+    waitq_init(&n->left);
     *ret_nexus = n;
     return 0;
 }
@@ -96,8 +101,11 @@ void nexus_itl_hold(struct scsi_itl *itl)
 void nexus_itl_release(struct scsi_itl *itl)
 {
     check_cmp(itl->executing, >, 0u);
-    if (--itl->executing == 0)
-        waitq_wake_all(&itl->idle);
+    if (--itl->executing != 0 || !itl->unmapped)
+        return;
+    list_remove(&itl->on_nexus);
+    waitq_wake_all(&itl->nexus->left);
+    free(itl);
 }
 
 /* ---- on the LU's home -------------------------------------------------------------------- */
@@ -112,11 +120,7 @@ static void attach(void *arg)
 static void detach(void *arg)
 {
     struct scsi_itl *itl = arg;
-    lu_abort_and_drain(itl->lu, itl);
-    if (itl->lu->reserved_by == itl)
-        itl->lu->reserved_by = NULL;
-    copy_forget(itl->lu, itl);
-    list_remove(&itl->on_lu);
+    lu_leave(itl->lu, itl);
 }
 
 /* The nexus stays: what this ends is answered, or the initiator would wait for its timeout. */
@@ -188,21 +192,18 @@ static struct scsi_itl *itl_new(struct scsi_nexus *n, uint16_t lun, struct scsi_
     itl->lun = lun;
     list_init(&itl->on_lu);
     list_init(&itl->on_nexus);
-    waitq_init(&itl->idle);
     return itl;
 }
 
-/* Out of the map already: waits until nobody touches it. Parks. */
+/* Out of the map already. Our own hop counts, so that it is freed here or later. Parks. */
 static void itl_retire(struct scsi_itl *itl, void (*leave)(void *arg))
 {
-    /* Our own hop counts, so that the order of the two waits does not matter. */
+    list_push(&itl->nexus->leaving, &itl->on_nexus);
+    itl->unmapped = true;
     nexus_itl_hold(itl);
     if (itl->lu)
         call_on(itl->lu->home, leave, itl);
     nexus_itl_release(itl);
-    while (itl->executing != 0)
-        waitq_wait(&itl->idle, NO_DEADLINE, NULL);
-    free(itl);
 }
 
 int scsi_nexus_map(struct scsi_nexus *n, uint16_t lun, struct scsi_lu *lu, bool announce)
@@ -243,22 +244,67 @@ static void unmap(struct scsi_nexus *n, struct scsi_itl *itl, void (*leave)(void
     itl_retire(itl, leave);
 }
 
+static bool disown(struct scsi_nexus *n, uint16_t lun)
+{
+    struct scsi_itl *itl;
+    list_for_each (itl, &n->leaving, on_nexus) {
+        if (itl->lun == lun && !itl->disowned) {
+            itl->disowned = true;
+            waitq_wake_all(&n->left);
+            return true;
+        }
+    }
+    return false;
+}
+
 int scsi_nexus_unmap(struct scsi_nexus *n, uint16_t lun, bool announce)
 {
     struct scsi_itl *itl = nexus_itl(n, lun);
     if (!itl)
-        return E(-ENOENT);
+        return disown(n, lun) ? 0 : E(-ENOENT);
+    itl->disowned = true;
     unmap(n, itl, detach_answering);
     if (announce)
         announce_inventory(n, NULL);
     return 0;
 }
 
-void scsi_nexus_free(struct scsi_nexus *n)
+void scsi_nexus_close(struct scsi_nexus *n)
 {
     struct scsi_itl *itl;
     while ((itl = list_first(&n->itls, struct scsi_itl, on_nexus)))
         unmap(n, itl, detach);
+}
+
+static bool is_settled(const struct scsi_nexus *n, bool unmapped_too)
+{
+    const struct scsi_itl *itl;
+    list_for_each (itl, &n->leaving, on_nexus)
+        if (!itl->disowned || (unmapped_too && !itl->late))
+            return false;
+    return true;
+}
+
+int scsi_nexus_settle(struct scsi_nexus *n, bool unmapped_too, uint64_t deadline)
+{
+    struct scsi_itl *itl;
+    int rc = 0;
+    n->settling++;
+    while (rc == 0 && !is_settled(n, unmapped_too))
+        rc = waitq_wait(&n->left, deadline, NULL);
+    if (rc < 0)
+        list_for_each (itl, &n->leaving, on_nexus)
+            itl->late = true;
+    n->settling--;
+    waitq_wake_all(&n->left);
+    return rc;
+}
+
+void scsi_nexus_free(struct scsi_nexus *n)
+{
+    scsi_nexus_close(n);
+    while (!list_empty(&n->leaving) || n->settling != 0)
+        waitq_wait(&n->left, NO_DEADLINE, NULL);
     for (size_t i = 0; i < PAGES; i++)
         free(n->pages[i]);
     free(n);

@@ -72,7 +72,8 @@ struct scsi_lu_params {
 /* On the volume's home. Loads reservations (APTPL) and saved mode pages from the volume's
  * attributes. Parks. */
 int scsi_lu_new(const struct scsi_lu_params *p, struct scsi_lu **ret_lu, struct err *reterr);
-/* Every nexus must have unmapped it. Parks. */
+/* Every nexus must have unmapped it. Waits for as long as a task of one is still in it, then for
+ * its own work on the volume. Parks. */
 void scsi_lu_free(struct scsi_lu *lu);
 struct reactor *scsi_lu_home(const struct scsi_lu *lu);
 struct volume *scsi_lu_volume(const struct scsi_lu *lu);
@@ -112,8 +113,15 @@ struct scsi_nexus_params {
 };
 /* On the reactor that becomes its home. -ENOMEM. */
 int scsi_nexus_new(const struct scsi_nexus_params *p, struct scsi_nexus **ret_nexus);
-/* I_T nexus loss (SAM-5 6.3.4): aborts its tasks, waits until they touch nothing any more,
- * forgets its unit attentions and SPC-2 reservations, keeps persistent registrations. Parks. */
+/* I_T nexus loss (SAM-5 6.3.4): aborts its tasks, forgets its unit attentions and SPC-2
+ * reservations, keeps persistent registrations. Nothing is mapped afterwards; tasks that are inside
+ * a volume end when it lets them. Parks, but for no volume. */
+void scsi_nexus_close(struct scsi_nexus *n);
+/* Waits until no task of the nexus is left on a LUN that is mapped no more: of those that
+ * scsi_nexus_close() took, and with unmapped_too of those that scsi_nexus_unmap() took, whose fate
+ * is nobody's business: once, that is, until it was waited for in vain. 0 or -ETIMEDOUT. Parks. */
+int scsi_nexus_settle(struct scsi_nexus *n, bool unmapped_too, uint64_t deadline);
+/* scsi_nexus_close(), and waits for all of its tasks however long they take. Parks. */
 void scsi_nexus_free(struct scsi_nexus *n);
 /* No task may be in flight (right after login). */
 void scsi_nexus_move(struct scsi_nexus *n, struct reactor *home);
@@ -123,7 +131,9 @@ struct reactor *scsi_nexus_home(const struct scsi_nexus *n);
  * nexus starts each LU with the UA power on / I_T nexus loss. announce: the other LUNs of the
  * nexus get UA REPORTED LUNS DATA HAS CHANGED. Parks. -EEXIST, -EINVAL, -ENOMEM. */
 int scsi_nexus_map(struct scsi_nexus *n, uint16_t lun, struct scsi_lu *lu, bool announce);
-/* Ends the nexus's tasks on it with TASK ABORTED and unmaps. Parks. -ENOENT. */
+/* Unmaps; the nexus's tasks on it end with TASK ABORTED, those that are inside the volume when it
+ * lets them. After scsi_nexus_close(): its tasks are waited for no more by scsi_nexus_settle().
+ * Parks, but for no volume. -ENOENT. */
 int scsi_nexus_unmap(struct scsi_nexus *n, uint16_t lun, bool announce);
 
 /* ---- tasks ------------------------------------------------------------------------------- */

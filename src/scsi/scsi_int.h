@@ -139,15 +139,19 @@ struct scsi_itl {
     struct scsi_nexus *nexus; /* touched on its home only, save params, which never change */
     const struct scsi_nexus_params *who; /* lives as long as the ITL */
     uint16_t lun;
-    uint32_t ua;  /* bit mask of 1 << enum scsi_ua */
-    bool answers; /* it is being unmapped: tasks that this aborts end TASK ABORTED */
+    uint32_t ua;              /* bit mask of 1 << enum scsi_ua */
+    unsigned ntasks;          /* in the LU */
+    bool leaving;             /* unmapped: it is off the LU when its last task is */
+    bool answers;             /* its nexus stays: tasks that leaving aborts end TASK ABORTED */
     const struct pr_reg *reg; /* its registration as of reg_version, pr.c */
     uint64_t reg_version;
     /* On the nexus's home. */
-    struct list on_nexus;
+    struct list on_nexus; /* the map's, or those that leave */
     /* tasks of this nexus on their way to the LU, in it, or on their way back */
     unsigned executing;
-    struct waitq idle;
+    bool unmapped; /* freed with the last of them */
+    bool disowned; /* by scsi_nexus_unmap(): the end of the nexus need not wait for it */
+    bool late;     /* scsi_nexus_settle() waited for it in vain */
 };
 
 struct scsi_pr;    /* pr.c */
@@ -222,7 +226,7 @@ struct scsi_lu {
     uint64_t threshold_next; /* run_now() of the next look at the room that is left */
     struct scsi_ident ident[IDENT_TYPES];
     struct fmutex meta;   /* held across durable changes of reservations, modes, identity */
-    struct waitq drained; /* a task has ended */
+    struct waitq drained; /* a task has ended, or a nexus has left */
     struct waitgroup background; /* fibers of the LU's own */
     struct scsi_perf perf;
     struct scsi_lu_stats stats;
@@ -390,8 +394,11 @@ int threshold_units(struct scsi_lu *lu, uint32_t *ret_units);
  * NULL: a reset or loss, nobody is told. Parks. Used by TMFs, PREEMPT AND ABORT. */
 void lu_abort_tasks(struct scsi_lu *lu, const struct scsi_itl *itl,
                     const struct scsi_task *except, const struct scsi_itl *by);
-/* As above, but waits for as long as it takes: nexus loss. */
-void lu_abort_and_drain(struct scsi_lu *lu, const struct scsi_itl *itl);
+/* The nexus maps the LU no more: ends its tasks and forgets it with the last of them. Does not
+ * park. */
+void lu_leave(struct scsi_lu *lu, struct scsi_itl *itl);
+/* The last step of it, when the last task is over. */
+void lu_left(struct scsi_lu *lu, struct scsi_itl *itl);
 /* Only marks and wakes them: QERR. */
 void lu_abort_mark(struct scsi_lu *lu, const struct scsi_itl *itl,
                    const struct scsi_task *except, const struct scsi_itl *by);
@@ -409,7 +416,8 @@ bool nexus_next_lun(const struct scsi_nexus *n, uint32_t from, uint16_t *ret_lun
 /* The initiator knows the inventory now: takes UA REPORTED LUNS DATA HAS CHANGED off all its
  * LUs. Parks. */
 void nexus_inventory_told(struct scsi_nexus *n);
-/* Keeps the ITL's memory while somebody is on the LU's home with it. On the nexus's home. */
+/* Keeps the ITL's memory while somebody is on the LU's home with it; the last release may free
+ * it. On the nexus's home. */
 void nexus_itl_hold(struct scsi_itl *itl);
 void nexus_itl_release(struct scsi_itl *itl);
 /* lun field to ITL; false: not a form that is ours, or not mapped. */

@@ -142,27 +142,28 @@ FIX_TEST(stuck_task_is_fenced)
     EXPECT_EQ(f, first_byte(f), 0x66);
 }
 
-static void unmap_fiber(void *arg)
+static void loss_fiber(void *arg)
 {
     struct tmf *m = arg;
-    scsi_nexus_unmap(m->n, 0, false);
+    scsi_nexus_close(m->n);
+    scsi_nexus_settle(m->n, false, NO_DEADLINE);
     m->done = true;
 }
 
 /* The end of a nexus waits on, even when somebody's reset has fenced its task. */
 FIX_TEST(nexus_loss_is_not_fenced)
 {
-    struct tmf reset, unmap = {.n = f->a};
+    struct tmf reset, loss = {.n = f->a};
     gate_close(f, 1u << VOL_OP_WRITE);
     struct fix_cmd *c = start_write(f, f->a, 0x55, false);
     start_tmf(&reset, f->b, SCSI_TMF_LU_RESET, 0);
-    fiber_start(unmap_fiber, &unmap, "unmap");
+    fiber_start(loss_fiber, &loss, "loss");
     fiber_sleep_until(run_deadline_ms(6000), NULL);
-    EXPECT(f, reset.done && !unmap.done);
+    EXPECT(f, reset.done && !loss.done);
     gate_open(f);
     expect_aborted(f, c);
     fix_settle();
-    EXPECT(f, unmap.done);
+    EXPECT(f, loss.done);
 }
 
 FIX_TEST(nobody_to_abort)

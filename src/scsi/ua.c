@@ -50,7 +50,7 @@ static void tell(struct scsi_itl *itl, enum scsi_ua ua)
 void ua_raise(struct scsi_itl *itl, enum scsi_ua ua)
 {
     uint32_t bit = 1u << ua;
-    if (itl->ua & bit)
+    if (itl->ua & bit || itl->leaving)
         return;
     itl->ua |= bit;
     itl->lu->stats.unit_attentions++;

@@ -16,15 +16,18 @@ struct stats_filter {
 
 static uint64_t op_begin(struct volume *v)
 {
-    v->stats->in_flight++;
-    return run_now_precise();
+    uint64_t now = run_now_precise();
+    if (v->stats->in_flight++ == 0)
+        v->stats->alive = now;
+    return now;
 }
 
 static int op_end(struct volume *v, enum volume_op op, uint64_t begun, uint64_t bytes, int rc)
 {
     struct volume_op_stats *s = &v->stats->op[op];
-    uint64_t ns = run_now_precise() - begun;
+    uint64_t now = run_now_precise(), ns = now - begun;
     v->stats->in_flight--;
+    v->stats->alive = now;
     s->ops++;
     s->ns += ns;
     s->lat[volume_lat_bucket(ns)]++;

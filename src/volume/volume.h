@@ -211,6 +211,8 @@ struct volume_op_stats {
 struct volume_stats {
     struct volume_op_stats op[VOL_NOPS];
     uint32_t in_flight;
+    uint64_t alive; /* run_now_precise() when an operation last ended, or began when none was in
+                     * flight */
 };
 unsigned volume_lat_bucket(uint64_t ns);
 /* Upper bound in nanoseconds of the quantile (0..1) of a histogram; 0 when it is empty. */

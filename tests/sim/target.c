@@ -306,7 +306,7 @@ struct target *target_up(struct story *st)
 
 void target_down(struct target *t)
 {
-    net_stop(t->net);
+    check(net_stop(t->net) == 0);
     net_free(t->net);
     config_store_close(t->store);
     free(t);

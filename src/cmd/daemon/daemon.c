@@ -23,6 +23,9 @@
 #include <unistd.h>
 
 #define DATA_MEMORY_MIN (UINT64_C(64) << 20)
+#define EXIT_UNFINISHED 3
+#define STOP_MAX_MS     25000 /* less than TimeoutStopSec in packaging/zsand.service */
+#define HOOK_MS         1000  /* for the hook to be told of the last events */
 
 struct life {
     struct daemon *d;
@@ -108,14 +111,34 @@ static int start(struct life *l, struct err *reterr)
     return start_demo(l, reterr);
 }
 
+/* The kernel takes what is left; nothing that was acknowledged is in our memory alone. */
+NO_RETURN static void leave(void)
+{
+    fiber_sleep_until(run_deadline_ms(HOOK_MS), NULL);
+    _exit(EXIT_UNFINISHED);
+}
+
+static void watch_stop(void *arg)
+{
+    (void)arg;
+    fiber_sleep_until(run_deadline_ms(STOP_MAX_MS), NULL);
+    log_error("stop.forced", KV("error", "the daemon could not end in order in time"));
+    leave();
+}
+
+/* The front first has its volumes named that do not let go; whoever waits for them does not either. */
 static void stop(struct life *l)
 {
     sd_notify(0, "STOPPING=1");
-    control_close(l->control);
-    if (l->net) {
-        net_stop(l->net);
-        net_free(l->net);
+    fiber_start(watch_stop, NULL, "stop-watch");
+    int control = control_close(l->control);
+    if (l->net && net_stop(l->net) < 0)
+        leave();
+    if (control < 0) {
+        log_error("stop.forced", KV("error", "a call of the control socket does not end"));
+        leave();
     }
+    net_free(l->net);
     if (l->store)
         config_store_close(l->store);
     free(l->volumes_dir);

@@ -2,7 +2,7 @@
 /*
  * zsand: serves volumes over iSCSI. main() settles what the process is (options, privileges,
  * log), makes a world, and lives in it. Exit status: 0 stopped by a signal, 1 could not start,
- * 2 bad command line, 130 a second signal would not wait.
+ * 2 bad command line, 3 stopped but could not close all, 130 a second signal would not wait.
  */
 #include "cmd/daemon/daemon.h"
 #include "cmd/daemon/hook.h"
