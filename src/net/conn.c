@@ -7,8 +7,8 @@
  * more; memory stays bounded by the admission of its tasks.
  *
  * Its end: conn_shut() stops input; what is queued is sent within LINGER_MS; then the nexus is
- * freed, which waits until no task touches data any more; then reactor 0 forgets the
- * connection. Everything here runs on the connection's home unless marked [0].
+ * freed, which waits until no task touches data any more; the peer has time to read what was sent;
+ * then reactor 0 forgets the connection. Everything here runs on the connection's home unless marked [0].
  */
 #include "net/net_int.h"
 
@@ -20,14 +20,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RING_LEN   (512u << 10)
-#define LOGIN_LEN  (16u << 10) /* until it is known who sends */
-#define REST_LEN   IOBUF_MIN
-#define LINGER_MS  2000
-#define TX_IOV     64
-#define TX_BATCH   (1u << 20)
-#define TX_BATCHES 4  /* in a turn */
-#define RX_EVENTS  64 /* between two looks at the clock */
+#define RING_LEN     (512u << 10)
+#define LOGIN_LEN    (16u << 10) /* until it is known who sends */
+#define REST_LEN     IOBUF_MIN
+#define LINGER_MS    2000
+#define FINISH_MS    1000 /* see finish() */
+#define FINISH_BYTES (1u << 20)
+#define FINISH_CONNS 32 /* a reactor */
+#define TX_IOV       64
+#define TX_BATCH     (1u << 20)
+#define TX_BATCHES   4  /* in a turn */
+#define RX_EVENTS    64 /* between two looks at the clock */
 
 static_assert(RING_LEN >= ISCSI_MAX_PDU && RING_LEN <= IOBUF_MAX, "a PDU must fit whole");
 static_assert(LOGIN_LEN >= ISCSI_MAX_LOGIN_PDU, "one of a login too");
@@ -147,8 +150,10 @@ static void tx_hook(struct turn_hook *h)
         return;
     switch (tx_some(c)) {
     case TX_ALL:
-        if (c->closing)
+        if (c->closing) {
+            c->all_sent = iscsi_conn_stats(c->iscsi)->bytes_out > 0;
             drop(c, "closed");
+        }
         break;
     case TX_MORE:
         conn_kick(c);
@@ -374,6 +379,27 @@ static void linger(struct conn *c)
             drop(c, "closed");
 }
 
+/* A socket that is closed while its peer sends resets the connection, and the peer may lose what
+ * it has not read yet. So the peer is given time to read and close first, but neither much time nor
+ * many bytes, and few peers at once: those beyond do without. */
+static void finish(struct conn *c)
+{
+    unsigned *n = &c->net->finishing[reactor_index(reactor_self())];
+    struct iobuf *buf = *n < FINISH_CONNS ? iobuf_get(LOGIN_LEN) : NULL;
+    uint64_t until = run_deadline_ms(FINISH_MS), left = FINISH_BYTES;
+    if (!buf)
+        return;
+    ++*n;
+    while (left > 0) {
+        ssize_t got = sock_recv(c->sock, buf->p, MIN(buf->cap, left), until, NULL);
+        if (got <= 0)
+            break;
+        left -= (uint64_t)got;
+    }
+    --*n;
+    iobuf_put(buf);
+}
+
 static void log_end(const struct conn *c)
 {
     const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
@@ -385,18 +411,23 @@ static void log_end(const struct conn *c)
 static void conn_end(struct conn *c)
 {
     linger(c);
-    sock_shutdown(c->sock);
+    if (c->all_sent)
+        sock_finish(c->sock);
+    else
+        sock_shutdown(c->sock);
     task_cancel_all(c);
     session_end(c);
     while (c->fibers != 0)
         waitq_wait(&c->idle, NO_DEADLINE, NULL);
+    ring_return(c);
+    if (c->all_sent)
+        finish(c);
     if (c->logged_in)
         log_end(c);
     timer_cancel(&c->tick);
     list_remove(&c->tx_hook.node);
     iscsi_conn_fini(c->iscsi);
     task_pool_free(c);
-    ring_return(c);
     sock_close(c->sock);
     c->sock = NULL;
     free(c->first_map);

@@ -129,7 +129,9 @@ struct net {
     struct cancel stop; /* of the retry fiber */
     bool retry_running;
     struct waitq retry_ended;
-    struct net_totals totals; /* counters only */
+    unsigned
+        finishing[RUN_MAX_REACTORS]; /* that reactor's connections in conn_end()'s last wait */
+    struct net_totals totals;        /* counters only */
 };
 
 /* ---- connections ------------------------------------------------------------------------- */
@@ -173,6 +175,7 @@ struct conn {
     bool tx_waiting; /* a fiber waits for the socket to take more */
     bool closing;    /* no more input is taken */
     bool dropped;    /* no more output either */
+    bool all_sent;   /* the last byte too: the peer shall get it */
     bool ended;      /* nothing is left but the memory */
     const char *why;
     uint64_t data_at; /* when data-out came last, of whatever command */

@@ -426,6 +426,112 @@ static void test_strangers_take_little_memory(void **state)
     fix_play(&f, body_strangers_take_little_memory);
 }
 
+/* ---- last words --------------------------------------------------------------------------- */
+
+static struct sock *stranger(void)
+{
+    const struct ini_params p = fix_params(1);
+    struct sock *s;
+    check(sock_connect(&p.addr, NO_DEADLINE, NULL, &s, NULL) == 0);
+    return s;
+}
+
+/* Something that is answered and ends the connection: a login that goes wrong. */
+static void say_something_wrong(struct sock *s)
+{
+    struct iscsi_login_req h = {.opcode = ISCSI_OP_LOGIN_REQ | ISCSI_IMMEDIATE,
+                                .flags =
+                                    0x87, /* to the full feature phase, with no key at all */
+                                .itt = be32_make(1)};
+    check(sock_send(s, &h, sizeof(h), NO_DEADLINE, NULL) == 0);
+}
+
+/* How a stream ended: what the last read said; *ret_len is what came before. */
+static int listen_to_the_end(struct sock *s, size_t *ret_len)
+{
+    uint8_t buf[1024];
+    ssize_t n;
+    for (*ret_len = 0; (n = sock_recv(s, buf, sizeof(buf), NO_DEADLINE, NULL)) > 0;)
+        *ret_len += (size_t)n;
+    return (int)n;
+}
+
+/* The end of a connection must not overtake what was said last, whatever the peer still sends. */
+static void body_who_talks_on_hears_last_words(struct fix *f)
+{
+    static const uint8_t more[64u << 10];
+    struct sock *s = stranger();
+    size_t len;
+    say_something_wrong(s);
+    EXPECT(f, sock_send(s, more, sizeof(more), NO_DEADLINE, NULL) == 0);
+    fiber_sleep_until(run_deadline_ms(100), NULL);
+    EXPECT(f, listen_to_the_end(s, &len) == 0);
+    EXPECT(f, len >= sizeof(struct iscsi_login_rsp));
+    sock_close(s);
+    fiber_sleep_until(run_deadline_ms(10), NULL);
+    EXPECT(f, f->net->nconns == 0);
+}
+
+static void test_who_talks_on_hears_last_words(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    fix_play(&f, body_who_talks_on_hears_last_words);
+}
+
+static void talk_for_ever(void *arg)
+{
+    static const uint8_t more[16u << 10];
+    struct sock *s = arg;
+    while (sock_send(s, more, sizeof(more), NO_DEADLINE, NULL) == 0)
+        fiber_sleep_until(run_deadline_ms(1), NULL);
+    sock_close(s);
+}
+
+static void body_nobody_is_listened_to_for_long(struct fix *f)
+{
+    struct sock *s = stranger();
+    say_something_wrong(s);
+    fiber_sleep_until(run_deadline_ms(900), NULL);
+    EXPECT(f, f->net->nconns == 1); /* it has not hung up yet */
+    fiber_sleep_until(run_deadline_ms(200), NULL);
+    EXPECT(f, f->net->nconns == 0);
+    sock_close(s);
+    s = stranger();
+    say_something_wrong(s);
+    check(fiber_start(talk_for_ever, s, "talker")); /* 16 MiB a second */
+    fiber_sleep_until(run_deadline_ms(200), NULL);
+    EXPECT(f, f->net->nconns == 0);
+}
+
+static void test_nobody_is_listened_to_for_long(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    fix_play(&f, body_nobody_is_listened_to_for_long);
+}
+
+static void body_few_are_listened_to(struct fix *f)
+{
+    struct sock *s[STRANGERS];
+    for (unsigned k = 0; k < STRANGERS; k++)
+        say_something_wrong(s[k] = stranger());
+    fiber_sleep_until(run_deadline_ms(100), NULL);
+    EXPECT(f, f->net->nconns > 0 && f->net->nconns <= STRANGERS / 2);
+    uint64_t before = run_now();
+    fix_stop(f);
+    EXPECT(f, run_now() - before < 1100 * NS_PER_MS);
+    for (unsigned k = 0; k < STRANGERS; k++)
+        sock_close(s[k]);
+}
+
+static void test_few_are_listened_to(void **state)
+{
+    (void)state;
+    struct fix f = fix_default();
+    fix_play(&f, body_few_are_listened_to);
+}
+
 /* ---- slow data ---------------------------------------------------------------------------- */
 
 static void body_slow_data_is_not_late(struct fix *f)
@@ -464,6 +570,9 @@ int main(void)
         cmocka_unit_test(test_tag_of_aborted_hanging_write_is_free),
         cmocka_unit_test(test_greedy_leave_fibers_for_aborts_and_logins),
         cmocka_unit_test(test_strangers_take_little_memory),
+        cmocka_unit_test(test_who_talks_on_hears_last_words),
+        cmocka_unit_test(test_nobody_is_listened_to_for_long),
+        cmocka_unit_test(test_few_are_listened_to),
         cmocka_unit_test(test_slow_data_is_not_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

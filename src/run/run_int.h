@@ -138,6 +138,7 @@ struct sock_ops {
     int (*wait_readable)(struct sock *s, uint64_t deadline, struct cancel *c);
     ssize_t (*try_send)(struct sock *s, const struct iovec *iov, int n);
     int (*wait_writable)(struct sock *s, uint64_t deadline, struct cancel *c);
+    void (*finish)(struct sock *s);
     void (*shutdown)(struct sock *s);
     void (*close)(struct sock *s);
     void (*move)(struct sock *s, struct reactor *to);

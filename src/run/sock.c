@@ -123,6 +123,11 @@ int sock_send(struct sock *s, const void *bytes, size_t len, uint64_t deadline,
     return 0;
 }
 
+void sock_finish(struct sock *s)
+{
+    ops_of(s)->finish(s);
+}
+
 void sock_shutdown(struct sock *s)
 {
     ops_of(s)->shutdown(s);

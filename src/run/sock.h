@@ -66,6 +66,9 @@ int sock_wait_writable(struct sock *s, uint64_t deadline, struct cancel *c);
 int sock_send(struct sock *s, const void *bytes, size_t len, uint64_t deadline,
               struct cancel *c);
 
+/* No more is sent: the peer sees the end behind what was. What it sends can still be read. (Closing a
+ * socket that it still sends to makes the kernel throw away what it has not read of ours.) */
+void sock_finish(struct sock *s);
 void sock_shutdown(struct sock *s); /* both ways; readers see the end */
 void sock_close(struct sock *s);    /* no fiber may wait on it; NULL is fine */
 /* Moves the socket to another reactor. No fiber may wait on it; to be called on the old home;

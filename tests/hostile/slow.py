@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Initiators that do not do their part: they do not read, do not send what they announced, do not answer. Others do not notice, and
 the memory that is held for them stays bounded."""
+import os
 import struct
 import time
 
 import pdu
 from bench import BYSTANDER, TARGET, VILLAIN, verified_io
-from pdu import FINAL
+from pdu import FINAL, IMMEDIATE
 from tap import expect
 
 BIG = 32 << 20
@@ -102,8 +103,26 @@ def vanished(z):
     expect(after["data_used"] <= before["data_used"], f"{after['data_used']} bytes of data are held")
 
 
+def talks_on(z):
+    """peers that talk on after their logout hear its answer and the end, not a reset; a hundred of them take no place for long"""
+    talkers = []
+    for _ in range(100):
+        s = z.session(TARGET, VILLAIN, isid=os.urandom(6))
+        s.send(pdu.build(pdu.LOGOUT | IMMEDIATE, itt=1, words=(0, s.cmd_sn, s.exp_stat_sn)))
+        talkers.append(s)
+        s.send(bytes(256 << 10) if len(talkers) <= 8 else bytes(48))
+    for s in talkers[:8]:
+        expect(pdu.opcode(s.recv()) == pdu.LOGOUT_RSP, "the answer to the logout")
+        expect(s.sock.recv(1) == b"", "more than the answer")
+    time.sleep(1.5)
+    left = z.zsan("status")["totals"]["connections"]
+    expect(left == 0, f"{left} connections are left")
+    for s in talkers:
+        s.close()
+
+
 def tests(z):
-    for what in (no_reading, no_sending, no_answers, vanished):
+    for what in (no_reading, no_sending, no_answers, vanished, talks_on):
         yield what.__doc__, lambda what=what: run(z, what)
 
 

@@ -107,6 +107,11 @@ static void real_close(struct sock *sock)
     free(s);
 }
 
+static void real_finish(struct sock *sock)
+{
+    shutdown(real_sock_of(sock)->fd, SHUT_WR);
+}
+
 /* Readers see the end, writers the error, without waiting for the kernel to say so. */
 static void real_shutdown(struct sock *sock)
 {
@@ -260,6 +265,7 @@ const struct sock_ops real_sock_ops = {
     .wait_readable = real_wait_readable,
     .try_send = real_try_send,
     .wait_writable = real_wait_writable,
+    .finish = real_finish,
     .shutdown = real_shutdown,
     .close = real_close,
     .move = real_move,

@@ -217,6 +217,28 @@ static void test_shutdown_wakes_both_readers(void **state)
     run_in_both(1, shut_down);
 }
 
+/* What the peer still sends does not cost it our last words. */
+static void finish(void)
+{
+    static const uint8_t more[64 << 10];
+    struct pair p = connect_pair("127.0.0.1:0");
+    uint8_t buf[8];
+    expect(sock_send(p.client, more, sizeof(more), run_deadline_ms(1000), NULL) == 0);
+    expect(sock_send(p.server, "bye", 3, run_deadline_ms(1000), NULL) == 0);
+    sock_finish(p.server);
+    expect(sock_send(p.server, "x", 1, run_deadline_ms(100), NULL) == -EPIPE);
+    expect(sock_recv(p.client, buf, sizeof(buf), run_deadline_ms(1000), NULL) == 3);
+    expect(sock_recv(p.client, buf, sizeof(buf), run_deadline_ms(1000), NULL) == 0);
+    expect(sock_recv(p.server, buf, sizeof(buf), run_deadline_ms(1000), NULL) == 8);
+    close_pair(&p);
+}
+
+static void test_who_finished_can_read(void **state)
+{
+    (void)state;
+    run_in_both(1, finish);
+}
+
 /* A peer that does not read fills the pipe and no more; the loop goes on. */
 static void peer_does_not_read(void)
 {
@@ -392,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_streams_arrive_whole),
         cmocka_unit_test(test_reading_ends_by_deadline_token_or_end),
         cmocka_unit_test(test_shutdown_wakes_both_readers),
+        cmocka_unit_test(test_who_finished_can_read),
         cmocka_unit_test(test_peer_that_does_not_read_stops_only_itself),
         cmocka_unit_test(test_errors_name_the_address),
         cmocka_unit_test(test_closing_a_listener_ends_accept),

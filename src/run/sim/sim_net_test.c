@@ -203,6 +203,30 @@ static void half_close_body(struct scene *s)
     s->r[4] = sock_send(s->server, "hello?", 6, NO_DEADLINE, NULL);
 }
 
+static void finish_body(struct scene *s)
+{
+    sock_send(s->client, "bye", 3, NO_DEADLINE, NULL);
+    sock_finish(s->client);
+    while (s->n < 3)
+        s->n += (size_t)sock_recv(s->server, s->got + s->n, 8, NO_DEADLINE, NULL);
+    s->r[1] = (int)sock_recv(s->server, s->got + 8, 8, NO_DEADLINE, NULL);
+    s->r[2] = sock_send(s->server, "?", 1, NO_DEADLINE, NULL);
+    s->r[3] = (int)sock_recv(s->client, s->got + 8, 8, NO_DEADLINE, NULL);
+    s->r[4] = sock_send(s->client, "!", 1, NO_DEADLINE, NULL);
+}
+
+static void test_who_finished_can_read(void **state)
+{
+    (void)state;
+    struct scene s = {0};
+    play(&s, finish_body, 5);
+    assert_memory_equal(s.got, "bye", 3);
+    assert_int_equal(s.r[1], 0);
+    assert_int_equal(s.r[2], 0);
+    assert_int_equal(s.r[3], 1);
+    assert_int_equal(s.r[4], -EPIPE);
+}
+
 static void test_end_of_stream_comes_after_the_data(void **state)
 {
     (void)state;
@@ -318,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_bytes_arrive_in_order_however_cut),
         cmocka_unit_test(test_socket_moves_between_reactors_in_midstream),
         cmocka_unit_test(test_sender_waits_for_the_window),
+        cmocka_unit_test(test_who_finished_can_read),
         cmocka_unit_test(test_end_of_stream_comes_after_the_data),
         cmocka_unit_test(test_reset_reaches_both_ends),
         cmocka_unit_test(test_random_resets_end_both_sides),

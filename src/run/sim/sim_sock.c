@@ -275,7 +275,7 @@ static ssize_t sim_try_send(struct sock *sock, const struct iovec *iov, int n)
 {
     struct sim_sock *s = sim_sock_of(sock);
     struct sim_world *w = s->conn->w;
-    if (s->err || s->shut)
+    if (s->err || s->shut || s->finished)
         return s->err ? s->err : -EPIPE;
     size_t room = window_left(s), sent = 0;
     if (w->cfg.net_segment_max && sim_rand_one_in(&w->io, 16))
@@ -298,14 +298,24 @@ static int sim_wait_writable(struct sock *sock, uint64_t deadline, struct cancel
 
 /* ---- ending ------------------------------------------------------------------------------ */
 
+static void sim_finish(struct sock *sock)
+{
+    struct sim_sock *s = sim_sock_of(sock);
+    if (!s->finished && !s->shut && !s->lost)
+        sim_signal(s->peer, SIM_SIG_FIN);
+    s->finished = true;
+}
+
 static void sim_shutdown(struct sock *sock)
 {
     struct sim_sock *s = sim_sock_of(sock);
     if (s->shut)
         return;
     s->shut = true;
-    if (!s->lost)
-        sim_signal(s->peer, s->rx_len ? SIM_SIG_RESET : SIM_SIG_FIN);
+    if (!s->lost && s->rx_len)
+        sim_signal(s->peer, SIM_SIG_RESET);
+    else if (!s->lost && !s->finished)
+        sim_signal(s->peer, SIM_SIG_FIN);
     waitq_wake_all(&s->readers);
     waitq_wake_all(&s->writers);
 }
@@ -337,6 +347,7 @@ const struct sock_ops sim_sock_ops = {
     .recv = sim_recv,
     .try_send = sim_try_send,
     .wait_writable = sim_wait_writable,
+    .finish = sim_finish,
     .shutdown = sim_shutdown,
     .close = sim_close,
     .move = sim_move,
