@@ -172,13 +172,18 @@ void object_dirty(struct object *obj)
 
 /* ---- more levels ------------------------------------------------------------------------------ */
 
-static bool has_pointers(struct dnode_phys *dn)
+/* *ret_birth: of the youngest hole among them. */
+static bool has_pointers(struct dnode_phys *dn, uint64_t *ret_birth)
 {
+    bool any = false;
+    *ret_birth = 0;
     for (unsigned i = 0; i < dn->nblkptr; i++) {
-        if (!bp_is_hole(dnode_bp(dn, i)))
-            return true;
+        const struct bp *bp = dnode_bp(dn, i);
+        any |= !bp_is_hole(bp);
+        if (bp_is_hole(bp))
+            *ret_birth = MAX(*ret_birth, bp_birth(bp));
     }
-    return false;
+    return any;
 }
 
 /* The dnode's pointers move into a new indirect block and the dnode points at that. Nothing below them is
@@ -187,10 +192,11 @@ static int grow_once(struct object *obj)
 {
     struct dnode_phys *dn = &obj->dn;
     unsigned level = dn->nlevels;
+    uint64_t birth;
     size_t n = dn->nblkptr * sizeof(struct bp);
     if (level == DNODE_MAX_LEVELS)
         return E(-EFBIG);
-    if (has_pointers(dn) || (level > 1 && dirty_find(obj, level - 1, 0))) {
+    if (has_pointers(dn, &birth) || (level > 1 && dirty_find(obj, level - 1, 0))) {
         struct iobuf *buf = iobuf_get(level_size(dn, level));
         struct dirty *d = buf ? dirty_get(obj, level, 0) : NULL;
         if (!d) {
@@ -202,6 +208,7 @@ static int grow_once(struct object *obj)
         dirty_set_data(obj, d, buf);
     }
     memset(dn->tail, 0, n);
+    bp_make_hole(dnode_bp(dn, 0), level_size(dn, level), dn->type, level, birth);
     dn->nlevels++;
     return 0;
 }

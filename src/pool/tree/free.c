@@ -47,7 +47,7 @@ static int subtree_kill(struct object *obj, unsigned level, uint64_t blkid,
         buf = d->buf;
         iobuf_ref(buf);
     } else if (level > 0 && !bp_is_hole(&bp)) {
-        rc = indirect_read(obj->os->blocks, &obj->dn, level, &bp, &buf);
+        rc = tree_read_indirect(obj->os->blocks, &obj->dn, level, &bp, &buf);
     }
     if (buf)
         rc = children_kill(obj, level, blkid, buf, killed);

@@ -20,8 +20,8 @@ int dn_sane(struct dnode_phys *dn)
     return dn_max_block(dn) < dn_capacity(dn) ? 0 : E(-EBADMSG);
 }
 
-int indirect_read(struct blocks *b, const struct dnode_phys *dn, unsigned level,
-                  const struct bp *bp, struct iobuf **ret_buf)
+int tree_read_indirect(struct blocks *b, const struct dnode_phys *dn, unsigned level,
+                       const struct bp *bp, struct iobuf **ret_buf)
 {
     if (bp_is_embedded(bp) || bp_level(bp) != level || bp_lsize(bp) != level_size(dn, level))
         return E(-EBADMSG);
@@ -33,8 +33,8 @@ static int leaf_check(const struct dnode_phys *dn, const struct bp *bp)
     return bp_level(bp) == 0 && bp_lsize(bp) == dn_block_size(dn) ? 0 : E(-EBADMSG);
 }
 
-int leaf_read(struct blocks *b, const struct dnode_phys *dn, const struct bp *bp,
-              struct iobuf **ret_buf)
+int tree_read_leaf(struct blocks *b, const struct dnode_phys *dn, const struct bp *bp,
+                   struct iobuf **ret_buf)
 {
     int rc = leaf_check(dn, bp);
     return rc ? rc : block_read(b, bp, BLOCK_NORMAL, ret_buf);
@@ -52,7 +52,7 @@ static int step(struct blocks *b, const struct dnode_phys *dn, const struct obje
     }
     if (d || bp_is_hole(bp))
         return -ENOENT;
-    int rc = indirect_read(b, dn, l, bp, &buf);
+    int rc = tree_read_indirect(b, dn, l, bp, &buf);
     if (rc != 0)
         return rc;
     *bp = bps_of(buf)[slot];
@@ -106,7 +106,7 @@ int live_read(struct object *obj, uint64_t blkid, struct iobuf **ret_buf)
         rc = tree_lookup(obj->os->blocks, &obj->dn, obj, 0, blkid, &bp, &level);
     if (rc != 0 || bp_is_hole(&bp))
         return rc;
-    return leaf_read(obj->os->blocks, &obj->dn, &bp, ret_buf);
+    return tree_read_leaf(obj->os->blocks, &obj->dn, &bp, ret_buf);
 }
 
 /* The first level-0 block in [from, to) that is dirty and no hole, or to. */

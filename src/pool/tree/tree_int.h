@@ -130,10 +130,10 @@ int object_grow(struct object *obj, uint64_t blkid);
 /* ---- lookup.c --------------------------------------------------------------------------------- */
 
 /* The content of an indirect block, shared. -EBADMSG: bp is no pointer to such a block. */
-int indirect_read(struct blocks *b, const struct dnode_phys *dn, unsigned level,
-                  const struct bp *bp, struct iobuf **ret_buf);
-int leaf_read(struct blocks *b, const struct dnode_phys *dn, const struct bp *bp,
-              struct iobuf **ret_buf);
+int tree_read_indirect(struct blocks *b, const struct dnode_phys *dn, unsigned level,
+                       const struct bp *bp, struct iobuf **ret_buf);
+int tree_read_leaf(struct blocks *b, const struct dnode_phys *dn, const struct bp *bp,
+                   struct iobuf **ret_buf);
 /* The pointer to a block: in the tree of dn or, with live, in the tree as it is now. *ret_level: where the walk
  * ended; above level: there is a hole there, and the pointer is one too. Parks. */
 int tree_lookup(struct blocks *b, const struct dnode_phys *dn, const struct object *live,

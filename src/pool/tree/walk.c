@@ -117,21 +117,41 @@ int walk_replace(struct walk *w, unsigned level, const struct dirty *rec, struct
 
 /* ---- the walk --------------------------------------------------------------------------------- */
 
+/* Where a hole was that told its birth, the holes in the block that takes its place tell it too. */
+static void holes_init(const struct object *obj, unsigned level, uint64_t birth,
+                       struct iobuf *buf)
+{
+    memset(buf->p, 0, level_size(&obj->dn, level));
+    for (size_t i = 0; birth != 0 && i < slots_of(obj); i++)
+        bp_make_hole(&bps_of(buf)[i], level_size(&obj->dn, level - 1), obj->dn.type, level - 1,
+                     birth);
+}
+
+/* When the hole came to be in whose place the block is made; 0: not known. */
+static uint64_t hole_since(const struct object *obj, const struct dirty *rec,
+                           const struct bp *bp)
+{
+    if (rec && rec->killed)
+        return obj->os->blocks->hole_birth ? obj->os->txg : 0;
+    return bp_is_hole(bp) ? bp_birth(bp) : 0;
+}
+
 /* The content of an indirect block, for us alone. */
 static int indirect_copy(struct object *obj, unsigned level, const struct dirty *rec,
                          const struct bp *bp, struct iobuf **ret_buf)
 {
     struct iobuf *old = NULL;
     uint32_t len = level_size(&obj->dn, level);
-    int rc =
-        rec || bp_is_hole(bp) ? 0 : indirect_read(obj->os->blocks, &obj->dn, level, bp, &old);
+    int rc = rec || bp_is_hole(bp)
+                 ? 0
+                 : tree_read_indirect(obj->os->blocks, &obj->dn, level, bp, &old);
     if (rc != 0)
         return rc;
     struct iobuf *buf = iobuf_get(len);
     if (buf && old)
         memcpy(buf->p, old->p, len);
     else if (buf)
-        memset(buf->p, 0, len);
+        holes_init(obj, level, hole_since(obj, rec, bp), buf);
     iobuf_put(old);
     *ret_buf = buf;
     return buf ? 0 : -ENOMEM;
