@@ -30,14 +30,13 @@ static int settle_place(struct walk *w, unsigned level, struct dirty *rec, struc
     int rc = 0;
     (void)buf;
     bool hole = is_hole(w->obj, level, rec);
-    if (rec->settled && (hole || !bp_is_hole(slot)))
+    if (rec->settled && hole == bp_is_hole(slot))
         return 0;
     if (rec->what == DIRTY_ADOPTED) {
         new = *rec->adopted;
     } else if (!hole) {
         struct block_want want = want_of(w->obj, level);
         rc = block_place(w->obj->os->blocks, w->obj->os->txg, &want, &new);
-        w->placed++;
     }
     if (rc == 0)
         rc = walk_replace(w, level, rec, slot, &new);
@@ -50,7 +49,7 @@ static int place_tree(struct object *obj, unsigned *placed)
 {
     struct walk w = {.obj = obj, .settle = settle_place, .keep = true};
     int rc = walk_object(&w);
-    *placed += w.placed;
+    *placed += (unsigned)w.changes;
     return rc;
 }
 

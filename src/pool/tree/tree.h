@@ -57,7 +57,7 @@ void objset_begin(struct objset *os, uint64_t txg);
  * txg cannot go on. Parks. */
 int objset_sync(struct objset *os, struct bp *ret_bp);
 /* The MOS in two steps. plan: brings all ancestors of what is dirty into memory and gives every dirty block a
- * place, killing the old ones; *ret_placed: how many were placed by this call. Called again until nothing new
+ * place, killing the old ones; *ret_placed: how many pointers this call changed. Called again until nothing new
  * was dirtied. write: contents are final; checksums bottom up, queues the writes. Objects' `used` are up to date after plan. */
 int objset_plan(struct objset *os, unsigned *ret_placed);
 int objset_write(struct objset *os, struct bp *ret_bp);

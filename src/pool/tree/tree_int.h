@@ -170,7 +170,6 @@ struct walk {
     settle_fn settle;
     bool keep;        /* indirect blocks on the way become dirty records */
     uint64_t changes; /* pointers that changed so far */
-    unsigned placed;
 };
 /* Visits everything dirty bottom up, in order of offset. Parks. */
 int walk_object(struct walk *w);
