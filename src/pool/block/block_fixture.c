@@ -16,6 +16,7 @@ static struct nv *leaf_nv(struct tank *t, unsigned id, const struct tank_shape *
     const struct file_opts opts = {.mode = FILE_RDWR, .create = true};
     check(nv && t->nfiles < TANK_FILES);
     tank_path(t->nfiles, path);
+    file_unlink(path); /* of a tank before */
     check(file_open(path, &opts, &f, NULL) == 0 && file_resize(f, shape->size) == 0);
     file_close(f);
     check(nv_add_str(nv, "type", "file") == 0 && nv_add_u64(nv, "id", id) == 0 &&

@@ -34,7 +34,7 @@ static int killed(struct objset *os, const struct bp *bp)
     return block_free(&g->tank.b, g->tank.txg, bp);
 }
 
-static const struct objset_ops grove_ops = {.born = born, .killed = killed};
+const struct objset_ops grove_ops = {.born = born, .killed = killed};
 
 static void grove_open(struct grove *g)
 {

@@ -18,6 +18,8 @@ struct grove {
     uint32_t random;
 };
 
+extern const struct objset_ops grove_ops; /* count and free */
+
 uint32_t grove_random(struct grove *g, uint32_t n); /* below n */
 void grove_new(struct grove *g, struct expect *e, enum objset_type type, uint64_t seed);
 void grove_free(struct grove *g);
