@@ -137,6 +137,7 @@ struct iscsi_task {
     bool refused;      /* its data is taken and thrown away */
     /* private */
     uint8_t state; /* enum task_state */
+    uint32_t era;  /* struct iscsi_conn's, when it came */
     bool own;      /* the machine's: the owner never saw it */
     bool overflow, underflow;
     uint8_t status;

@@ -124,7 +124,10 @@ struct text_exchange {
 
 struct tmf_slot {
     bool busy;
-    uint32_t itt;
+    uint8_t function;
+    uint8_t lun[8];
+    uint32_t itt, ref_itt;
+    uint32_t era; /* it concerns tasks up to this one */
     struct msg msg;
 };
 
@@ -174,6 +177,8 @@ struct iscsi_conn {
     struct text_exchange text;
     struct nop nop;
     struct tmf_slot tmf[TMF_MAX];
+    uint32_t
+        era; /* one for each task management function that came: tells before from behind */
     uint32_t logout_itt;
     struct msg text_msg, logout_msg, ask_logout_msg, drop_msg;
     struct msg *echo_user; /* whose data lies in echo */
@@ -226,9 +231,11 @@ void task_leave(struct iscsi_conn *c, struct iscsi_task *t);
 void task_release(struct iscsi_conn *c, struct iscsi_task *t);
 /* Ends a task without a response. */
 void task_drop(struct iscsi_conn *c, struct iscsi_task *t);
-/* Drops all the owner is through with but the initiator still sends data for, and the
- * machine's own, on one LUN (NULL: all): they can't be aborted by the owner. */
-void task_drop_waiting(struct iscsi_conn *c, const uint8_t lun[8]);
+/* The owner is through with it, or it is the machine's own, but the initiator still sends data
+ * for it; and it came not later than in that era. */
+bool task_is_waiting(const struct iscsi_task *t, uint32_t era);
+/* Drops all of those on one LUN (NULL: all): they can't be aborted by the owner. */
+void task_drop_waiting(struct iscsi_conn *c, const uint8_t lun[8], uint32_t era);
 struct iscsi_task *task_own(struct iscsi_conn *c);
 void task_free_all(struct iscsi_conn *c);
 

@@ -52,7 +52,7 @@ void iscsi_logout_done(struct iscsi_conn *c, uint8_t response)
     if (c->wait != WAIT_LOGOUT)
         return;
     c->wait = WAIT_NONE;
-    task_drop_waiting(c, NULL);
+    task_drop_waiting(c, NULL, c->era);
     msg_init(&c->logout_msg, ISCSI_OP_LOGOUT_RSP);
     respond(c, &c->logout_msg, c->logout_itt, response);
     conn_close(c, "logout");

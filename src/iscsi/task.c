@@ -42,6 +42,7 @@ void task_init(struct iscsi_task *t, const struct iscsi_scsi_cmd *h)
 
 void task_insert(struct iscsi_conn *c, struct iscsi_task *t)
 {
+    t->era = c->era;
     list_push_front(bucket(c, t->itt), &t->by_itt);
     if (!t->immediate)
         c->win.outstanding++;
@@ -94,12 +95,17 @@ struct iscsi_task *task_own(struct iscsi_conn *c)
     return NULL;
 }
 
-void task_drop_waiting(struct iscsi_conn *c, const uint8_t lun[8])
+bool task_is_waiting(const struct iscsi_task *t, uint32_t era)
+{
+    return t->state == TASK_DONE && !sn_lt(era, t->era);
+}
+
+void task_drop_waiting(struct iscsi_conn *c, const uint8_t lun[8], uint32_t era)
 {
     struct iscsi_task *t, *next;
     for (unsigned i = 0; i < ITT_BUCKETS; i++)
         list_for_each_safe (t, next, &c->by_itt[i], by_itt)
-            if (t->state == TASK_DONE && (!lun || memcmp(lun, t->lun, sizeof(t->lun)) == 0))
+            if (task_is_waiting(t, era) && (!lun || memcmp(lun, t->lun, sizeof(t->lun)) == 0))
                 task_drop(c, t);
 }
 

@@ -62,19 +62,36 @@ static void find_referenced(struct iscsi_conn *c, const struct iscsi_tmf_req *h,
 }
 
 /* What the function means for commands that the owner does not have any more. */
-static void drop_waiting(struct iscsi_conn *c, const struct iscsi_tmf *tmf)
+static void drop_waiting(struct iscsi_conn *c, const struct tmf_slot *s)
 {
-    switch (tmf->function) {
+    switch (s->function) {
     case ISCSI_TMF_ABORT_TASK_SET:
     case ISCSI_TMF_CLEAR_TASK_SET:
     case ISCSI_TMF_LUN_RESET:
-        task_drop_waiting(c, tmf->lun);
+        task_drop_waiting(c, s->lun, s->era);
         break;
     case ISCSI_TMF_TARGET_WARM_RESET:
     case ISCSI_TMF_TARGET_COLD_RESET:
-        task_drop_waiting(c, NULL);
+        task_drop_waiting(c, NULL, s->era);
         break;
     }
+}
+
+/* Looks again when the owner is through: what it had may have failed meanwhile, and then waits for
+ * data that the initiator will not send any more. */
+static uint8_t look_again(struct iscsi_conn *c, const struct tmf_slot *s, uint8_t response)
+{
+    struct iscsi_task *t;
+    if (s->function == ISCSI_TMF_ABORT_TASK) {
+        t = task_find(c, s->ref_itt);
+        if (!t || !task_is_waiting(t, s->era))
+            return response;
+        task_drop(c, t);
+        return ISCSI_TMF_RSP_COMPLETE;
+    }
+    if (response == ISCSI_TMF_RSP_COMPLETE)
+        drop_waiting(c, s);
+    return response;
 }
 
 bool tmf_rx(struct iscsi_conn *c, const struct pdu *pdu, struct iscsi_event *ev)
@@ -106,10 +123,14 @@ bool tmf_rx(struct iscsi_conn *c, const struct pdu *pdu, struct iscsi_event *ev)
     }
     s->busy = true;
     s->itt = tmf.itt;
+    s->ref_itt = tmf.ref_itt;
+    s->function = tmf.function;
+    memcpy(s->lun, tmf.lun, sizeof(s->lun));
+    s->era = c->era++;
     if (tmf.function == ISCSI_TMF_ABORT_TASK)
         find_referenced(c, h, &tmf);
     else
-        drop_waiting(c, &tmf);
+        drop_waiting(c, s);
     ev->type = ISCSI_EV_TMF;
     ev->tmf = tmf;
     return true;
@@ -121,5 +142,5 @@ void iscsi_tmf_done(struct iscsi_conn *c, uint32_t itt, uint8_t response)
     if (!s)
         return;
     s->busy = false;
-    respond(c, &s->msg, itt, response);
+    respond(c, &s->msg, itt, look_again(c, s, response));
 }

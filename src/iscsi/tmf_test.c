@@ -103,6 +103,41 @@ static void test_abort_task_that_waits_for_data(void **state)
     }
 }
 
+/* It fails while the function is under way, and waits for data that will not come any more. */
+static void test_task_fails_while_it_is_aborted(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t function, response; /* what the owner says */
+    } rows[] = {
+        {ISCSI_TMF_ABORT_TASK,        ISCSI_TMF_RSP_NO_TASK },
+        {ISCSI_TMF_ABORT_TASK,        ISCSI_TMF_RSP_COMPLETE},
+        {ISCSI_TMF_ABORT_TASK_SET,    ISCSI_TMF_RSP_COMPLETE},
+        {ISCSI_TMF_LUN_RESET,         ISCSI_TMF_RSP_COMPLETE},
+        {ISCSI_TMF_TARGET_WARM_RESET, ISCSI_TMF_RSP_COMPLETE},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct peer *p = peer_logged_in("InitialR2T=No");
+        const struct iscsi_result busy = {.status = 8};
+        p->manual = true;
+        struct cmd w = {.op = 0x2a, .flags = ISCSI_CMD_WRITE, .edtl = 512, .more = true};
+        uint32_t victim = peer_cmd(p, &w);
+        uint32_t itt = peer_tmf(p, rows[i].function, victim, p->cmd_sn - 1, true);
+        uint32_t later = peer_cmd(p, &w);
+        iscsi_task_done(p->c, &peer_task(p, victim)->t, &busy);
+        iscsi_task_done(p->c, &peer_task(p, later)->t, &busy);
+        iscsi_tmf_done(p->c, itt, rows[i].response);
+        peer_pump(p);
+        expect_tmf(p, itt, ISCSI_TMF_RSP_COMPLETE);
+        assert_int_equal(peer_tasks_used(p), 1); /* what came behind it is not concerned */
+        peer_data_out(p, victim, NONE, 0, 0, zeros, 512, true); /* was under way */
+        peer_expect_nothing(p);
+        peer_data_out(p, later, NONE, 0, 0, zeros, 512, true);
+        peer_expect_status(p, later, 8, -512);
+        peer_free(p);
+    }
+}
+
 static void test_reset_response_comes_behind_earlier_ones(void **state)
 {
     (void)state;
@@ -157,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_abort_task_that_is_not_here),
         cmocka_unit_test(test_abort_task_whose_response_is_queued),
         cmocka_unit_test(test_abort_task_that_waits_for_data),
+        cmocka_unit_test(test_task_fails_while_it_is_aborted),
         cmocka_unit_test(test_reset_response_comes_behind_earlier_ones),
         cmocka_unit_test(test_tmf_answered_by_the_machine),
     };

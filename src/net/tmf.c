@@ -56,12 +56,17 @@ static const uint8_t responses[] = {
     [SCSI_TMF_REJECTED] = RSP_REJECTED,
 };
 
+static const struct tmf_row *row_of(const struct iscsi_tmf *tmf)
+{
+    return tmf->function < FN_COUNT ? &rows[tmf->function] : &rows[0];
+}
+
 struct tmf_work {
     struct conn *c;
     struct iscsi_tmf tmf;
 };
 
-/* ABORT TASK of a command that SCSI has not seen, or that is on its way into it. True: that was
+/* ABORT TASK of a command that SCSI has not seen, or whose fiber has not run yet. True: that was
  * the case. */
 static bool abort_early(struct conn *c, struct iscsi_task *t)
 {
@@ -77,9 +82,13 @@ static bool abort_early(struct conn *c, struct iscsi_task *t)
     return false;
 }
 
-static uint8_t perform(struct conn *c, const struct iscsi_tmf *tmf)
+/* What is done before anything else happens on this connection: the task may end, and commands
+ * that come later are not concerned. The response, or -1: the rest takes a fiber. */
+static int begin(struct conn *c, const struct iscsi_tmf *tmf)
 {
-    const struct tmf_row *row = tmf->function < FN_COUNT ? &rows[tmf->function] : &rows[0];
+    const struct tmf_row *row = row_of(tmf);
+    if (tmf->response >= 0)
+        return tmf->response;
     if (tmf->function == FN_TARGET_COLD_RESET)
         return RSP_AUTHORIZATION_FAILED; /* it would end other hosts' sessions */
     if (!row->known)
@@ -88,9 +97,14 @@ static uint8_t perform(struct conn *c, const struct iscsi_tmf *tmf)
         return RSP_COMPLETE;
     if (row->drops_lun || row->drops_all)
         task_drop_unstarted(c, row->drops_all ? NULL : tmf->lun);
+    return -1;
+}
+
+static uint8_t perform(struct conn *c, const struct iscsi_tmf *tmf)
+{
     if (!c->nexus || c->detached)
         return RSP_REJECTED;
-    return responses[scsi_nexus_tmf(c->nexus, row->scsi, tmf->lun, tmf->ref_itt)];
+    return responses[scsi_nexus_tmf(c->nexus, row_of(tmf)->scsi, tmf->lun, tmf->ref_itt)];
 }
 
 static void tmf_fiber(void *arg)
@@ -103,19 +117,22 @@ static void tmf_fiber(void *arg)
     conn_fiber_done(c);
 }
 
+static bool start(struct conn *c, const struct iscsi_tmf *tmf)
+{
+    struct tmf_work *w = malloc(sizeof(*w));
+    if (!w)
+        return false;
+    *w = (struct tmf_work){c, *tmf};
+    if (conn_fiber(c, tmf_fiber, w, "tmf"))
+        return true;
+    free(w);
+    return false;
+}
+
 void tmf_start(struct conn *c, const struct iscsi_tmf *tmf)
 {
-    struct tmf_work *w = NULL;
-    if (tmf->response < 0) {
-        w = malloc(sizeof(*w));
-        if (w) {
-            w->c = c;
-            w->tmf = *tmf;
-            if (conn_fiber(c, tmf_fiber, w, "tmf"))
-                return;
-        }
-    }
-    free(w);
-    iscsi_tmf_done(c->iscsi, tmf->itt,
-                   tmf->response >= 0 ? (uint8_t)tmf->response : RSP_REJECTED);
+    int response = begin(c, tmf);
+    if (response < 0 && start(c, tmf))
+        return;
+    iscsi_tmf_done(c->iscsi, tmf->itt, response < 0 ? RSP_REJECTED : (uint8_t)response);
 }
