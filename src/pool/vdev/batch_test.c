@@ -210,6 +210,34 @@ static void test_failing_leaves_are_borne_and_remembered(void **state)
         expect_in(expect_sim(i + 1), failing_body, (void *)(uintptr_t)&shapes[i]);
 }
 
+/* A leaf that is away from the beginning has missed the txg if anything would have gone there. */
+static void away_body(struct expect *e)
+{
+    struct rig r;
+    struct plan *p = plan_new();
+    rig_make(&r, &(struct rig_want){.type = "raidz", .n = 6, .nparity = 2});
+    plan_add(p, 0, 8 * KIB); /* columns on leaves 0 to 3 */
+    for (unsigned i = 3; i < 5; i++) {
+        r.leaf[i]->offline = true;
+        vdev_close(r.leaf[i]);
+    }
+    struct vbatch *b = vbatch_new(r.root, 10);
+    add(b, &r, p, 0);
+    EXPECT_EQ(e, vbatch_wait(b), 0);
+    vbatch_free(b);
+    expect_all(e, &r, p, 10);
+    for (unsigned i = 0; i < r.n; i++)
+        EXPECT_EQ(e, txg_set_has(&r.leaf[i]->dtl, 10), i == 3);
+    free(p);
+    rig_free(&r);
+}
+
+static void test_who_is_away_has_missed_what_was_his(void **state)
+{
+    (void)state;
+    expect_in(expect_sim(1), away_body, NULL);
+}
+
 /* The batch goes on after a wait, and an error is told once. */
 static void again_body(struct expect *e)
 {
@@ -246,33 +274,39 @@ static void test_a_batch_is_empty_again_after_the_wait(void **state)
     expect_in(expect_sim(1), again_body, (void *)(uintptr_t)&shapes[0]);
 }
 
-/* Sectors of 8 KiB under a block of 512 bytes in a buffer of 4 KiB. */
-static void large_sector_body(struct expect *e)
+/* A block of 512 bytes in a buffer that is larger or smaller than a sector. */
+static void short_body(struct expect *e)
 {
     struct rig r;
     struct plan *p = plan_new();
+    rig_make(&r, e->arg);
+    uint32_t sector = 1u << r.top->ashift;
     plan_add(p, 0, 512);
-    plan_add(p, 8192, 4096);
-    rig_make(&r, &(struct rig_want){.type = "mirror", .n = 2, .ashift = 13});
+    plan_add(p, sector, 2048);
     struct vbatch *b = vbatch_new(r.root, 10);
     for (unsigned i = 0; i < p->n; i++)
         add(b, &r, p, i);
     EXPECT_EQ(e, vbatch_wait(b), 0);
     vbatch_free(b);
     expect_all(e, &r, p, 10);
-    free(p);
-    struct iobuf *raw = iobuf_get(8192);
-    EXPECT_EQ(e, leaf_read(r.leaf[0], 0, raw->p, 8192, IO_READ), 0);
-    for (unsigned i = 512; i < 8192; i++)
+    struct iobuf *raw = iobuf_get(sector);
+    EXPECT_EQ(e, leaf_read(r.leaf[0], 0, raw->p, sector, IO_READ), 0);
+    for (unsigned i = 512; i < sector; i++)
         EXPECT_EQ(e, raw->p[i], 0);
     iobuf_put(raw);
+    free(p);
     rig_free(&r);
 }
 
 static void test_short_blocks_are_padded_with_zeros(void **state)
 {
     (void)state;
-    expect_in(expect_sim(1), large_sector_body, NULL);
+    static const struct rig_want sectors[] = {
+        {.type = "mirror", .n = 2, .ashift = 12},
+        {.type = "mirror", .n = 2, .ashift = 13},
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(sectors); i++)
+        expect_in(expect_sim(1), short_body, (void *)(uintptr_t)&sectors[i]);
 }
 
 int main(void)
@@ -282,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_padding_joins_extents),
         cmocka_unit_test(test_neighbours_are_left_alone),
         cmocka_unit_test(test_failing_leaves_are_borne_and_remembered),
+        cmocka_unit_test(test_who_is_away_has_missed_what_was_his),
         cmocka_unit_test(test_a_batch_is_empty_again_after_the_wait),
         cmocka_unit_test(test_short_blocks_are_padded_with_zeros),
     };

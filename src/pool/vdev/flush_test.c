@@ -138,6 +138,51 @@ static void test_nobody_joins_a_flush_in_flight(void **state)
         expect_in(expect_sim(seed), race_body, NULL);
 }
 
+struct overtaken {
+    struct rig *r;
+    bool done;
+    struct waitgroup left;
+};
+
+static void flush_slowly(void *arg)
+{
+    struct overtaken *o = arg;
+    check(vdev_flush(o->r->root) == 0);
+    o->done = true;
+    waitgroup_done(&o->left);
+}
+
+/* A write that ends while a flush is under way is not covered by it. */
+static void overtaken_body(struct expect *e)
+{
+    struct rig r;
+    unsigned during = 0;
+    rig_make(&r, &(struct rig_want){.type = "file", .n = 1});
+    const struct unflushed *u = &r.leaf[0]->io->unflushed;
+    for (unsigned i = 0; i < 20; i++) {
+        struct overtaken o = {.r = &r};
+        EXPECT_EQ(e, rig_write(&r, 0, 4096, i, 10), 0);
+        uint64_t before = u->written;
+        waitgroup_init(&o.left);
+        waitgroup_add(&o.left, 1);
+        check(fiber_start(flush_slowly, &o, "flush"));
+        fiber_yield(); /* it is under way now */
+        EXPECT_EQ(e, rig_write(&r, MIB, 4096, i, 11), 0);
+        bool overtook = !o.done;
+        waitgroup_wait(&o.left);
+        EXPECT_EQ(e, u->flushed, before);
+        during += overtook;
+    }
+    EXPECT(e, during > 3);
+    rig_free(&r);
+}
+
+static void test_a_flush_does_not_cover_what_ends_later(void **state)
+{
+    (void)state;
+    expect_in(expect_sim(4), overtaken_body, NULL);
+}
+
 /* The same with the power cut at the end: all that was flushed is there. */
 struct ledger {
     struct sim_disks *disks;
@@ -288,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_a_failed_flush_takes_back_what_it_should_have_kept),
         cmocka_unit_test(test_data_lost_between_write_and_flush_are_noticed),
         cmocka_unit_test(test_nobody_joins_a_flush_in_flight),
+        cmocka_unit_test(test_a_flush_does_not_cover_what_ends_later),
         cmocka_unit_test(test_what_was_flushed_survives_the_power_cut),
         cmocka_unit_test(test_an_idle_leaf_is_scanned_fast),
         cmocka_unit_test(test_scan_yields_and_log_does_not_wait),

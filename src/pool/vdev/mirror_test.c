@@ -215,6 +215,73 @@ static void test_a_write_error_faults_the_leaf(void **state)
     expect_in(expect_sim(6), write_error_body, (void *)(uintptr_t)&two);
 }
 
+/* ---- several at a time ---------------------------------------------------------------------- */
+
+struct crowd {
+    struct rig r;
+    unsigned n;
+    struct waitgroup left;
+};
+
+static void crowd_one(void *arg)
+{
+    struct crowd *c = arg;
+    unsigned i = c->n++;
+    check(rig_write(&c->r, (uint64_t)i * MIB, 4096, i, 20 + i) == 0);
+    waitgroup_done(&c->left);
+}
+
+/* When a leaf fails in the midst of writes, those before (not flushed) and after are missing on it alike. */
+static void crowd_body(struct expect *e)
+{
+    struct crowd c = {.n = 0};
+    rig_make(&c.r, &two);
+    sim_fail_writes(c.r.run, rig_path(1), 4, EIO);
+    waitgroup_init(&c.left);
+    waitgroup_add(&c.left, 20);
+    for (unsigned i = 0; i < 20; i++)
+        check(fiber_start(crowd_one, &c, "writer"));
+    waitgroup_wait(&c.left);
+    EXPECT_EQ(e, c.r.leaf[1]->state, VDEV_FAULTED);
+    for (unsigned i = 0; i < 20; i++) {
+        EXPECT(e, txg_set_has(&c.r.leaf[1]->dtl, 20 + i));
+        EXPECT_EQ(e, rig_read(&c.r, (uint64_t)i * MIB, 4096, i, 20 + i), 0);
+    }
+    rig_free(&c.r);
+}
+
+static void test_a_failure_takes_all_writes_around_it(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 5; seed++)
+        expect_in(expect_sim(seed), crowd_body, NULL);
+}
+
+/* What pads a short block is zero, whatever the memory held before. */
+static void padding_body(struct expect *e)
+{
+    struct rig r;
+    rig_make(&r, &two);
+    struct iobuf *raw = iobuf_get(4096), *second = iobuf_get(4096);
+    memset(raw->p, 0xcc, 4096);
+    memset(second->p, 0xcc, 4096);
+    iobuf_put(raw);
+    iobuf_put(second);
+    EXPECT_EQ(e, rig_write(&r, 0, 1024, 1, 10), 0);
+    raw = iobuf_get(4096);
+    EXPECT_EQ(e, leaf_read(r.leaf[1], 0, raw->p, 4096, IO_READ), 0);
+    for (unsigned i = 1024; i < 4096; i++)
+        EXPECT_EQ(e, raw->p[i], 0);
+    iobuf_put(raw);
+    rig_free(&r);
+}
+
+static void test_short_blocks_are_padded_with_zeros(void **state)
+{
+    (void)state;
+    expect_in(expect_sim(1), padding_body, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +292,8 @@ int main(void)
         cmocka_unit_test(test_a_leaf_that_was_away_knows_what_it_missed),
         cmocka_unit_test(test_a_leaf_that_lacks_a_block_is_asked_last),
         cmocka_unit_test(test_a_write_error_faults_the_leaf),
+        cmocka_unit_test(test_a_failure_takes_all_writes_around_it),
+        cmocka_unit_test(test_short_blocks_are_padded_with_zeros),
     };
     log_set_sink(quiet, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,6 +276,29 @@ static void test_losses_and_lies_together(void **state)
     for_all_shapes(mixed_body, 1);
 }
 
+/* By its log one leaf lacks the block; as many others as there is parity can't be read. It is asked, and has it. */
+static void last_resort_body(struct expect *e)
+{
+    struct rig r;
+    rig_make(&r, e->arg);
+    unsigned p = r.top->nparity;
+    EXPECT_EQ(e, rig_write(&r, 0, 128 * KIB, 1, 10), 0);
+    EXPECT_EQ(e, leaf_missed(r.leaf[p], 10, 11), 0);
+    EXPECT_EQ(e, rig_read(&r, 0, 128 * KIB, 1, 10), 0);
+    EXPECT_EQ(e, r.leaf[p]->stats.reads, 0);
+    for (unsigned i = 0; i < p; i++)
+        sim_fail_reads(r.run, rig_path(i), 1, EIO);
+    EXPECT_EQ(e, rig_read(&r, 0, 128 * KIB, 1, 10), 0);
+    EXPECT_EQ(e, r.leaf[p]->stats.reads, 1);
+    rig_free(&r);
+}
+
+static void test_a_leaf_that_lacks_a_block_is_asked_last(void **state)
+{
+    (void)state;
+    for_all_shapes(last_resort_body, 0);
+}
+
 static void write_error_body(struct expect *e)
 {
     struct rig r;
@@ -379,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_degraded_writes_are_readable_and_remembered),
         cmocka_unit_test(test_resilver_writes_what_was_missed),
         cmocka_unit_test(test_losses_and_lies_together),
+        cmocka_unit_test(test_a_leaf_that_lacks_a_block_is_asked_last),
         cmocka_unit_test(test_write_errors_up_to_parity_are_borne),
         cmocka_unit_test(test_a_replacing_child_is_one_column_on_two_leaves),
     };
