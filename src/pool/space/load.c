@@ -8,8 +8,8 @@
  * released. So whatever becomes free after that txg is in defer when the load ends, and taking defer out of what was
  * replayed gives what may be used.
  *
- * Frees of the last two txgs before the pool was opened are found in the map alone: they are put into defer, so that
- * the newest three uberblocks stay whole across an import.
+ * Frees of the last two txgs before the pool was opened are found in the map alone: the first load puts them into defer,
+ * so that the newest three uberblocks stay whole across an import.
  */
 #include "pool/space/space_int.h"
 
@@ -19,7 +19,7 @@
 struct replay {
     const struct metaslab *ms;
     uint64_t txg;       /* the map as of this one */
-    uint64_t held_from; /* frees of [held_from, held_to] are held back */
+    uint64_t held_from; /* frees of [held_from, held_to] are held back, if any */
     uint64_t held_to;
     struct ranges *free;
     struct ranges *held[TXG_HOLD_BACK]; /* by txg % TXG_HOLD_BACK */
@@ -32,7 +32,7 @@ static int replay_init(struct replay *rp, const struct space *sp, const struct m
         .ms = ms,
         .txg = sp->committed,
         .held_from = sp->committed < TXG_HOLD_BACK ? 0 : sp->committed - TXG_HOLD_BACK + 1,
-        .held_to = sp->opened_txg,
+        .held_to = ms->replayed ? 0 : sp->opened_txg,
         .free = ranges_new(),
     };
     bool ok = rp->free && ranges_add(rp->free, ms->start, ms->size) == 0;
@@ -151,6 +151,7 @@ static void replay_adopt(struct replay *rp, struct space *sp, struct metaslab *m
     ms->free = rp->free;
     rp->free = NULL;
     ms->exact = true;
+    ms->replayed = true;
     list_push(&sp->loaded, &ms->node);
 }
 

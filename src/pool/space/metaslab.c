@@ -41,7 +41,7 @@ void metaslab_fini(struct metaslab *ms)
     }
 }
 
-/* ---- sets that exist only while something is in them ---------------------------------------- */
+/* ---- sets that are made when something is put into them ------------------------------------- */
 
 static void slot_clear(struct ranges **slot)
 {
@@ -51,18 +51,11 @@ static void slot_clear(struct ranges **slot)
 
 static int slot_add(struct ranges **slot, uint64_t off, uint64_t len)
 {
-    if (!*slot)
+    bool is_new = !*slot;
+    if (is_new)
         *slot = ranges_new();
     int rc = *slot ? ranges_add(*slot, off, len) : E(-ENOMEM);
-    if (slot_empty(*slot))
-        slot_clear(slot);
-    return rc;
-}
-
-static int slot_remove(struct ranges **slot, uint64_t off, uint64_t len)
-{
-    int rc = ranges_remove(*slot, off, len);
-    if (slot_empty(*slot))
+    if (rc != 0 && is_new)
         slot_clear(slot);
     return rc;
 }
@@ -106,6 +99,13 @@ static int defer_add(struct metaslab *ms, uint64_t txg, uint64_t off, uint64_t l
     return rc;
 }
 
+static void defer_remove(struct metaslab *ms, unsigned slot, uint64_t off, uint64_t len)
+{
+    check(ranges_remove(ms->defer[slot], off, len) == 0);
+    if (slot_empty(ms->defer[slot]))
+        slot_clear(&ms->defer[slot]);
+}
+
 void metaslab_defer(struct metaslab *ms, uint64_t txg, struct ranges **held)
 {
     unsigned slot = defer_slot(ms, txg);
@@ -141,7 +141,7 @@ int metaslab_take(struct space *sp, struct metaslab *ms, uint64_t txg, uint64_t 
     rc = ranges_remove(ms->free, off, len);
     if (rc != 0) {
         /* A range that could not be cut in two: nothing beside it is in alloc, so this needs no memory. */
-        check(slot_remove(alloc, off, len) == 0);
+        check(ranges_remove(*alloc, off, len) == 0);
         return rc;
     }
     space_account(sp, ms, (int64_t)len, 0);
@@ -151,7 +151,7 @@ int metaslab_take(struct space *sp, struct metaslab *ms, uint64_t txg, uint64_t 
 void metaslab_untake(struct space *sp, struct metaslab *ms, uint64_t txg, uint64_t off,
                      uint64_t len)
 {
-    if (slot_remove(&ms->alloc[slot_of(txg)], off, len) != 0)
+    if (ranges_remove(ms->alloc[slot_of(txg)], off, len) != 0)
         return;
     int rc = ranges_add(ms->free, off, len);
     check(rc == 0 || rc == -ENOMEM);
@@ -164,9 +164,9 @@ static int give_uncommitted(struct metaslab *ms, uint64_t txg, uint64_t off, uin
     int rc = defer_add(ms, txg, off, len);
     if (rc != 0)
         return rc;
-    rc = slot_remove(&ms->alloc[slot_of(txg)], off, len);
+    rc = ranges_remove(ms->alloc[slot_of(txg)], off, len);
     if (rc != 0)
-        check(ranges_remove(ms->defer[defer_slot(ms, txg)], off, len) == 0);
+        defer_remove(ms, defer_slot(ms, txg), off, len);
     return rc;
 }
 
@@ -200,7 +200,7 @@ int metaslab_give(struct space *sp, struct metaslab *ms, uint64_t txg, uint64_t 
 
 bool metaslab_dirty(const struct metaslab *ms, uint64_t txg)
 {
-    return !slot_empty(ms->alloc[slot_of(txg)]) || !slot_empty(ms->freed[slot_of(txg)]);
+    return ms->alloc[slot_of(txg)] || ms->freed[slot_of(txg)];
 }
 
 void metaslab_settle(struct metaslab *ms, uint64_t txg)
@@ -230,7 +230,7 @@ static void release_slot(struct space *sp, struct metaslab *ms, unsigned i, uint
         check(rc == 0 || rc == -ENOMEM);
         if (rc != 0)
             return; /* it is held back until there is memory */
-        check(slot_remove(&ms->defer[i], off, len) == 0);
+        defer_remove(ms, i, off, len);
         space_account(sp, ms, 0, -(int64_t)len);
         if (fiber_self())
             fiber_maybe_yield();

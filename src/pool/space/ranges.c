@@ -132,14 +132,14 @@ static void node_drop(struct node *n, unsigned at)
 /* To the last range that starts at or before off, or else the first one. The set is not empty. */
 static void path_find(const struct ranges *r, uint64_t off, struct path *p)
 {
-    const struct node *above = NULL;
-    unsigned level = r->height;
-    do {
-        level--;
-        p->node[level] = above ? above->child[p->at[level + 1]] : r->root;
-        p->at[level] = node_find(p->node[level], off);
-        above = p->node[level];
-    } while (level > 0);
+    struct node *n = r->root;
+    for (unsigned level = r->height - 1; level > 0; level--) {
+        p->node[level] = n;
+        p->at[level] = node_find(n, off);
+        n = n->child[p->at[level]];
+    }
+    p->node[0] = n;
+    p->at[0] = node_find(n, off);
 }
 
 static struct range path_range(const struct path *p)

@@ -44,7 +44,8 @@ struct metaslab {
     int64_t allocated;    /* bytes, as of the last commit */
     uint64_t histogram[32];
     struct ranges *free; /* NULL: not loaded */
-    /* Each NULL when empty. */
+    /* Each NULL while nothing was put in. alloc and freed then stay until the commit, be it empty: what is dirty in
+     * a txg stays so. */
     struct ranges *alloc[TXG_SLOTS]; /* allocated in txg & 3, not yet committed */
     struct ranges *freed[TXG_SLOTS]; /* freed in txg & 3, not yet committed */
     struct ranges *defer[TXG_SLOTS]; /* given back, but may not be used again yet */
@@ -55,8 +56,8 @@ struct metaslab {
     uint64_t recorded_txg;         /* the newest one whose entries were written */
     uint64_t weight;               /* while not loaded: bytes of the largest free range */
     bool exact;                    /* or, when not exact, that it has at least, it seems */
-    bool loading;
-    uint32_t cursors; /* that allocate from it */
+    bool loading, replayed;        /* replayed: was loaded once since the pool was opened */
+    uint32_t cursors;              /* that allocate from it */
     /* txg/maps.c: how this txg is recorded */
     uint64_t planned_txg, next_length;
     bool rewrite;

@@ -93,6 +93,7 @@ void metaslab_defer(struct metaslab *ms, uint64_t txg, struct ranges **held);
  * latter parks. */
 void metaslab_settle(struct metaslab *ms, uint64_t txg);
 void metaslab_release(struct space *sp, struct metaslab *ms, uint64_t txg);
+/* Something was allocated or freed in txg, even if that was undone since. */
 bool metaslab_dirty(const struct metaslab *ms, uint64_t txg);
 /* Bytes of its largest free range: as far as known, or that there may be at most. */
 uint64_t metaslab_largest(const struct metaslab *ms);
