@@ -6,6 +6,7 @@
  */
 #include "pool/format/features.h"
 #include "pool/pool_int.h"
+#include "pool/zil/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -360,10 +361,16 @@ static int rest_load(struct pool *p, struct err *reterr)
     return r;
 }
 
+/* Claims every head's log before anything is allocated, then frees what OpenZFS had put off. */
 static int first_txg(void *arg, uint64_t txg, struct err *reterr)
 {
     struct pool *p = arg;
-    (void)txg, (void)reterr;
+    struct dsl_dir *dd = NULL;
+    while ((dd = dsl_next(&p->dsl, dd))) {
+        int r = dd->head ? zil_claim(p, dd->head, txg, reterr) : 0;
+        if (r)
+            return r;
+    }
     p->config_dirty = true;
     return dsl_free_leftovers(&p->dsl);
 }

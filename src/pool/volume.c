@@ -11,6 +11,7 @@
  */
 #include "pool/pool_int.h"
 #include "pool/vdirty.h"
+#include "pool/zil/log.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -30,7 +31,8 @@ struct pvol {
     struct pool *p;
     struct dsl_dataset *ds;
     struct object *data;
-    uint32_t bs; /* volblocksize, bytes */
+    struct zil *zil; /* NULL: read-only */
+    uint32_t bs;     /* volblocksize, bytes */
     uint64_t guid;
     struct vdirty dirty[TXG_SLOTS];
     struct list node; /* in the pool's list of open volumes */
@@ -271,12 +273,19 @@ static int change_begin(struct pvol *pv, uint64_t len, uint64_t *ret_txg)
     return 0;
 }
 
-static int change_end(struct pvol *pv, uint64_t txg, unsigned flags, int r)
+/* Lets go of the txg; durable when the log has the record (ticket 0: there is none), else when the txg is written. */
+static int change_end(struct pvol *pv, uint64_t txg, unsigned flags, uint64_t ticket, int r)
 {
     txg_release(pv->p, txg);
-    if (r == 0 && (flags & VOL_FUA))
-        r = txg_wait(pv->p, txg);
-    return r;
+    if (r || !(flags & VOL_FUA))
+        return r;
+    return ticket ? zil_commit(pv->zil, ticket) : txg_wait(pv->p, txg);
+}
+
+static uint64_t log_truncate(struct pvol *pv, uint64_t txg, uint64_t off, uint64_t len,
+                             unsigned flags, int r)
+{
+    return r == 0 && (flags & VOL_FUA) ? zil_truncate(pv->zil, txg, off, len) : 0;
 }
 
 static int pvol_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned flags)
@@ -287,7 +296,8 @@ static int pvol_write(struct volume *v, uint64_t off, const struct sgl *data, un
     if (r)
         return r;
     r = write_blocks(pv, txg, off, data);
-    return change_end(pv, txg, flags, r);
+    uint64_t ticket = r == 0 && (flags & VOL_FUA) ? zil_write(pv->zil, txg, off, data) : 0;
+    return change_end(pv, txg, flags, ticket, r);
 }
 
 /* The part of a block that isn't freed whole. */
@@ -325,7 +335,7 @@ static int pvol_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool 
     if (r)
         return r;
     r = zero_range(pv, txg, off, len);
-    return change_end(pv, txg, flags, r);
+    return change_end(pv, txg, flags, log_truncate(pv, txg, off, len, flags, r), r);
 }
 
 static int pvol_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags)
@@ -340,7 +350,8 @@ static int pvol_discard(struct volume *v, uint64_t off, uint64_t len, unsigned f
     txg_changed(pv->p);
     int r = vdirty_free_run(&pv->dirty[txg % TXG_SLOTS], first, last - first, &dropped);
     pv->p->dirty_bytes -= dropped * pv->bs;
-    return change_end(pv, txg, flags, r);
+    uint64_t ticket = log_truncate(pv, txg, first * pv->bs, (last - first) * pv->bs, flags, r);
+    return change_end(pv, txg, flags, ticket, r);
 }
 
 static int pvol_flush(struct volume *v)
@@ -354,7 +365,7 @@ static int pvol_sync(void *arg, uint64_t txg)
 {
     struct pvol *pv = arg;
     struct vdirty *d = &pv->dirty[txg % TXG_SLOTS];
-    int r = 0;
+    int r = pv->zil ? zil_sync(pv->zil, txg) : 0;
     for (size_t i = 0; r == 0 && i < d->nfreed; i++) {
         uint64_t end = MIN(d->freed[i].first + d->freed[i].n, object_max_block(pv->data) + 1);
         uint64_t next;
@@ -385,7 +396,8 @@ int volumes_before_sync(struct pool *p, uint64_t txg)
 {
     struct pvol *pv;
     list_for_each (pv, &p->volumes, node)
-        if (!vdirty_empty(&pv->dirty[txg % TXG_SLOTS]))
+        if (!vdirty_empty(&pv->dirty[txg % TXG_SLOTS]) ||
+            (pv->zil && zil_wants_sync(pv->zil, txg)))
             dsl_dataset_dirty(pv->ds);
     return 0;
 }
@@ -552,6 +564,7 @@ static void pvol_close(struct volume *v)
     struct pvol *pv = pvol_of(v);
     if (pv->p->txgs.running)
         txg_wait(pv->p, 0);
+    zil_close(pv->zil);
     for (unsigned i = 0; i < TXG_SLOTS; i++) {
         pv->p->dirty_bytes -= pv->dirty[i].nblocks * pv->bs;
         vdirty_clear(&pv->dirty[i]);
@@ -640,6 +653,70 @@ static int open_objects(struct pvol *pv, uint64_t *ret_size, struct err *reterr)
     return r;
 }
 
+/* ---- replaying the log ------------------------------------------------------------------------------------------------- */
+
+static int replay_write(struct pvol *pv, uint64_t txg, uint64_t off, const uint8_t *data,
+                        uint64_t len)
+{
+    struct sgl sgl;
+    sgl_init(&sgl);
+    int r = sgl_alloc(&sgl, len);
+    if (r == 0) {
+        sgl_copy_in(&sgl, 0, data, len);
+        r = write_blocks(pv, txg, off, &sgl);
+    }
+    sgl_clear(&sgl);
+    return r;
+}
+
+/* block: of an indirect record, the whole volume block around its range. */
+static int replay_apply(void *arg, const struct zil_record *rec, const uint8_t *block,
+                        uint32_t block_len)
+{
+    struct pvol *pv = arg;
+    uint64_t end;
+    if (ckd_add_u64(&end, rec->offset, rec->length) || rec->offset > pv->v.geo.size)
+        return E(-EBADMSG);
+    uint64_t len = MIN(end, pv->v.geo.size) - rec->offset; /* it may have shrunk since */
+    if (block && (block_len != pv->bs || rec->offset % pv->bs + len > pv->bs))
+        return E(-EBADMSG);
+    throttle(pv->p, len);
+    uint64_t txg = txg_hold(pv->p);
+    txg_changed(pv->p);
+    int r = 0;
+    if (block)
+        r = replay_write(pv, txg, rec->offset, block + rec->offset % pv->bs, len);
+    else if (rec->data)
+        r = replay_write(pv, txg, rec->offset, rec->data, len);
+    else
+        r = zero_range(pv, txg, rec->offset, len);
+    txg_release(pv->p, txg);
+    return r;
+}
+
+static int discard_task(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct pvol *pv = arg;
+    (void)txg, (void)reterr;
+    return zil_discard(pv->p, pv->ds);
+}
+
+/* Every record is applied again when we crash in between: the header changes only when all of them are in the tree. */
+static int log_start(struct pvol *pv, struct err *reterr)
+{
+    int r = 0;
+    if (zil_needs_replay(pv->ds)) {
+        if (pv->p->read_only)
+            return err_set(reterr, E(-EROFS),
+                           "volume %s has an intent log to replay: import the pool writable",
+                           pv->v.name);
+        r = zil_replay(pv->p, pv->ds, replay_apply, pv, reterr);
+        if (r == 0)
+            r = txg_run(pv->p, discard_task, pv, reterr);
+    }
+    return r || pv->p->read_only ? r : zil_open(pv->p, pv->ds, &pv->zil, reterr);
+}
+
 int pool_volume_open(struct pool *p, const char *name, struct volume **ret_v,
                      struct err *reterr)
 {
@@ -670,6 +747,11 @@ int pool_volume_open(struct pool *p, const char *name, struct volume **ret_v,
     pv->ds->arg = pv;
     list_push(&p->volumes, &pv->node);
     p->open_volumes++;
+    r = log_start(pv, reterr);
+    if (r) {
+        pvol_close(&pv->v);
+        return r;
+    }
     *ret_v = &pv->v;
     return 0;
 }

@@ -78,7 +78,7 @@ static int entries_iterate(struct objset *mos, uint64_t id, uint64_t n, bpobj_fn
     int r = object_hold(mos, id, &obj);
     if (r)
         return r;
-    struct bp some[16];
+    struct bp some[8];
     for (uint64_t i = 0; r == 0 && i < n; i += ARRAY_LEN(some)) {
         unsigned count = (unsigned)MIN(ARRAY_LEN(some), n - i);
         r = object_read(obj, i * BP_SIZE, some, count * BP_SIZE);

@@ -191,6 +191,7 @@ int dsl_create(struct dsl_dir *parent, const char *component, enum objset_type t
         r = dataset_open_new(dd->head, type, reterr);
     if (r)
         return r;
+    dd->head->close_committed = true;
     objset_begin(dd->head->os, dsl->txg);
     dsl_dataset_dirty(dd->head);
     *ret_dd = dd;
@@ -353,6 +354,7 @@ int dsl_skeleton(struct dsl *dsl, struct blocks *b, struct objset *mos, uint64_t
     r = dataset_open_new(dsl->root->head, OBJSET_ZFS, &err);
     if (r)
         return r;
+    dsl->root->head->close_committed = true;
     objset_begin(dsl->root->head->os, txg);
     dsl_dataset_dirty(dsl->root->head);
     return 0;

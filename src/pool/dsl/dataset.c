@@ -190,6 +190,10 @@ void dsl_committed(struct dsl *dsl)
         objset_committed(ds->os);
         if (ds->committed)
             ds->committed(ds->arg, dsl->txg);
+        if (ds->close_committed) {
+            ds->close_committed = false;
+            dsl_dataset_close(ds);
+        }
     }
 }
 

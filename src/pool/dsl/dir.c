@@ -266,7 +266,7 @@ void dsl_dir_name(const struct dsl_dir *dd, char *ret)
 }
 
 /* The sibling after dd that isn't one of the pool's own, NULL at the end. */
-static struct dsl_dir *visible_from(const struct dsl_dir *parent, const struct list *at)
+static struct dsl_dir *visible_from(const struct dsl_dir *parent, struct list *at)
 {
     for (; at != &parent->children; at = at->next) {
         struct dsl_dir *dd = list_entry(at, struct dsl_dir, sibling);

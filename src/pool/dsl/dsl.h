@@ -66,6 +66,7 @@ struct dsl_dataset {
     struct object *obj; /* held; its bonus is the record */
     struct objset *os;  /* NULL: not opened */
     unsigned opens;
+    bool close_committed;  /* one open ends with the txg */
     enum objset_type type; /* NONE: not looked at yet */
     uint64_t destroy_next; /* of one that is being destroyed: the first block that is left */
     struct dsl_deadlist deadlist;
@@ -131,7 +132,8 @@ void dsl_dataset_policy(struct dsl_dataset *ds, struct objset_policy *ret);
 /* The skeleton of a new pool in an empty MOS: object directory, root, $MOS, $FREE, $ORIGIN, features. Parks. */
 int dsl_skeleton(struct dsl *dsl, struct blocks *b, struct objset *mos, uint64_t txg,
                  uint64_t wall_sec);
-/* A new file-system (empty: a folder of volumes) or volume below parent. Its objset is open once and empty. Parks. */
+/* A new file-system (empty: a folder of volumes) or volume below parent. Its objset is empty and open until the txg is
+ * committed. Parks. */
 int dsl_create(struct dsl_dir *parent, const char *component, enum objset_type type,
                uint64_t wall_sec, struct dsl_dir **ret_dd, struct err *reterr);
 /* Marks it as going; blocks are freed in steps: 1 as long as there is more to do in a next txg, 0 when it is gone. Not for those

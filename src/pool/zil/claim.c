@@ -15,7 +15,8 @@
 
 struct log_walk {
     struct pool *p;
-    uint64_t last_blk_seq; /* blocks beyond are not this log's: claimed up to here; UINT64_MAX: no limit */
+    uint64_t
+        last_blk_seq; /* blocks beyond are not this log's: claimed up to here; UINT64_MAX: no limit */
     /* A block's pointer, before it is read. Not 0: an error, but 1: the log ends before it. */
     int (*meet)(void *arg, const struct bp *bp);
     /* A record. The same. */
@@ -179,10 +180,10 @@ int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *
         mine->flags = le64_make(le64_get(mine->flags) | flags);
         objset_dirty(ds->os);
         dsl_dataset_dirty(ds);
+        ds->close_committed = true;
+        return 0;
     }
-    /* A dirty one stays open until its txg is written: the pool closes it then. */
-    if (!unclaimed || r)
-        dsl_dataset_close(ds);
+    dsl_dataset_close(ds);
     return r;
 }
 

@@ -239,8 +239,7 @@ static int group_fill(struct group *g, struct list *records)
     struct iobuf *buf = NULL;
     uint32_t used = ZIL_BLOCK_HEADER;
     struct record *rec;
-    list_for_each(rec, records, node)
-    {
+    list_for_each (rec, records, node) {
         if (rec->txg <= z->p->txgs.synced)
             continue; /* in the tree already */
         while (!buf || used + record_bytes(rec) > bp_lsize(&chain_tail(z)->bp)) {
@@ -299,8 +298,7 @@ static int lead(struct zil *z)
     uint64_t last_ticket = 0, last_txg = 0;
     list_init(&records);
     list_splice(&records, &z->queue);
-    list_for_each(rec, &records, node)
-    {
+    list_for_each (rec, &records, node) {
         last_ticket = rec->ticket;
         last_txg = MAX(last_txg, rec->txg);
     }
@@ -310,7 +308,8 @@ static int lead(struct zil *z)
         z->stats.fallbacks++;
         r = txg_wait(z->p, last_txg);
     }
-    list_for_each_safe(rec, next, &records, node) record_free(rec);
+    list_for_each_safe (rec, next, &records, node)
+        record_free(rec);
     if (r == 0)
         z->durable = MAX(z->durable, last_ticket);
     return r;
@@ -441,7 +440,8 @@ void zil_close(struct zil *z)
         return;
     txg_run(z->p, unroot_task, z, NULL);
     struct record *rec, *next;
-    list_for_each_safe(rec, next, &z->queue, node) record_free(rec);
+    list_for_each_safe (rec, next, &z->queue, node)
+        record_free(rec);
     while (!list_empty(&z->chain)) {
         struct block *b = list_entry(z->chain.next, struct block, node);
         list_remove(&b->node);
