@@ -13,12 +13,16 @@ static void flush_one(void *arg, unsigned i)
     leaf_flush(vdev_leaf(arg, i));
 }
 
-static void flush_leaves(struct vdev *vd)
+/* Those below vd, or what stands in its place now: that is returned. */
+static struct vdev *flush_leaves(struct vdev *vd)
 {
     unsigned n = 0;
+    vd = gate_enter(vd);
     while (vdev_leaf(vd, n))
         n++;
     fan_out(n, n, flush_one, vd);
+    gate_leave(vd);
+    return vd;
 }
 
 static bool stands(const struct vdev *top)
@@ -28,8 +32,7 @@ static bool stands(const struct vdev *top)
 
 int vdev_flush_top(struct vdev *top)
 {
-    flush_leaves(top);
-    return stands(top) ? 0 : E(-EIO);
+    return stands(flush_leaves(top)) ? 0 : E(-EIO);
 }
 
 int vdev_flush(struct vdev *root)

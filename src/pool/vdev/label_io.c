@@ -181,8 +181,10 @@ int label_write(struct vdev *top, unsigned half,
                 struct nv *(*make)(void *arg, struct vdev *leaf), void *arg)
 {
     struct label_writing w = {.vd = top, .half = half, .make = make, .arg = arg};
+    top = gate_enter(top);
     unsigned n = count_leaves(top);
     fan_out(n, n, write_leaf_config, &w);
+    gate_leave(top);
     if (w.err < 0)
         return w.err;
     return top->type == VDEV_HOLE || top->state >= VDEV_DEGRADED ? 0 : E(-EIO);
@@ -211,9 +213,11 @@ static void write_slot(void *arg, unsigned i)
 int uberblock_write(struct vdev *root, const struct uberblock *ub)
 {
     struct label_writing w = {.vd = root, .ub = ub};
+    gate_enter(root);
     unsigned n = count_leaves(root) * LABELS;
     int rc = 0;
     fan_out(n, n, write_slot, &w);
+    gate_leave(root);
     for (unsigned i = 0; i < root->nchildren; i++) {
         const struct vdev *top = root->child[i];
         if (top->type != VDEV_HOLE && top->state < VDEV_DEGRADED)

@@ -137,7 +137,9 @@ int vdev_open(struct vdev *root, uint64_t pool_guid, bool read_only, struct err 
         reterr->code = 0;
     for (unsigned i = 0; i < root->nchildren; i++)
         root->child[i]->lost = false;
+    gate_enter(root);
     fan_out(count_leaves(root), OPEN_WIDTH, open_one, &o);
+    gate_leave(root);
     vdev_propagate(root);
     return o.no_memory ? E(-ENOMEM) : 0;
 }

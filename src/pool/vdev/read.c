@@ -16,7 +16,10 @@ int vdev_read(struct vdev *top, const struct vdev_read *r, uint8_t *dst)
 {
     if (!readable(top, r))
         return E(-EIO);
-    return top->type == VDEV_RAIDZ ? raidz_read(top, r, dst) : copies_read(top, r, dst);
+    top = gate_enter(top);
+    int rc = top->type == VDEV_RAIDZ ? raidz_read(top, r, dst) : copies_read(top, r, dst);
+    gate_leave(top);
+    return rc;
 }
 
 int vdev_scrub(struct vdev *top, const struct vdev_read *r, uint8_t *scratch,
@@ -24,6 +27,9 @@ int vdev_scrub(struct vdev *top, const struct vdev_read *r, uint8_t *scratch,
 {
     if (!readable(top, r))
         return E(-EIO);
-    return top->type == VDEV_RAIDZ ? raidz_scrub(top, r, scratch, ret_repaired)
-                                   : copies_scrub(top, r, scratch, ret_repaired);
+    top = gate_enter(top);
+    int rc = top->type == VDEV_RAIDZ ? raidz_scrub(top, r, scratch, ret_repaired)
+                                     : copies_scrub(top, r, scratch, ret_repaired);
+    gate_leave(top);
+    return rc;
 }

@@ -50,6 +50,7 @@ static void free_tree(struct vdev *vd)
 {
     for (unsigned i = 0; i < vd->nchildren; i++)
         free_tree(vd->child[i]);
+    gate_bury(vd);
     nv_free(vd->origin);
     txg_set_clear(&vd->dtl);
     free(vd->child);

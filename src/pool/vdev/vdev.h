@@ -57,6 +57,14 @@ struct vdev_stats {
     uint64_t read_errors, write_errors, checksum_errors, repaired;
 };
 
+/* Private, in the root: I/O inside, or somebody who changes the tree. */
+struct vdev_gate {
+    unsigned inside;
+    bool changing;
+    struct waitq q;
+    struct vdev *dead; /* taken out, and perhaps still in the hands of who waits here */
+};
+
 struct vdev {
     enum vdev_type type;
     uint32_t id; /* among siblings */
@@ -69,6 +77,7 @@ struct vdev {
     struct vdev_stats stats;
     uint32_t slot;     /* index in the tree's list of leaves, as of the last vbatch_new() */
     struct nv *origin; /* as read: pairs that we don't interpret are kept from here */
+    struct vdev_gate gate;
     uint64_t changes; /* root: goes up whenever a state below it changes, for those who watch */
 
     /* top-level */
@@ -131,6 +140,24 @@ int vdev_layout(struct vdev *top, unsigned ashift, struct err *reterr);
 void vdev_set_deflate(struct vdev *top); /* for a tree that was read */
 /* psize to asize on this top-level vdev, bytes. */
 uint64_t vdev_asize(const struct vdev *top, uint64_t psize);
+
+/* ---- changing the tree ------------------------------------------------------------------------ */
+
+/* Between these two the tree may be changed: begin waits for all I/O to end, what comes later waits for the end. No vbatch
+ * may exist, and the caller does no I/O in between. begin parks. */
+void vdev_change_begin(struct vdev *root);
+void vdev_change_end(struct vdev *root);
+/* Adds a child behind the others: a top-level vdev to the root, a disk to a mirror or an interposed vdev. Takes over
+ * child on success. -ENOMEM, -E2BIG. */
+int vdev_add_child(struct vdev *parent, struct vdev *child);
+/* Puts a new vdev of type mirror, replacing or spare into vd's place, with vd as its only child. At the top it takes over
+ * vd's sizes, metaslabs and vdev_zap_top. -ENOMEM. */
+int vdev_interpose(struct vdev *vd, enum vdev_type type, uint64_t guid, struct vdev **ret_vd);
+/* Takes one of several children out of its parent; the caller frees it after the end of the change. */
+void vdev_take_out(struct vdev *vd);
+/* Lets the only child of a mirror or an interposed vdev take its place; vd is gone then. At the top the child takes over
+ * vd's guid too, and what vdev_interpose() had moved. */
+void vdev_dissolve(struct vdev *vd);
 
 /* ---- block I/O on a top-level vdev ----------------------------------------------------------- */
 

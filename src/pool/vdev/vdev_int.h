@@ -67,6 +67,14 @@ void leaf_fail(struct vdev *leaf, int err, const char *doing);
 /* How many of a vdev's children may be missing: nparity, all but one of a mirror's. */
 unsigned vdev_tolerance(const struct vdev *vd);
 
+/* ---- shape.c -------------------------------------------------------------------------------- */
+
+/* Around every I/O that walks the tree; vd: the root or a top-level vdev. enter parks while the tree is being changed
+ * and returns vd, or what stands in its place by then. */
+struct vdev *gate_enter(struct vdev *vd);
+void gate_leave(struct vdev *vd);
+void gate_bury(struct vdev *root); /* frees the dead */
+
 /* ---- open.c --------------------------------------------------------------------------------- */
 
 /* Opens the leaf's file; not direct where the file wants larger units than sectors of 1 << ashift (0: not known yet).

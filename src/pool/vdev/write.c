@@ -67,9 +67,11 @@ int vdev_write(struct vdev *top, uint64_t off, const uint8_t *src, uint32_t size
         memset(copy->p + size, 0, len - size);
     }
     uint8_t *data = copy ? copy->p : (uint8_t *)(uintptr_t)src; /* an sgl has no const */
+    top = gate_enter(top);
     struct stripe *s = stripe_new(top, off, data, len);
     int rc = s ? write_stripe(&w, s) : E(-ENOMEM);
     stripe_free(s);
+    gate_leave(top);
     free(w.pieces.v);
     iobuf_put(copy);
     return rc;
