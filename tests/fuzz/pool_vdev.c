@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Any device tree: packed lists as they come, or trees that are built from the input so that it gets past the first look,
- * with types where they may not stand, numbers out of range, guids twice. What is taken keeps the promises that
- * vdev/ relies on, can be walked, and comes back from being written as the same tree; what is refused says why. No
- * leaf is opened.
+ * Any device tree: packed lists as they come, or trees that are built from the input so that it
+ * gets past the first look, with types where they may not stand, numbers out of range, guids
+ * twice. What is taken keeps the promises that vdev/ relies on, can be walked, and comes back
+ * from being written as the same tree; what is refused says why. No leaf is opened.
  */
 #include "base/check.h"
 #include "pool/vdev/vdev.h"
@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* ---- a tree out of bytes ---------------------------------------------------------------------- */
+/* ---- a tree out of bytes ----------------------------------------------------------------- */
 
 struct input {
     const uint8_t *p, *end;
@@ -83,7 +83,7 @@ static struct nv *build(struct input *in, unsigned depth, unsigned id, uint64_t 
     return nv;
 }
 
-/* ---- what is promised --------------------------------------------------------------------------- */
+/* ---- what is promised -------------------------------------------------------------------- */
 
 static unsigned count_leaves(const struct vdev *vd)
 {

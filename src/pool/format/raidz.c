@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sectors of a raidz vdev are numbered row by row: sector s lies on child s mod n, at row s / n. A block
- * takes a run of these numbers. Its c-th column is what falls on the c-th child of the run: a contiguous piece there.
- * The first columns hold parity, the others the data, one column after the other. When the sectors don't divide
- * evenly, the first `big` columns (parity among them) are one sector longer.
+ * The sectors of a raidz vdev are numbered row by row: sector s lies on child s mod n, at row s
+ * / n. A block takes a run of these numbers. Its c-th column is what falls on the c-th child of
+ * the run: a contiguous piece there. The first columns hold parity, the others the data, one
+ * column after the other. When the sectors don't divide evenly, the first `big` columns (parity
+ * among them) are one sector longer.
  *
- * Parity row p of n data columns is the sum over i of g^(n-1-i) D_i with g = 1, 2, 4 in GF(2^8), polynomial
- * 0x11d. Any k lost data columns are the solution of k of these equations (a Vandermonde system: always solvable), so
- * making parity and reconstructing are one and the same operation, combine(): each target is a sum of sources with
- * coefficients. It runs twice: over the rows that all columns have, and over the last row, that only the big ones
- * have; there the short ones count as zero. ISA-L does the arithmetic, by XOR where all coefficients are 1.
+ * Parity row p of n data columns is the sum over i of g^(n-1-i) D_i with g = 1, 2, 4 in
+ * GF(2^8), polynomial 0x11d. Any k lost data columns are the solution of k of these equations
+ * (a Vandermonde system: always solvable), so making parity and reconstructing are one and the
+ * same operation, combine(): each target is a sum of sources with coefficients. It runs twice:
+ * over the rows that all columns have, and over the last row, that only the big ones have;
+ * there the short ones count as zero. ISA-L does the arithmetic, by XOR where all coefficients
+ * are 1.
  */
 #include "pool/format/raidz.h"
 

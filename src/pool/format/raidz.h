@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * RAIDZ geometry and parity (OpenZFS vdev_raidz.c, vdev_raidz_math.c): where a block's columns lie,
- * Galois-field parity, reconstruction of any lost columns. Parity by ISA-L. Pure.
+ * RAIDZ geometry and parity (OpenZFS vdev_raidz.c, vdev_raidz_math.c): where a block's columns
+ * lie, Galois-field parity, reconstruction of any lost columns. Parity by ISA-L. Pure.
  */
 #ifndef POOL_FORMAT_RAIDZ_H
 #define POOL_FORMAT_RAIDZ_H
@@ -11,8 +11,8 @@
 #define RAIDZ_MAX_CHILDREN 255u
 #define RAIDZ_MAX_PARITY   3u
 
-/* A block's place. Columns are not listed but calculated: raidz_col(). Parity comes first: columns
- * 0 .. nparity - 1. The first `big` columns are a sector longer than the others. */
+/* A block's place. Columns are not listed but calculated: raidz_col(). Parity comes first:
+ * columns 0 .. nparity - 1. The first `big` columns are a sector longer than the others. */
 struct raidz_map {
     uint32_t ncols, nparity, nchildren;
     uint32_t ashift;
@@ -32,7 +32,8 @@ struct raidz_col {
 
 /* psize to asize, bytes. */
 uint64_t raidz_asize(uint64_t psize, unsigned ashift, unsigned nchildren, unsigned nparity);
-/* off: in the top-level vdev's address space; size: stored size, a multiple of the sector, > 0. */
+/* off: in the top-level vdev's address space; size: stored size, a multiple of the sector, >
+ * 0. */
 void raidz_map_make(struct raidz_map *ret_map, uint64_t off, uint32_t size, unsigned ashift,
                     unsigned nchildren, unsigned nparity);
 /* Column c < ncols. Parity columns are as long as the longest data column. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * raidz against a slow model of its own: sectors are dealt to the children one by one, row by row, and
- * parity is Horner's rule byte by byte. Then everything that may be lost is lost.
+ * raidz against a slow model of its own: sectors are dealt to the children one by one, row by
+ * row, and parity is Horner's rule byte by byte. Then everything that may be lost is lost.
  */
 #include "pool/format/raidz.h"
 
@@ -12,8 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define COL_CAP (256u << 10)
 
 struct shape {
     unsigned nchildren, nparity, ashift;
@@ -62,18 +60,21 @@ struct golden {
 static const struct golden golden[] = {
     /* One sector on four disks: parity and a copy. */
     {{4, 1, 12, 4096, 0}, 8192, 2, {{0, 4096, 0, 0}, {1, 4096, 0, 0}}},
-    /* The same with bit 20 of the offset set: the two change places. Sector 256 is child 0, row 64. */
+    /* The same with bit 20 of the offset set: the two change places. Sector 256 is child 0,
+     * row 64. */
     {{4, 1, 12, 4096, 0x100000}, 8192, 2, {{1, 4096, 0x40000, 0}, {0, 4096, 0x40000, 0}}},
-    /* Five sectors on four disks: 3 + 2, two parity, one more to a multiple of 2. Starts on child 3. */
+    /* Five sectors on four disks: 3 + 2, two parity, one more to a multiple of 2. Starts on
+     * child 3. */
     {{4, 1, 12, 20480, 3 * 4096}, 32768, 4,
      {{3, 8192, 0, 0}, {0, 8192, 4096, 0}, {1, 8192, 4096, 8192}, {2, 4096, 4096, 16384}}},
     /* raidz2 of 6, seven sectors: 4 + 3, four parity, 11 to 12; swap is not for raidz2. */
     {{6, 2, 9, 3584, 0x100000 + 512}, 6144, 6,
-     {{3, 1024, 341 * 512, 0}, {4, 1024, 341 * 512, 0}, {5, 1024, 341 * 512, 0}, {0, 1024, 342 * 512, 1024},
-      {1, 1024, 342 * 512, 2048}, {2, 512, 342 * 512, 3072}}},
+     {{3, 1024, 341 * 512, 0}, {4, 1024, 341 * 512, 0}, {5, 1024, 341 * 512, 0},
+      {0, 1024, 342 * 512, 1024}, {1, 1024, 342 * 512, 2048}, {2, 512, 342 * 512, 3072}}},
     /* raidz3 of 7, two sectors: 2 data, 3 parity, 5 to 8. */
     {{7, 3, 12, 8192, 6 * 4096}, 32768, 5,
-     {{6, 4096, 0, 0}, {0, 4096, 4096, 0}, {1, 4096, 4096, 0}, {2, 4096, 4096, 0}, {3, 4096, 4096, 4096}}},
+     {{6, 4096, 0, 0}, {0, 4096, 4096, 0}, {1, 4096, 4096, 0}, {2, 4096, 4096, 0},
+      {3, 4096, 4096, 4096}}},
 };
 /* clang-format on */
 
@@ -173,8 +174,10 @@ static uint8_t slow_parity(const struct block *b, unsigned p, uint32_t at)
     return v;
 }
 
-static void block_make(struct block *b, const struct shape *s)
+static struct block *block_make(const struct shape *s)
 {
+    struct block *b = calloc(1, sizeof(*b));
+    assert_non_null(b);
     raidz_map_make(&b->map, s->off, s->size, s->ashift, s->nchildren, s->nparity);
     b->data = aligned_bytes(s->size);
     for (uint32_t i = 0; i < s->size; i++)
@@ -192,6 +195,7 @@ static void block_make(struct block *b, const struct shape *s)
     for (unsigned p = 0; p < s->nparity; p++)
         for (uint32_t at = 0; at < raidz_col(&b->map, p).len; at++)
             b->want[p][at] = slow_parity(b, p, at);
+    return b;
 }
 
 static void block_free(struct block *b)
@@ -201,6 +205,7 @@ static void block_free(struct block *b)
         free(b->col[c]);
     }
     free(b->data);
+    free(b);
 }
 
 static void assert_right(const struct block *b)
@@ -233,19 +238,18 @@ static void lose_all_sets(struct block *b)
 
 static void check_shape(const struct shape *s, bool all_sets)
 {
-    struct block b;
-    block_make(&b, s);
-    raidz_parity(&b.map, b.col);
-    assert_right(&b);
+    struct block *b = block_make(s);
+    raidz_parity(&b->map, b->col);
+    assert_right(b);
     if (all_sets)
-        lose_all_sets(&b);
-    uint32_t last = b.map.ncols - 1;
-    lose(&b, &last, 1);
-    lose(&b, (uint32_t[]){0, 1, last},
+        lose_all_sets(b);
+    uint32_t last = b->map.ncols - 1;
+    lose(b, &last, 1);
+    lose(b, (uint32_t[]){0, 1, last},
          s->nparity >= 3 && last > 1 ? 3
          : s->nparity >= 2           ? 2
                                      : 1);
-    block_free(&b);
+    block_free(b);
 }
 
 static void test_any_lost_columns_come_back(void **state)
@@ -272,14 +276,12 @@ static void test_parity_of_all_sizes(void **state)
 
 static void test_more_losses_than_parity_are_refused(void **state)
 {
-    struct shape s = {5, 2, 12, 32768, 0};
-    struct block b;
+    struct block *b = block_make(&(struct shape){5, 2, 12, 32768, 0});
     (void)state;
-    block_make(&b, &s);
-    raidz_parity(&b.map, b.col);
-    assert_int_equal(raidz_reconstruct(&b.map, b.col, (uint32_t[]){0, 1, 2}, 3), -EINVAL);
-    assert_right(&b);
-    block_free(&b);
+    raidz_parity(&b->map, b->col);
+    assert_int_equal(raidz_reconstruct(&b->map, b->col, (uint32_t[]){0, 1, 2}, 3), -EINVAL);
+    assert_right(b);
+    block_free(b);
 }
 
 int main(void)

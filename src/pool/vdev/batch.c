@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A txg's writes. Blocks gather in a wave; each leaf has a lane in it with the pieces of blocks that go there.
- * A wave that is full is launched: every lane is sorted by offset and a few fibers write it from front to back,
- * neighbours merged into extents of up to 1 MiB. Meanwhile the next wave gathers; it is launched when the one in
- * flight has landed. The sectors that raidz leaves unused between blocks travel as padding: written as zeros where
- * that joins two extents (nobody owns them but the block before them), else left out. When a wave has landed its stripes are
- * judged, and what a leaf missed goes to its dirty time log.
+ * A txg's writes. Blocks gather in a wave; each leaf has a lane in it with the pieces of blocks
+ * that go there. A wave that is full is launched: every lane is sorted by offset and a few
+ * fibers write it from front to back, neighbours merged into extents of up to 1 MiB. Meanwhile
+ * the next wave gathers; it is launched when the one in flight has landed. The sectors that
+ * raidz leaves unused between blocks travel as padding: written as zeros where that joins two
+ * extents (nobody owns them but the block before them), else left out. When a wave has landed
+ * its stripes are judged, and what a leaf missed goes to its dirty time log.
  */
 #include "pool/vdev/vdev_int.h"
 
@@ -47,7 +48,7 @@ struct vbatch {
     struct waitgroup flight;
 };
 
-/* ---- one lane: sorted, merged, written ------------------------------------------------------- */
+/* ---- one lane: sorted, merged, written --------------------------------------------------- */
 
 static int by_offset(const void *a, const void *b)
 {
@@ -64,8 +65,8 @@ static void lane_sort(struct lane *l)
         qsort(l->pieces.v, l->pieces.n, sizeof(*l->pieces.v), by_offset);
 }
 
-/* The next run of neighbours, without padding at its ends: *ret_first up to the returned number. Equal when
- * nothing is left. */
+/* The next run of neighbours, without padding at its ends: *ret_first up to the returned
+ * number. Equal when nothing is left. */
 static unsigned lane_take(struct lane *l, unsigned *ret_first)
 {
     const struct piece *v = l->pieces.v;
@@ -131,7 +132,7 @@ static void lane_launch(struct lane *l)
         lane_work(l);
 }
 
-/* ---- waves ---------------------------------------------------------------------------------- */
+/* ---- waves ------------------------------------------------------------------------------- */
 
 static void fail(struct vbatch *b, int err)
 {
@@ -180,7 +181,7 @@ static void launch(struct vbatch *b)
         lane_launch(&w->lanes[i]);
 }
 
-/* ---- gathering ------------------------------------------------------------------------------ */
+/* ---- gathering --------------------------------------------------------------------------- */
 
 static int cargo_add(struct wave *w, struct stripe *s, struct iobuf *buf)
 {
@@ -233,7 +234,8 @@ static int spread_padding(struct wave *w, const struct vdev *top, uint64_t off, 
     return rc;
 }
 
-/* The block in whole sectors. A buffer is rarely smaller than that: only below large sectors. */
+/* The block in whole sectors. A buffer is rarely smaller than that: only below large
+ * sectors. */
 static struct iobuf *whole_sectors(struct iobuf *buf, uint32_t size, uint32_t len)
 {
     if (buf->cap >= len) {
@@ -286,7 +288,7 @@ int vbatch_wait(struct vbatch *b)
     return rc;
 }
 
-/* ---- life ----------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 static bool wave_init(struct vbatch *b, struct wave *w)
 {

@@ -120,7 +120,8 @@ static void test_all_blocks_arrive_in_large_pieces(void **state)
         expect_in(expect_sim(i + 1), whole_body, (void *)(uintptr_t)&shapes[i]);
 }
 
-/* Sequential blocks of raidz with skipped sectors between them become one I/O per leaf and megabyte. */
+/* Sequential blocks of raidz with skipped sectors between them become one I/O per leaf and
+ * megabyte. */
 static void padding_body(struct expect *e)
 {
     struct rig r;
@@ -210,7 +211,8 @@ static void test_failing_leaves_are_borne_and_remembered(void **state)
         expect_in(expect_sim(i + 1), failing_body, (void *)(uintptr_t)&shapes[i]);
 }
 
-/* A leaf that is away from the beginning has missed the txg if anything would have gone there. */
+/* A leaf that is away from the beginning has missed the txg if anything would have gone
+ * there. */
 static void away_body(struct expect *e)
 {
     struct rig r;

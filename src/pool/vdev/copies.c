@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Leaves that hold the same bytes at the same place: a mirror's, those of an interposed `replacing` or `spare`, or
- * a single one. A read takes the least busy leaf first and goes on until one's bytes are right; leaves whose
- * dirty time log has the block's birth come last, since they lack it unless resilver was there already. Then the
- * bad ones are rewritten. The log's promise is weaker than a checksum: it decides on the order only.
+ * Leaves that hold the same bytes at the same place: a mirror's, those of an interposed
+ * `replacing` or `spare`, or a single one. A read takes the least busy leaf first and goes on
+ * until one's bytes are right; leaves whose dirty time log has the block's birth come last,
+ * since they lack it unless resilver was there already. Then the bad ones are rewritten. The
+ * log's promise is weaker than a checksum: it decides on the order only.
  */
 #include "pool/vdev/vdev_int.h"
 
@@ -12,7 +13,7 @@
 
 #define STRIP_SHIFT 20u /* on equal load, neighbours within 1 MiB go to the same leaf */
 
-/* ---- which first ---------------------------------------------------------------------------- */
+/* ---- which first ------------------------------------------------------------------------- */
 
 /* Stable, so that among equals the turn decides. */
 static bool before(const struct copy *a, const struct copy *b)
@@ -45,7 +46,7 @@ void copies_of(struct copies *ret_copies, const struct vdev *group, uint64_t off
     }
 }
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static int try_copy(struct copy *c, const struct vdev_read *r, uint8_t *dst, uint32_t len)
 {
@@ -89,7 +90,7 @@ int copies_read(struct vdev *top, const struct vdev_read *r, uint8_t *dst)
     return 0;
 }
 
-/* ---- verifying all -------------------------------------------------------------------------- */
+/* ---- verifying all ----------------------------------------------------------------------- */
 
 /* What is right, and where. */
 struct settling {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The same for many things at the same time: the caller's own fiber takes part, helpers are started beside it, each
- * takes the next number until none is left. When the fiber budget is used up there are fewer helpers, so this
- * cannot fail.
+ * The same for many things at the same time: the caller's own fiber takes part, helpers are
+ * started beside it, each takes the next number until none is left. When the fiber budget is
+ * used up there are fewer helpers, so this cannot fail.
  */
 #include "pool/vdev/vdev_int.h"
 

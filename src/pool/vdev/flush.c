@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Flushing. A leaf whose flush fails has failed and lacks what it may have forgotten (leaf_fail()). What was asked for
- * is only done when every top-level vdev can go on without such leaves; whether the promise still holds is the
- * vdev's state, not this flush's result, since another fiber's flush or write may be the one that found out.
+ * Flushing. A leaf whose flush fails has failed and lacks what it may have forgotten
+ * (leaf_fail()). What was asked for is only done when every top-level vdev can go on without
+ * such leaves; whether the promise still holds is the vdev's state, not this flush's result,
+ * since another fiber's flush or write may be the one that found out.
  */
 #include "pool/vdev/vdev_int.h"
 

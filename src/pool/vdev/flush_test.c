@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a flush proves and what a failed one takes back; the order in which a leaf's queue lets I/O through. */
+/* What a flush proves and what a failed one takes back; the order in which a leaf's queue
+ * lets I/O through. */
 #include "pool/vdev/vdev_fixture.h"
 
 #include "base/check.h"
@@ -61,8 +62,8 @@ static void test_a_failed_flush_takes_back_what_it_should_have_kept(void **state
     expect_in(expect_sim(2), failing_body, NULL);
 }
 
-/* Leaf 0 came back and lacks txg 11; leaf 1, which alone has it, fails before it is flushed. Both tops' states look
- * fine, the data are gone all the same. */
+/* Leaf 0 came back and lacks txg 11; leaf 1, which alone has it, fails before it is flushed.
+ * Both tops' states look fine, the data are gone all the same. */
 static void lost_body(struct expect *e)
 {
     struct rig r;
@@ -93,7 +94,7 @@ static void test_data_lost_between_write_and_flush_are_noticed(void **state)
     expect_in(expect_sim(3), lost_body, NULL);
 }
 
-/* ---- concurrent flushes ----------------------------------------------------------------------- */
+/* ---- concurrent flushes ------------------------------------------------------------------ */
 
 struct racer {
     struct rig r;
@@ -101,7 +102,8 @@ struct racer {
     unsigned n, early;
 };
 
-/* What returned from vdev_flush() must be on the disk's platters, whoever else flushes at that time. */
+/* What returned from vdev_flush() must be on the disk's platters, whoever else flushes at
+ * that time. */
 static void race_one(void *arg)
 {
     struct racer *x = arg;
@@ -239,7 +241,7 @@ static void test_what_was_flushed_survives_the_power_cut(void **state)
     }
 }
 
-/* ---- the queue -------------------------------------------------------------------------------- */
+/* ---- the queue --------------------------------------------------------------------------- */
 
 struct turns {
     struct io_queue q;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Labels on disks. Reading takes what it can get: four labels, each with a config and a ring, any of which may be torn or
- * from another time; the newest config that is not younger than asked for wins, and the best uberblock.
- * Writing goes to all leaves at the same time; a leaf that doesn't take its label has failed like in any other write.
+ * Labels on disks. Reading takes what it can get: four labels, each with a config and a ring,
+ * any of which may be torn or from another time; the newest config that is not younger than
+ * asked for wins, and the best uberblock. Writing goes to all leaves at the same time; a leaf
+ * that doesn't take its label has failed like in any other write.
  */
 #include "pool/vdev/vdev_int.h"
 
@@ -13,7 +14,7 @@
 #define PAIR_SIZE   (2 * LABEL_SIZE) /* labels lie in pairs, at both ends */
 #define ASHIFT_READ 16u
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 struct labels {
     uint8_t *bytes; /* four labels */
@@ -29,7 +30,8 @@ static uint64_t config_txg(const struct nv *config)
     return txg;
 }
 
-/* A member of a pool has a txg; an inactive spare has none, and neither has a label that was only initialised. */
+/* A member of a pool has a txg; an inactive spare has none, and neither has a label that was
+ * only initialised. */
 static bool is_somebodys(const struct nv *config)
 {
     uint64_t state = 0, guid = 0;
@@ -129,7 +131,7 @@ int label_read(struct file *f, uint64_t max_txg, struct label_info *ret, struct 
     return 0;
 }
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 struct label_writing {
     struct vdev *vd;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Labels on disks: halves, torn ones, the best uberblock, and which disks are let into a pool. */
+/* Labels on disks: halves, torn ones, the best uberblock, and which disks are let into a
+ * pool. */
 #include "pool/vdev/vdev_fixture.h"
 
 #include "base/check.h"
@@ -201,7 +202,7 @@ static void test_a_cut_commit_leaves_a_label_that_fits(void **state)
     }
 }
 
-/* ---- failing writes --------------------------------------------------------------------------- */
+/* ---- failing writes ---------------------------------------------------------------------- */
 
 static void enough_body(struct expect *e)
 {
@@ -277,7 +278,7 @@ static void test_spares_have_a_label_without_txg(void **state)
     expect_in(expect_sim(6), spare_body, NULL);
 }
 
-/* ---- who is let in ---------------------------------------------------------------------------- */
+/* ---- who is let in ----------------------------------------------------------------------- */
 
 static void expect_refused(struct expect *e, struct rig *r, unsigned leaf, uint64_t pool_guid,
                            const char *says)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sizes of a top-level vdev: its sector, how much of it can be allocated, the size of its metaslabs, how it counts in
- * accounting. OpenZFS's rules, so that both engines cut a disk in the same way.
+ * The sizes of a top-level vdev: its sector, how much of it can be allocated, the size of its
+ * metaslabs, how it counts in accounting. OpenZFS's rules, so that both engines cut a disk in
+ * the same way.
  */
 #include "pool/vdev/vdev_int.h"
 

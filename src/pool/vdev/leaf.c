@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * I/O of one leaf: in its turn, counted. A read error is for the caller to work around. After a write error of the device
- * nobody knows what is on it, so the leaf fails and the caller's block is marked as missing there. A
- * leaf that failed while an I/O was under way has not taken it, whatever the device said.
+ * I/O of one leaf: in its turn, counted. A read error is for the caller to work around. After a
+ * write error of the device nobody knows what is on it, so the leaf fails and the caller's
+ * block is marked as missing there. A leaf that failed while an I/O was under way has not taken
+ * it, whatever the device said.
  */
 #include "pool/vdev/vdev_int.h"
 

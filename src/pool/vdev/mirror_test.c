@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Copies: what is read when some are bad, what is repaired, what a leaf that was away has missed. */
+/* Copies: what is read when some are bad, what is repaired, what a leaf that was away has
+ * missed. */
 #include "pool/vdev/vdev_fixture.h"
 
 #include "base/check.h"
@@ -123,7 +124,7 @@ static void test_unreadable_copies_are_rewritten(void **state)
     expect_in(expect_sim(3), read_error_body, (void *)(uintptr_t)&two);
 }
 
-/* ---- leaves that are away ------------------------------------------------------------------- */
+/* ---- leaves that are away ---------------------------------------------------------------- */
 
 static void away_body(struct expect *e)
 {
@@ -215,7 +216,7 @@ static void test_a_write_error_faults_the_leaf(void **state)
     expect_in(expect_sim(6), write_error_body, (void *)(uintptr_t)&two);
 }
 
-/* ---- several at a time ---------------------------------------------------------------------- */
+/* ---- several at a time ------------------------------------------------------------------- */
 
 struct crowd {
     struct rig r;
@@ -231,7 +232,8 @@ static void crowd_one(void *arg)
     waitgroup_done(&c->left);
 }
 
-/* When a leaf fails in the midst of writes, those before (not flushed) and after are missing on it alike. */
+/* When a leaf fails in the midst of writes, those before (not flushed) and after are missing
+ * on it alike. */
 static void crowd_body(struct expect *e)
 {
     struct crowd c = {.n = 0};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Opening and closing disks. A disk is ours when one of its labels says so: it names the pool and this leaf (or, as its
- * top-level vdev, the guid that this leaf took over when the mirror above it was dissolved). Nothing is written to a disk that is
- * refused; it counts as missing, which is less harm than to trust it.
+ * Opening and closing disks. A disk is ours when one of its labels says so: it names the pool
+ * and this leaf (or, as its top-level vdev, the guid that this leaf took over when the mirror
+ * above it was dissolved). Nothing is written to a disk that is refused; it counts as missing,
+ * which is less harm than to trust it.
  */
 #include "pool/vdev/vdev_int.h"
 
@@ -19,7 +20,7 @@ struct opening {
     bool no_memory;
 };
 
-/* ---- one leaf ------------------------------------------------------------------------------- */
+/* ---- one leaf ---------------------------------------------------------------------------- */
 
 static const char *where(const struct vdev *leaf)
 {
@@ -103,7 +104,7 @@ static int leaf_open(struct vdev *leaf, const struct opening *o, struct err *ret
     return rc;
 }
 
-/* ---- all of them ---------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------------------------- */
 
 static void open_one(void *arg, unsigned i)
 {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A device tree out of a config, which may lie. What the other files rely on is established here: types stand where they
- * may stand (root, top-level, interposed, leaves), ids are positions, guids are unique, raidz has more children than
- * parity, sizes are such that no arithmetic on them wraps, and no mirror has more leaves than a read keeps in mind. A
- * top-level vdev that was never laid out (a new one) has none of ashift, asize and metaslab shift.
+ * A device tree out of a config, which may lie. What the other files rely on is established
+ * here: types stand where they may stand (root, top-level, interposed, leaves), ids are
+ * positions, guids are unique, raidz has more children than parity, sizes are such that no
+ * arithmetic on them wraps, and no mirror has more leaves than a read keeps in mind. A
+ * top-level vdev that was never laid out (a new one) has none of ashift, asize and metaslab
+ * shift.
  */
 #include "pool/vdev/vdev_int.h"
 
@@ -60,7 +62,7 @@ static uint64_t get(const struct nv *nv, const char *key)
     return v;
 }
 
-/* ---- one vdev ------------------------------------------------------------------------------- */
+/* ---- one vdev ---------------------------------------------------------------------------- */
 
 static int parse_type(struct parse *p, const struct nv *nv, enum vdev_type *ret_type)
 {
@@ -163,7 +165,7 @@ static int parse_own(struct parse *p, const struct nv *nv, struct vdev *vd, unsi
     return take_guid(p, vd);
 }
 
-/* ---- the tree ------------------------------------------------------------------------------- */
+/* ---- the tree ---------------------------------------------------------------------------- */
 
 static int parse_vdev(struct parse *p, const struct nv *nv, struct vdev *parent,
                       unsigned position, unsigned depth, struct vdev **ret_vd);

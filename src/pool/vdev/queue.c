@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who may use a leaf now. Each class of I/O has a depth of its own, so that none starves and none floods the disk:
- * log writes and reads, which somebody waits for, go nearly as they come; what a txg writes is large and takes a few at a
- * time; prefetch and scan shrink to one at a time as soon as there is anything better to do. A fiber that waits for its
- * turn is handed the place by the one that leaves.
+ * Who may use a leaf now. Each class of I/O has a depth of its own, so that none starves and
+ * none floods the disk: log writes and reads, which somebody waits for, go nearly as they come;
+ * what a txg writes is large and takes a few at a time; prefetch and scan shrink to one at a
+ * time as soon as there is anything better to do. A fiber that waits for its turn is handed the
+ * place by the one that leaves.
  */
 #include "pool/vdev/vdev_int.h"
 

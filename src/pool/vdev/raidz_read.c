@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading a raidz block. When all is well only its data columns are read, straight into the caller's buffer. Otherwise
- * parity is read too and the missing columns are computed. If the result is not the block, some disk
- * returned wrong bytes without saying so; which one is found by trying: each set of columns, smaller sets first, is taken
- * for lost as long as parity suffices, until the block passes. Leaves that lack the block's birth are asked last of
- * all. What was read (`was`) is kept beside what is being tried (`p`), so that in the end every column can be
- * compared with what it ought to hold.
+ * Reading a raidz block. When all is well only its data columns are read, straight into the
+ * caller's buffer. Otherwise parity is read too and the missing columns are computed. If the
+ * result is not the block, some disk returned wrong bytes without saying so; which one is found
+ * by trying: each set of columns, smaller sets first, is taken for lost as long as parity
+ * suffices, until the block passes. Leaves that lack the block's birth are asked last of all.
+ * What was read (`was`) is kept beside what is being tried (`p`), so that in the end every
+ * column can be compared with what it ought to hold.
  */
 #include "pool/vdev/vdev_int.h"
 
@@ -78,7 +79,7 @@ static int io_room(struct raidz_io *io)
     return 0;
 }
 
-/* ---- from the disks ------------------------------------------------------------------------- */
+/* ---- from the disks ---------------------------------------------------------------------- */
 
 static struct vdev *group_of(const struct raidz_io *io, unsigned c)
 {
@@ -123,7 +124,7 @@ static bool passes(const struct raidz_io *io)
     return !io->r->ok || io->r->ok(io->r->arg, io->data);
 }
 
-/* ---- reconstruction ------------------------------------------------------------------------- */
+/* ---- reconstruction ---------------------------------------------------------------------- */
 
 static void keep_columns(struct raidz_io *io)
 {
@@ -204,10 +205,10 @@ static int recover(struct raidz_io *io)
     return again == -EIO ? rc : again;
 }
 
-/* ---- repair --------------------------------------------------------------------------------- */
+/* ---- repair ------------------------------------------------------------------------------ */
 
-/* The block is right now, and p[] of all columns. A leaf whose column was another one gets the right one; with scrub
- * the other leaves of the column are looked at as well. */
+/* The block is right now, and p[] of all columns. A leaf whose column was another one gets
+ * the right one; with scrub the other leaves of the column are looked at as well. */
 static void settle_column(struct raidz_io *io, unsigned c, bool scrub, uint64_t *ret_repaired)
 {
     struct column *col = &io->col[c];
@@ -250,7 +251,8 @@ int raidz_read(struct vdev *top, const struct vdev_read *r, uint8_t *dst)
     return rc;
 }
 
-/* All columns read and the data right: what parity was read is compared with what it should be. */
+/* All columns read and the data right: what parity was read is compared with what it should
+ * be. */
 static void keep_parity(struct raidz_io *io)
 {
     for (unsigned c = 0; c < io->map.nparity; c++) {

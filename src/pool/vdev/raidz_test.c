@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * raidz on disks: every way to lose columns, said or unsaid, up to the parity; one more is an error and never wrong data.
- * (The arithmetic itself is tested in format/.)
+ * raidz on disks: every way to lose columns, said or unsaid, up to the parity; one more is an
+ * error and never wrong data. (The arithmetic itself is tested in format/.)
  */
 #include "pool/vdev/vdev_fixture.h"
 
@@ -51,7 +51,7 @@ static uint64_t sum_of(const struct rig *r, size_t off)
 }
 #define SUM(r, field) sum_of(r, offsetof(struct vdev_stats, field))
 
-/* ---- sound ---------------------------------------------------------------------------------- */
+/* ---- sound ------------------------------------------------------------------------------- */
 
 static void sizes_body(struct expect *e)
 {
@@ -100,7 +100,7 @@ static void test_a_sound_block_is_read_without_parity(void **state)
     for_all_shapes(lean_body, 0);
 }
 
-/* ---- columns that lie ----------------------------------------------------------------------- */
+/* ---- columns that lie -------------------------------------------------------------------- */
 
 /* Rots a set of columns (bits), reads, looks whether exactly these were repaired. */
 static void rot_set(struct expect *e, struct rig *r, uint64_t off, uint32_t size, uint64_t seed,
@@ -175,9 +175,10 @@ static void test_one_lie_too_many_is_an_error(void **state)
     for_all_shapes(too_many_body, 0);
 }
 
-/* ---- leaves that are away ------------------------------------------------------------------- */
+/* ---- leaves that are away ---------------------------------------------------------------- */
 
-/* nparity leaves are gone, one at a time, in turn: what is written then can be read with the others gone. */
+/* nparity leaves are gone, one at a time, in turn: what is written then can be read with the
+ * others gone. */
 static void degraded_body(struct expect *e)
 {
     struct rig r;
@@ -276,7 +277,8 @@ static void test_losses_and_lies_together(void **state)
     for_all_shapes(mixed_body, 1);
 }
 
-/* By its log one leaf lacks the block; as many others as there is parity can't be read. It is asked, and has it. */
+/* By its log one leaf lacks the block; as many others as there is parity can't be read. It
+ * is asked, and has it. */
 static void last_resort_body(struct expect *e)
 {
     struct rig r;
@@ -324,7 +326,7 @@ static void test_write_errors_up_to_parity_are_borne(void **state)
     for_all_shapes(write_error_body, 0);
 }
 
-/* ---- a disk that is being replaced ------------------------------------------------------------ */
+/* ---- a disk that is being replaced ------------------------------------------------------- */
 
 /* raidz1 of a `replacing` and two disks: the new disk takes writes, lacks what was before. */
 static struct vdev *with_replacing(void)

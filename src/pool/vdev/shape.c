@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Changing the tree under running I/O. Every I/O passes the root's gate; a change waits until nobody is inside and keeps
- * out who comes meanwhile, so no I/O ever sees the tree half changed. Who waits at the gate holds a top-level vdev that
- * may have come below another one when he is let in, or be gone. So he is told which one stands in its place, and one that is
+ * Changing the tree under running I/O. Every I/O passes the root's gate; a change waits until
+ * nobody is inside and keeps out who comes meanwhile, so no I/O ever sees the tree half
+ * changed. Who waits at the gate holds a top-level vdev that may have come below another one
+ * when he is let in, or be gone. So he is told which one stands in its place, and one that is
  * gone stays behind, dead, to know that; it is freed by the next change.
  */
 #include "pool/vdev/vdev_int.h"
@@ -12,7 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* ---- the gate --------------------------------------------------------------------------------- */
+/* ---- the gate ---------------------------------------------------------------------------- */
 
 static bool is_dead(const struct vdev *vd)
 {
@@ -67,7 +68,7 @@ void vdev_change_end(struct vdev *root)
     waitq_wake_all(&root->gate.q);
 }
 
-/* ---- changes ---------------------------------------------------------------------------------- */
+/* ---- changes ----------------------------------------------------------------------------- */
 
 static void set_top(struct vdev *vd, struct vdev *top)
 {

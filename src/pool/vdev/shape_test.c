@@ -150,7 +150,7 @@ static void test_a_mirror_has_an_end(void **state)
     expect_in(expect_sim(3), wide_body, NULL);
 }
 
-/* ---- under load ------------------------------------------------------------------------------- */
+/* ---- under load -------------------------------------------------------------------------- */
 
 struct load {
     struct rig r;
@@ -176,7 +176,8 @@ static void work(void *arg)
     waitgroup_done(&l->left);
 }
 
-/* The disk is passed on nine times; what was written before an attach is written again before the detach. */
+/* The disk is passed on nine times; what was written before an attach is written again
+ * before the detach. */
 static void load_body(struct expect *e)
 {
     struct load l = {.next = 0};

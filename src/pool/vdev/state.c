@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Health. A leaf's state is its own; an interior vdev's follows from its children's. A leaf that fails has lost whatever
- * it took since its last good flush: these txgs go to its dirty time log at once. When, counting that, not enough leaves hold
- * them, the top-level vdev is `lost`: nothing may be acknowledged any more until the operator has cleared it and the pool
+ * Health. A leaf's state is its own; an interior vdev's follows from its children's. A leaf
+ * that fails has lost whatever it took since its last good flush: these txgs go to its dirty
+ * time log at once. When, counting that, not enough leaves hold them, the top-level vdev is
+ * `lost`: nothing may be acknowledged any more until the operator has cleared it and the pool
  * has written again what it had not committed.
  */
 #include "pool/vdev/vdev_int.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One block on its way to the leaves: cut into columns, with parity, each column on its way to every leaf of its child. When
- * all writes have ended the stripe is judged: at most as many columns may be missing as can be computed. If it stands,
- * the leaves that didn't take their part lack this txg; if it doesn't, the caller hears of it and writes all of it
- * again some day, so nothing is to be remembered.
+ * One block on its way to the leaves: cut into columns, with parity, each column on its way to
+ * every leaf of its child. When all writes have ended the stripe is judged: at most as many
+ * columns may be missing as can be computed. If it stands, the leaves that didn't take their
+ * part lack this txg; if it doesn't, the caller hears of it and writes all of it again some
+ * day, so nothing is to be remembered.
  */
 #include "pool/vdev/vdev_int.h"
 
@@ -72,7 +73,7 @@ void stripe_free(struct stripe *s)
     free(s);
 }
 
-/* ---- pieces --------------------------------------------------------------------------------- */
+/* ---- pieces ------------------------------------------------------------------------------ */
 
 int pieces_add(struct pieces *l, const struct piece *p)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Walking the device tree and writing it down again. Pairs that this engine doesn't interpret (devid, whole_disk, what
- * later versions add) are kept as they were read; what it does interpret is written anew, so that a flag which
- * is no longer set disappears.
+ * Walking the device tree and writing it down again. Pairs that this engine doesn't interpret
+ * (devid, whole_disk, what later versions add) are kept as they were read; what it does
+ * interpret is written anew, so that a flag which is no longer set disappears.
  */
 #include "pool/vdev/vdev_int.h"
 
@@ -68,7 +68,7 @@ void vdev_free(struct vdev *vd)
     free_tree(vd);
 }
 
-/* ---- as a list ------------------------------------------------------------------------------ */
+/* ---- as a list --------------------------------------------------------------------------- */
 
 /* Zero: the pair is not there. */
 static int put(struct nv *nv, const char *key, uint64_t v)

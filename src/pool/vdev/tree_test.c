@@ -71,9 +71,10 @@ static void test_a_top_level_vdev_alone_is_parsed(void **state)
     nv_free(tree);
 }
 
-/* ---- lies ------------------------------------------------------------------------------------- */
+/* ---- lies -------------------------------------------------------------------------------- */
 
-/* One pair of root (depth 0), top (1) or the second leaf (2) is replaced; the message has to say `says`. */
+/* One pair of root (depth 0), top (1) or the second leaf (2) is replaced; the message has to
+ * say `says`. */
 /* clang-format off */
 static const struct lie {
     unsigned depth;
@@ -155,7 +156,7 @@ static void test_deep_and_wide_trees_are_refused(void **state)
     nv_free(tree);
 }
 
-/* ---- back to a list --------------------------------------------------------------------------- */
+/* ---- back to a list ---------------------------------------------------------------------- */
 
 static struct nv *round_trip(const struct nv *tree, bool mos)
 {
@@ -225,7 +226,7 @@ static void test_flags_that_are_no_longer_set_disappear(void **state)
     vdev_free(root);
 }
 
-/* ---- health ----------------------------------------------------------------------------------- */
+/* ---- health ------------------------------------------------------------------------------ */
 
 static void test_states_follow_from_the_leaves(void **state)
 {
@@ -262,7 +263,7 @@ static void test_states_follow_from_the_leaves(void **state)
     assert_string_equal(vdev_state_name(VDEV_HEALTHY), "ONLINE");
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------ */
+/* ---- sizes ------------------------------------------------------------------------------- */
 
 /* OpenZFS: a file of 128 MiB has asize 129499136 and metaslabs of 16 MiB. */
 /* clang-format off */
@@ -271,11 +272,11 @@ static const struct layout {
     uint64_t psize, asize;
     unsigned ms_shift, ratio;
 } layouts[] = {
-    {{.type = "file", .n = 1},                             128ull << 20, 129499136,               24, 512},
-    {{.type = "mirror", .n = 2, .ashift = 9},              1ull << 40,   (1ull << 40) - 4718592,  33, 512},
-    {{.type = "raidz", .n = 4, .nparity = 1, .ashift = 12}, 1ull << 30,  4 * ((1ull << 30) - 4718592), 28, 372},
-    {{.type = "raidz", .n = 7, .nparity = 3, .ashift = 12}, 8ull << 30,  7 * ((8ull << 30) - 4718592), 29, 292},
-    {{.type = "file", .n = 1, .ashift = 12},               5ull << 50,   (5ull << 50) - 4718592,  36, 512},
+    {{.type = "file", .n = 1}, 128ull << 20, 129499136, 24, 512},
+    {{.type = "mirror", .n = 2, .ashift = 9}, 1ull << 40, (1ull << 40) - 4718592, 33, 512},
+    {{.type = "raidz", .n = 4, .nparity = 1}, 1ull << 30, (4ull << 30) - 4 * 4718592, 28, 372},
+    {{.type = "raidz", .n = 7, .nparity = 3}, 8ull << 30, (56ull << 30) - 7 * 4718592, 29, 292},
+    {{.type = "file", .n = 1}, 5ull << 50, (5ull << 50) - 4718592, 36, 512},
 };
 /* clang-format on */
 

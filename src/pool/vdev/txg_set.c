@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sets of txgs, as dirty time logs are: few ranges, mostly growing at the end. A sorted array; adding merges all
- * ranges that the new one overlaps or touches.
+ * Sets of txgs, as dirty time logs are: few ranges, mostly growing at the end. A sorted array;
+ * adding merges all ranges that the new one overlaps or touches.
  */
 #include "pool/vdev/vdev.h"
 

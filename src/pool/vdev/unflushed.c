@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a leaf has taken and may still forget. Completed writes are numbered; a flush covers those with a number up to
- * the one at its submission, and only if it succeeds. Flushes may overlap: each proves what it was submitted
- * after, none borrows from another that is under way. For a failed flush the txgs of what was not covered are needed. A few
- * txgs are under way at a time, and now and then the birth of a block that was repaired; eight runs remember them.
- * Should that be too few, the nearest run grows to take the txg in: that says too much, never too little.
+ * What a leaf has taken and may still forget. Completed writes are numbered; a flush covers
+ * those with a number up to the one at its submission, and only if it succeeds. Flushes may
+ * overlap: each proves what it was submitted after, none borrows from another that is under
+ * way. For a failed flush the txgs of what was not covered are needed. A few txgs are under way
+ * at a time, and now and then the birth of a block that was repaired; eight runs remember them.
+ * Should that be too few, the nearest run grows to take the txg in: that says too much, never
+ * too little.
  */
 #include "pool/vdev/vdev_int.h"
 

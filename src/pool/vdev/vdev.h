@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The device tree: leaves (a file or a whole disk), mirrors, raidz, the interposed `replacing` and `spare`; reading
- * with verification and repair, writing, flushing, labels, dirty time logs. Everything lives on the
- * pool's home reactor. Calls that say so park.
+ * The device tree: leaves (a file or a whole disk), mirrors, raidz, the interposed `replacing`
+ * and `spare`; reading with verification and repair, writing, flushing, labels, dirty time
+ * logs. Everything lives on the pool's home reactor. Calls that say so park.
  */
 #ifndef POOL_VDEV_VDEV_H
 #define POOL_VDEV_VDEV_H
@@ -44,7 +44,8 @@ struct txg_set {
     unsigned n, cap;
 };
 int txg_set_add(struct txg_set *s, uint64_t start, uint64_t end); /* -ENOMEM */
-/* When that takes memory and there is none, the set stays as it is: a leaf then counts as lacking more than it does. */
+/* When that takes memory and there is none, the set stays as it is: a leaf then counts as
+ * lacking more than it does. */
 void txg_set_remove(struct txg_set *s, uint64_t start, uint64_t end);
 bool txg_set_has(const struct txg_set *s, uint64_t txg);
 /* Whether some txg of [start, end) is in it. */
@@ -89,8 +90,8 @@ struct vdev {
     uint32_t deflate_ratio;     /* accounting: dsize = (asize / 512) * ratio */
     uint64_t zap_top, zap_leaf; /* MOS objects, 0: none */
     bool is_log;
-    bool
-        lost; /* something written since the last good flush is on too few leaves; until vdev_open() */
+    /* Something written since the last good flush is on too few leaves; until vdev_open(). */
+    bool lost;
 
     /* leaf */
     char *path;
@@ -105,12 +106,13 @@ struct vdev {
     struct leaf_io *io; /* private: the queue, and what is not flushed yet */
 };
 
-/* ---- the tree ------------------------------------------------------------------------------- */
+/* ---- the tree ---------------------------------------------------------------------------- */
 
-/* Builds a tree from a config's vdev_tree (a root, or one top-level vdev). -EBADMSG names what is wrong: unknown type,
- * ids out of place, impossible parity. */
+/* Builds a tree from a config's vdev_tree (a root, or one top-level vdev). -EBADMSG names
+ * what is wrong: unknown type, ids out of place, impossible parity. */
 int vdev_parse(const struct nv *tree, struct vdev **ret_root, struct err *reterr);
-/* The tree as the format stores it; mos: with the keys that only the MOS copy has. NULL: no memory. */
+/* The tree as the format stores it; mos: with the keys that only the MOS copy has. NULL: no
+ * memory. */
 struct nv *vdev_to_nv(const struct vdev *vd, bool mos);
 /* Closes files and frees. Parks. */
 void vdev_free(struct vdev *vd); /* NULL is fine */
@@ -121,56 +123,61 @@ struct vdev *vdev_find(struct vdev *root, uint64_t guid);
 struct vdev *vdev_leaf(const struct vdev *vd, unsigned i);
 bool vdev_is_leaf(const struct vdev *vd);
 
-/* Opens every leaf that is not open yet, offline or faulted: exclusive, direct, the size fits, its label belongs to pool_guid (0: not looked at: a
- * new pool). A leaf that fails is CANT_OPEN; states go up the tree. read_only: opens for reading. Errors only when no
+/* Opens every leaf that is not open yet, offline or faulted: exclusive, direct, the size
+ * fits, its label belongs to pool_guid (0: not looked at: a new pool). A leaf that fails is
+ * CANT_OPEN; states go up the tree. read_only: opens for reading. Errors only when no
  * memory. reterr: the first leaf's reason. Parks. */
 int vdev_open(struct vdev *root, uint64_t pool_guid, bool read_only, struct err *reterr);
-/* Waits for the I/O of all leaves below vd and closes their files; they are CLOSED, or what their flags say.
- * For offline, detach, clear (which resets `faulted` and opens again). Parks. */
+/* Waits for the I/O of all leaves below vd and closes their files; they are CLOSED, or what
+ * their flags say. For offline, detach, clear (which resets `faulted` and opens again).
+ * Parks. */
 void vdev_close(struct vdev *vd);
 /* States of the interior from the leaves'. */
 void vdev_propagate(struct vdev *root);
-/* Whether every top-level vdev has enough children to be read and written, and none lost what was
- * written since the last good flush. */
+/* Whether every top-level vdev has enough children to be read and written, and none lost
+ * what was written since the last good flush. */
 bool vdev_usable(const struct vdev *root);
 
-/* Sizes for a new top-level vdev from its open leaves: ashift (0: from the largest physical block, at least 12 for disks, 9..13), asize,
- * metaslab shift, deflate ratio. */
+/* Sizes for a new top-level vdev from its open leaves: ashift (0: from the largest physical
+ * block, at least 12 for disks, 9..13), asize, metaslab shift, deflate ratio. */
 int vdev_layout(struct vdev *top, unsigned ashift, struct err *reterr);
 void vdev_set_deflate(struct vdev *top); /* for a tree that was read */
 /* psize to asize on this top-level vdev, bytes. */
 uint64_t vdev_asize(const struct vdev *top, uint64_t psize);
 
-/* ---- changing the tree ------------------------------------------------------------------------ */
+/* ---- changing the tree ------------------------------------------------------------------- */
 
-/* Between these two the tree may be changed: begin waits for all I/O to end, what comes later waits for the end. No vbatch
- * may exist, and the caller does no I/O in between. begin parks. */
+/* Between these two the tree may be changed: begin waits for all I/O to end, what comes
+ * later waits for the end. No vbatch may exist, and the caller does no I/O in between. begin
+ * parks. */
 void vdev_change_begin(struct vdev *root);
 void vdev_change_end(struct vdev *root);
-/* Adds a child behind the others: a top-level vdev to the root, a disk to a mirror or an interposed vdev. Takes over
- * child on success. -ENOMEM, -E2BIG. */
+/* Adds a child behind the others: a top-level vdev to the root, a disk to a mirror or an
+ * interposed vdev. Takes over child on success. -ENOMEM, -E2BIG. */
 int vdev_add_child(struct vdev *parent, struct vdev *child);
-/* Puts a new vdev of type mirror, replacing or spare into vd's place, with vd as its only child. At the top it takes over
- * vd's sizes, metaslabs and vdev_zap_top. -ENOMEM. */
+/* Puts a new vdev of type mirror, replacing or spare into vd's place, with vd as its only
+ * child. At the top it takes over vd's sizes, metaslabs and vdev_zap_top. -ENOMEM. */
 int vdev_interpose(struct vdev *vd, enum vdev_type type, uint64_t guid, struct vdev **ret_vd);
-/* Takes one of several children out of its parent; the caller frees it after the end of the change. */
+/* Takes one of several children out of its parent; the caller frees it after the end of the
+ * change. */
 void vdev_take_out(struct vdev *vd);
-/* Lets the only child of a mirror or an interposed vdev take its place; vd is gone then. At the top the child takes over
- * vd's guid too, and what vdev_interpose() had moved. */
+/* Lets the only child of a mirror or an interposed vdev take its place; vd is gone then. At
+ * the top the child takes over vd's guid too, and what vdev_interpose() had moved. */
 void vdev_dissolve(struct vdev *vd);
 
-/* ---- block I/O on a top-level vdev ----------------------------------------------------------- */
+/* ---- block I/O on a top-level vdev ------------------------------------------------------- */
 
 /* In order of precedence. */
 enum io_class { IO_LOG, IO_READ, IO_TXG, IO_PREFETCH, IO_SCAN, IO_CLASSES };
 
-/* Memory that is read into or written from is aligned as an iobuf's, or it is copied. A write that fails with an
- * error of the device faults the leaf; it is not tried again. */
+/* Memory that is read into or written from is aligned as an iobuf's, or it is copied. A
+ * write that fails with an error of the device faults the leaf; it is not tried again. */
 
-/* Reads psize bytes at off; tries other copies or reconstructs until ok(arg, data) holds, then
- * rewrites the bad ones when repair is set. birth: physical; leaves that lack it come last.
- * -EBADMSG: no combination passes (dst then holds the last try); -EIO: not enough of them can be read; -ENOMEM. dst has room for psize rounded up
- * to sectors and is an iobuf's. ok may be NULL (nothing to verify by). Parks. */
+/* Reads psize bytes at off; tries other copies or reconstructs until ok(arg, data) holds,
+ * then rewrites the bad ones when repair is set. birth: physical; leaves that lack it come
+ * last. -EBADMSG: no combination passes (dst then holds the last try); -EIO: not enough of
+ * them can be read; -ENOMEM. dst has room for psize rounded up to sectors and is an iobuf's.
+ * ok may be NULL (nothing to verify by). Parks. */
 struct vdev_read {
     uint64_t off, birth;
     uint32_t psize;
@@ -180,39 +187,42 @@ struct vdev_read {
     void *arg;
 };
 int vdev_read(struct vdev *top, const struct vdev_read *r, uint8_t *dst);
-/* For scrub: as above, but reads every copy and all parity and repairs each bad one when repair is set, also those that only lack
- * the birth (resilver); adds to *ret_repaired what was rewritten, bytes. */
+/* For scrub: as above, but reads every copy and all parity and repairs each bad one when
+ * repair is set, also those that only lack the birth (resilver); adds to *ret_repaired what
+ * was rewritten, bytes. */
 int vdev_scrub(struct vdev *top, const struct vdev_read *r, uint8_t *scratch,
                uint64_t *ret_repaired);
-/* Writes size bytes (rounded up to sectors with zeros) of one block; at least as many leaves as can be read back from took
- * it, or -EIO. Leaves that failed get txg into their dirty time log. Parks. */
+/* Writes size bytes (rounded up to sectors with zeros) of one block; at least as many leaves
+ * as can be read back from took it, or -EIO. Leaves that failed get txg into their dirty
+ * time log. Parks. */
 int vdev_write(struct vdev *top, uint64_t off, const uint8_t *src, uint32_t size, uint64_t txg,
                enum io_class class);
 
 /* A txg's writes: sorted and merged into large extents per leaf. */
 struct vbatch;
 struct vbatch *vbatch_new(struct vdev *root, uint64_t txg); /* NULL: no memory */
-/* Adds one block. Takes over the reference to buf, whose first size bytes are the block; what is behind them in its last
- * sector becomes zero. Issues what has gathered and parks
+/* Adds one block. Takes over the reference to buf, whose first size bytes are the block;
+ * what is behind them in its last sector becomes zero. Issues what has gathered and parks
  * when more than 16 MiB wait. Errors come from vbatch_wait(). */
 void vbatch_add(struct vbatch *b, struct vdev *top, uint64_t off, struct iobuf *buf,
                 uint32_t size);
-/* Issues all, waits for all: 0, -EIO when some block is on too few leaves. The batch is empty again. Parks. */
+/* Issues all, waits for all: 0, -EIO when some block is on too few leaves. The batch is
+ * empty again. Parks. */
 int vbatch_wait(struct vbatch *b);
 void vbatch_free(struct vbatch *b);
 
-/* Flushes all leaves that were written since their last flush (a flush covers only writes completed before it was
- * submitted; nobody joins one in flight). A leaf whose flush fails is faulted and lacks everything since its last good
- * flush. -EIO: too few are left. Parks. */
+/* Flushes all leaves that were written since their last flush (a flush covers only writes
+ * completed before it was submitted; nobody joins one in flight). A leaf whose flush fails
+ * is faulted and lacks everything since its last good flush. -EIO: too few are left. Parks. */
 int vdev_flush(struct vdev *root);
 /* The same for the leaves below one top-level vdev: what a log write needs. */
 int vdev_flush_top(struct vdev *top);
 
-/* ---- labels ---------------------------------------------------------------------------------- */
+/* ---- labels ------------------------------------------------------------------------------ */
 
-/* What a device says of itself: the newest config among its labels whose txg is at most max_txg (UINT64_MAX:
- * any), and its best uberblock up to that txg. The labels of inactive spares count too, with no txg in them. -ENODATA: no
- * label of a pool. Parks. */
+/* What a device says of itself: the newest config among its labels whose txg is at most
+ * max_txg (UINT64_MAX: any), and its best uberblock up to that txg. The labels of inactive
+ * spares count too, with no txg in them. -ENODATA: no label of a pool. Parks. */
 struct label_info {
     struct nv *config; /* caller frees */
     bool has_ub;
@@ -220,15 +230,17 @@ struct label_info {
     unsigned ashift;
 };
 int label_read(struct file *f, uint64_t max_txg, struct label_info *ret, struct err *reterr);
-/* Writes the config into labels 0 and 2 (half 0) or 1 and 3 (half 1) of every leaf of top; the config of a leaf is made by
- * make(arg, leaf) (NULL: no memory). 0 when enough leaves took it. Parks. */
+/* Writes the config into labels 0 and 2 (half 0) or 1 and 3 (half 1) of every leaf of top;
+ * the config of a leaf is made by make(arg, leaf) (NULL: no memory). 0 when enough leaves
+ * took it. Parks. */
 int label_write(struct vdev *top, unsigned half,
                 struct nv *(*make)(void *arg, struct vdev *leaf), void *arg);
-/* Writes the uberblock to all labels of every leaf that is up; -EIO when none of a top-level vdev took it. Parks. */
+/* Writes the uberblock to all labels of every leaf that is up; -EIO when none of a top-level
+ * vdev took it. Parks. */
 int uberblock_write(struct vdev *root, const struct uberblock *ub);
 
-/* Zeros all four labels of an open leaf, uberblocks of another pool's life included, and flushes: for a leaf that joins a
- * pool or leaves one. Parks. */
+/* Zeros all four labels of an open leaf, uberblocks of another pool's life included, and
+ * flushes: for a leaf that joins a pool or leaves one. Parks. */
 int label_erase(struct vdev *leaf);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* For the tests of this room: a top-level vdev over files /d0, /d1, ... of a simulated world, and blocks whose bytes
- * follow from a seed. */
+/* For the tests of this room: a top-level vdev over files /d0, /d1, ... of a simulated
+ * world, and blocks whose bytes follow from a seed. */
 #ifndef POOL_VDEV_VDEV_FIXTURE_H
 #define POOL_VDEV_VDEV_FIXTURE_H
 
