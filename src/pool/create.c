@@ -139,7 +139,6 @@ static int group_nv(const struct pool_create_want *want, unsigned g, struct nv *
     }
     if (r == 0) {
         r = nv_add_nvs(nv, "children", leaves, group->n);
-        free(leaves);
         *ret = nv;
         return r;
     }
@@ -166,6 +165,7 @@ static int tree_make(const struct pool_create_want *want, uint64_t guid, struct 
         r = E(-ENOMEM);
     if (r == 0) {
         r = nv_add_nvs(nv, "children", tops, n);
+        tops = NULL;
         n = 0;
     }
     if (r == 0)

@@ -181,6 +181,7 @@ static int tree_from_labels(const struct found *f, struct vdev **ret_root, struc
         r = E(-ENOMEM);
     if (r == 0) {
         r = nv_add_nvs(nv, "children", tops, (unsigned)n);
+        tops = NULL;
         n = 0;
     }
     if (r == 0)

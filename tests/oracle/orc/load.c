@@ -3,7 +3,7 @@
  * A random load from a seed: writes of whole and partial blocks, random, compressible and zero, half of them in a hot
  * tenth of the volume; discards; now and then a wait until all is on disk. Offsets are whole sectors of 512.
  */
-#include "orc.h"
+#include "load.h"
 
 #include <string.h>
 

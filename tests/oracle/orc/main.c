@@ -85,6 +85,8 @@ int main(int argc, char **argv)
     struct orc o = {realpath(argv[1], NULL), argv[2]}; /* OpenZFS wants absolute paths */
     if (!o.dir)
         die("%s: %s", argv[1], strerror(errno));
+    /* Else an export waits, busily, for as long as what was read ahead may stay. */
+    zfs_arc_min_prefetch_ms = zfs_arc_min_prescient_prefetch_ms = 1;
     kernel_init(SPA_MODE_READ | SPA_MODE_WRITE);
     for (int i = 3; i < argc;) {
         const struct verb *v = verb_find(argv[i++]);

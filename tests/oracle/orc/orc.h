@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "load.h"
+
 struct objset;
 struct spa;
 
@@ -59,18 +61,5 @@ struct hash;
 struct hash *hash_new(void);
 void hash_add(struct hash *h, const void *bytes, size_t len);
 void hash_end(struct hash *h, char ret_hex[65]); /* frees it */
-
-/* ---- load.c: what a random load does next; the same everywhere for the same seed ---- */
-struct load {
-    uint64_t state, size, block; /* of the volume, bytes */
-};
-struct step {
-    enum { STEP_WRITE, STEP_DISCARD, STEP_SYNC } kind;
-    uint64_t off, len;
-};
-struct load load_make(uint64_t seed, uint64_t size, uint64_t block);
-/* The next step; fills data (at least LOAD_MAX bytes) of a write. */
-struct step load_next(struct load *l, uint8_t *data);
-#define LOAD_MAX (256u << 10)
 
 #endif

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ours: the pool engine, driven by the same verbs as orc. `ours DIR POOL VERB ARG... [/ VERB ARG...]...` does them one
+ * after the other in one process on the pool POOL whose disks are the files in DIR. What is wrong ends the program with a
+ * message and status 1.
+ */
+#include "base/util.h"
+#include "orc/load.h"
+#include "pool/pool_admin.h"
+#include "run/fiber.h"
+#include "run/file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HASH_STEP (1u << 20)
+
+struct ours {
+    char *dir, *name;
+    int ac;
+    char **av;
+    struct run *run;
+    struct pool *pool;
+    int status;
+};
+
+static _Noreturn void die(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fprintf(stderr, "ours: ");
+    vfprintf(stderr, fmt, ap);
+    fprintf(stderr, "\n");
+    va_end(ap);
+    exit(1);
+}
+
+static void ok(int r, const struct err *err, const char *what)
+{
+    if (r)
+        die("%s: %s", what, err && err->code ? err->msg : strerror(-r));
+}
+
+static uint64_t size_of(const char *text)
+{
+    char *end;
+    uint64_t n = strtoull(text, &end, 10);
+    switch (*end) {
+    case 'K':
+        return n << 10;
+    case 'M':
+        return n << 20;
+    case 'G':
+        return n << 30;
+    default:
+        return n;
+    }
+}
+
+static const char *option(int ac, char **av, const char *key)
+{
+    size_t len = strlen(key);
+    for (int i = 0; i < ac; i++)
+        if (strncmp(av[i], key, len) == 0 && av[i][len] == '=')
+            return av[i] + len + 1;
+    return NULL;
+}
+
+/* The files of the folder, sorted, as whole paths. */
+static char **disks(const struct ours *o)
+{
+    char **names;
+    ok(file_list(o->dir, &names), NULL, o->dir);
+    for (char **n = names; *n; n++) {
+        char *path;
+        if (asprintf(&path, "%s/%s", o->dir, *n) < 0)
+            die("no memory");
+        free(*n);
+        *n = path;
+    }
+    return names;
+}
+
+/* ---- pools -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    enum pool_layout layout;
+} layouts[] = {
+    {"single", LAYOUT_SINGLE},
+    {"mirror", LAYOUT_MIRROR},
+    {"raidz1", LAYOUT_RAIDZ1},
+    {"raidz2", LAYOUT_RAIDZ2},
+    {"raidz3", LAYOUT_RAIDZ3},
+};
+
+/* LAYOUT[:DISKS][+LAYOUT[:DISKS]]... over the files of the folder, in order. */
+static void do_create(struct ours *o, int ac, char **av)
+{
+    struct pool_group groups[16];
+    unsigned ngroups = 0, at = 0;
+    char **paths = disks(o);
+    struct err err = {0};
+    for (char *word = strtok(av[0], "+"); word; word = strtok(NULL, "+")) {
+        char *colon = strchr(word, ':');
+        unsigned n = colon ? (unsigned)atoi(colon + 1) : 1;
+        if (colon)
+            *colon = 0;
+        size_t i = 0;
+        while (i < ARRAY_LEN(layouts) && strcmp(layouts[i].name, word) != 0)
+            i++;
+        if (i == ARRAY_LEN(layouts) || ngroups == ARRAY_LEN(groups))
+            die("no such layout: %s", word);
+        groups[ngroups++] =
+            (struct pool_group){layouts[i].layout, n, (const char *const *)&paths[at]};
+        at += n;
+    }
+    const char *ashift = option(ac, av, "ashift");
+    struct pool_create_want want = {
+        .name = o->name,
+        .groups = groups,
+        .ngroups = ngroups,
+        .ashift = ashift ? (unsigned)atoi(ashift) : 0,
+    };
+    ok(pool_create(&want, &o->pool, &err), &err, "create");
+    names_free(paths);
+}
+
+static void do_import(struct ours *o, int ac, char **av)
+{
+    char **paths = disks(o);
+    struct err err = {0};
+    struct pool_import_want want = {
+        .paths = (const char *const *)paths,
+        .name = o->name,
+        .read_only = ac > 0 && strcmp(av[0], "readonly") == 0,
+        .force = true,
+    };
+    ok(pool_import(&want, &o->pool, &err), &err, "import");
+    names_free(paths);
+}
+
+static void do_export(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    (void)ac, (void)av;
+    ok(pool_export(o->pool, &err), &err, "export");
+    o->pool = NULL;
+}
+
+static void do_sync(struct ours *o, int ac, char **av)
+{
+    (void)ac, (void)av;
+    ok(pool_sync(o->pool), NULL, "sync");
+}
+
+static void do_crash(struct ours *o, int ac, char **av)
+{
+    (void)o, (void)ac, (void)av;
+    fflush(stdout);
+    _exit(0);
+}
+
+static void do_space(struct ours *o, int ac, char **av)
+{
+    struct pool_space s;
+    (void)ac, (void)av;
+    pool_space(o->pool, &s);
+    printf("size %" PRIu64 " allocated %" PRIu64 " available %" PRIu64 "\n", s.size,
+           s.allocated, s.available);
+}
+
+/* ---- volumes ------------------------------------------------------------------------------------------------ */
+
+static void do_volume(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    struct pool_volume_want want = {
+        .name = av[0],
+        .size = size_of(av[1]),
+        .block_size = (uint32_t)size_of(av[2]),
+        .compression = option(ac, av, "compression"),
+        .checksum = option(ac, av, "checksum"),
+        .reserve = option(ac, av, "reserve") != NULL,
+        .make_parents = true,
+    };
+    ok(pool_volume_create(o->pool, &want, &err), &err, "volume");
+}
+
+static void do_destroy(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    (void)ac;
+    ok(pool_volume_destroy(o->pool, av[0], &err), &err, "destroy");
+}
+
+static void do_rename(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    (void)ac;
+    ok(pool_rename(o->pool, av[0], av[1], &err), &err, "rename");
+}
+
+static void do_set(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    for (int i = 1; i < ac; i++) {
+        char *value = strchr(av[i], '=');
+        if (!value)
+            die("set: PROP=VALUE");
+        *value++ = 0;
+        ok(pool_set(o->pool, av[0], av[i], *value ? value : NULL, &err), &err, "set");
+    }
+}
+
+static struct volume *volume_get(struct ours *o, const char *name)
+{
+    struct err err = {0};
+    struct volume *v;
+    ok(pool_volume_open(o->pool, name, &v, &err), &err, "open");
+    return v;
+}
+
+/* Random work; fua: each write durable on return, so that it goes through the log. */
+static void work(struct ours *o, struct volume *v, const char *seed, const char *steps,
+                 unsigned flags)
+{
+    struct load l = load_make(strtoull(seed, NULL, 0), v->geo.size, v->geo.unmap_granularity);
+    uint8_t *data = malloc(LOAD_MAX);
+    for (uint64_t n = strtoull(steps, NULL, 0); data && n > 0; n--) {
+        struct step s = load_next(&l, data);
+        struct sgl sgl;
+        switch (s.kind) {
+        case STEP_SYNC:
+            if (!(flags & VOL_FUA))
+                ok(pool_sync(o->pool), NULL, "sync");
+            break;
+        case STEP_DISCARD:
+            ok(v->ops->write_zeroes(v, s.off, s.len, true, flags), NULL, "discard");
+            break;
+        case STEP_WRITE:
+            sgl_init(&sgl);
+            ok(sgl_alloc(&sgl, s.len), NULL, "memory");
+            sgl_copy_in(&sgl, 0, data, s.len);
+            ok(v->ops->write(v, s.off, &sgl, flags), NULL, "write");
+            sgl_clear(&sgl);
+            break;
+        }
+    }
+    free(data);
+}
+
+static void do_write(struct ours *o, int ac, char **av)
+{
+    struct volume *v = volume_get(o, av[0]);
+    (void)ac;
+    work(o, v, av[1], av[2], 0);
+    volume_close(v);
+}
+
+/* All of it in the intent log, then a crash. */
+static void do_log(struct ours *o, int ac, char **av)
+{
+    for (int i = 2; i < ac; i++)
+        work(o, volume_get(o, av[i]), av[0], av[1], VOL_FUA);
+    do_crash(o, 0, NULL);
+}
+
+static void do_hash(struct ours *o, int ac, char **av)
+{
+    uint8_t *bytes = malloc(HASH_STEP);
+    for (int i = 0; bytes && i < ac; i++) {
+        struct volume *v = volume_get(o, av[i]);
+        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+        unsigned char sum[EVP_MAX_MD_SIZE];
+        EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+        for (uint64_t off = 0; off < v->geo.size; off += HASH_STEP) {
+            uint64_t n = MIN(HASH_STEP, v->geo.size - off);
+            struct sgl sgl;
+            sgl_init(&sgl);
+            ok(v->ops->read(v, off, n, &sgl), NULL, "read");
+            sgl_copy_out(&sgl, 0, bytes, n);
+            EVP_DigestUpdate(ctx, bytes, n);
+            sgl_clear(&sgl);
+        }
+        EVP_DigestFinal_ex(ctx, sum, NULL);
+        EVP_MD_CTX_free(ctx);
+        volume_close(v);
+        for (unsigned k = 0; k < 32; k++)
+            printf("%02x", sum[k]);
+        printf("  %s\n", av[i]);
+    }
+    free(bytes);
+}
+
+/* ---- the program ------------------------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *name;
+    void (*fn)(struct ours *o, int ac, char **av);
+    int min_args;
+    const char *usage;
+} verbs[] = {
+    {"create",  do_create,  1, "LAYOUT[:DISKS][+...] [ashift=N]"                        },
+    {"import",  do_import,  0, "[readonly]"                                             },
+    {"export",  do_export,  0, ""                                                       },
+    {"sync",    do_sync,    0, ""                                                       },
+    {"crash",   do_crash,   0, "(ends here, without another write)"                     },
+    {"space",   do_space,   0, ""                                                       },
+    {"volume",  do_volume,  3, "NAME SIZE BLOCK [compression=C] [checksum=C] [reserve=1]"},
+    {"destroy", do_destroy, 1, "NAME"                                                   },
+    {"rename",  do_rename,  2, "NAME NEW"                                               },
+    {"set",     do_set,     2, "NAME PROP=VALUE..."                                     },
+    {"write",   do_write,   3, "VOL SEED STEPS"                                         },
+    {"log",     do_log,     3, "SEED STEPS VOL... (crashes with all of it in the log)"  },
+    {"hash",    do_hash,    1, "VOL..."                                                 },
+};
+
+static void verbs_do(void *arg)
+{
+    struct ours *o = arg;
+    for (int i = 0; i < o->ac;) {
+        int n = 0;
+        while (i + n < o->ac && strcmp(o->av[i + n], "/") != 0)
+            n++;
+        size_t k = 0;
+        while (k < ARRAY_LEN(verbs) && n > 0 && strcmp(verbs[k].name, o->av[i]) != 0)
+            k++;
+        if (n == 0 || k == ARRAY_LEN(verbs) || n - 1 < verbs[k].min_args)
+            die("no such verb, or too few arguments: %s", n ? o->av[i] : "");
+        verbs[k].fn(o, n - 1, o->av + i + 1);
+        i += n + 1;
+    }
+    if (o->pool)
+        pool_close(o->pool);
+    run_stop(o->run);
+}
+
+int main(int argc, char **argv)
+{
+    struct run_config cfg = {.reactors = 1, .buf_budget = 1u << 30};
+    struct err err = {0};
+    if (argc < 4) {
+        fprintf(stderr, "usage: ours DIR POOL VERB ARG... [/ VERB ARG...]...\n");
+        for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+            fprintf(stderr, "  %s %s\n", verbs[i].name, verbs[i].usage);
+        return 1;
+    }
+    struct ours o = {.dir = argv[1], .name = argv[2], .ac = argc - 3, .av = argv + 3};
+    if (run_real_new(&cfg, &o.run, &err))
+        die("%s", err.msg);
+    run_loop(o.run, verbs_do, &o);
+    run_free(o.run);
+    return 0;
+}
