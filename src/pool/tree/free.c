@@ -18,18 +18,22 @@ static int subtree_kill(struct object *obj, unsigned level, uint64_t blkid,
 static int children_kill(struct object *obj, unsigned level, uint64_t blkid, struct iobuf *buf,
                          uint64_t *killed)
 {
-    unsigned epbs = dn_epbs(&obj->dn);
-    for (uint64_t i = 0; i < 1u << epbs; i++) {
-        uint64_t child = (blkid << epbs) + i;
+    uint64_t n = 1ull << dn_epbs(&obj->dn), seen = 0;
+    struct ahead ahead;
+    int rc = 0;
+    ahead_begin(&ahead, obj->os->blocks);
+    for (uint64_t i = 0; rc == 0 && i < n; i++) {
+        uint64_t child = blkid * n + i;
         const struct bp *slot = &bps_of(buf)[i];
+        for (seen = MAX(seen, i + 1); level > 1 && seen < n && !ahead_full(&ahead); seen++)
+            ahead_read(&ahead, &bps_of(buf)[seen]);
         if (bp_is_hole(slot) && (level == 1 || !dirty_find(obj, level - 1, child)))
             continue;
-        int rc = subtree_kill(obj, level - 1, child, slot, killed);
-        if (rc != 0)
-            return rc;
+        rc = subtree_kill(obj, level - 1, child, slot, killed);
         fiber_maybe_yield();
     }
-    return 0;
+    ahead_end(&ahead);
+    return rc;
 }
 
 /* Everything below the pointer in slot and its block too. A dirty indirect block is newer than what slot points

@@ -143,6 +143,18 @@ int live_read(struct object *obj, uint64_t blkid, struct iobuf **ret_buf);
 /* The next block from blkid on that is no hole, as the sync fiber sees it; -ENOENT. Parks. */
 int live_next(struct object *obj, uint64_t blkid, uint64_t *ret_blkid);
 
+/* ---- ahead.c ----------------------------------------------------------------------------------- */
+
+struct ahead {
+    struct blocks *b;
+    struct waitgroup g;
+};
+void ahead_begin(struct ahead *a, struct blocks *b);
+bool ahead_full(const struct ahead *a);
+/* Has the block fetched if it isn't cached. Never parks. */
+void ahead_read(struct ahead *a, const struct bp *bp);
+void ahead_end(struct ahead *a); /* parks until nothing is under way */
+
 /* ---- objset.c, object.c ------------------------------------------------------------------------ */
 
 /* The object if it is in memory. */

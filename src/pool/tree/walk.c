@@ -184,20 +184,50 @@ static int node_enter(struct walk *w, unsigned level, uint64_t blkid, const stru
 
 static int node_walk(struct walk *w, unsigned level, uint64_t blkid, struct bp *slot);
 
+/* The next child from `from` on with something dirty in it; end: there is none. */
+static uint64_t next_child(const struct object *obj, unsigned level, uint64_t from,
+                           uint64_t end)
+{
+    unsigned shift = span_shift(obj, level);
+    const struct dirty *d = dirty_from(obj, dirty_key(obj, level, from));
+    return d ? MIN(end, dirty_pos(d) >> shift) : end;
+}
+
+static struct bp *slot_of(const struct object *obj, struct iobuf *buf, uint64_t blkid)
+{
+    return &bps_of(buf)[blkid & (slots_of(obj) - 1)];
+}
+
+/* Has the indirect blocks fetched that the walk will come to after `from`. Returns how far it looked. */
+static uint64_t look_ahead(struct ahead *a, const struct object *obj, unsigned level,
+                           struct iobuf *buf, uint64_t from, uint64_t end)
+{
+    while (from < end && !ahead_full(a)) {
+        from = next_child(obj, level, from, end);
+        if (from < end && !dirty_find(obj, level, from))
+            ahead_read(a, slot_of(obj, buf, from));
+        from++;
+    }
+    return from;
+}
+
 static int children_walk(struct walk *w, unsigned level, uint64_t blkid, struct iobuf *buf)
 {
     const struct object *obj = w->obj;
-    unsigned shift = span_shift(obj, level - 1);
-    uint64_t child = 0, end = (blkid + 1) << dn_epbs(&obj->dn);
-    struct dirty *d = dirty_below(obj, level, blkid);
-    for (; d && (child = dirty_pos(d) >> shift) < end;
-         d = dirty_from(obj, ((child + 1) << shift) << 3)) {
-        int rc = node_walk(w, level - 1, child, &bps_of(buf)[child & (slots_of(obj) - 1)]);
-        if (rc != 0)
-            return rc;
+    uint64_t end = (blkid + 1) << dn_epbs(&obj->dn), seen = 0;
+    uint64_t child = next_child(obj, level - 1, blkid << dn_epbs(&obj->dn), end);
+    struct ahead ahead;
+    int rc = 0;
+    ahead_begin(&ahead, obj->os->blocks);
+    while (rc == 0 && child < end) {
+        if (level > 1)
+            seen = look_ahead(&ahead, obj, level - 1, buf, MAX(seen, child + 1), end);
+        rc = node_walk(w, level - 1, child, slot_of(obj, buf, child));
+        child = next_child(obj, level - 1, child + 1, end);
         fiber_maybe_yield();
     }
-    return 0;
+    ahead_end(&ahead);
+    return rc;
 }
 
 static int node_walk(struct walk *w, unsigned level, uint64_t blkid, struct bp *slot)
