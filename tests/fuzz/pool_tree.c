@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A pool whose tree lies, with every checksum right. A small objset (indirect blocks, holes, micro and fat ZAPs) is copied
- * block by block from the leaves up; on the way the input changes bytes or moves pointers in any block before it is
- * checksummed, so that damage reaches the parsers instead of the checksums. Then everything is read, walked, changed and written
- * again. Each step may fail; none may crash, hang or leave its buffers.
+ * A pool whose tree lies, with every checksum right. A small objset (indirect blocks, holes,
+ * micro and fat ZAPs) is copied block by block from the leaves up; on the way the input changes
+ * bytes or moves pointers in any block before it is checksummed, so that damage reaches the
+ * parsers instead of the checksums. Then everything is read, walked, changed and written again.
+ * Each step may fail; none may crash, hang or leave its buffers.
  *
- * The input is a list of changes of six bytes: which block (counted as they are copied), what to do, where (16 bits, little
- * endian), two bytes of argument.
+ * The input is a list of changes of six bytes: which block (counted as they are copied), what
+ * to do, where (16 bits, little endian), two bytes of argument.
  */
 #include "pool/block/block_fixture.h"
 #include "pool/tree/tree.h"
@@ -29,7 +30,7 @@ struct forge {
     struct objset_ops ops;
 };
 
-/* ---- the honest tree ------------------------------------------------------------------------------ */
+/* ---- the honest tree --------------------------------------------------------------------- */
 
 static void born(struct objset *os, const struct bp *bp)
 {
@@ -95,7 +96,7 @@ static struct bp honest_tree(struct forge *f)
     return bp;
 }
 
-/* ---- the forged copy ------------------------------------------------------------------------------ */
+/* ---- the forged copy --------------------------------------------------------------------- */
 
 enum { SET_BYTE, ADD_WORD, MOVE_POINTER, SET_BIT, KINDS };
 
@@ -174,7 +175,7 @@ static struct bp forge_tree(struct forge *f, const struct bp *bp)
     return copy;
 }
 
-/* ---- what a pool does with it --------------------------------------------------------------------- */
+/* ---- what a pool does with it ------------------------------------------------------------ */
 
 static int see(void *arg, const struct bp *bp, uint64_t object, unsigned level, uint64_t blkid)
 {

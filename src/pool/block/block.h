@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Blocks: reading one by its pointer (verify, other copies, repair, decompress, cache), writing one in the syncing
- * txg (compress, checksum, allocate, queue), freeing one. On the pool's home reactor.
+ * Blocks: reading one by its pointer (verify, other copies, repair, decompress, cache), writing
+ * one in the syncing txg (compress, checksum, allocate, queue), freeing one. On the pool's home
+ * reactor.
  *
- * A reader announces itself (blocks_reader_enter), so that no block which it may still follow a pointer to is written
- * again before it has left; repair relies on this.
+ * A reader announces itself (blocks_reader_enter), so that no block which it may still follow a
+ * pointer to is written again before it has left; repair relies on this.
  */
 #ifndef POOL_BLOCK_BLOCK_H
 #define POOL_BLOCK_BLOCK_H
@@ -30,9 +31,8 @@ struct blocks {
     uint64_t committed_txg; /* newest uberblock on disk */
     bool hole_birth;        /* feature active: holes carry their birth */
     bool read_only;         /* nothing is repaired */
-    uint8_t *scratch; /* BLOCK_MAX bytes, for what compresses; never held across parking */
-    unsigned
-        min_ashift; /* smallest of the normal top-level vdevs: compressed sizes round up to it */
+    uint8_t *scratch;    /* BLOCK_MAX bytes, for what compresses; never held across parking */
+    unsigned min_ashift; /* smallest of the normal top-level vdevs: for compressed sizes */
     unsigned max_ashift; /* largest of all: room for reading */
     uint32_t *ratios;    /* deflate ratio per top-level vdev */
     uint64_t *sizes;     /* asize per top-level vdev */
@@ -43,7 +43,8 @@ struct blocks {
     void *on_error_arg;
 };
 
-/* Takes tables from the tree (again after its shape changed). cache_bytes: budget of the cache. -ENOMEM. */
+/* Takes tables from the tree (again after its shape changed). cache_bytes: budget of the cache.
+ * -ENOMEM. */
 int blocks_init(struct blocks *b, struct vdev *root, uint64_t cache_bytes);
 int blocks_vdevs_changed(struct blocks *b);
 void blocks_fini(struct blocks *b);
@@ -53,15 +54,16 @@ uint64_t blocks_reader_enter(struct blocks *b);
 void blocks_reader_leave(struct blocks *b, uint64_t ticket);
 uint64_t blocks_oldest_reader(struct blocks *b);
 
-/* The block's lsize bytes in a buffer that is shared with the cache: not to be changed; the caller puts it. Holes and
- * embedded pointers work too. -EBADMSG: no copy passes; -EIO; -EOPNOTSUPP: a checksum or compression that we don't know. Parks. */
+/* The block's lsize bytes in a buffer that is shared with the cache: not to be changed; the
+ * caller puts it. Holes and embedded pointers work too. -EBADMSG: no copy passes; -EIO;
+ * -EOPNOTSUPP: a checksum or compression that we don't know. Parks. */
 enum block_hint { BLOCK_NORMAL, BLOCK_STREAM /* not worth keeping */, BLOCK_PREFETCH };
 int block_read(struct blocks *b, const struct bp *bp, enum block_hint hint,
                struct iobuf **ret_buf);
 /* The block if it is cached, with a reference, else NULL; never parks. */
 struct iobuf *block_cached(struct blocks *b, const struct bp *bp);
-/* Verifies all copies and parity of a block and repairs what is bad, for scrub and resilver; gangs too.
- * *ret_repaired: bytes. Errors as block_read. Parks. */
+/* Verifies all copies and parity of a block and repairs what is bad, for scrub and resilver;
+ * gangs too. *ret_repaired: bytes. Errors as block_read. Parks. */
 int block_scrub(struct blocks *b, const struct bp *bp, uint64_t *ret_repaired);
 
 struct block_want {
@@ -72,31 +74,33 @@ struct block_want {
     uint8_t copies;
     uint64_t fill;
 };
-/* Writes data (lsize bytes, refs taken as needed) in the syncing txg: zeros become a hole (an all-zero pointer; the
- * caller knows whether it should carry a birth) where compression is on (a volume's data and metadata alike), else it
- * is compressed, checksummed, allocated and queued in the batch. It can be read back at once only from the cache; from
- * disk once the batch is through. data may not change any more. -ENOSPC. Parks. */
+/* Writes data (lsize bytes, refs taken as needed) in the syncing txg: zeros become a hole (an
+ * all-zero pointer; the caller knows whether it should carry a birth) where compression is on
+ * (a volume's data and metadata alike), else it is compressed, checksummed, allocated and
+ * queued in the batch. It can be read back at once only from the cache; from disk once the
+ * batch is through. data may not change any more. -ENOSPC. Parks. */
 int block_write(struct blocks *b, uint64_t txg, const struct block_want *want,
                 struct iobuf *data, struct bp *ret_bp);
-/* The same in two steps, uncompressed: first the place, then content. For the MOS, where the content depends on where
- * everything went. ret_bp has DVAs, no checksum. */
+/* The same in two steps, uncompressed: first the place, then content. For the MOS, where the
+ * content depends on where everything went. ret_bp has DVAs, no checksum. */
 int block_place(struct blocks *b, uint64_t txg, const struct block_want *want,
                 struct bp *ret_bp);
 /* Fills in checksum and fill, queues the write; takes a reference to data. */
 void block_put(struct blocks *b, const struct bp *placed, uint64_t fill, struct iobuf *data,
                struct bp *ret_bp);
-/* Gives the space of a block back in the syncing txg (gangs: header and children, so it may park). Not for holes;
- * embedded pointers have nothing to give. */
+/* Gives the space of a block back in the syncing txg (gangs: header and children, so it may
+ * park). Not for holes; embedded pointers have nothing to give. */
 int block_free(struct blocks *b, uint64_t txg, const struct bp *bp);
 
-/* bp_check() with the pool's tables: what must hold before a pointer from disk is followed, freed or counted. */
+/* bp_check() with the pool's tables: what must hold before a pointer from disk is followed,
+ * freed or counted. */
 int block_check(const struct blocks *b, const struct bp *bp);
 struct bp_sums block_sums(const struct blocks *b, const struct bp *bp);
 
-/* ---- the cache ------------------------------------------------------------------------------ */
+/* ---- the cache --------------------------------------------------------------------------- */
 
-/* Decompressed blocks by (vdev, offset, birth) of the first DVA, scan-resistant, within a budget of bytes. A block
- * in use is never dropped. */
+/* Decompressed blocks by (vdev, offset, birth) of the first DVA, scan-resistant, within a
+ * budget of bytes. A block in use is never dropped. */
 struct cache_stats {
     uint64_t hits, misses, prefetch_hits, evictions, bytes, budget;
 };

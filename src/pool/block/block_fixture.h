@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* For tests: files in the simulated world as vdevs, free space over them, blocks; txgs without labels. */
+/* For tests: files in the simulated world as vdevs, free space over them, blocks; txgs without
+ * labels. */
 #ifndef POOL_BLOCK_BLOCK_FIXTURE_H
 #define POOL_BLOCK_BLOCK_FIXTURE_H
 

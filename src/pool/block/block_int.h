@@ -5,7 +5,7 @@
 
 #include "pool/block/block.h"
 
-/* ---- cache.c -------------------------------------------------------------------------------- */
+/* ---- cache.c ----------------------------------------------------------------------------- */
 
 struct cache *cache_new(uint64_t budget); /* NULL: no memory */
 void cache_free(struct cache *c);         /* NULL is fine; nothing is being read */
@@ -17,13 +17,14 @@ bool cache_wait(struct cache *c, const struct bp *bp);
 /* Announces that the caller reads the block; cache_loaded() ends it. -ENOMEM. */
 struct cache_entry;
 int cache_load(struct cache *c, const struct bp *bp, struct cache_entry **ret_e);
-/* buf (NULL: it failed) holds the block; kept unless the hint says otherwise (a reference is taken). */
+/* buf (NULL: it failed) holds the block; kept unless the hint says otherwise (a reference is
+ * taken). */
 void cache_loaded(struct cache *c, struct cache_entry *e, struct iobuf *buf,
                   enum block_hint hint);
 /* A block just written; takes a reference. Nothing happens without memory. */
 void cache_insert(struct cache *c, const struct bp *bp, struct iobuf *buf);
 
-/* ---- gang.c --------------------------------------------------------------------------------- */
+/* ---- gang.c ------------------------------------------------------------------------------ */
 
 /* How deep gangs may nest: OpenZFS makes one level, more where space is very short. */
 #define GANG_DEPTH_MAX 6u
@@ -37,17 +38,19 @@ struct gang_header {
 };
 static_assert(sizeof(struct gang_header) == GANG_HEADER, "zio_gbh_phys_t");
 
-/* Reads the header that dva i of bp names into *ret. With repaired: all its copies are verified. Parks. */
+/* Reads the header that dva i of bp names into *ret. With repaired: all its copies are
+ * verified. Parks. */
 int gang_header_read(struct blocks *b, const struct bp *bp, unsigned i, uint64_t *repaired,
                      struct gang_header *ret);
 /* The children's psizes add up to what bp says. */
 bool gang_header_fits(const struct gang_header *h, const struct bp *bp);
 
-/* ---- read.c --------------------------------------------------------------------------------- */
+/* ---- read.c ------------------------------------------------------------------------------ */
 
 /* psize rounded up to the largest sector of the pool: the room that reading takes. */
 size_t raw_room(const struct blocks *b, uint32_t psize);
-/* A block's psize bytes as they are on disk, verified, into dst, which has raw_room(). Parks. */
+/* A block's psize bytes as they are on disk, verified, into dst, which has raw_room().
+ * Parks. */
 int raw_read(struct blocks *b, const struct bp *bp, enum io_class class, unsigned depth,
              uint8_t *dst);
 /* For struct vdev_read; arg: the pointer that the data must match. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Blocks on simulated disks: what was written comes back, damaged copies heal, forged pointers are refused. */
+/* Blocks on simulated disks: what was written comes back, damaged copies heal, forged pointers
+ * are refused. */
 #include "pool/block/block_fixture.h"
 #include "pool/block/block_int.h"
 

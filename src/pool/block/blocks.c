@@ -3,10 +3,10 @@
  * What all block operations share: tables made from the device tree, and the epochs of readers.
  *
  * An epoch is the txg that was committed when a reader began. Space that a txg freed may be
- * written again only when no reader is left that began before that txg was committed: it may still
- * follow the old pointers. Readers are counted in eight slots, by txg modulo 8. When a reader stays so
- * long that its slot comes around again, newer readers are counted with it: the oldest epoch is then
- * taken for older than it is, which delays reuse and harms nothing.
+ * written again only when no reader is left that began before that txg was committed: it may
+ * still follow the old pointers. Readers are counted in eight slots, by txg modulo 8. When a
+ * reader stays so long that its slot comes around again, newer readers are counted with it: the
+ * oldest epoch is then taken for older than it is, which delays reuse and harms nothing.
  */
 #include "pool/block/block_int.h"
 
@@ -73,7 +73,7 @@ void blocks_fini(struct blocks *b)
     memset(b, 0, sizeof(*b));
 }
 
-/* ---- readers -------------------------------------------------------------------------------- */
+/* ---- readers ----------------------------------------------------------------------------- */
 
 uint64_t blocks_reader_enter(struct blocks *b)
 {

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The cache of decompressed blocks: S3-FIFO (Yang and others, "FIFO queues are all you need for cache eviction",
- * SOSP 2023). A new block enters a small queue of a tenth of the budget. One that was used again by
- * the time it reaches the end moves to the main queue; the others leave, and only their names stay in a
- * ghost queue for a while: a block that is read again while its name is there goes to the main
- * queue at once. The main queue gives each block as many more rounds as it was used, at most three. So a
- * scan, of any length, passes through the small queue and never pushes out what is used again and again,
- * and a hit costs no more than a counter: nothing is moved, as it would be in an LRU or ARC.
+ * The cache of decompressed blocks: S3-FIFO (Yang and others, "FIFO queues are all you need for
+ * cache eviction", SOSP 2023). A new block enters a small queue of a tenth of the budget. One
+ * that was used again by the time it reaches the end moves to the main queue; the others leave,
+ * and only their names stay in a ghost queue for a while: a block that is read again while its
+ * name is there goes to the main queue at once. The main queue gives each block as many more
+ * rounds as it was used, at most three. So a scan, of any length, passes through the small
+ * queue and never pushes out what is used again and again, and a hit costs no more than a
+ * counter: nothing is moved, as it would be in an LRU or ARC.
  *
- * A name is where the first copy lies, when it was written, and enough of the pointer (properties, a word of the
- * checksum) that a forged pointer to the same place is another name. Blocks never change, so there is
- * nothing to invalidate.
+ * A name is where the first copy lies, when it was written, and enough of the pointer
+ * (properties, a word of the checksum) that a forged pointer to the same place is another name.
+ * Blocks never change, so there is nothing to invalidate.
  *
- * An entry is in one of four states: being read by a fiber (others that want it wait on it), in the small or
- * the main queue (it has a buffer), or a ghost. The cache itself never parks but for cache_wait().
+ * An entry is in one of four states: being read by a fiber (others that want it wait on it), in
+ * the small or the main queue (it has a buffer), or a ghost. The cache itself never parks but
+ * for cache_wait().
  */
 #include "pool/block/block_int.h"
 
@@ -52,7 +54,7 @@ struct cache {
     struct cache_stats stats;
 };
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 static struct name name_of(const struct bp *bp)
 {
@@ -84,7 +86,7 @@ static struct cache_entry *find(const struct cache *c, const struct name *n)
     return e;
 }
 
-/* ---- entries and queues --------------------------------------------------------------------- */
+/* ---- entries and queues ------------------------------------------------------------------ */
 
 static void enqueue(struct cache *c, struct cache_entry *e, enum place place)
 {
@@ -123,7 +125,7 @@ static void entry_free(struct cache *c, struct cache_entry *e)
     free(e);
 }
 
-/* ---- eviction ------------------------------------------------------------------------------- */
+/* ---- eviction ---------------------------------------------------------------------------- */
 
 static bool in_use(const struct cache_entry *e)
 {
@@ -141,7 +143,8 @@ static void evict(struct cache *c, struct cache_entry *e)
     enqueue(c, e, PLACE_GHOST);
 }
 
-/* Takes the oldest entry of a queue (there is one) a step further; true when its memory was freed. */
+/* Takes the oldest entry of a queue (there is one) a step further; true when its memory was
+ * freed. */
 static bool step_small(struct cache *c)
 {
     struct cache_entry *e = list_entry(c->queue[PLACE_SMALL].next, struct cache_entry, node);
@@ -171,7 +174,8 @@ static bool step_main(struct cache *c)
     return true;
 }
 
-/* Evicts until the budget holds. What is in use stays, so a whole round without effect ends it. */
+/* Evicts until the budget holds. What is in use stays, so a whole round without effect ends
+ * it. */
 static void make_room(struct cache *c)
 {
     unsigned idle = 0;
@@ -196,7 +200,7 @@ static void keep(struct cache *c, struct cache_entry *e, struct iobuf *buf, enum
     make_room(c);
 }
 
-/* ---- what the readers and the writer call ---------------------------------------------------- */
+/* ---- what the readers and the writer call ------------------------------------------------ */
 
 struct iobuf *cache_find(struct cache *c, const struct bp *bp, enum block_hint hint)
 {
@@ -228,7 +232,8 @@ bool cache_wait(struct cache *c, const struct bp *bp)
     return true;
 }
 
-/* A ghost's name is taken over: its place tells cache_loaded() by a use that it was here before. */
+/* A ghost's name is taken over: its place tells cache_loaded() by a use that it was here
+ * before. */
 int cache_load(struct cache *c, const struct bp *bp, struct cache_entry **ret_e)
 {
     struct name n = name_of(bp);
@@ -278,7 +283,7 @@ void cache_insert(struct cache *c, const struct bp *bp, struct iobuf *buf)
         keep(c, e, buf, PLACE_SMALL);
 }
 
-/* ---- making, budget, numbers ----------------------------------------------------------------- */
+/* ---- making, budget, numbers ------------------------------------------------------------- */
 
 static size_t chains_for(uint64_t budget)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading a block: from the cache, or its copies one after the other until one has the checksum that the pointer
- * demands. Within one copy the device tree tries mirrors and parity and repairs them; copies that failed
- * as a whole are rewritten here from the one that passed. That is safe because the space of a block is
- * not used again while anybody may still follow a pointer to it (blocks_reader_enter, and the hold-back
- * of freed space for the sync fiber).
+ * Reading a block: from the cache, or its copies one after the other until one has the checksum
+ * that the pointer demands. Within one copy the device tree tries mirrors and parity and
+ * repairs them; copies that failed as a whole are rewritten here from the one that passed. That
+ * is safe because the space of a block is not used again while anybody may still follow a
+ * pointer to it (blocks_reader_enter, and the hold-back of freed space for the sync fiber).
  *
- * Two fibers that want the same block read it once: the second waits on the first one's cache entry.
+ * Two fibers that want the same block read it once: the second waits on the first one's cache
+ * entry.
  */
 #include "pool/block/block_int.h"
 
@@ -28,7 +29,7 @@ bool dva_top(const struct blocks *b, const struct dva *dva, struct vdev **ret_to
     return true;
 }
 
-/* ---- from disk ------------------------------------------------------------------------------ */
+/* ---- from disk --------------------------------------------------------------------------- */
 
 bool raw_ok(void *arg, const uint8_t *data)
 {
@@ -54,8 +55,8 @@ static int copy_read(struct blocks *b, const struct bp *bp, const struct dva *dv
     return vdev_read(top, &r, dst);
 }
 
-/* The children of a gang one after the other. A child may be rounded up to whole sectors when it is
- * read, so it doesn't go straight to its place. */
+/* The children of a gang one after the other. A child may be rounded up to whole sectors when
+ * it is read, so it doesn't go straight to its place. */
 static int gang_read(struct blocks *b, const struct bp *bp, unsigned i, enum io_class class,
                      unsigned depth, uint8_t *dst)
 {
@@ -80,7 +81,8 @@ static int gang_read(struct blocks *b, const struct bp *bp, unsigned i, enum io_
     return rc == 0 && !cksum_verify(bp, dst) ? E(-EBADMSG) : rc;
 }
 
-/* Rewrites the copies in bad (a bit each) from data that passed. A failure leaves things as they were. */
+/* Rewrites the copies in bad (a bit each) from data that passed. A failure leaves things as
+ * they were. */
 static void copies_repair(struct blocks *b, const struct bp *bp, unsigned bad,
                           const uint8_t *data)
 {
@@ -114,7 +116,7 @@ int raw_read(struct blocks *b, const struct bp *bp, enum io_class class, unsigne
     return err ? err : E(-EBADMSG);
 }
 
-/* ---- decompression -------------------------------------------------------------------------- */
+/* ---- decompression ----------------------------------------------------------------------- */
 
 struct inflate {
     unsigned kind;
@@ -132,7 +134,8 @@ static void inflate_slow(void *arg)
     compress_state_free(st);
 }
 
-/* What others wrote with gzip and zstd takes too long for a fiber's slice: it runs on a helper thread. */
+/* What others wrote with gzip and zstd takes too long for a fiber's slice: it runs on a helper
+ * thread. */
 static int inflate(struct blocks *b, struct inflate *j)
 {
     bool slow = j->kind == ZCOMP_ZSTD || (j->kind >= ZCOMP_GZIP_1 && j->kind <= ZCOMP_GZIP_9);
@@ -179,7 +182,7 @@ static int fetch(struct blocks *b, const struct bp *bp, enum io_class class,
     return rc;
 }
 
-/* ---- the call ------------------------------------------------------------------------------- */
+/* ---- the call ---------------------------------------------------------------------------- */
 
 static int hole_read(uint32_t lsize, struct iobuf **ret_buf)
 {

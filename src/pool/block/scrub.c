@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Verifying all that is stored of a block. The device tree reads every mirror side and all parity of one copy and
- * repairs what differs; a copy that has nothing good left is rewritten here from another one. Gangs are
- * verified header by header and part by part. Nothing goes through the cache.
+ * Verifying all that is stored of a block. The device tree reads every mirror side and all
+ * parity of one copy and repairs what differs; a copy that has nothing good left is rewritten
+ * here from another one. Gangs are verified header by header and part by part. Nothing goes
+ * through the cache.
  */
 #include "pool/block/block_int.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writing and freeing blocks in the syncing txg. What is written goes into the txg's batch, which sorts it; nothing is on
- * disk before the batch is through. A compressed block is made in the scratch buffer and
- * leaves it by one pass that copies and checksums; an uncompressed one is written from the caller's own buffer.
+ * Writing and freeing blocks in the syncing txg. What is written goes into the txg's batch,
+ * which sorts it; nothing is on disk before the batch is through. A compressed block is made in
+ * the scratch buffer and leaves it by one pass that copies and checksums; an uncompressed one
+ * is written from the caller's own buffer.
  *
- * Where there is no room for as many copies as are wanted, fewer are made: the format counts them nowhere, and a
- * pool that is all but full had better commit.
+ * Where there is no room for as many copies as are wanted, fewer are made: the format counts
+ * them nowhere, and a pool that is all but full had better commit.
  */
 #include "pool/block/block_int.h"
 
@@ -130,7 +131,7 @@ void block_put(struct blocks *b, const struct bp *placed, uint64_t fill, struct 
     cache_insert(b->cache, ret_bp, data);
 }
 
-/* ---- freeing -------------------------------------------------------------------------------- */
+/* ---- freeing ----------------------------------------------------------------------------- */
 
 static int free_nested(struct blocks *b, uint64_t txg, const struct bp *bp, unsigned depth);
 

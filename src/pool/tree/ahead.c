@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading ahead of a walk. A sync of scattered writes, or a free of a long range, needs one indirect block after the other;
- * on a disk each costs a wait. The walk knows which come next, so some fibers fetch them into the
- * cache while it works; it then finds them there. A block that can't be read is left to the walk, which reports it.
+ * Reading ahead of a walk. A sync of scattered writes, or a free of a long range, needs one
+ * indirect block after the other; on a disk each costs a wait. The walk knows which come next,
+ * so some fibers fetch them into the cache while it works; it then finds them there. A block
+ * that can't be read is left to the walk, which reports it.
  */
 #include "pool/tree/tree_int.h"
 

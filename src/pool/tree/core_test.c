@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Single behaviours of objsets and objects that the models don't aim at: damage, no space, limits, two views at once. */
+/* Single behaviours of objsets and objects that the models don't aim at: damage, no space,
+ * limits, two views at once. */
 #include "pool/tree/tree_fixture.h"
 
 #include <errno.h>
@@ -76,7 +77,8 @@ static int visit_all(void *arg, const struct bp *bp, uint64_t object, unsigned l
     return 0;
 }
 
-/* Damage at any level of the volume or its dnodes is -EBADMSG for who comes by, and a traversal goes on around it. */
+/* Damage at any level of the volume or its dnodes is -EBADMSG for who comes by, and a traversal
+ * goes on around it. */
 static void body_damage(struct expect *e)
 {
     static const struct {
@@ -136,7 +138,8 @@ static void use_up_space(struct grove *g)
             ;
 }
 
-/* Out of space in the middle of a sync or a plan: an error, and the objset can be closed as it is. */
+/* Out of space in the middle of a sync or a plan: an error, and the objset can be closed as it
+ * is. */
 static void body_no_space(struct expect *e)
 {
     static const enum objset_type types[] = {OBJSET_ZVOL, OBJSET_META};

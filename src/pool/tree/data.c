@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading and changing the content of objects, as the sync fiber does. A block that changes becomes a dirty record with
- * a buffer of its own; buffers that came from the cache or from a caller are shared and are copied before they change.
+ * Reading and changing the content of objects, as the sync fiber does. A block that changes
+ * becomes a dirty record with a buffer of its own; buffers that came from the cache or from a
+ * caller are shared and are copied before they change.
  */
 #include "pool/tree/tree_int.h"
 
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- blocks ----------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
 /* The record of a block that is about to get content. */
 static int record_for(struct object *obj, uint64_t blkid, struct dirty **ret_d)
@@ -104,7 +105,7 @@ int object_block_adopt(struct object *obj, uint64_t blkid, const struct bp *bp)
     return 0;
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------ */
+/* ---- bytes ------------------------------------------------------------------------------- */
 
 int object_read(struct object *obj, uint64_t off, void *dst, size_t len)
 {

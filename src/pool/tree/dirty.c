@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What of an object is dirty: a treap (a binary tree ordered by key, a heap by random priority, so balanced in
- * expectation whatever the order of writes is) of records, one per block. Keys order the tree of blocks in pre-order, so that
- * everything below a block is a run of records and writing goes through them from left to right.
+ * What of an object is dirty: a treap (a binary tree ordered by key, a heap by random priority,
+ * so balanced in expectation whatever the order of writes is) of records, one per block. Keys
+ * order the tree of blocks in pre-order, so that everything below a block is a run of records
+ * and writing goes through them from left to right.
  */
 #include "pool/tree/tree_int.h"
 
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the treap ------------------------------------------------------------------------------ */
+/* ---- the treap --------------------------------------------------------------------------- */
 
 /* n goes where its priority puts it; what was there is split by its key. */
 static void insert(struct object *obj, struct dirty *n)
@@ -51,7 +52,7 @@ static uint32_t next_prio(struct objset *os)
     return (uint32_t)(os->random >> 16);
 }
 
-/* ---- looking -------------------------------------------------------------------------------- */
+/* ---- looking ----------------------------------------------------------------------------- */
 
 struct dirty *dirty_find(const struct object *obj, unsigned level, uint64_t blkid)
 {
@@ -85,7 +86,7 @@ struct dirty *dirty_below(const struct object *obj, unsigned level, uint64_t blk
     return d && dirty_pos(d) < subtree_end(obj, level, blkid) ? d : NULL;
 }
 
-/* ---- changing ------------------------------------------------------------------------------- */
+/* ---- changing ---------------------------------------------------------------------------- */
 
 static void drop_content(struct object *obj, struct dirty *d)
 {
@@ -170,7 +171,7 @@ void object_dirty(struct object *obj)
         list_push(&os->dirty, &obj->node);
 }
 
-/* ---- more levels ------------------------------------------------------------------------------ */
+/* ---- more levels ------------------------------------------------------------------------- */
 
 /* *ret_birth: of the youngest hole among them. */
 static bool has_pointers(struct dnode_phys *dn, uint64_t *ret_birth)
@@ -186,8 +187,8 @@ static bool has_pointers(struct dnode_phys *dn, uint64_t *ret_birth)
     return any;
 }
 
-/* The dnode's pointers move into a new indirect block and the dnode points at that. Nothing below them is
- * touched; a tree that is empty just gets higher. */
+/* The dnode's pointers move into a new indirect block and the dnode points at that. Nothing
+ * below them is touched; a tree that is empty just gets higher. */
 static int grow_once(struct object *obj)
 {
     struct dnode_phys *dn = &obj->dn;

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Freeing ranges of blocks. The largest subtrees that lie inside the range go as a whole: every pointer below is handed to
- * the owner, and one dirty record stands for the hole that is left. Where the range or the caller's limit
- * cuts through a subtree, smaller ones go, down to single blocks. What was dirty inside is forgotten. So the memory that a free takes
- * is that of the path to its two ends, however long it is.
+ * Freeing ranges of blocks. The largest subtrees that lie inside the range go as a whole: every
+ * pointer below is handed to the owner, and one dirty record stands for the hole that is left.
+ * Where the range or the caller's limit cuts through a subtree, smaller ones go, down to single
+ * blocks. What was dirty inside is forgotten. So the memory that a free takes is that of the
+ * path to its two ends, however long it is.
  */
 #include "pool/tree/tree_int.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* ---- giving a subtree back ---------------------------------------------------------------------- */
+/* ---- giving a subtree back --------------------------------------------------------------- */
 
 static int subtree_kill(struct object *obj, unsigned level, uint64_t blkid,
                         const struct bp *slot, uint64_t *killed);
@@ -36,8 +37,8 @@ static int children_kill(struct object *obj, unsigned level, uint64_t blkid, str
     return rc;
 }
 
-/* Everything below the pointer in slot and its block too. A dirty indirect block is newer than what slot points
- * to; a subtree that is a hole by its record is gone already. */
+/* Everything below the pointer in slot and its block too. A dirty indirect block is newer than
+ * what slot points to; a subtree that is a hole by its record is gone already. */
 static int subtree_kill(struct object *obj, unsigned level, uint64_t blkid,
                         const struct bp *slot, uint64_t *killed)
 {
@@ -83,7 +84,7 @@ int object_kill_all(struct object *obj)
     return 0;
 }
 
-/* ---- the range ---------------------------------------------------------------------------------- */
+/* ---- the range --------------------------------------------------------------------------- */
 
 struct range {
     struct object *obj;
@@ -130,7 +131,8 @@ static int block_cut(struct range *r, const struct bp *bp)
     return 0;
 }
 
-/* The subtree at the range's start, if its pointer is a hole, goes by forgetting what is dirty in it. */
+/* The subtree at the range's start, if its pointer is a hole, goes by forgetting what is dirty
+ * in it. */
 static bool only_dirty(const struct range *r, unsigned level, const struct bp *bp)
 {
     uint64_t blkid = r->at >> span_shift(r->obj, level);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Finding a block: from the dnode's pointers down through indirect blocks. Two views: the last committed tree, for
- * readers beside the sync fiber (they hold a reader's ticket, so what they find stays on disk while they
- * follow it), and the tree as it is now, where dirty records hide what they replace.
+ * Finding a block: from the dnode's pointers down through indirect blocks. Two views: the last
+ * committed tree, for readers beside the sync fiber (they hold a reader's ticket, so what they
+ * find stays on disk while they follow it), and the tree as it is now, where dirty records hide
+ * what they replace.
  *
- * A walk takes a copy of the pointer before it parks, so a commit in between does no harm: the old tree is
- * still there. Pointers and their blocks come from disk: level and size are checked before a block is used.
+ * A walk takes a copy of the pointer before it parks, so a commit in between does no harm: the
+ * old tree is still there. Pointers and their blocks come from disk: level and size are checked
+ * before a block is used.
  */
 #include "pool/tree/tree_int.h"
 
@@ -86,7 +88,7 @@ int tree_lookup(struct blocks *b, const struct dnode_phys *dn, const struct obje
     return 0;
 }
 
-/* ---- as the sync fiber sees it ---------------------------------------------------------------- */
+/* ---- as the sync fiber sees it ----------------------------------------------------------- */
 
 int live_read(struct object *obj, uint64_t blkid, struct iobuf **ret_buf)
 {
@@ -138,7 +140,7 @@ int live_next(struct object *obj, uint64_t blkid, uint64_t *ret_blkid)
     return -ENOENT;
 }
 
-/* ---- as readers see it ------------------------------------------------------------------------ */
+/* ---- as readers see it ------------------------------------------------------------------- */
 
 int object_lookup(struct object *obj, uint64_t blkid, struct bp *ret_bp)
 {

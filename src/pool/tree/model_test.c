@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One object of a volume against an array: random writes, zeros, frees, adopted blocks, over many txgs, with the smallest
- * indirect blocks there can be, so that a few thousand blocks make a tree of five levels. After every txg all blocks
- * are read through both views, the tree is audited, and holes must be as young as what they replaced.
+ * One object of a volume against an array: random writes, zeros, frees, adopted blocks, over
+ * many txgs, with the smallest indirect blocks there can be, so that a few thousand blocks make
+ * a tree of five levels. After every txg all blocks are read through both views, the tree is
+ * audited, and holes must be as young as what they replaced.
  */
 #include "pool/tree/tree_fixture.h"
 
@@ -51,7 +52,7 @@ static void set_cell(struct model *m, uint64_t blk, uint32_t version)
     m->now[blk].version = version;
 }
 
-/* ---- operations --------------------------------------------------------------------------------- */
+/* ---- operations -------------------------------------------------------------------------- */
 
 static void op_set(struct model *m, uint64_t blk)
 {
@@ -107,7 +108,8 @@ static void op_adopt(struct model *m, uint64_t blk)
     EXPECT_EQ(m->g.e, block_write(&m->g.tank.b, m->g.tank.txg, &w, buf, &bp), 0);
     EXPECT_EQ(m->g.e, object_block_adopt(m->obj, blk, &bp), 0);
     iobuf_put(buf);
-    /* What is adopted and replaced before the txg is written stays the business of who wrote it: don't. */
+    /* What is adopted and replaced before the txg is written stays the business of who wrote
+     * it: don't. */
     set_cell(m, blk, m->version);
     m->adopted++;
 }
@@ -151,7 +153,7 @@ static void random_txg(struct model *m)
         op_adopt(m, (run + 37 * i) % NBLOCKS);
 }
 
-/* ---- checks ------------------------------------------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------------------------ */
 
 static void expect_live(struct model *m, uint64_t blk)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The meta object set against a model: objects come and go, grow, change block sizes and bonuses, lose ranges; a txg is
- * planned in several rounds with changes in between, as the commit of a pool does. After every txg all is
- * read back, from memory and after opening anew, and audited.
+ * The meta object set against a model: objects come and go, grow, change block sizes and
+ * bonuses, lose ranges; a txg is planned in several rounds with changes in between, as the
+ * commit of a pool does. After every txg all is read back, from memory and after opening anew,
+ * and audited.
  */
 #include "pool/tree/tree_fixture.h"
 
@@ -39,7 +40,7 @@ static struct object *hold(struct mos *m, const struct twin *w)
     return obj;
 }
 
-/* ---- operations --------------------------------------------------------------------------------- */
+/* ---- operations -------------------------------------------------------------------------- */
 
 static void op_create(struct mos *m, struct twin *w)
 {
@@ -160,7 +161,7 @@ static void op_any(struct mos *m)
         op[rnd(m, ARRAY_LEN(op))](m, w);
 }
 
-/* ---- checks ------------------------------------------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------------------------ */
 
 static void expect_twin(struct mos *m, const struct twin *w)
 {
@@ -189,7 +190,8 @@ static void expect_all(struct mos *m)
     EXPECT_EQ(m->g.e, n, 0);
 }
 
-/* Plans, changes more, and goes on until a plan finds nothing new. Contents may change to the last. */
+/* Plans, changes more, and goes on until a plan finds nothing new. Contents may change to the
+ * last. */
 static void commit(struct mos *m)
 {
     unsigned placed = 1, extra = rnd(m, 4);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Objects: making, finding, holding, destroying them, and what their dnodes say. A dnode in use shows in its dnode
- * block from the moment it is made, so a free one is one whose type there is 0; everything else of a
- * dnode is copied there when it is written. Large dnodes (not ours) take several slots: these are skipped.
+ * Objects: making, finding, holding, destroying them, and what their dnodes say. A dnode in use
+ * shows in its dnode block from the moment it is made, so a free one is one whose type there is
+ * 0; everything else of a dnode is copied there when it is written. Large dnodes (not ours)
+ * take several slots: these are skipped.
  */
 #include "pool/tree/tree_int.h"
 
@@ -28,7 +29,8 @@ unsigned dnodes_in(const uint8_t *bytes, size_t len)
     return n;
 }
 
-/* The dnode in use that begins at slot first or later and, if exact, at first only; NULL: none. */
+/* The dnode in use that begins at slot first or later and, if exact, at first only; NULL:
+ * none. */
 static struct dnode_phys *used_slot(uint8_t *bytes, unsigned first, bool exact,
                                     unsigned *ret_slot)
 {
@@ -59,7 +61,7 @@ static unsigned free_slot(uint8_t *bytes, unsigned first)
     return DNODES_PER_BLOCK;
 }
 
-/* ---- holding ---------------------------------------------------------------------------------- */
+/* ---- holding ----------------------------------------------------------------------------- */
 
 static int dnode_load(struct objset *os, uint64_t id, struct dnode_phys *ret)
 {
@@ -150,9 +152,10 @@ int object_next(struct objset *os, uint64_t id, uint64_t *ret_id)
     }
 }
 
-/* ---- making ----------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------ */
 
-/* A free id in the dnode block from slot first on; 0: none there. Full blocks are told by their pointers. */
+/* A free id in the dnode block from slot first on; 0: none there. Full blocks are told by their
+ * pointers. */
 static int find_in_block(struct objset *os, uint64_t blk, unsigned first, uint64_t *ret_id)
 {
     struct bp bp = {0};
@@ -240,7 +243,7 @@ int object_store(struct object *obj)
     return rc;
 }
 
-/* ---- destroying ------------------------------------------------------------------------------- */
+/* ---- destroying -------------------------------------------------------------------------- */
 
 static int dnode_erase(struct objset *os, uint64_t id, unsigned slots)
 {
@@ -270,7 +273,7 @@ int object_destroy(struct objset *os, uint64_t id)
     return rc;
 }
 
-/* ---- what a dnode says ------------------------------------------------------------------------ */
+/* ---- what a dnode says ------------------------------------------------------------------- */
 
 uint64_t object_id(const struct object *obj)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Objsets in memory: the objset block, the meta-dnode (object 0: its data are the dnodes of all others), the objects that
- * are held or dirty. An object stays in memory while somebody holds it or it has changed in a txg that is not
- * committed yet.
+ * Objsets in memory: the objset block, the meta-dnode (object 0: its data are the dnodes of all
+ * others), the objects that are held or dirty. An object stays in memory while somebody holds
+ * it or it has changed in a txg that is not committed yet.
  */
 #include "pool/tree/tree_int.h"
 
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the objects in memory -------------------------------------------------------------------- */
+/* ---- the objects in memory --------------------------------------------------------------- */
 
 struct object *object_find(const struct objset *os, uint64_t id)
 {
@@ -31,7 +31,7 @@ void object_forget(struct object *obj)
     free(obj);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------ */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 static void format_empty(struct objset *os, enum objset_type type)
 {
@@ -142,7 +142,7 @@ void objset_close(struct objset *os)
     free(os);
 }
 
-/* ---- a txg ------------------------------------------------------------------------------------ */
+/* ---- a txg ------------------------------------------------------------------------------- */
 
 void objset_begin(struct objset *os, uint64_t txg)
 {
@@ -150,7 +150,8 @@ void objset_begin(struct objset *os, uint64_t txg)
     os->txg = txg;
 }
 
-/* Readers switch to the new trees all at once; only then may others run while memory is given back. */
+/* Readers switch to the new trees all at once; only then may others run while memory is given
+ * back. */
 void objset_committed(struct objset *os)
 {
     struct object *obj;
@@ -161,7 +162,7 @@ void objset_committed(struct objset *os)
     os->is_dirty = os->placed = os->written = false;
 }
 
-/* ---- small answers ------------------------------------------------------------------------------ */
+/* ---- small answers ----------------------------------------------------------------------- */
 
 void *objset_owner(struct objset *os)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The MOS's commit in two steps. What the MOS says depends on where it lies: space maps record its own blocks, the
- * root directory counts them. So first everything gets its place, which fixes what is allocated and freed and what every
- * object uses; then contents are made; then checksums are computed from the bottom up. That works because MOS blocks are
- * not compressed: their size is known before their content.
+ * The MOS's commit in two steps. What the MOS says depends on where it lies: space maps record
+ * its own blocks, the root directory counts them. So first everything gets its place, which
+ * fixes what is allocated and freed and what every object uses; then contents are made; then
+ * checksums are computed from the bottom up. That works because MOS blocks are not compressed:
+ * their size is known before their content.
  *
  * Planning may be repeated when more became dirty: what has a place keeps it.
  */
@@ -12,7 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- places ------------------------------------------------------------------------------------- */
+/* ---- places ------------------------------------------------------------------------------ */
 
 static bool is_hole(const struct object *obj, unsigned level, const struct dirty *rec)
 {
@@ -96,7 +97,7 @@ int objset_plan(struct objset *os, unsigned *ret_placed)
     return rc;
 }
 
-/* ---- contents ----------------------------------------------------------------------------------- */
+/* ---- contents ---------------------------------------------------------------------------- */
 
 static int settle_put(struct walk *w, unsigned level, struct dirty *rec, struct iobuf *buf,
                       struct bp *slot)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writing a volume's objset in the syncing txg: each dirty object's blocks bottom up, then the blocks of dnodes, then the
- * objset block, each as soon as its content is final. Blocks are compressed and go where the allocator says;
- * nothing needs a second look.
+ * Writing a volume's objset in the syncing txg: each dirty object's blocks bottom up, then the
+ * blocks of dnodes, then the objset block, each as soon as its content is final. Blocks are
+ * compressed and go where the allocator says; nothing needs a second look.
  */
 #include "pool/tree/tree_int.h"
 

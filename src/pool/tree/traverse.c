@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Visiting every block of an objset as it is on disk: the objset block, the meta-dnode's blocks, and at each dnode block
- * the blocks of its objects. Parents come before children, offsets in ascending order. A pointer that is not
- * younger than min_birth has nothing younger below it, since a block is written anew whenever something below
- * it is.
+ * Visiting every block of an objset as it is on disk: the objset block, the meta-dnode's
+ * blocks, and at each dnode block the blocks of its objects. Parents come before children,
+ * offsets in ascending order. A pointer that is not younger than min_birth has nothing younger
+ * below it, since a block is written anew whenever something below it is.
  *
  * The recursion goes through two trees of at most six levels; each step of it holds one block.
  */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Objects: objsets, dnodes, indirect blocks, what is dirty in the syncing txg, ZAP objects. OpenZFS dmu.h, dnode.c,
- * dbuf.c, zap.c.
+ * Objects: objsets, dnodes, indirect blocks, what is dirty in the syncing txg, ZAP objects.
+ * OpenZFS dmu.h, dnode.c, dbuf.c, zap.c.
  *
- * An objset is changed by one fiber only, the pool's sync fiber, in one txg at a time, so nothing here locks. What
- * changes is kept as dirty blocks in memory until objset_sync() (volumes) or objset_plan() and
- * objset_write() (the MOS) put it on disk. Readers of volumes run beside it: they follow object_lookup(), which sees
- * the last committed tree until objset_committed() switches over.
+ * An objset is changed by one fiber only, the pool's sync fiber, in one txg at a time, so
+ * nothing here locks. What changes is kept as dirty blocks in memory until objset_sync()
+ * (volumes) or objset_plan() and objset_write() (the MOS) put it on disk. Readers of volumes
+ * run beside it: they follow object_lookup(), which sees the last committed tree until
+ * objset_committed() switches over.
  */
 #ifndef POOL_TREE_TREE_H
 #define POOL_TREE_TREE_H
@@ -18,11 +19,12 @@
 struct objset;
 struct object;
 
-/* What the owner of an objset learns: it counts space and decides what becomes of blocks that are replaced. */
+/* What the owner of an objset learns: it counts space and decides what becomes of blocks that
+ * are replaced. */
 struct objset_ops {
     void (*born)(struct objset *os, const struct bp *bp);
-    /* A block that was on disk at the last commit (or written earlier in this txg) is no longer part of the objset. The owner
-     * frees it or puts it on a deadlist. May park. */
+    /* A block that was on disk at the last commit (or written earlier in this txg) is no longer
+     * part of the objset. The owner frees it or puts it on a deadlist. May park. */
     int (*killed)(struct objset *os, const struct bp *bp);
 };
 /* How an objset's blocks are written. */
@@ -31,9 +33,10 @@ struct objset_policy {
     uint8_t meta_compress, meta_checksum, meta_copies;
 };
 
-/* ---- objsets -------------------------------------------------------------------------------- */
+/* ---- objsets ----------------------------------------------------------------------------- */
 
-/* Opens the objset that bp points to; a hole makes a new, empty one of the type (dirty from the start). Parks. */
+/* Opens the objset that bp points to; a hole makes a new, empty one of the type (dirty from the
+ * start). Parks. */
 int objset_open(struct blocks *b, const struct bp *bp, enum objset_type type,
                 const struct objset_ops *ops, void *owner, struct objset **ret_os,
                 struct err *reterr);
@@ -52,19 +55,21 @@ uint64_t objset_dirty_bytes(const struct objset *os);
 
 /* Which txg changes belong to; before the first change in it. */
 void objset_begin(struct objset *os, uint64_t txg);
-/* Writes everything dirty, bottom up, in the txg: data first, dnodes, meta-dnode, objset block. *ret_bp: where the objset is
- * now (the old one was killed). Nothing may change afterwards until objset_committed(): once per txg. -ENOSPC, -EIO: the
- * txg cannot go on. Parks. */
+/* Writes everything dirty, bottom up, in the txg: data first, dnodes, meta-dnode, objset block.
+ * *ret_bp: where the objset is now (the old one was killed). Nothing may change afterwards
+ * until objset_committed(): once per txg. -ENOSPC, -EIO: the txg cannot go on. Parks. */
 int objset_sync(struct objset *os, struct bp *ret_bp);
-/* The MOS in two steps. plan: brings all ancestors of what is dirty into memory and gives every dirty block a
- * place, killing the old ones; *ret_placed: how many pointers this call changed. Called again until nothing new
- * was dirtied. write: contents are final; checksums bottom up, queues the writes. Objects' `used` are up to date after plan. */
+/* The MOS in two steps. plan: brings all ancestors of what is dirty into memory and gives every
+ * dirty block a place, killing the old ones; *ret_placed: how many pointers this call changed.
+ * Called again until nothing new was dirtied. write: contents are final; checksums bottom up,
+ * queues the writes. Objects' `used` are up to date after plan. */
 int objset_plan(struct objset *os, unsigned *ret_placed);
 int objset_write(struct objset *os, struct bp *ret_bp);
-/* The txg is on disk: readers see the new tree at once; then dirty blocks are dropped (which may park). */
+/* The txg is on disk: readers see the new tree at once; then dirty blocks are dropped (which
+ * may park). */
 void objset_committed(struct objset *os);
 
-/* ---- objects --------------------------------------------------------------------------------- */
+/* ---- objects ----------------------------------------------------------------------------- */
 
 struct object_props {
     uint8_t type, bonus_type;
@@ -73,13 +78,15 @@ struct object_props {
     uint8_t indirect_shift; /* 0: INDIRECT_SHIFT */
     uint8_t compress;       /* of the dnode; 0: inherit */
 };
-/* A new object, at id want (0: the lowest free one from 1 on; -EEXIST when taken). Its bonus is zero. Parks. */
+/* A new object, at id want (0: the lowest free one from 1 on; -EEXIST when taken). Its bonus is
+ * zero. Parks. */
 int object_create(struct objset *os, uint64_t want, const struct object_props *props,
                   uint64_t *ret_id);
-/* Frees all blocks and the dnode. Small objects only (everything in this txg); nobody holds it. Parks. */
+/* Frees all blocks and the dnode. Small objects only (everything in this txg); nobody holds it.
+ * Parks. */
 int object_destroy(struct objset *os, uint64_t id);
-/* -ENOENT: no such object; -EBADMSG. Counted; the same object for all holders. Any fiber (others than the sync
- * fiber with a reader's ticket). Parks. */
+/* -ENOENT: no such object; -EBADMSG. Counted; the same object for all holders. Any fiber
+ * (others than the sync fiber with a reader's ticket). Parks. */
 int object_hold(struct objset *os, uint64_t id, struct object **ret_obj);
 void object_release(struct object *obj); /* NULL is fine */
 /* The next object in use after id; -ENOENT: none. Parks. */
@@ -88,43 +95,48 @@ int object_next(struct objset *os, uint64_t id, uint64_t *ret_id);
 uint64_t object_id(const struct object *obj);
 unsigned object_type(const struct object *obj);
 uint32_t object_block_size(const struct object *obj);
-uint64_t
-object_max_block(const struct object *obj); /* highest block ever written; 0 also when none */
+/* Highest block ever written and not cut off since; 0 also when none. */
+uint64_t object_max_block(const struct object *obj);
 uint64_t object_used(const struct object *obj); /* bytes (dsize) */
 unsigned object_bonus_len(const struct object *obj);
 const void *object_bonus(const struct object *obj);
 /* To be changed by the caller; the object is dirty. */
 void *object_bonus_change(struct object *obj);
-/* While it has at most one block: microzaps grow. What is there is cut or filled up with zeros. -EBUSY. Parks. */
+/* While it has at most one block: microzaps grow. What is there is cut or filled up with zeros.
+ * -EBUSY. Parks. */
 int object_set_block_size(struct object *obj, uint32_t block_size);
-/* The bonus changes kind and length; what it held stays, cut or filled up with zeros. -EBUSY: pointers are in the way. */
+/* The bonus changes kind and length; what it held stays, cut or filled up with zeros. -EBUSY:
+ * pointers are in the way. */
 int object_set_bonus(struct object *obj, uint8_t bonus_type, uint16_t bonus_len);
 int object_set_type(struct object *obj, uint8_t type);
 
-/* Plain bytes, as the sync fiber sees them: dirty ones first. Past what was written: zeros. Parks. */
+/* Plain bytes, as the sync fiber sees them: dirty ones first. Past what was written: zeros.
+ * Parks. */
 int object_read(struct object *obj, uint64_t off, void *dst, size_t len);
 int object_write(struct object *obj, uint64_t off, const void *src, size_t len);
-/* A block's buffer to change in place, dirty from now on; fresh: the old content doesn't matter (zeros then). The bytes
- * stay where they are until the block is set, freed or resized, or somebody else begins to read it. Parks. */
+/* A block's buffer to change in place, dirty from now on; fresh: the old content doesn't matter
+ * (zeros then). The bytes stay where they are until the block is set, freed or resized, or
+ * somebody else begins to read it. Parks. */
 int object_block_change(struct object *obj, uint64_t blkid, bool fresh, uint8_t **ret_bytes);
 /* Replaces a whole block by buf (a reference is taken) or, NULL, by a hole. */
 int object_block_set(struct object *obj, uint64_t blkid, struct iobuf *buf);
-/* Replaces a whole block by one that is on disk already (an indirect log record's); born, not written. -EBADMSG: it
- * is no level-0 block of this object's size. */
+/* Replaces a whole block by one that is on disk already (an indirect log record's); born, not
+ * written. -EBADMSG: it is no level-0 block of this object's size. */
 int object_block_adopt(struct object *obj, uint64_t blkid, const struct bp *bp);
-/* Frees blocks [first, first + n): whole subtrees at once. At most max_blocks level-0 blocks in this txg; *ret_next is where to
- * go on, first + n when all is done. Parks. */
+/* Frees blocks [first, first + n): whole subtrees at once. At most max_blocks level-0 blocks in
+ * this txg; *ret_next is where to go on, first + n when all is done. Parks. */
 int object_free_blocks(struct object *obj, uint64_t first, uint64_t n, uint64_t max_blocks,
                        uint64_t *ret_next);
 
-/* For readers beside the sync fiber: the pointer of a block in the last committed tree; a hole where there is
- * none. Needs a reader's ticket to be held. Parks. */
+/* For readers beside the sync fiber: the pointer of a block in the last committed tree; a hole
+ * where there is none. Needs a reader's ticket to be held. Parks. */
 int object_lookup(struct object *obj, uint64_t blkid, struct bp *ret_bp);
-/* The run of level-0 blocks from blkid on that are all holes or all not, at most max: for extents. Parks. */
+/* The run of level-0 blocks from blkid on that are all holes or all not, at most max: for
+ * extents. Parks. */
 int object_run(struct object *obj, uint64_t blkid, uint64_t max, uint64_t *ret_n,
                bool *ret_hole);
 
-/* ---- traversal, for scrub, destroy and accounting: every block below bp with birth > min_birth, parents before children ------- */
+/* ---- traversal, for scrub, destroy and accounting: every block below bp with birth > min_birth, parents before children  */
 
 #define TRAVERSE_ROOT                                                                          \
     UINT32_MAX /* the level of the objset block itself (object 0, blkid 0), which comes first */
@@ -136,18 +148,21 @@ int object_run(struct object *obj, uint64_t blkid, uint64_t max, uint64_t *ret_n
 struct traverse {
     uint64_t min_birth;
     enum block_hint hint;
-    /* The place of a block that is no hole: object (0: the meta-dnode), level, blkid. Not 0 ends the walk with it. May park. */
+    /* The place of a block that is no hole: object (0: the meta-dnode), level, blkid. Not 0
+     * ends the walk with it. May park. */
     int (*visit)(void *arg, const struct bp *bp, uint64_t object, unsigned level,
                  uint64_t blkid);
-    /* A block that can't be read, or whose pointer or dnodes make no sense: its subtree is skipped when this returns 0. NULL: the walk ends. */
+    /* A block that can't be read, or whose pointer or dnodes make no sense: its subtree is
+     * skipped when this returns 0. NULL: the walk ends. */
     int (*failed)(void *arg, const struct bp *bp, uint64_t object, unsigned level,
                   uint64_t blkid, int err);
     void *arg;
 };
-/* Follows what is on disk, so not beside changes to the same tree without a reader's ticket. Parks. */
+/* Follows what is on disk, so not beside changes to the same tree without a reader's ticket.
+ * Parks. */
 int objset_traverse(struct blocks *b, const struct bp *objset_bp, const struct traverse *t);
 
-/* ---- ZAP objects: small names to numbers or bytes; micro where it fits, else fat -------------- */
+/* ---- ZAP objects: small names to numbers or bytes; micro where it fits, else fat --------- */
 
 int zap_create(struct objset *os, uint8_t type, uint8_t bonus_type, uint16_t bonus_len,
                uint64_t *ret_id);
@@ -164,7 +179,8 @@ int zap_remove(struct objset *os, uint64_t id, const char *name); /* -ENOENT */
 /* fn may not change the ZAP. Not 0 ends the walk with it. */
 int zap_iterate(struct objset *os, uint64_t id, zap_entry_fn fn, void *arg);
 int zap_count(struct objset *os, uint64_t id, uint64_t *ret);
-/* Sets of numbers: the key is the number in hex, the value the number (deadlists' keys, clone lists). */
+/* Sets of numbers: the key is the number in hex, the value the number (deadlists' keys, clone
+ * lists). */
 int zap_add_int(struct objset *os, uint64_t id, uint64_t n);
 int zap_remove_int(struct objset *os, uint64_t id, uint64_t n);
 int zap_set_int(struct objset *os, uint64_t id, uint64_t n, uint64_t value);

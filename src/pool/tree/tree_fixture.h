@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* For tests: an objset on simulated disks whose owner counts and frees, and an audit of the whole tree. */
+/* For tests: an objset on simulated disks whose owner counts and frees, and an audit of the
+ * whole tree. */
 #ifndef POOL_TREE_TREE_FIXTURE_H
 #define POOL_TREE_TREE_FIXTURE_H
 
@@ -28,7 +29,8 @@ void grove_begin(struct grove *g);
 void grove_commit(struct grove *g);
 /* Opens it anew from disk, with nothing cached. */
 void grove_reopen(struct grove *g);
-/* Walks what is on disk: sums, `used` of every dnode, fill counts, maxblkid, no wrong object. */
+/* Walks what is on disk: sums, `used` of every dnode, fill counts, maxblkid, no wrong
+ * object. */
 void grove_audit(struct grove *g);
 
 #endif

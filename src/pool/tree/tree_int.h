@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 
-/* ---- dirty records (dirty.c) ---------------------------------------------------------------- */
+/* ---- dirty records (dirty.c) ------------------------------------------------------------- */
 
 enum dirty_what {
     DIRTY_DATA, /* buf has the content */
@@ -60,7 +60,7 @@ struct objset {
     bool written; /* everything is queued: no change until it is committed */
 };
 
-/* ---- the shape of an object's tree ------------------------------------------------------------ */
+/* ---- the shape of an object's tree ------------------------------------------------------- */
 
 static inline uint32_t dn_block_size(const struct dnode_phys *dn)
 {
@@ -97,9 +97,10 @@ static inline uint64_t dn_capacity(const struct dnode_phys *dn)
     return (uint64_t)dn->nblkptr << (dn_epbs(dn) * (dn->nlevels - 1u));
 }
 
-/* ---- dirty.c ---------------------------------------------------------------------------------- */
+/* ---- dirty.c ----------------------------------------------------------------------------- */
 
-/* Orders blocks of all levels: by the first level-0 block below them, higher levels first. So a subtree is a run. */
+/* Orders blocks of all levels: by the first level-0 block below them, higher levels first. So a
+ * subtree is a run. */
 static inline uint64_t dirty_key(const struct object *obj, unsigned level, uint64_t blkid)
 {
     return blkid << span_shift(obj, level) << 3 | (7u - level);
@@ -113,7 +114,8 @@ struct dirty *dirty_find(const struct object *obj, unsigned level, uint64_t blki
 struct dirty *dirty_from(const struct object *obj, uint64_t key);
 /* The first one inside the subtree, the subtree's own root left out. */
 struct dirty *dirty_below(const struct object *obj, unsigned level, uint64_t blkid);
-/* The record, made (as a hole) when there is none; the object is dirty then. NULL: no memory. */
+/* The record, made (as a hole) when there is none; the object is dirty then. NULL: no
+ * memory. */
 struct dirty *dirty_get(struct object *obj, unsigned level, uint64_t blkid);
 /* Gives it content: takes over the reference to buf. */
 void dirty_set_data(struct object *obj, struct dirty *d, struct iobuf *buf);
@@ -127,15 +129,16 @@ void object_dirty(struct object *obj);
 /* Makes blkid reachable: more levels. -EFBIG, -ENOMEM. */
 int object_grow(struct object *obj, uint64_t blkid);
 
-/* ---- lookup.c --------------------------------------------------------------------------------- */
+/* ---- lookup.c ---------------------------------------------------------------------------- */
 
 /* The content of an indirect block, shared. -EBADMSG: bp is no pointer to such a block. */
 int tree_read_indirect(struct blocks *b, const struct dnode_phys *dn, unsigned level,
                        const struct bp *bp, struct iobuf **ret_buf);
 int tree_read_leaf(struct blocks *b, const struct dnode_phys *dn, const struct bp *bp,
                    struct iobuf **ret_buf);
-/* The pointer to a block: in the tree of dn or, with live, in the tree as it is now. *ret_level: where the walk
- * ended; above level: there is a hole there, and the pointer is one too. Parks. */
+/* The pointer to a block: in the tree of dn or, with live, in the tree as it is now.
+ * *ret_level: where the walk ended; above level: there is a hole there, and the pointer is one
+ * too. Parks. */
 int tree_lookup(struct blocks *b, const struct dnode_phys *dn, const struct object *live,
                 unsigned level, uint64_t blkid, struct bp *ret_bp, unsigned *ret_level);
 /* A level-0 block as the sync fiber sees it, shared; NULL: a hole. Parks. */
@@ -143,7 +146,7 @@ int live_read(struct object *obj, uint64_t blkid, struct iobuf **ret_buf);
 /* The next block from blkid on that is no hole, as the sync fiber sees it; -ENOENT. Parks. */
 int live_next(struct object *obj, uint64_t blkid, uint64_t *ret_blkid);
 
-/* ---- ahead.c ----------------------------------------------------------------------------------- */
+/* ---- ahead.c ----------------------------------------------------------------------------- */
 
 struct ahead {
     struct blocks *b;
@@ -155,7 +158,7 @@ bool ahead_full(const struct ahead *a);
 void ahead_read(struct ahead *a, const struct bp *bp);
 void ahead_end(struct ahead *a); /* parks until nothing is under way */
 
-/* ---- objset.c, object.c ------------------------------------------------------------------------ */
+/* ---- objset.c, object.c ------------------------------------------------------------------ */
 
 /* The object if it is in memory. */
 struct object *object_find(const struct objset *os, uint64_t id);
@@ -170,10 +173,11 @@ static inline bool object_is_meta(const struct object *obj)
 /* Allocated dnodes in a dnode block of len bytes. */
 unsigned dnodes_in(const uint8_t *bytes, size_t len);
 
-/* ---- walk.c ------------------------------------------------------------------------------------- */
+/* ---- walk.c ------------------------------------------------------------------------------ */
 
-/* What is to be done with a dirty block once all below it is done. buf: its content (NULL at level 0: none). slot:
- * the pointer to it, to be changed. rec: NULL for an indirect block that is not kept. */
+/* What is to be done with a dirty block once all below it is done. buf: its content (NULL at
+ * level 0: none). slot: the pointer to it, to be changed. rec: NULL for an indirect block that
+ * is not kept. */
 struct walk;
 typedef int (*settle_fn)(struct walk *w, unsigned level, struct dirty *rec, struct iobuf *buf,
                          struct bp *slot);
@@ -185,7 +189,8 @@ struct walk {
 };
 /* Visits everything dirty bottom up, in order of offset. Parks. */
 int walk_object(struct walk *w);
-/* Replaces the pointer in slot: counts, tells the owner. new: a hole makes a hole by the rules. Parks. */
+/* Replaces the pointer in slot: counts, tells the owner. new: a hole makes a hole by the rules.
+ * Parks. */
 int walk_replace(struct walk *w, unsigned level, const struct dirty *rec, struct bp *slot,
                  const struct bp *new);
 struct block_want want_of(const struct object *obj, unsigned level);
@@ -195,7 +200,7 @@ bool all_holes(const struct object *obj, const struct iobuf *buf);
 int object_kill(struct object *obj, const struct bp *bp);
 void object_born(struct object *obj, const struct bp *bp);
 
-/* ---- free.c ------------------------------------------------------------------------------------- */
+/* ---- free.c ------------------------------------------------------------------------------ */
 
 /* Gives back everything below the dnode, at once; nothing stays dirty. */
 int object_kill_all(struct object *obj);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The one way through what is dirty: from the dnode's pointers down to the dirty level-0 blocks, in order of offset, and
- * up again, settling each block once everything below it is settled. Settling differs: a volume's blocks are
- * written (sync.c), the MOS's get a place first and are written later (plan.c). Indirect blocks are read as the
- * walk comes to them; a volume's are private copies that live until the walk leaves them, so that a txg needs one per level
- * whatever the size of the volume; the MOS's stay as dirty records.
+ * The one way through what is dirty: from the dnode's pointers down to the dirty level-0
+ * blocks, in order of offset, and up again, settling each block once everything below it is
+ * settled. Settling differs: a volume's blocks are written (sync.c), the MOS's get a place
+ * first and are written later (plan.c). Indirect blocks are read as the walk comes to them; a
+ * volume's are private copies that live until the walk leaves them, so that a txg needs one per
+ * level whatever the size of the volume; the MOS's stay as dirty records.
  *
  * The recursion is as deep as the tree has levels: six at most.
  */
@@ -13,7 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- accounting ------------------------------------------------------------------------------- */
+/* ---- accounting -------------------------------------------------------------------------- */
 
 static void used_add(struct object *obj, const struct bp *bp, bool add)
 {
@@ -37,7 +38,7 @@ int object_kill(struct object *obj, const struct bp *bp)
     return obj->os->ops->killed(obj->os, &own);
 }
 
-/* ---- what a block is -------------------------------------------------------------------------- */
+/* ---- what a block is --------------------------------------------------------------------- */
 
 struct block_want want_of(const struct object *obj, unsigned level)
 {
@@ -82,7 +83,7 @@ bool all_holes(const struct object *obj, const struct iobuf *buf)
     return true;
 }
 
-/* ---- replacing a pointer ---------------------------------------------------------------------- */
+/* ---- replacing a pointer ----------------------------------------------------------------- */
 
 /* With hole_birth a hole tells when it came to be, but only where there was a block. */
 static void hole_make(const struct object *obj, unsigned level, struct bp *ret)
@@ -115,9 +116,10 @@ int walk_replace(struct walk *w, unsigned level, const struct dirty *rec, struct
     return rec && rec->killed ? 0 : object_kill(obj, &old);
 }
 
-/* ---- the walk --------------------------------------------------------------------------------- */
+/* ---- the walk ---------------------------------------------------------------------------- */
 
-/* Where a hole was that told its birth, the holes in the block that takes its place tell it too. */
+/* Where a hole was that told its birth, the holes in the block that takes its place tell it
+ * too. */
 static void holes_init(const struct object *obj, unsigned level, uint64_t birth,
                        struct iobuf *buf)
 {
@@ -198,7 +200,8 @@ static struct bp *slot_of(const struct object *obj, struct iobuf *buf, uint64_t 
     return &bps_of(buf)[blkid & (slots_of(obj) - 1)];
 }
 
-/* Has the indirect blocks fetched that the walk will come to after `from`. Returns how far it looked. */
+/* Has the indirect blocks fetched that the walk will come to after `from`. Returns how far it
+ * looked. */
 static uint64_t look_ahead(struct ahead *a, const struct object *obj, unsigned level,
                            struct iobuf *buf, uint64_t from, uint64_t end)
 {

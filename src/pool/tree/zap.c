@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ZAPs by object number. A ZAP is born micro, one block of names and numbers that grows by 512 bytes; it becomes fat for
- * good (zap_fat.c) when it would pass 128 KiB, or gets a name or a value that the micro form can't have.
+ * ZAPs by object number. A ZAP is born micro, one block of names and numbers that grows by 512
+ * bytes; it becomes fat for good (zap_fat.c) when it would pass 128 KiB, or gets a name or a
+ * value that the micro form can't have.
  */
 #include "pool/tree/zap_int.h"
 
@@ -13,9 +14,10 @@
 
 #define MZAP_GROW 512u
 
-/* ---- which form --------------------------------------------------------------------------------- */
+/* ---- which form -------------------------------------------------------------------------- */
 
-/* Opens the object and tells its form: *ret_micro is the (shared) block of a micro ZAP, NULL of a fat one. */
+/* Opens the object and tells its form: *ret_micro is the (shared) block of a micro ZAP, NULL of
+ * a fat one. */
 struct zap {
     struct object *obj;
     struct iobuf *micro;
@@ -67,7 +69,7 @@ static int zap_open(struct objset *os, uint64_t id, struct zap *ret)
     return rc;
 }
 
-/* ---- making ------------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------ */
 
 int zap_create(struct objset *os, uint8_t type, uint8_t bonus_type, uint16_t bonus_len,
                uint64_t *ret_id)
@@ -94,9 +96,10 @@ int zap_create(struct objset *os, uint8_t type, uint8_t bonus_type, uint16_t bon
     return rc;
 }
 
-/* ---- changing ----------------------------------------------------------------------------------- */
+/* ---- changing ---------------------------------------------------------------------------- */
 
-/* The entries move into a fat ZAP in the same object. The micro block stays alive by z's reference. */
+/* The entries move into a fat ZAP in the same object. The micro block stays alive by z's
+ * reference. */
 static int zap_upgrade(struct zap *z)
 {
     const char *name;
@@ -230,7 +233,7 @@ int zap_remove(struct objset *os, uint64_t id, const char *name)
     return rc;
 }
 
-/* ---- looking ------------------------------------------------------------------------------------ */
+/* ---- looking ----------------------------------------------------------------------------- */
 
 static int micro_get(const struct zap *z, const char *name, struct zap_value *ret)
 {
@@ -330,7 +333,7 @@ int zap_count(struct objset *os, uint64_t id, uint64_t *ret)
     return rc;
 }
 
-/* ---- numbers as keys ---------------------------------------------------------------------------- */
+/* ---- numbers as keys --------------------------------------------------------------------- */
 
 struct hex {
     char s[17];

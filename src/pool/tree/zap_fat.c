@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fat ZAPs as objects: a header block, a table of leaf numbers indexed by the top bits of a name's hash, and leaves. A leaf
- * stands for all hashes with a prefix; a full one splits in two by the next bit, which takes half of its
- * table entries. When the prefix is as long as the table's index, the table doubles first: out of the
- * header's half block into a block of its own, then into twice as many blocks at the end of the object.
+ * Fat ZAPs as objects: a header block, a table of leaf numbers indexed by the top bits of a
+ * name's hash, and leaves. A leaf stands for all hashes with a prefix; a full one splits in two
+ * by the next bit, which takes half of its table entries. When the prefix is as long as the
+ * table's index, the table doubles first: out of the header's half block into a block of its
+ * own, then into twice as many blocks at the end of the object.
  *
- * What is on disk is checked where it is used: a leaf is whole, and its prefix is the one that the table led to. So a walk over
- * the table meets every leaf once, whatever the table says.
+ * What is on disk is checked where it is used: a leaf is whole, and its prefix is the one that
+ * the table led to. So a walk over the table meets every leaf once, whatever the table says.
  */
 #include "pool/tree/zap_int.h"
 
@@ -19,7 +20,7 @@ static uint32_t block_size(const struct fzap *z)
     return 1u << z->shift;
 }
 
-/* ---- the header --------------------------------------------------------------------------------- */
+/* ---- the header -------------------------------------------------------------------------- */
 
 int fzap_open(struct object *obj, struct fzap *ret)
 {
@@ -68,7 +69,7 @@ int fzap_format(struct object *obj, uint64_t salt, uint64_t normflags, struct fz
     return header_store(&z);
 }
 
-/* ---- the table ---------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------- */
 
 static uint64_t table_at(const struct fzap *z, uint64_t i)
 {
@@ -109,8 +110,8 @@ static int table_double(const struct fzap *z, uint64_t i, uint64_t n, uint64_t t
     return rc;
 }
 
-/* OpenZFS doubles a table a block at a time, so one may be found half copied. The old table is good: the copy is
- * dropped. */
+/* OpenZFS doubles a table a block at a time, so one may be found half copied. The old table is
+ * good: the copy is dropped. */
 static int drop_half_copy(struct fzap *z)
 {
     uint64_t next, blk = z->h.next_block, n = z->h.table_blocks * 2;
@@ -138,7 +139,7 @@ static int table_grow(struct fzap *z)
     return rc ? rc : header_store(z);
 }
 
-/* ---- leaves ------------------------------------------------------------------------------------- */
+/* ---- leaves ------------------------------------------------------------------------------ */
 
 static uint64_t top_bits(uint64_t hash, unsigned n)
 {
@@ -222,7 +223,7 @@ static int leaf_split(struct fzap *z, uint64_t i)
     return rc ? rc : header_store(z);
 }
 
-/* ---- entries ------------------------------------------------------------------------------------ */
+/* ---- entries ----------------------------------------------------------------------------- */
 
 int fzap_get(struct fzap *z, const char *name, struct zap_value *ret)
 {

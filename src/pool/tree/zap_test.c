@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ZAP objects against a model of names and values: micro ones that grow and become fat, leaves that split, tables that
- * leave their header and double, long names and values, replacing and removing, over many txgs.
+ * ZAP objects against a model of names and values: micro ones that grow and become fat, leaves
+ * that split, tables that leave their header and double, long names and values, replacing and
+ * removing, over many txgs.
  */
 #include "pool/tree/tree_fixture.h"
 #include "pool/tree/zap_int.h"
@@ -44,7 +45,7 @@ static const char *text_of(uint32_t i, unsigned version)
     return text;
 }
 
-/* ---- operations --------------------------------------------------------------------------------- */
+/* ---- operations -------------------------------------------------------------------------- */
 
 static void put(struct zoo *z, uint32_t i)
 {
@@ -143,7 +144,7 @@ static struct fzap open_fat(struct zoo *z)
     return f;
 }
 
-/* ---- tests -------------------------------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------------------------- */
 
 /* 50000 entries: the table has to leave the header and to double. */
 static void body_many(struct expect *e)
