@@ -30,7 +30,7 @@ struct ours {
     int status;
 };
 
-static _Noreturn void die(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static _Noreturn void die(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -307,19 +307,19 @@ static const struct {
     int min_args;
     const char *usage;
 } verbs[] = {
-    {"create",  do_create,  1, "LAYOUT[:DISKS][+...] [ashift=N]"                        },
-    {"import",  do_import,  0, "[readonly]"                                             },
-    {"export",  do_export,  0, ""                                                       },
-    {"sync",    do_sync,    0, ""                                                       },
-    {"crash",   do_crash,   0, "(ends here, without another write)"                     },
-    {"space",   do_space,   0, ""                                                       },
+    {"create",  do_create,  1, "LAYOUT[:DISKS][+...] [ashift=N]"                         },
+    {"import",  do_import,  0, "[readonly]"                                              },
+    {"export",  do_export,  0, ""                                                        },
+    {"sync",    do_sync,    0, ""                                                        },
+    {"crash",   do_crash,   0, "(ends here, without another write)"                      },
+    {"space",   do_space,   0, ""                                                        },
     {"volume",  do_volume,  3, "NAME SIZE BLOCK [compression=C] [checksum=C] [reserve=1]"},
-    {"destroy", do_destroy, 1, "NAME"                                                   },
-    {"rename",  do_rename,  2, "NAME NEW"                                               },
-    {"set",     do_set,     2, "NAME PROP=VALUE..."                                     },
-    {"write",   do_write,   3, "VOL SEED STEPS"                                         },
-    {"log",     do_log,     3, "SEED STEPS VOL... (crashes with all of it in the log)"  },
-    {"hash",    do_hash,    1, "VOL..."                                                 },
+    {"destroy", do_destroy, 1, "NAME"                                                    },
+    {"rename",  do_rename,  2, "NAME NEW"                                                },
+    {"set",     do_set,     2, "NAME PROP=VALUE..."                                      },
+    {"write",   do_write,   3, "VOL SEED STEPS"                                          },
+    {"log",     do_log,     3, "SEED STEPS VOL... (crashes with all of it in the log)"   },
+    {"hash",    do_hash,    1, "VOL..."                                                  },
 };
 
 static void verbs_do(void *arg)

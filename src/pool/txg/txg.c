@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 static struct pool *pool_of_timer(struct timer *t)
 {
@@ -167,25 +168,35 @@ int txg_wait(struct pool *p, uint64_t txg)
     return t->failed ? t->failed : E(-ENODEV);
 }
 
+/* Queues the task and waits until its txg is on disk or will never be. */
+static void task_wait(struct pool *p, struct sync_task *task)
+{
+    list_push(&p->txgs.tasks, &task->node);
+    while (!list_empty(&task->node) && p->txgs.running) {
+        txg_kick(p);
+        waitq_wait(&p->txgs.done, NO_DEADLINE, NULL);
+    }
+    list_remove(&task->node);
+}
+
 int txg_run(struct pool *p, int (*fn)(void *arg, uint64_t txg, struct err *reterr), void *arg,
             struct err *reterr)
 {
     struct txgs *t = &p->txgs;
-    struct sync_task task = {.fn = fn, .arg = arg, .reterr = reterr};
     if (p->read_only)
         return err_set(reterr, E(-EROFS), "pool %s is imported read-only", p->name);
     if (!t->running || t->stopping || t->failed)
         return err_set(reterr, E(-ENODEV), "pool %s takes no changes any more", p->name);
-    list_push(&t->tasks, &task.node);
-    while (!list_empty(&task.node) && t->running) {
-        txg_kick(p);
-        waitq_wait(&t->done, NO_DEADLINE, NULL);
-    }
-    list_remove(&task.node);
-    if (task.result)
-        return task.result;
-    if (t->failed || t->synced < task.txg || task.txg == 0)
-        return err_set(reterr, t->failed ? t->failed : E(-ENODEV),
-                       "pool %s: the change could not be written", p->name);
-    return 0;
+    struct sync_task *task = calloc(1, sizeof(*task));
+    if (!task)
+        return err_set(reterr, E(-ENOMEM), "pool %s: no memory", p->name);
+    *task = (struct sync_task){.fn = fn, .arg = arg, .reterr = reterr};
+    task_wait(p, task);
+    int r = task->result;
+    bool written = task->txg != 0 && t->synced >= task->txg;
+    free(task);
+    if (r == 0 && !written)
+        r = err_set(reterr, t->failed ? t->failed : E(-ENODEV),
+                    "pool %s: the change could not be written", p->name);
+    return r;
 }

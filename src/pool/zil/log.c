@@ -225,7 +225,7 @@ static uint32_t record_bytes(const struct record *rec)
 }
 
 /* Bytes that the queued records take from rec on. */
-static uint64_t bytes_from(const struct list *records, const struct list *at)
+static uint64_t bytes_from(const struct list *records, struct list *at)
 {
     uint64_t bytes = ZIL_BLOCK_HEADER;
     for (; at != records; at = at->next)
