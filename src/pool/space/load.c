@@ -194,12 +194,12 @@ int metaslab_load(struct space *sp, struct metaslab *ms)
 
 /* ---- unloading ------------------------------------------------------------------------------ */
 
-static bool idle(const struct space *sp, const struct metaslab *ms)
+static bool idle(const struct metaslab *ms)
 {
     for (uint64_t txg = 0; txg < TXG_SLOTS; txg++)
         if (metaslab_dirty(ms, txg))
             return false;
-    return ms->cursors == 0 && ms->recorded_txg <= sp->committed;
+    return ms->cursors == 0;
 }
 
 static void unload(struct metaslab *ms)
@@ -220,7 +220,7 @@ void space_trim(struct space *sp, const struct metaslab *but)
     list_for_each_safe (ms, next, &sp->loaded, node) {
         if (n <= sp->budget)
             return;
-        if (ms == but || !idle(sp, ms))
+        if (ms == but || !idle(ms))
             continue;
         n -= ranges_count(ms->free);
         unload(ms);

@@ -11,7 +11,7 @@
 
 enum {
     BLOCKS_MAX = 20000,
-    WORKERS = 3,
+    WORKERS_MAX = 6,
     /* Frees of so many txgs may wait a little longer than they must: places in defer are few, and what vanished becomes
      * a free like others when a map is rewritten. */
     LENIENCE = TXG_SLOTS,
@@ -37,8 +37,9 @@ struct model {
     uint64_t released; /* frees up to this txg may be used again */
     uint64_t opened;   /* committed when the pool was opened */
     bool lagging;      /* readers hold back frees */
-    uint64_t worker_txg;
-    struct waitgroup workers;
+    struct waitgroup open
+        [TXG_SLOTS]; /* workers that allocate for a txg: it is not synced before they have done */
+    unsigned nworkers;
     unsigned claims, refusals, lost_blocks;
 };
 
@@ -126,8 +127,7 @@ static void check_copies(struct model *m, const struct dva *d, unsigned n, uint3
         EXPECT_EQ(m->e, d[i].asize, 0);
 }
 
-/* Nobody else is at work when alone. */
-static void allocate(struct model *m, uint64_t txg, enum space_use use, bool alone)
+static void allocate(struct model *m, uint64_t txg, enum space_use use)
 {
     struct dva d[BP_DVAS];
     uint32_t psize = random_size(m->l);
@@ -141,7 +141,7 @@ static void allocate(struct model *m, uint64_t txg, enum space_use use, bool alo
     }
     m->refusals++;
     EXPECT_EQ(m->e, rc, -ENOSPC);
-    if (!alone || n > 1 || m->lagging || m->l->committed < m->opened + LENIENCE)
+    if (m->nworkers > 0 || n > 1 || m->lagging || m->l->committed < m->opened + LENIENCE)
         return;
     for (unsigned t = 0; t < m->l->ntops; t++) {
         const struct vdev *top = &m->l->top[t];
@@ -161,14 +161,41 @@ static void free_one(struct model *m, uint64_t txg)
     EXPECT_EQ(m->e, space_free_dva(m->l->sp, txg, &b->dva), -EBADMSG);
 }
 
+struct worker {
+    struct model *m;
+    uint64_t txg;
+};
+
+/* Like a writer of log blocks: in a txg that opened already, while older ones are synced. */
 static void worker(void *arg)
 {
-    struct model *m = arg;
-    for (unsigned i = 0; i < 10; i++) {
+    struct worker *w = arg;
+    struct model *m = w->m;
+    for (uint64_t i = lab_random(m->l, 10) + 1; i > 0; i--) {
         fiber_sleep_until(run_now() + lab_random(m->l, 300) * NS_PER_US, NULL);
-        allocate(m, m->worker_txg + lab_random(m->l, 2), SPACE_LOG, false);
+        allocate(m, w->txg, SPACE_LOG);
     }
-    waitgroup_done(&m->workers);
+    m->nworkers--;
+    waitgroup_done(&m->open[w->txg % TXG_SLOTS]);
+    free(w);
+}
+
+static void start_workers(struct model *m)
+{
+    for (unsigned n = (unsigned)lab_random(m->l, WORKERS_MAX); m->nworkers < n;) {
+        struct worker *w = malloc(sizeof(*w));
+        check(w != NULL);
+        *w = (struct worker){m, m->l->committed + 2 + lab_random(m->l, TXG_SLOTS - 1)};
+        waitgroup_add(&m->open[w->txg % TXG_SLOTS], 1);
+        m->nworkers++;
+        check(fiber_start(worker, w, "worker") != NULL);
+    }
+}
+
+static void wait_for_workers(struct model *m)
+{
+    for (unsigned i = 0; i < TXG_SLOTS; i++)
+        waitgroup_wait(&m->open[i]);
 }
 
 /* ---- what is stored ------------------------------------------------------------------------- */
@@ -281,30 +308,32 @@ static void forget_dead(struct model *m)
     m->nblocks = n;
 }
 
-static void one_txg(struct model *m, bool quiet)
+static void change_things(struct model *m, uint64_t txg)
 {
-    struct lab *l = m->l;
-    uint64_t txg = l->committed + 1, reader = UINT64_MAX, lag = lab_random(l, 10);
-    bool crowd = !quiet && lab_random(l, 2);
-    m->worker_txg = txg + 1;
-    for (unsigned i = 0; crowd && i < WORKERS; i++) {
-        waitgroup_add(&m->workers, 1);
-        check(fiber_start(worker, m, "worker") != NULL);
-    }
-    unsigned full = (unsigned)lab_random(l, 60);
-    for (unsigned i = 0; !quiet && i < 40; i++) {
-        if (lab_random(l, 60) < full)
-            allocate(m, txg, lab_random(l, 2) ? SPACE_DATA : SPACE_META, !crowd);
+    unsigned full = (unsigned)lab_random(m->l, 60);
+    for (unsigned i = 0; i < 40; i++) {
+        if (lab_random(m->l, 60) < full)
+            allocate(m, txg, lab_random(m->l, 2) ? SPACE_DATA : SPACE_META);
         else
             free_one(m, txg);
         fiber_maybe_yield();
     }
+}
+
+static void one_txg(struct model *m, bool quiet)
+{
+    struct lab *l = m->l;
+    uint64_t txg = l->committed + 1, reader = UINT64_MAX, lag = lab_random(l, 10);
+    if (!quiet && lab_random(l, 2))
+        start_workers(m);
+    waitgroup_wait(&m->open[txg % TXG_SLOTS]);
+    if (!quiet)
+        change_things(m, txg);
     lab_record(l, txg, lab_random(l, 3) ? 0 : 2);
+    fiber_sleep_until(run_now() + lab_random(l, 200) * NS_PER_US, NULL);
     if (m->lagging && !quiet)
         reader = MAX(txg - lag, m->opened);
-    if (crowd)
-        waitgroup_wait(&m->workers);
-    /* frees of a txg that readers hold stay; nobody is at work now, so the model may say so first */
+    /* The commit releases frees before it parks, so the model may say so first. */
     m->released = MAX(m->released, MIN(txg - TXG_HOLD_BACK, reader));
     lab_commit(l, txg, reader);
     check_stored(m);
@@ -324,6 +353,7 @@ static void claim(struct model *m, const struct block *b)
 /* What the txgs after the last commit did has not happened; some of their log blocks are claimed. */
 static void power_cut(struct model *m)
 {
+    wait_for_workers(m);
     uint64_t committed = m->l->committed;
     struct block *lost = calloc(m->nblocks + 1, sizeof(*lost));
     unsigned n = 0, nlost = 0, nwere = m->nblocks;
@@ -364,6 +394,7 @@ static void power_cut(struct model *m)
 static void fill_up(struct model *m)
 {
     struct dva d[BP_DVAS];
+    wait_for_workers(m);
     for (unsigned i = 0; i < 2 * TXG_SLOTS; i++)
         one_txg(m, true);
     EXPECT_EQ(m->e, space_totals(m->l->sp).deferred, 0);
@@ -392,7 +423,8 @@ static void model_body(struct expect *e)
     struct model m = {.e = e, .l = lab_new(p->tops, p->ntops, p->seed)};
     m.block = calloc(BLOCKS_MAX, sizeof(m.block[0]));
     check(m.block != NULL);
-    waitgroup_init(&m.workers);
+    for (unsigned i = 0; i < TXG_SLOTS; i++)
+        waitgroup_init(&m.open[i]);
     for (unsigned t = 0; t < p->ntops; t++)
         check((m.sector[t] = calloc(nsectors(&m, t), sizeof(m.sector[t][0]))) != NULL);
     m.opened = m.l->committed;

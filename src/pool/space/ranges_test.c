@@ -151,6 +151,55 @@ static void test_many_ranges(void **state)
     model_free(&m);
 }
 
+/* In any order, so that nodes split in their middle and, when they run empty, join neighbours; each has a length of its
+ * own, so that there is one largest. */
+static void test_comes_and_goes_in_any_order(void **state)
+{
+    (void)state;
+    enum { RANGES = 2000, SPACING = RANGES + 1, PRIME = 7919 };
+    struct model m = model_new(SPACING * RANGES, 11);
+    static unsigned order[RANGES], largest = RANGES;
+    static bool there[RANGES + 1];
+    for (unsigned i = 0; i < RANGES; i++) {
+        unsigned at = (unsigned)draw(&m, i + 1);
+        order[i] = order[at];
+        order[at] = i;
+    }
+    for (unsigned i = 0; i < RANGES; i++) {
+        unsigned len = 1 + order[i] * PRIME % RANGES;
+        add(&m, order[i] * SPACING, len);
+        there[len] = true;
+    }
+    compare(&m);
+    for (unsigned i = RANGES; i-- > 1;) {
+        unsigned len = 1 + order[i] * PRIME % RANGES;
+        uint64_t where;
+        drop(&m, order[i] * SPACING, len);
+        for (there[len] = false; !there[largest];)
+            largest--;
+        assert_int_equal(ranges_largest(m.r, &where), largest);
+        if (i % 200 == 0)
+            compare(&m);
+    }
+    model_free(&m);
+}
+
+static void test_subtracts_what_is_there(void **state)
+{
+    (void)state;
+    struct model m = model_new(2000, 5);
+    for (unsigned i = 0; i < 3000; i++) {
+        unsigned len = 1 + (unsigned)draw(&m, 60), at = (unsigned)draw(&m, 2000 - len);
+        add(&m, at, len);
+        len = 1 + (unsigned)draw(&m, 90);
+        at = (unsigned)draw(&m, 2000 - len);
+        assert_int_equal(ranges_subtract(m.r, BASE + at, len), 0);
+        memset(m.in + at, 0, len);
+        compare(&m);
+    }
+    model_free(&m);
+}
+
 static void test_is_empty_at_first_and_when_cleared(void **state)
 {
     (void)state;
@@ -174,6 +223,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_agrees_with_a_bitmap),
         cmocka_unit_test(test_many_ranges),
+        cmocka_unit_test(test_comes_and_goes_in_any_order),
+        cmocka_unit_test(test_subtracts_what_is_there),
         cmocka_unit_test(test_is_empty_at_first_and_when_cleared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,6 @@ size_t metaslab_record_words(const struct metaslab *ms, uint64_t txg)
 void metaslab_record(struct metaslab *ms, uint64_t txg, struct sm_encoder *enc)
 {
     check_cmp(enc->shift, ==, ms->top->ashift);
-    ms->recorded_txg = txg;
     encode_set(ms, ms->alloc[slot_of(txg)], SM_ALLOC, txg, enc);
     encode_set(ms, ms->freed[slot_of(txg)], SM_FREE, txg, enc);
 }
@@ -175,7 +174,6 @@ void metaslab_rewrite(struct metaslab *ms, uint64_t txg, struct sm_encoder *enc)
 {
     check_cmp(enc->shift, ==, ms->top->ashift);
     check(ms->free != NULL);
-    ms->recorded_txg = txg;
     sm_encode_debug(enc, SM_ALLOC, txg);
     encode_allocated(ms, txg, enc);
     for (unsigned i = 0; i < TXG_SLOTS; i++)

@@ -53,7 +53,6 @@ struct metaslab {
 
     /* private to space/ below */
     uint64_t defer_txg[TXG_SLOTS]; /* the newest txg that gave to defer */
-    uint64_t recorded_txg;         /* the newest one whose entries were written */
     uint64_t weight;               /* while not loaded: bytes of the largest free range */
     bool exact;                    /* or, when not exact, that it has at least, it seems */
     bool loading, replayed;        /* replayed: was loaded once since the pool was opened */

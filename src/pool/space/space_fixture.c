@@ -48,8 +48,10 @@ static int lab_load(void *arg, struct metaslab *ms, sm_entry_fn fn, void *fn_arg
         if (rc != 0)
             return rc;
         at += n;
-        if (l->yields && lab_random(l, 4) == 0)
-            fiber_sleep_until(run_now() + lab_random(l, 200) * NS_PER_US, NULL);
+        if (l->yields && lab_random(l, 4) == 0) {
+            uint64_t max_us = lab_random(l, 20) ? 400 : 4000; /* some last for several txgs */
+            fiber_sleep_until(run_now() + lab_random(l, max_us) * NS_PER_US, NULL);
+        }
     }
     return sm_decode_end(&c);
 }
