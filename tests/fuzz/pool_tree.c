@@ -98,7 +98,7 @@ static struct bp honest_tree(struct forge *f)
 
 /* ---- the forged copy --------------------------------------------------------------------- */
 
-enum { SET_BYTE, ADD_WORD, MOVE_POINTER, SET_BIT, KINDS };
+enum { SET_BYTE, ADD_WORD, MOVE_POINTER, SET_BIT, SET_FIELD, KINDS };
 
 static void change(uint8_t *p, uint32_t len, const uint8_t *c)
 {
@@ -115,6 +115,10 @@ static void change(uint8_t *p, uint32_t len, const uint8_t *c)
     case MOVE_POINTER:
         at = at / 64 * 64;
         memmove(p + to, p + at, MIN(BP_SIZE, len - at));
+        break;
+    case SET_FIELD: /* of a dnode: the sixteen bytes that say what it is like, or its maxblkid */
+        at = len >= DNODE_SIZE ? (uint32_t)c[2] % (len / DNODE_SIZE) * DNODE_SIZE : 0;
+        p[at + c[4] % 24] = c[5];
         break;
     default:
         p[at] ^= (uint8_t)(1u << (c[4] & 7));
