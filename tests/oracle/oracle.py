@@ -21,6 +21,8 @@ import damage  # noqa: E402
 # What pools of ours have.
 FEATURES = ("async_destroy,empty_bpobj,lz4_compress,spacemap_histogram,enabled_txg,hole_birth,extensible_dataset,"
             "embedded_data,spacemap_v2")
+# OpenZFS keeps what it read ahead for seconds, and at its end waits, busily, until it may drop it.
+HASTE = ("-o", "zfs_arc_min_prefetch_ms=1", "-o", "zfs_arc_min_prescient_prefetch_ms=1")
 NO_LEAKS = "No leaks (block sum matches space maps exactly)"
 
 
@@ -51,7 +53,7 @@ class Oracle:
 
     def zdb(self, folder, *args):
         """`zdb -e -p FOLDER ARGS...`, as it ended."""
-        return self._run(self.folder / "prefix/sbin/zdb", "-e", "-p", folder, *args)
+        return self._run(self.folder / "prefix/sbin/zdb", *HASTE, "-e", "-p", folder, *args)
 
     def judge_objects(self, folder, pool):
         """None, or the complaint: datasets, leaked objects, counts of features."""

@@ -17,7 +17,7 @@ trap 'say "prepare.sh failed at line $LINENO"' ERR
 mkdir -p "$out"
 exec 9> "$out/lock"
 flock 9                                     # two callers at once: the second waits, and finds it done
-stamp=$(cat "$0" | sha256sum)
+stamp="${packages[*]} ${libraries[*]}"
 if [[ -n ${FORCE:-} || $(cat "$out/stamp" 2>/dev/null) != "$stamp" ]]; then
     rm -rf "$out/stamp" "$out/prefix" "$out/apt" "$out/orc"
 fi
@@ -72,6 +72,7 @@ orc_is_current() {
         [[ $out/orc -nt $src ]] || return 1
     done
 }
+ln -sf libzpool.so.5 "$lib/libzpool.so"     # under this name zdb looks for the variables that -o sets
 if ! orc_is_current; then
     # -w: OpenZFS's headers are no model of cleanliness.
     "${CC:-cc}" -std=gnu17 -O1 -g -w -D_GNU_SOURCE -D_LARGEFILE64_SOURCE \
