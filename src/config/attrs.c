@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/siphash.h"
 #include "config/generation.h"
 #include "run/fiber.h"
 #include "run/file.h"
@@ -21,11 +22,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEDGER "ledger"
+/* A leaf of the ledger is written whole for each name that is entered: 256 of them, by hash, keep
+ * that short. The first versions had it all in one file, which is still heeded. */
+#define LEDGER_LEAF "ledger-%02x"
+#define OLD_LEDGER  "ledger"
+#define BUCKETS     256u
 
 struct attr_file {
     struct list node;
-    char name[UUID_STR_LEN + 1]; /* the volume's id, or LEDGER */
+    char name[UUID_STR_LEN + 1]; /* the volume's id, or a leaf of the ledger */
     uint64_t writes;
     bool in_doubt;  /* the last write failed: it may be on disk all the same */
     json_t *values; /* {name: text} */
@@ -36,8 +41,14 @@ struct attrs {
     char *dir;
     struct reactor *home;
     struct fmutex lock;
-    struct list files; /* of struct attr_file that were used */
+    struct list files[BUCKETS]; /* of struct attr_file that were used, by their names */
 };
+
+static unsigned bucket(const char *name)
+{
+    static const struct siphash_key fixed = {"zsan-attributes"};
+    return (unsigned)(siphash(&fixed, name, strlen(name)) % BUCKETS);
+}
 
 /* ---- files, on reactor 0 under the lock -------------------------------------------------- */
 
@@ -75,7 +86,8 @@ static int file_load(struct attrs *a, struct attr_file *f)
 static int file_get(struct attrs *a, const char *name, struct attr_file **ret_file)
 {
     struct attr_file *f;
-    list_for_each (f, &a->files, node) {
+    struct list *files = &a->files[bucket(name)];
+    list_for_each (f, files, node) {
         if (strcmp(f->name, name) == 0) {
             *ret_file = f;
             return 0;
@@ -90,7 +102,7 @@ static int file_get(struct attrs *a, const char *name, struct attr_file **ret_fi
         free(f);
         return rc;
     }
-    list_push(&a->files, &f->node);
+    list_push(files, &f->node);
     *ret_file = f;
     return 0;
 }
@@ -137,20 +149,28 @@ static int file_set(struct attrs *a, struct attr_file *f, const char *name, cons
     return rc;
 }
 
+/* -EEXIST: in that part of the ledger the key is another volume's. */
+static int ledger_look(struct attrs *a, const char *part, const char *key, const char *id,
+                       struct attr_file **ret_part)
+{
+    int rc = file_get(a, part, ret_part);
+    const char *owner =
+        rc == 0 ? json_string_value(json_object_get((*ret_part)->values, key)) : NULL;
+    return owner && strcmp(owner, id) != 0 ? -EEXIST : rc;
+}
+
 /* Enters name=value as id's for good. -EEXIST: it is, or was, another volume's. */
 static int ledger_enter(struct attrs *a, const char *id, const char *name, const char *value)
 {
-    char key[128];
-    struct attr_file *ledger;
-    int rc = file_get(a, LEDGER, &ledger);
-    if (rc < 0)
-        return rc;
+    char key[128], leaf[16];
+    struct attr_file *part;
     if ((size_t)snprintf(key, sizeof(key), "%s=%s", name, value) >= sizeof(key))
         return -E2BIG;
-    const char *owner = json_string_value(json_object_get(ledger->values, key));
-    if (owner && strcmp(owner, id) != 0)
-        return -EEXIST;
-    return file_set(a, ledger, key, id);
+    snprintf(leaf, sizeof(leaf), LEDGER_LEAF, bucket(key));
+    int rc = ledger_look(a, OLD_LEDGER, key, id, &part);
+    if (rc == 0)
+        rc = ledger_look(a, leaf, key, id, &part);
+    return rc == 0 ? file_set(a, part, key, id) : rc;
 }
 
 static bool identifies(const char *name)
@@ -304,7 +324,8 @@ int attrs_open(const char *dir, struct attrs **ret_attrs, struct err *reterr)
     a->store = (struct attr_store){.get = attrs_get, .set = attrs_set, .list = attrs_list};
     a->home = reactor_self();
     fmutex_init(&a->lock);
-    list_init(&a->files);
+    for (unsigned i = 0; i < BUCKETS; i++)
+        list_init(&a->files[i]);
     int rc = file_mkdir(a->dir, 0700);
     if (rc < 0) {
         err_set(reterr, rc, "%s: %s", a->dir, strerror(-rc));
@@ -320,11 +341,12 @@ void attrs_close(struct attrs *a)
     if (!a)
         return;
     struct list *n;
-    while ((n = list_pop(&a->files))) {
-        struct attr_file *f = list_entry(n, struct attr_file, node);
-        json_decref(f->values);
-        free(f);
-    }
+    for (unsigned i = 0; i < BUCKETS; i++)
+        while ((n = list_pop(&a->files[i]))) {
+            struct attr_file *f = list_entry(n, struct attr_file, node);
+            json_decref(f->values);
+            free(f);
+        }
     free(a->dir);
     free(a);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Attributes of volumes whose engine cannot keep any: a small file per volume,
- * DIR/attrs/UUID.json, replaced whole by each set and durable on return. DIR/attrs/ledger.json
- * remembers every NAA name and serial that a volume ever bore: a second volume is refused the
+ * DIR/attrs/UUID.json, replaced whole by each set and durable on return. DIR/attrs/ledger-XX.json
+ * remember every NAA name and serial that a volume ever bore: a second volume is refused the
  * same (-EEXIST), also after the first is gone. Its calls may be made on any reactor; they hop
  * to reactor 0.
  */

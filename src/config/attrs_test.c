@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "config/attrs.h"
+#include "config/generation.h"
 
 static const struct uuid vol_a = {{0xaa}}, vol_b = {{0xbb}};
 
@@ -78,6 +79,42 @@ static void test_attributes_survive_and_identity_stays_exclusive(void **state)
     assert_int_equal(get.rc[5], -EEXIST);
     assert_int_equal(get.rc[6], 0);
     free(get.value[0]);
+    sim_disks_free(disks);
+}
+
+/* As versions before the leaves left it. */
+static void old_ledger_step(void *arg)
+{
+    struct seen *r = arg;
+    struct attrs *a;
+    char *text;
+    size_t len;
+    json_t *values = json_pack("{s:s}", VOL_ATTR_NAA "=3111", "somebody's");
+    const struct generation g = {1, 0, values};
+    r->rc[0] = generation_encode(&g, &text, &len);
+    json_decref(values);
+    attrs_open("/state", &a, NULL);
+    struct attr_store *s = attrs_store(a);
+    r->rc[1] = file_replace("/state/attrs/ledger.json", text, len, 0600, NULL);
+    r->rc[2] = s->set(s, &vol_a, VOL_ATTR_NAA, "3111");
+    r->rc[3] = s->set(s, &vol_a, VOL_ATTR_NAA, "3222");
+    r->rc[4] = s->set(s, &vol_b, VOL_ATTR_NAA, "3222");
+    free(text);
+    attrs_close(a);
+    world_end();
+}
+
+static void test_names_in_an_old_ledger_are_taken(void **state)
+{
+    (void)state;
+    struct sim_disks *disks = sim_disks_new();
+    struct seen r = {.rc = {1}};
+    in_world(disks, 1, old_ledger_step, &r);
+    assert_int_equal(r.rc[0], 0);
+    assert_int_equal(r.rc[1], 0);
+    assert_int_equal(r.rc[2], -EEXIST);
+    assert_int_equal(r.rc[3], 0);
+    assert_int_equal(r.rc[4], -EEXIST);
     sim_disks_free(disks);
 }
 
@@ -260,6 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attributes_survive_and_identity_stays_exclusive),
+        cmocka_unit_test(test_names_in_an_old_ledger_are_taken),
         cmocka_unit_test(test_damaged_attributes_are_an_error_for_their_volume_alone),
         cmocka_unit_test(test_acknowledged_attributes_survive_power_cuts),
         cmocka_unit_test(test_taking_a_failed_write_back_is_written),

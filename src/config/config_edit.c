@@ -14,6 +14,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct copy_job {
+    const json_t *doc;
+    json_t *copy;
+};
+
+static void copy_now(void *arg)
+{
+    struct copy_job *job = arg;
+    job->copy = json_deep_copy(job->doc);
+}
+
+/* Of a large one off the loop. The caller holds it. NULL: no memory. Parks. */
+static json_t *copy_of(const json_t *doc)
+{
+    struct copy_job job = {.doc = doc};
+    run_offload(copy_now, &job);
+    return job.copy;
+}
+
 int config_edit_begin(struct config_store *s, struct config_edit **ret_edit, struct err *reterr)
 {
     struct config_edit *e = calloc(1, sizeof(*e));
@@ -21,8 +40,8 @@ int config_edit_begin(struct config_store *s, struct config_edit **ret_edit, str
         return err_set(reterr, -ENOMEM, "out of memory");
     fmutex_lock(&s->writers);
     e->store = s;
-    e->doc = json_deep_copy(s->doc);
-    e->secrets = json_deep_copy(s->secrets);
+    e->doc = copy_of(s->doc);
+    e->secrets = copy_of(s->secrets);
     e->base = config_current(s);
     if (!e->doc || !e->secrets) {
         config_edit_end(e);
@@ -84,7 +103,7 @@ int edit_replace(struct config_edit *e, const json_t *doc, struct err *reterr)
     if (!json_is_object(doc))
         return err_set(reterr, -EINVAL,
                        "a configuration is a JSON object, as zsan config export prints it");
-    json_t *copy = json_deep_copy(doc);
+    json_t *copy = copy_of(doc);
     if (!copy)
         return err_set(reterr, -ENOMEM, "out of memory");
     json_t *secrets = json_object_get(copy, "secrets");
@@ -114,11 +133,13 @@ int edit_plan(struct config_edit *e, json_t **ret_changes, struct err *reterr)
 
 json_t *config_export(struct config_store *s, bool with_secrets)
 {
-    json_t *doc = json_deep_copy(s->doc);
-    if (doc && with_secrets &&
-        json_object_set_new(doc, "secrets", json_deep_copy(s->secrets)) != 0) {
+    json_t *was = json_incref(s->doc), *secrets = json_incref(s->secrets);
+    json_t *doc = copy_of(was);
+    if (doc && with_secrets && json_object_set_new(doc, "secrets", copy_of(secrets)) != 0) {
         json_decref(doc);
-        return NULL;
+        doc = NULL;
     }
+    json_decref(was);
+    json_decref(secrets);
     return doc;
 }

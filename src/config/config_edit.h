@@ -110,7 +110,7 @@ int edit_secret_finish(struct config_edit *e, const char *initiator, const char 
 
 int edit_limits_put(struct config_edit *e, const struct cfg_limits *l, struct err *reterr);
 /* The document as exported (with "secrets" or without: then pairs keep theirs). Objects without
- * "id" or "rel_ports" keep those of the object of the same name. doc is borrowed. */
+ * "id" or "rel_ports" keep those of the object of the same name. doc is borrowed. Parks. */
 int edit_replace(struct config_edit *e, const json_t *doc, struct err *reterr);
 /* Checks and fills in what a commit would, without minting secrets, and lists the differences
  * to the version in force:
@@ -127,7 +127,7 @@ int config_generation_load(struct config_store *s, uint64_t number, json_t **ret
                            struct err *reterr);
 
 /* The document in force; with_secrets adds the member "secrets". The caller decrefs. NULL: no
- * memory. */
+ * memory. Parks. */
 json_t *config_export(struct config_store *s, bool with_secrets);
 
 #endif

@@ -346,8 +346,14 @@ static int write_both(struct config_store *s, const char *stem, const struct gen
         return err_set(reterr, job.rc, "out of memory");
     char *text = job.text;
     size_t len = job.len;
+    int rc = 0;
+    if (len > CONFIG_TEXT_MAX) /* it could not be read again */
+        rc = err_set(reterr, -EFBIG,
+                     "configuration: %s.json would have %zu bytes, over the limit of %u", stem,
+                     len, CONFIG_TEXT_MAX);
     store_path(s, path, stem, g->number);
-    int rc = file_replace(path, text, len, 0600, reterr);
+    if (rc == 0)
+        rc = file_replace(path, text, len, 0600, reterr);
     if (rc == 0) {
         store_path(s, path, stem, 0);
         rc = file_replace(path, text, len, 0600, reterr);

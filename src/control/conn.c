@@ -2,7 +2,8 @@
 /*
  * One connection: lines in, lines out, one request at a time. A peer that waits holds no
  * buffer; a line that is begun must end within CONTROL_LINE_MS and RPC_LINE_MAX bytes, after
- * which the connection is closed, for its end can't be found any more. Parsing and writing of
+ * which the connection is closed, for its end can't be found any more. Few may be CONTROL_LARGE at
+ * a time, so that memory stays bounded. Parsing and writing of
  * JSON run off the loop. The buffers may hold secrets and are wiped. Home: reactor 0;
  * everything parks.
  */
@@ -22,6 +23,7 @@ struct conn {
     char *buf; /* NULL while idle */
     size_t len, cap;
     size_t searched; /* bytes without a newline */
+    bool large;      /* counted in c->nlarge */
 };
 
 /* ---- lines in ---------------------------------------------------------------------------- */
@@ -32,13 +34,18 @@ static void buf_drop(struct conn *k)
         wipe(k->buf, k->cap);
     free(k->buf);
     k->buf = NULL;
+    k->c->nlarge -= k->large;
+    k->large = false;
     k->len = k->cap = k->searched = 0;
 }
 
-/* Not realloc(), which would leave secrets behind. */
+/* Not realloc(), which would leave secrets behind. -EBUSY: others hold the places for so much. */
 static int buf_grow(struct conn *k)
 {
     size_t cap = k->cap > 0 ? k->cap * 2 : CHUNK;
+    bool grows_large = cap > CONTROL_LARGE && !k->large;
+    if (grows_large && k->c->nlarge >= CONTROL_LARGE_MAX)
+        return -EBUSY;
     char *buf = malloc(cap);
     if (!buf)
         return -ENOMEM;
@@ -49,6 +56,8 @@ static int buf_grow(struct conn *k)
     free(k->buf);
     k->buf = buf;
     k->cap = cap;
+    k->c->nlarge += grows_large;
+    k->large = k->large || grows_large;
     return 0;
 }
 
@@ -74,8 +83,9 @@ static int line_read(struct conn *k, size_t *ret_len)
         k->searched = k->len;
         if (k->len > RPC_LINE_MAX)
             return -EFBIG;
-        if (k->len == k->cap && buf_grow(k) < 0)
-            return -ENOMEM;
+        int rc = k->len == k->cap ? buf_grow(k) : 0;
+        if (rc < 0)
+            return rc;
         ssize_t n = sock_recv(k->s, k->buf + k->len, k->cap - k->len, deadline, &k->c->stop);
         if (n <= 0)
             return n < 0 ? (int)n : -EPIPE;
@@ -183,10 +193,16 @@ static int serve_line(struct conn *k, size_t len)
     return rc;
 }
 
-static void too_long(struct conn *k)
+/* The rest of the line is not read: the connection ends. */
+static void refuse_line(struct conn *k, int why)
 {
-    struct rpc_error e = {.code = RPC_INVALID};
-    err_set(&e.err, -EFBIG, "a request has at most %u bytes", RPC_LINE_MAX);
+    struct rpc_error e = {.code = why == -EFBIG ? RPC_INVALID : RPC_FAILED};
+    if (why == -EFBIG)
+        err_set(&e.err, why, "a request has at most %u bytes", RPC_LINE_MAX);
+    else
+        err_set(&e.err, why,
+                "%d requests of more than %u bytes are being read: repeat it later",
+                CONTROL_LARGE_MAX, CONTROL_LARGE);
     answer(k, NULL, NULL, &e);
 }
 
@@ -199,8 +215,8 @@ void control_serve(struct control *c, struct sock *s)
         rc = line_read(&k, &len);
         if (rc == 0)
             rc = serve_line(&k, len);
-        else if (rc == -EFBIG)
-            too_long(&k);
+        else if (rc == -EFBIG || rc == -EBUSY)
+            refuse_line(&k, rc);
     }
     buf_drop(&k);
     sock_close(s);

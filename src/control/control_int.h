@@ -11,6 +11,8 @@
 #include "run/sock.h"
 
 #define CONTROL_CONNECTIONS_MAX 64
+#define CONTROL_LARGE           (256u << 10) /* a request of more bytes takes one of few places */
+#define CONTROL_LARGE_MAX       2
 #define CONTROL_IDLE_MS         300000 /* between two requests */
 #define CONTROL_LINE_MS         30000  /* from the first byte of a request to its newline */
 #define CONTROL_SEND_MS         30000  /* for an answer to be taken */
@@ -24,6 +26,7 @@ struct control {
     struct cancel stop;
     struct waitgroup fibers; /* accepting, and one for each connection */
     unsigned nconns;
+    unsigned nlarge;    /* connections that hold a large request */
     struct waitq place; /* woken when a connection ends */
 };
 

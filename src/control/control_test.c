@@ -451,6 +451,42 @@ static void long_steps(struct world *w)
     free(line);
 }
 
+/* The beginnings of large requests, from as many as may, and one more. */
+static void large_steps(struct world *w)
+{
+    struct sock *s[CONTROL_LARGE_MAX + 1];
+    size_t len = CONTROL_LARGE + 1;
+    char *line = malloc(len);
+    if (!line)
+        return;
+    memset(line, ' ', len);
+    for (unsigned i = 0; i <= CONTROL_LARGE_MAX; i++) {
+        s[i] = dial();
+        sock_send(s[i], line, len, NO_DEADLINE, NULL);
+        fiber_sleep_until(run_deadline_ms(1000), NULL);
+    }
+    if (!hear(w, s[CONTROL_LARGE_MAX]) || !strstr(w->last, "being read"))
+        snprintf(w->note, sizeof(w->note), "one too many: %.300s", w->last);
+    for (unsigned i = 0; i < CONTROL_LARGE_MAX; i++) {
+        sock_send(s[i], "7\n", 2, NO_DEADLINE, NULL);
+        if (!w->note[0] && (!hear(w, s[i]) || !strstr(w->last, "a request is an object")))
+            snprintf(w->note, sizeof(w->note), "large: %.300s", w->last);
+    }
+    sock_send(w->peer, line, len, NO_DEADLINE, NULL);
+    sock_send(w->peer, "7\n", 2, NO_DEADLINE, NULL);
+    if (!w->note[0] && (!hear(w, w->peer) || !strstr(w->last, "a request is an object")))
+        snprintf(w->note, sizeof(w->note), "afterwards: %.300s", w->last);
+    for (unsigned i = 0; i <= CONTROL_LARGE_MAX; i++)
+        sock_close(s[i]);
+    free(line);
+}
+
+static void test_few_requests_are_large(void **state)
+{
+    (void)state;
+    free(play(large_steps));
+}
+
 static void test_lines_have_a_longest(void **state)
 {
     (void)state;
@@ -524,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_connections_are_limited),
         cmocka_unit_test(test_patience_has_an_end),
         cmocka_unit_test(test_lines_have_a_longest),
+        cmocka_unit_test(test_few_requests_are_large),
         cmocka_unit_test(test_requests_are_answered_in_order),
         cmocka_unit_test(test_who_does_not_listen_delays_nobody),
     };

@@ -3,6 +3,7 @@
  * 1. */
 #include "base/util.h"
 #include "config/config.h"
+#include "config/json_parse.h"
 #include "control/api_gen.h"
 #include "control/json_util.h"
 
@@ -130,6 +131,29 @@ static void test_length_is_bounded(void **state)
     free(text);
 }
 
+static void test_values_are_bounded(void **state)
+{
+    struct request r;
+    struct rpc_error e = {.field = ""};
+    size_t n = JSON_VALUES_MAX, len = 2 * n + 1;
+    char *text = malloc(len);
+    (void)state;
+    assert_non_null(text);
+    for (size_t i = 0; i < n; i++)
+        memcpy(text + 2 * i, ",0", 2);
+    text[0] = '[';
+    text[len - 1] = ']';
+    assert_int_equal(request_parse(text, len, &r, &e), RPC_INVALID);
+    assert_non_null(strstr(e.err.msg, "values"));
+    request_free(&r);
+    text[1] = '"'; /* inside a text they are none */
+    text[len - 2] = '"';
+    assert_int_equal(request_parse(text, len, &r, &e), RPC_INVALID);
+    assert_null(strstr(e.err.msg, "values"));
+    request_free(&r);
+    free(text);
+}
+
 static void test_subject_names_what_a_call_is_about(void **state)
 {
     struct request r;
@@ -219,6 +243,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_lists_fill_the_struct),
         cmocka_unit_test(test_id_is_known_as_soon_as_it_is_good),
         cmocka_unit_test(test_length_is_bounded),
+        cmocka_unit_test(test_values_are_bounded),
         cmocka_unit_test(test_subject_names_what_a_call_is_about),
         cmocka_unit_test(test_answers_are_lines),
         cmocka_unit_test(test_methods_are_sorted_for_the_search),

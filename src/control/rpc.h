@@ -12,9 +12,9 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#define RPC_LINE_MAX  (1u << 20) /* bytes of a request, without the newline */
-#define RPC_DEPTH_MAX 32         /* objects and lists inside each other */
-#define RPC_LIST_MAX  64         /* elements of a parameter that is a list */
+#define RPC_LINE_MAX  (16u << 20) /* bytes of a request, without the newline */
+#define RPC_DEPTH_MAX 32          /* objects and lists inside each other */
+#define RPC_LIST_MAX  64          /* elements of a parameter that is a list */
 
 enum rpc_code {
     RPC_PARSE = -32700,

@@ -59,11 +59,11 @@ def refused(z, line, want):
 
 
 def endless(z):
-    """a request without an end is cut off at a megabyte"""
+    """a request without an end is cut off at 16 MiB"""
     with connect(z) as s:
         try:
             for _ in range(64):
-                s.sendall(b"x" * 65536)
+                s.sendall(b"x" * (512 << 10))
             answer = json.loads(s.recv(65536))
             expect(answer["error"]["code"] == INVALID, str(answer))
             while s.recv(65536):

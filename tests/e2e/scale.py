@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A configuration of thousands of LUNs and grants, put in force in one step."""
+import json
+import time
+
+from peer import alive
+from tap import expect
+from zsand import IQN
+
+VOLUMES, TARGETS, INITIATORS = 2000, 50, 100
+SERVED_S, AGAIN_S = 40, 10  # of a sanitized build
+
+
+def serve(z):
+    z.portal()
+
+
+def host(i):
+    return (IQN + f"host{i}-").ljust(220, "x")
+
+
+def document(z):
+    d = z.zsan("config", "export")
+    each = VOLUMES // TARGETS
+    d["volumes"] = {f"volume-{i}": {"engine": "null", "size": 1 << 20} for i in range(VOLUMES)}
+    d["initiators"] = {host(i): {"auth": "none"} for i in range(INITIATORS)}
+    d["targets"] = {IQN + f"t{t}": {"luns": {str(k): f"volume-{t * each + k}" for k in range(each)}, "portal_groups": [1],
+                                    "grants": [host(i) for i in range(INITIATORS)]} for t in range(TARGETS)}
+    return d
+
+
+def apply(z, d):
+    path = z.state / "document.json"
+    path.write_text(json.dumps(d))
+    start = time.monotonic()
+    answer = z.zsan("config", "apply", path)
+    expect("warning" not in answer, str(answer))
+    return path.stat().st_size, time.monotonic() - start
+
+
+def large(z):
+    """more than a megabyte of it: every LUN is there, and the next change takes but a moment"""
+    size, took = apply(z, document(z))
+    expect(size > 1 << 20, f"{size} bytes")
+    expect(took < SERVED_S, f"it took {took:.0f} s")
+    status = z.zsan("status")
+    expect(status["volumes_online"] == VOLUMES and status["healthy"], str(status))
+    with z.session(f"t{TARGETS - 1}", host(INITIATORS - 1)) as s:
+        alive(s, VOLUMES // TARGETS - 1)
+        changed = z.zsan("config", "export")
+        changed["volumes"]["volume-7"]["threshold_pct"] = 10
+        _, took = apply(z, changed)
+        expect(took < AGAIN_S, f"the second took {took:.0f} s")
+        alive(s)
+
+
+def restarted(z):
+    """it is read again when the daemon starts"""
+    start = time.monotonic()
+    z.restart()
+    expect(time.monotonic() - start < AGAIN_S, f"the start took {time.monotonic() - start:.0f} s")
+    expect(z.zsan("status")["volumes_online"] == VOLUMES, "volumes are missing")
+
+
+CASES = [large, restarted]
