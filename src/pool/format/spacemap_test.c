@@ -13,21 +13,21 @@
 
 /* What a decoder said, in order. */
 struct heard {
-    struct sm_entry v[64];
+    struct sm_entry v[16];
     unsigned n, stop_at; /* stop_at: fn refuses the entry of this number, 0: none */
 };
 
 static int hear(void *arg, const struct sm_entry *e)
 {
     struct heard *h = arg;
-    assert_true(h->n < 64);
+    assert_true(h->n < 16);
     h->v[h->n++] = *e;
     return h->n == h->stop_at ? -EINTR : 0;
 }
 
 static int decode(struct sm_cursor *c, const uint64_t *words, size_t n, struct heard *h)
 {
-    le64 raw[64];
+    le64 raw[16];
     struct err err = {0};
     for (size_t i = 0; i < n; i++)
         raw[i] = le64_make(words[i]);

@@ -11,6 +11,8 @@ uint64_t lab_random(struct lab *l, uint64_t n)
 
 void stream_put(struct stream *s, const le64 *words, size_t n)
 {
+    if (n == 0)
+        return;
     if (s->n + n > s->cap) {
         s->cap = 2 * (s->n + n);
         s->words = realloc(s->words, s->cap * sizeof(s->words[0]));
@@ -23,8 +25,7 @@ void stream_put(struct stream *s, const le64 *words, size_t n)
 static void stream_copy(struct stream *to, const struct stream *from)
 {
     to->n = 0;
-    if (from->n)
-        stream_put(to, from->words, from->n);
+    stream_put(to, from->words, from->n);
 }
 
 struct lab_map *lab_map_of(struct lab *l, const struct metaslab *ms)
@@ -42,6 +43,8 @@ static int lab_load(void *arg, struct metaslab *ms, sm_entry_fn fn, void *fn_arg
     l->loads++;
     if (l->load_error)
         return l->load_error;
+    while (l->gated)
+        fiber_yield();
     for (size_t at = 0, end = s->n; at < end;) {
         size_t some = 1 + (size_t)lab_random(l, 20), n = MIN(end - at, some);
         int rc = sm_decode(&c, s->words + at, n * sizeof(le64), fn, fn_arg, NULL);
@@ -184,4 +187,62 @@ void lab_sync(struct lab *l, uint64_t txg)
 {
     lab_record(l, txg, 0);
     lab_commit(l, txg, UINT64_MAX);
+}
+
+/* ---- for tests of one thing each ------------------------------------------------------------ */
+
+const struct lab_top lab_disk = {VDEV_DISK, 0, 0, 12, 20, 8};
+const struct lab_top lab_small = {VDEV_DISK, 0, 0, 12, 16, 1};
+const struct lab_top lab_mirror = {VDEV_MIRROR, 2, 0, 12, 22, 8};
+
+void lab_run(void (*body)(struct expect *e), const struct lab_top *tops, unsigned n)
+{
+    struct lab *l = lab_new(tops, n, 1);
+    expect_in(expect_sim(1), body, l);
+    lab_free(l);
+}
+
+int lab_alloc(struct lab *l, uint64_t txg, uint32_t size, enum space_use use, struct dva *ret)
+{
+    struct dva d[BP_DVAS];
+    int rc = space_alloc(l->sp, txg, size, 1, use, d);
+    *ret = rc == 0 ? d[0] : (struct dva){0};
+    return rc;
+}
+
+int lab_alloc_data(struct lab *l, uint32_t size, struct dva *ret)
+{
+    return lab_alloc(l, l->committed + 1, size, SPACE_DATA, ret);
+}
+
+bool lab_can_alloc(struct lab *l, uint32_t size)
+{
+    struct dva d;
+    return lab_alloc_data(l, size, &d) == 0;
+}
+
+void lab_sync_next(struct lab *l)
+{
+    lab_sync(l, l->committed + 1);
+}
+
+struct dva lab_fill(struct lab *l)
+{
+    struct dva d, last = {0};
+    while (lab_alloc_data(l, 4 * KIB, &d) == 0)
+        last = d;
+    lab_sync_next(l);
+    return last;
+}
+
+void lab_store_map(struct lab *l, const uint64_t *words, size_t n, int64_t allocated)
+{
+    struct lab_map *m = &l->map[0][0];
+    m->object = 100;
+    m->allocated = allocated;
+    for (size_t i = 0; i < n; i++) {
+        le64 w = le64_make(words[i]);
+        stream_put(&m->committed, &w, 1);
+    }
+    lab_reopen(l);
 }

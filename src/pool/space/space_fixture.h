@@ -34,6 +34,7 @@ struct lab {
     unsigned loads, reports;
     int load_error; /* what the next loads return, 0: they work */
     bool yields;    /* loading takes a while */
+    bool gated;     /* or does not go on before this is reset */
     bool no_histogram;
     uint64_t random;
 };
@@ -55,5 +56,26 @@ void lab_commit(struct lab *l, uint64_t txg, uint64_t oldest_reader);
 void lab_sync(struct lab *l, uint64_t txg);
 struct lab_map *lab_map_of(struct lab *l, const struct metaslab *ms);
 void stream_put(struct stream *s, const le64 *words, size_t n);
+
+/* ---- for tests of one thing each ------------------------------------------------------------ */
+
+#define KIB 1024u
+#define MIB (1024u * KIB)
+
+extern const struct lab_top lab_disk;   /* 8 MiB, metaslabs of 1 MiB */
+extern const struct lab_top lab_small;  /* 64 KiB, one metaslab */
+extern const struct lab_top lab_mirror; /* 32 MiB, metaslabs of 4 MiB */
+
+/* Runs body in a world; e->arg is a fresh lab. */
+void lab_run(void (*body)(struct expect *e), const struct lab_top *tops, unsigned n);
+int lab_alloc(struct lab *l, uint64_t txg, uint32_t size, enum space_use use, struct dva *ret);
+/* In the txg that is committed next. */
+int lab_alloc_data(struct lab *l, uint32_t size, struct dva *ret);
+bool lab_can_alloc(struct lab *l, uint32_t size);
+void lab_sync_next(struct lab *l);
+/* All of it, in sectors of 4 KiB; the last one. */
+struct dva lab_fill(struct lab *l);
+/* Gives metaslab 0 of vdev 0 a stored map and opens the pool anew. */
+void lab_store_map(struct lab *l, const uint64_t *words, size_t n, int64_t allocated);
 
 #endif
