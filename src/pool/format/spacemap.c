@@ -3,8 +3,8 @@
  * A space map is a log of words: what was allocated, what was freed. Its two top bits say what
  * a word is: 0x an entry, 10 a debug word (or padding, when its txg is 0), 11 the first of two
  * words of a long entry. Who reads it believes nothing: a run that leaves the map's address
- * space or an entry without its second word is damage. Whether entries contradict each other is for
- * the caller to see, who knows the set. We write one-word entries only, so that the feature
+ * space or an entry without its second word is damage. Whether entries contradict each other is
+ * for the caller to see, who knows the set. We write one-word entries only, so that the feature
  * spacemap_v2 stays inactive.
  */
 #include "pool/format/spacemap.h"

@@ -13,9 +13,9 @@ struct sm_entry {
     uint64_t txg;      /* of the debug word before it, 0: none seen yet */
 };
 
-/* Reads a stream of words, one- and two-word entries, debug words and padding. fn returns 0 to go on.
- * -EBADMSG: cut entry, or one that leaves [0, size). The words of one map may come in several
- * pieces that end anywhere on 8 bytes; state lives in the cursor. */
+/* Reads a stream of words, one- and two-word entries, debug words and padding. fn returns 0
+ * to go on. -EBADMSG: cut entry, or one that leaves [0, size). The words of one map may come
+ * in several pieces that end anywhere on 8 bytes; state lives in the cursor. */
 struct sm_cursor {
     unsigned shift;
     uint64_t size; /* bytes of the map's address space */

@@ -2,13 +2,14 @@
 /*
  * Where a new block goes. Data are spread over the top-level vdevs in proportion to their free
  * space, a large piece to each in turn, so that what a txg writes lies in few long extents. On
- * a vdev each use has cursors, one for each further copy there of the same block; a cursor runs through the
- * largest free range of its metaslab and then takes the next largest one, and it stays in the metaslab until that
- * has only much smaller ranges to offer. Metaslabs that no other cursor works in are preferred, so data, metadata and log do
- * not interleave.
+ * a vdev each use has cursors, one for each further copy there of the same block; a cursor runs
+ * through the largest free range of its metaslab and then takes the next largest one, and it
+ * stays in the metaslab until that has only much smaller ranges to offer. Metaslabs that no
+ * other cursor works in are preferred, so data, metadata and log do not interleave.
  *
- * Copies of one block go to different vdevs; where there are too few, an eighth of the vdev apart; else anywhere. What is
- * known to fit is tried first; when nothing is, metaslabs that might have a fit are loaded one by one.
+ * Copies of one block go to different vdevs; where there are too few, an eighth of the vdev
+ * apart; else anywhere. What is known to fit is tried first; when nothing is, metaslabs that
+ * might have a fit are loaded one by one.
  */
 #include "pool/space/space_int.h"
 
@@ -29,25 +30,27 @@ struct want {
 };
 
 /* In this order. Another vdev is worth more than not having to look for space. */
+/* clang-format off */
 static const struct attempt {
     bool fresh_top; /* on a vdev without a copy yet, or on one with */
     bool distant;   /* from the copies that are on the same vdev */
     bool search;    /* also where it may fit, as far as can be told without loading */
 } attempts[] = {
-    {.fresh_top = true},
-    {.fresh_top = true, .search = true},
-    {.distant = true                },
-    {.distant = true, .search = true},
-    {.search = false  },
-    {.search = true  },
+    {.fresh_top = true,  .distant = false, .search = false},
+    {.fresh_top = true,  .distant = false, .search = true},
+    {.fresh_top = false, .distant = true,  .search = false},
+    {.fresh_top = false, .distant = true,  .search = true},
+    {.fresh_top = false, .distant = false, .search = false},
+    {.fresh_top = false, .distant = false, .search = true},
 };
+/* clang-format on */
 
 static bool allocatable(const struct space_top *t)
 {
     return t && !t->vd->is_log && t->vd->state >= VDEV_DEGRADED;
 }
 
-/* ---- distance between copies ---------------------------------------------------------------- */
+/* ---- distance between copies ------------------------------------------------------------- */
 
 static unsigned copies_on(const struct want *w, const struct space_top *t)
 {
@@ -70,7 +73,7 @@ static bool far_enough(const struct want *w, const struct space_top *t, uint64_t
     return true;
 }
 
-/* ---- cursors -------------------------------------------------------------------------------- */
+/* ---- cursors ----------------------------------------------------------------------------- */
 
 static uint64_t sector_floor(const struct space_top *t, uint64_t bytes)
 {
@@ -133,9 +136,10 @@ static int cursor_take(struct want *w, const struct space_top *t, struct cursor 
     return 0;
 }
 
-/* ---- choosing a metaslab -------------------------------------------------------------------- */
+/* ---- choosing a metaslab ----------------------------------------------------------------- */
 
-/* Higher is better: size class of the largest range; loaded; a place where others work must be 16 times better. */
+/* Higher is better: size class of the largest range; loaded; a place where others work must
+ * be 16 times better. */
 static int score(const struct metaslab *ms, const struct cursor *c, uint64_t largest)
 {
     int size_class = 63 - __builtin_clzll(largest);
@@ -174,8 +178,8 @@ static struct metaslab *choose(const struct want *w, const struct space_top *t,
     return best;
 }
 
-/* One copy on one vdev. Others may have been here whenever this parked, so each round looks anew. Ends, as each round that
- * finds no place has loaded a metaslab or found it unusable. */
+/* One copy on one vdev. Others may have been here whenever this parked, so each round looks
+ * anew. Ends, as each round that finds no place has loaded a metaslab or found it unusable. */
 static int place_on(struct want *w, struct space_top *t, const struct attempt *a)
 {
     struct cursor *c = &t->cursor[w->use][copies_on(w, t)];
@@ -195,7 +199,7 @@ static int place_on(struct want *w, struct space_top *t, const struct attempt *a
     }
 }
 
-/* ---- choosing a vdev ------------------------------------------------------------------------ */
+/* ---- choosing a vdev --------------------------------------------------------------------- */
 
 static uint64_t average_free(const struct space *sp)
 {
@@ -209,7 +213,8 @@ static uint64_t average_free(const struct space *sp)
     return n ? sum / n : 0;
 }
 
-/* On to the next vdev; its turn is longer the more free space it has. Those with very little are left out. */
+/* On to the next vdev; its turn is longer the more free space it has. Those with very little
+ * are left out. */
 static void rotor_turn(const struct space *sp, struct rotor *r)
 {
     uint64_t unit = average_free(sp) / SHARE_UNIT + 1;

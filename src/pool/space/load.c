@@ -2,14 +2,15 @@
 /*
  * Bringing a metaslab's free ranges into memory and dropping them again.
  *
- * A load replays the map as of the txg that was committed when it began; entries of later txgs, whether
- * the reader sees them already or not, are passed over. Meanwhile others may free ranges of the metaslab (they go to
- * freed[]) and txgs may commit (freed[] goes to defer), but nothing is allocated from it and nothing is
- * released. So whatever becomes free after that txg is in defer when the load ends, and taking defer out of what was
- * replayed gives what may be used.
+ * A load replays the map as of the txg that was committed when it began; entries of later txgs,
+ * whether the reader sees them already or not, are passed over. Meanwhile others may free
+ * ranges of the metaslab (they go to freed[]) and txgs may commit (freed[] goes to defer), but
+ * nothing is allocated from it and nothing is released. So whatever becomes free after that txg
+ * is in defer when the load ends, and taking defer out of what was replayed gives what may be
+ * used.
  *
- * Frees of the last two txgs before the pool was opened are found in the map alone: the first load puts them into defer,
- * so that the newest three uberblocks stay whole across an import.
+ * Frees of the last two txgs before the pool was opened are found in the map alone: the first
+ * load puts them into defer, so that the newest three uberblocks stay whole across an import.
  */
 #include "pool/space/space_int.h"
 
@@ -192,7 +193,7 @@ int metaslab_load(struct space *sp, struct metaslab *ms)
     return rc;
 }
 
-/* ---- unloading ------------------------------------------------------------------------------ */
+/* ---- unloading --------------------------------------------------------------------------- */
 
 static bool idle(const struct metaslab *ms)
 {

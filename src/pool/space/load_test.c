@@ -128,7 +128,8 @@ static void test_a_dva_lies_in_one_metaslab(void **state)
     lab_run(dva_body, &lab_disk, 1);
 }
 
-/* A pool whose pointers overlap frees twice: in each state in which it can be seen, and at the load where it cannot. */
+/* A pool whose pointers overlap frees twice: in each state in which it can be seen, and at
+ * the load where it cannot. */
 static void twice_body(struct expect *e)
 {
     struct lab *l = e->arg;

@@ -6,10 +6,10 @@
  *     (allocated) --give--> freed[T] --commit--> defer --release--> free
  *     alloc[T] --give in T--> defer
  *
- * Only alloc and freed go into the map, when T is synced; what was allocated and freed in one txg
- * is in neither. There are fewer places in defer than there can be txgs whose frees wait (for
- * readers that take their time). When all are taken, the newest place takes more in and waits
- * for the newest of what it holds: the older ones are not put off, so it drains.
+ * Only alloc and freed go into the map, when T is synced; what was allocated and freed in one
+ * txg is in neither. There are fewer places in defer than there can be txgs whose frees wait
+ * (for readers that take their time). When all are taken, the newest place takes more in and
+ * waits for the newest of what it holds: the older ones are not put off, so it drains.
  */
 #include "pool/space/space_int.h"
 
@@ -41,7 +41,7 @@ void metaslab_fini(struct metaslab *ms)
     }
 }
 
-/* ---- sets that are made when something is put into them ------------------------------------- */
+/* ---- sets that are made when something is put into them ---------------------------------- */
 
 static void slot_clear(struct ranges **slot)
 {
@@ -68,7 +68,7 @@ static bool slots_overlap(struct ranges *const slot[TXG_SLOTS], uint64_t off, ui
     return false;
 }
 
-/* ---- defer ---------------------------------------------------------------------------------- */
+/* ---- defer ------------------------------------------------------------------------------- */
 
 /* The place for what txg gives: its own, an empty one, or the newest. */
 static unsigned defer_slot(const struct metaslab *ms, uint64_t txg)
@@ -127,7 +127,7 @@ void metaslab_defer(struct metaslab *ms, uint64_t txg, struct ranges **held)
     ranges_free(less);
 }
 
-/* ---- moves ---------------------------------------------------------------------------------- */
+/* ---- moves ------------------------------------------------------------------------------- */
 
 int metaslab_take(struct space *sp, struct metaslab *ms, uint64_t txg, uint64_t off,
                   uint64_t len)
@@ -140,7 +140,8 @@ int metaslab_take(struct space *sp, struct metaslab *ms, uint64_t txg, uint64_t 
         return rc;
     rc = ranges_remove(ms->free, off, len);
     if (rc != 0) {
-        /* A range that could not be cut in two: nothing beside it is in alloc, so this needs no memory. */
+        /* A range that could not be cut in two: nothing beside it is in alloc, so this needs
+         * no memory. */
         check(ranges_remove(*alloc, off, len) == 0);
         return rc;
     }
@@ -196,7 +197,7 @@ int metaslab_give(struct space *sp, struct metaslab *ms, uint64_t txg, uint64_t 
     return rc;
 }
 
-/* ---- commit --------------------------------------------------------------------------------- */
+/* ---- commit ------------------------------------------------------------------------------ */
 
 bool metaslab_dirty(const struct metaslab *ms, uint64_t txg)
 {
@@ -220,7 +221,8 @@ void metaslab_settle(struct metaslab *ms, uint64_t txg)
         ms->error = 0;
 }
 
-/* Range by range, so that the law holds whenever others run; they may unload or load the metaslab meanwhile. */
+/* Range by range, so that the law holds whenever others run; they may unload or load the
+ * metaslab meanwhile. */
 static void release_slot(struct space *sp, struct metaslab *ms, unsigned i, uint64_t txg)
 {
     uint64_t off, len;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Free space against a model that knows every block: where it is, when it was born and freed. Random
- * allocations, frees, claims, readers, commits and power cuts, by several fibers, with metaslabs that are loaded, unloaded
- * and rewritten all the time. After every commit the stored maps are replayed by rules of their own: they must give the
- * model's blocks, sector by sector.
+ * Free space against a model that knows every block: where it is, when it was born and freed.
+ * Random allocations, frees, claims, readers, commits and power cuts, by several fibers, with
+ * metaslabs that are loaded, unloaded and rewritten all the time. After every commit the stored
+ * maps are replayed by rules of their own: they must give the model's blocks, sector by sector.
  */
 #include "pool/space/space_fixture.h"
 
@@ -12,8 +12,8 @@
 enum {
     BLOCKS_MAX = 20000,
     WORKERS_MAX = 6,
-    /* Frees of so many txgs may wait a little longer than they must: places in defer are few, and what vanished becomes
-     * a free like others when a map is rewritten. */
+    /* Frees of so many txgs may wait a little longer than they must: places in defer are
+     * few, and what vanished becomes a free like others when a map is rewritten. */
     LENIENCE = TXG_SLOTS,
 };
 
@@ -22,7 +22,8 @@ struct block {
     uint64_t birth, death; /* death 0: lives */
 };
 
-/* Of one sector. held: the newest txg that freed it; vanished: that freed what had never been committed. */
+/* Of one sector. held: the newest txg that freed it; vanished: that freed what had never
+ * been committed. */
 struct sector {
     bool used;
     uint64_t held, vanished;
@@ -34,16 +35,15 @@ struct model {
     struct sector *sector[LAB_TOPS];
     struct block *block;
     unsigned nblocks;
-    uint64_t released; /* frees up to this txg may be used again */
-    uint64_t opened;   /* committed when the pool was opened */
-    bool lagging;      /* readers hold back frees */
-    struct waitgroup open
-        [TXG_SLOTS]; /* workers that allocate for a txg: it is not synced before they have done */
+    uint64_t released;                /* frees up to this txg may be used again */
+    uint64_t opened;                  /* committed when the pool was opened */
+    bool lagging;                     /* readers hold back frees */
+    struct waitgroup open[TXG_SLOTS]; /* workers that hold a txg open */
     unsigned nworkers;
     unsigned claims, refusals, lost_blocks;
 };
 
-/* ---- the model ------------------------------------------------------------------------------ */
+/* ---- the model --------------------------------------------------------------------------- */
 
 static uint64_t nsectors(const struct model *m, unsigned t)
 {
@@ -109,7 +109,7 @@ static uint64_t longest_run(const struct model *m, unsigned t, uint64_t txg)
     return best;
 }
 
-/* ---- operations ----------------------------------------------------------------------------- */
+/* ---- operations -------------------------------------------------------------------------- */
 
 static uint32_t random_size(struct lab *l)
 {
@@ -198,7 +198,7 @@ static void wait_for_workers(struct model *m)
         waitgroup_wait(&m->open[i]);
 }
 
-/* ---- what is stored ------------------------------------------------------------------------- */
+/* ---- what is stored ---------------------------------------------------------------------- */
 
 static int replay_strictly(void *arg, const struct sm_entry *e)
 {
@@ -297,7 +297,7 @@ static void check_totals(struct model *m)
     EXPECT(m->e, got.deferred <= at_most);
 }
 
-/* ---- a txg, a power cut --------------------------------------------------------------------- */
+/* ---- a txg, a power cut ------------------------------------------------------------------ */
 
 static void forget_dead(struct model *m)
 {
@@ -350,7 +350,8 @@ static void claim(struct model *m, const struct block *b)
     EXPECT_EQ(m->e, space_claim(m->l->sp, txg, &b->dva), -EEXIST);
 }
 
-/* What the txgs after the last commit did has not happened; some of their log blocks are claimed. */
+/* What the txgs after the last commit did has not happened; some of their log blocks are
+ * claimed. */
 static void power_cut(struct model *m)
 {
     wait_for_workers(m);
@@ -408,7 +409,7 @@ static void fill_up(struct model *m)
     one_txg(m, true);
 }
 
-/* ---- runs ----------------------------------------------------------------------------------- */
+/* ---- runs -------------------------------------------------------------------------------- */
 
 struct plan {
     struct lab_top tops[LAB_TOPS];

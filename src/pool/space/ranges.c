@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A set of disjoint ranges as a B+ tree. A node holds pairs (key, val): in a leaf a pair is a
- * range, its start and length; above, it sums up a child, its first key and the largest length below it.
- * So the largest range is found by following the largest val down, and one function brings the
- * sums of a changed node's ancestors up to date. About 24 bytes a range.
+ * range, its start and length; above, it sums up a child, its first key and the largest length
+ * below it. So the largest range is found by following the largest val down, and one function
+ * brings the sums of a changed node's ancestors up to date. About 24 bytes a range.
  *
  * Nodes need not be half full: a node goes when it is empty, or joins a neighbour when both
- * together leave room. Adjacent ranges are always merged. A change that needs memory gets all of it first,
- * so that it happens wholly or not at all. Nothing here parks.
+ * together leave room. Adjacent ranges are always merged. A change that needs memory gets all
+ * of it first, so that it happens wholly or not at all. Nothing here parks.
  */
 #include "pool/space/space.h"
 
@@ -48,7 +48,7 @@ struct range {
     uint64_t off, len;
 };
 
-/* ---- nodes ---------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------- */
 
 static struct node *node_new(unsigned level)
 {
@@ -127,9 +127,10 @@ static void node_drop(struct node *n, unsigned at)
     n->n--;
 }
 
-/* ---- paths ---------------------------------------------------------------------------------- */
+/* ---- paths ------------------------------------------------------------------------------- */
 
-/* To the last range that starts at or before off, or else the first one. The set is not empty. */
+/* To the last range that starts at or before off, or else the first one. The set is not
+ * empty. */
 static void path_find(const struct ranges *r, uint64_t off, struct path *p)
 {
     struct node *n = r->root;
@@ -247,7 +248,8 @@ static void path_join(struct ranges *r, struct path *p, unsigned level)
     path_erase(r, p, level + 1);
 }
 
-/* Takes out the pair that the path points to at this level; the path is of no use afterwards. */
+/* Takes out the pair that the path points to at this level; the path is of no use
+ * afterwards. */
 static void path_erase(struct ranges *r, struct path *p, unsigned level)
 {
     struct node *n = p->node[level];
@@ -271,7 +273,7 @@ static void path_erase(struct ranges *r, struct path *p, unsigned level)
     }
 }
 
-/* ---- the set -------------------------------------------------------------------------------- */
+/* ---- the set ----------------------------------------------------------------------------- */
 
 static unsigned log2_of(uint64_t len)
 {

@@ -151,8 +151,8 @@ static void test_many_ranges(void **state)
     model_free(&m);
 }
 
-/* In any order, so that nodes split in their middle and, when they run empty, join neighbours; each has a length of its
- * own, so that there is one largest. */
+/* In any order, so that nodes split in their middle and, when they run empty, join
+ * neighbours; each has a length of its own, so that there is one largest. */
 static void test_comes_and_goes_in_any_order(void **state)
 {
     (void)state;

@@ -3,12 +3,13 @@
  * What a txg stores of a metaslab: entries, total, histogram, now and then the whole map anew.
  *
  * The map of txg T says that a range is free when it is in one of these disjoint sets: free,
- * defer[], freed[T], and alloc[] of the txgs after T (log blocks: allocated ahead of the txg that is being
- * synced). They are counted and written set by set; two that touch count as two smaller runs
- * rather than one. So the histogram never promises more than a replay of the map finds: each run
- * counted is a part of a real one of its own or larger size class. (OpenZFS likewise counts young free
- * ranges apart from older ones beside them.) For a metaslab that isn't loaded, what was stored holds
- * still, as nothing was allocated from it, plus this txg's frees.
+ * defer[], freed[T], and alloc[] of the txgs after T (log blocks: allocated ahead of the txg
+ * that is being synced). They are counted and written set by set; two that touch count as two
+ * smaller runs rather than one. So the histogram never promises more than a replay of the map
+ * finds: each run counted is a part of a real one of its own or larger size class. (OpenZFS
+ * likewise counts young free ranges apart from older ones beside them.) For a metaslab that
+ * isn't loaded, what was stored holds still, as nothing was allocated from it, plus this txg's
+ * frees.
  */
 #include "pool/space/space_int.h"
 
@@ -33,7 +34,7 @@ static size_t words_at_most(const struct metaslab *ms, size_t n, uint64_t bytes)
     return n + (size_t)(bytes >> (RUN_SHIFT + ms->top->ashift));
 }
 
-/* ---- the entries of one txg ----------------------------------------------------------------- */
+/* ---- the entries of one txg -------------------------------------------------------------- */
 
 static size_t set_words(const struct metaslab *ms, const struct ranges *r)
 {
@@ -65,7 +66,7 @@ void metaslab_record(struct metaslab *ms, uint64_t txg, struct sm_encoder *enc)
     encode_set(ms, ms->freed[slot_of(txg)], SM_FREE, txg, enc);
 }
 
-/* ---- the numbers beside them ---------------------------------------------------------------- */
+/* ---- the numbers beside them ------------------------------------------------------------- */
 
 int64_t metaslab_allocated(const struct metaslab *ms, uint64_t txg)
 {
@@ -96,7 +97,7 @@ void metaslab_histogram(const struct metaslab *ms, uint64_t txg, uint64_t ret[32
     }
 }
 
-/* ---- the map anew --------------------------------------------------------------------------- */
+/* ---- the map anew ------------------------------------------------------------------------ */
 
 /* Whether an import of txg's uberblock has to hold back what is in this place of defer. */
 static bool held_back(const struct metaslab *ms, unsigned slot, uint64_t txg)
@@ -119,8 +120,9 @@ static unsigned silent_sets(const struct metaslab *ms, uint64_t txg,
     return n;
 }
 
-/* Writes as allocated what is in none of the silent sets. Others may run meanwhile and allocate for later txgs, which
- * moves ranges from set to set but leaves their union alone: the places in the sets are looked up anew after that. */
+/* Writes as allocated what is in none of the silent sets. Others may run meanwhile and
+ * allocate for later txgs, which moves ranges from set to set but leaves their union alone:
+ * the places in the sets are looked up anew after that. */
 static void encode_allocated(const struct metaslab *ms, uint64_t txg, struct sm_encoder *enc)
 {
     const struct ranges *set[SETS_MAX];

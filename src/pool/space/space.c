@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * All metaslabs of a pool: which there are, what a DVA falls into, totals, the step from one txg
- * to the next. Everything lives on the pool's home reactor. What a DVA from disk says is checked here: it lies in one metaslab, in
- * whole sectors; the tail of a vdev beyond its last whole metaslab belongs to none.
+ * All metaslabs of a pool: which there are, what a DVA falls into, totals, the step from one
+ * txg to the next. Everything lives on the pool's home reactor. What a DVA from disk says is
+ * checked here: it lies in one metaslab, in whole sectors; the tail of a vdev beyond its last
+ * whole metaslab belongs to none.
  */
 #include "pool/space/space_int.h"
 
@@ -65,7 +66,7 @@ void space_set_budget(struct space *sp, size_t nranges)
     space_trim(sp, NULL);
 }
 
-/* ---- top-level vdevs and their metaslabs ---------------------------------------------------- */
+/* ---- top-level vdevs and their metaslabs ------------------------------------------------- */
 
 static struct space_top *top_new(struct vdev *vd)
 {
@@ -130,7 +131,8 @@ struct metaslab *space_metaslab(struct space *sp, const struct vdev *top, unsign
     return index < space_nmetaslabs(sp, top) ? &sp->tops[top->id]->ms[index] : NULL;
 }
 
-/* A lower bound for the largest free range by the histogram; it may count what is held back still. */
+/* A lower bound for the largest free range by the histogram; it may count what is held back
+ * still. */
 static uint64_t weight_by_histogram(const struct metaslab *ms)
 {
     for (unsigned i = 32; i-- > 0;)
@@ -179,7 +181,7 @@ struct space_totals space_totals(const struct space *sp)
     return sum;
 }
 
-/* ---- ranges by their DVA -------------------------------------------------------------------- */
+/* ---- ranges by their DVA ----------------------------------------------------------------- */
 
 /* The metaslab that a DVA lies in wholly; NULL: there is none. */
 static struct metaslab *metaslab_of(const struct space *sp, const struct dva *dva)
@@ -219,7 +221,7 @@ int space_claim(struct space *sp, uint64_t txg, const struct dva *dva)
     return rc == -ENOENT ? -EEXIST : rc;
 }
 
-/* ---- from txg to txg ------------------------------------------------------------------------ */
+/* ---- from txg to txg --------------------------------------------------------------------- */
 
 /* All metaslabs in order: the one after `ms`, the first one after NULL. */
 static struct metaslab *next_metaslab(const struct space *sp, const struct metaslab *ms)

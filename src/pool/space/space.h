@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Free space: metaslabs of every top-level vdev, which ranges of them are free, allocation, the
- * delay before freed space is used again. In memory only; txg/ loads and stores the maps in the MOS. On the
- * pool's home reactor.
+ * delay before freed space is used again. In memory only; txg/ loads and stores the maps in the
+ * MOS. On the pool's home reactor.
  *
- * A metaslab is loaded (its free ranges are in memory) or not. Allocations and claims load it, frees of an unloaded one
- * are kept beside. Only loading waits; what walks many ranges yields now and then (both: "parks").
+ * A metaslab is loaded (its free ranges are in memory) or not. Allocations and claims load it,
+ * frees of an unloaded one are kept beside. Only loading waits; what walks many ranges yields
+ * now and then (both: "parks").
  */
 #ifndef POOL_SPACE_SPACE_H
 #define POOL_SPACE_SPACE_H
@@ -44,8 +45,8 @@ struct metaslab {
     int64_t allocated;    /* bytes, as of the last commit */
     uint64_t histogram[32];
     struct ranges *free; /* NULL: not loaded */
-    /* Each NULL while nothing was put in. alloc and freed then stay until the commit, be it empty: what is dirty in
-     * a txg stays so. */
+    /* Each NULL while nothing was put in. alloc and freed then stay until the commit, be it
+     * empty: what is dirty in a txg stays so. */
     struct ranges *alloc[TXG_SLOTS]; /* allocated in txg & 3, not yet committed */
     struct ranges *freed[TXG_SLOTS]; /* freed in txg & 3, not yet committed */
     struct ranges *defer[TXG_SLOTS]; /* given back, but may not be used again yet */
@@ -65,30 +66,31 @@ struct metaslab {
 };
 
 struct space;
-/* How a metaslab's stored map is read: calls fn for every entry of the map and passes on what fn returns if not 0. Called
- * for maps with an object only. The map may be that of the last commit or have entries of later txgs already: they are passed over, by
- * their debug words. Parks. */
+/* How a metaslab's stored map is read: calls fn for every entry of the map and passes on
+ * what fn returns if not 0. Called for maps with an object only. The map may be that of the
+ * last commit or have entries of later txgs already: they are passed over, by their debug
+ * words. Parks. */
 typedef int (*space_load_fn)(void *arg, struct metaslab *ms, sm_entry_fn fn, void *fn_arg);
-/* Told of a metaslab that cannot be loaded, and so is not allocated from: -EBADMSG: its map contradicts itself, for good;
- * else what load returned: tried again after the next commit. */
+/* Told of a metaslab that cannot be loaded, and so is not allocated from: -EBADMSG: its map
+ * contradicts itself, for good; else what load returned: tried again after the next commit. */
 typedef void (*space_report_fn)(void *arg, const struct metaslab *ms, const struct err *err);
 
 /* For all top-level vdevs of root; txg: the last committed one. NULL: no memory. */
 struct space *space_new(struct vdev *root, space_load_fn load, void *load_arg, uint64_t txg);
 void space_free(struct space *sp); /* NULL is fine; nobody is inside */
 void space_set_report(struct space *sp, space_report_fn fn, void *arg);
-/* How many free ranges loaded metaslabs may have together before idle ones are unloaded (24 bytes
- * each; default 4 Mi). */
+/* How many free ranges loaded metaslabs may have together before idle ones are unloaded (24
+ * bytes each; default 4 Mi). */
 void space_set_budget(struct space *sp, size_t nranges);
-/* Makes the metaslabs of a top-level vdev known (at open and after add). A log vdev's and an unusable one's too, but
- * they are not allocated from. -ENOMEM. */
+/* Makes the metaslabs of a top-level vdev known (at open and after add). A log vdev's and an
+ * unusable one's too, but they are not allocated from. -ENOMEM. */
 int space_add_top(struct space *sp, struct vdev *top);
 /* The top-level vdev with this id is another struct now (attach, detach). */
 void space_replace_top(struct space *sp, struct vdev *top);
 unsigned space_nmetaslabs(const struct space *sp, const struct vdev *top);
 struct metaslab *space_metaslab(struct space *sp, const struct vdev *top, unsigned index);
-/* What is stored of a metaslab, told once, after it became known. -EBADMSG: it can't be true (the metaslab is not
- * allocated from). */
+/* What is stored of a metaslab, told once, after it became known. -EBADMSG: it can't be true
+ * (the metaslab is not allocated from). */
 struct metaslab_map {
     uint64_t object, length;
     int64_t allocated;
@@ -96,18 +98,19 @@ struct metaslab_map {
 };
 int metaslab_restore(struct space *sp, struct metaslab *ms, const struct metaslab_map *map);
 
-/* Allocates ncopies places for psize bytes in txg (open or syncing), on different vdevs or distant metaslabs where there
- * are any. Biggest free region first, sequential within a txg. log: intent-log blocks and what belongs to them, out of regions of
- * their own so that data stay sequential. -ENOSPC, -ENOMEM: nothing was taken. Parks (loading). */
+/* Allocates ncopies places for psize bytes in txg (open or syncing), on different vdevs or
+ * distant metaslabs where there are any. Biggest free region first, sequential within a txg.
+ * log: intent-log blocks and what belongs to them, out of regions of their own so that data
+ * stay sequential. -ENOSPC, -ENOMEM: nothing was taken. Parks (loading). */
 enum space_use { SPACE_DATA, SPACE_META, SPACE_LOG, SPACE_USES };
 int space_alloc(struct space *sp, uint64_t txg, uint32_t psize, unsigned ncopies,
                 enum space_use use, struct dva ret[BP_DVAS]);
-/* Gives space back in the syncing txg. What was allocated in the same txg vanishes from both lists and is free
- * only after the hold-back all the same. -ENOMEM; -EBADMSG: it lies in no metaslab, or is not allocated as far as can be
- * seen without loading. */
+/* Gives space back in the syncing txg. What was allocated in the same txg vanishes from both
+ * lists and is free only after the hold-back all the same. -ENOMEM; -EBADMSG: it lies in no
+ * metaslab, or is not allocated as far as can be seen without loading. */
 int space_free_dva(struct space *sp, uint64_t txg, const struct dva *dva);
-/* Marks what a claimed log block occupies as allocated in txg: -EEXIST when it isn't free, -EBADMSG: it lies in no metaslab, or
- * that can't be loaded. Parks (loading). */
+/* Marks what a claimed log block occupies as allocated in txg: -EEXIST when it isn't free,
+ * -EBADMSG: it lies in no metaslab, or that can't be loaded. Parks (loading). */
 int space_claim(struct space *sp, uint64_t txg, const struct dva *dva);
 
 /* Walks the metaslabs with something to record in txg: NULL ends; start with NULL. */
@@ -116,21 +119,24 @@ struct metaslab *space_dirty_next(struct space *sp, uint64_t txg, struct metasla
  * included; enc->shift is the vdev's). Parks. */
 size_t metaslab_record_words(const struct metaslab *ms, uint64_t txg);
 void metaslab_record(struct metaslab *ms, uint64_t txg, struct sm_encoder *enc);
-/* Whether the metaslab is loaded and its stored stream so much longer than needed that it should be rewritten
- * (OpenZFS: over 200 % of the best, and more than a block). Then the map is written anew, this txg included, from the
- * free ranges; what is held back is written as allocated and freed, so that an import holds it back too. Parks. */
+/* Whether the metaslab is loaded and its stored stream so much longer than needed that it
+ * should be rewritten (OpenZFS: over 200 % of the best, and more than a block). Then the map
+ * is written anew, this txg included, from the free ranges; what is held back is written as
+ * allocated and freed, so that an import holds it back too. Parks. */
 bool metaslab_worth_rewrite(const struct metaslab *ms, uint32_t block_size);
 size_t metaslab_rewrite_words(const struct metaslab *ms, uint64_t txg);
 void metaslab_rewrite(struct metaslab *ms, uint64_t txg, struct sm_encoder *enc);
-/* Numbers to store with the map once this txg's changes are in: allocated bytes, histogram of free runs. */
+/* Numbers to store with the map once this txg's changes are in: allocated bytes, histogram
+ * of free runs. */
 int64_t metaslab_allocated(const struct metaslab *ms, uint64_t txg);
 void metaslab_histogram(const struct metaslab *ms, uint64_t txg, uint64_t ret[32]);
-/* txg is committed: its frees begin their hold-back, older ones whose time has come are free, provided that no reader
- * older than they is left (oldest_reader: txg committed when the oldest reader began; UINT64_MAX: none). Parks. */
+/* txg is committed: its frees begin their hold-back, older ones whose time has come are
+ * free, provided that no reader older than they is left (oldest_reader: txg committed when
+ * the oldest reader began; UINT64_MAX: none). Parks. */
 void space_committed(struct space *sp, uint64_t txg, uint64_t oldest_reader);
 
-/* Bytes, log vdevs aside; size - allocated - deferred is what allocation can count on. What is not committed yet
- * is counted too. */
+/* Bytes, log vdevs aside; size - allocated - deferred is what allocation can count on. What
+ * is not committed yet is counted too. */
 struct space_totals {
     uint64_t size, allocated, deferred;
 };

@@ -189,7 +189,7 @@ void lab_sync(struct lab *l, uint64_t txg)
     lab_commit(l, txg, UINT64_MAX);
 }
 
-/* ---- for tests of one thing each ------------------------------------------------------------ */
+/* ---- for tests of one thing each --------------------------------------------------------- */
 
 const struct lab_top lab_disk = {VDEV_DISK, 0, 0, 12, 20, 8};
 const struct lab_top lab_small = {VDEV_DISK, 0, 0, 12, 16, 1};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A pool for tests: top-level vdevs made by hand, space maps in memory as the MOS would hold them (what is committed, and
- * what a txg under way has written already), import and power cut.
+ * A pool for tests: top-level vdevs made by hand, space maps in memory as the MOS would hold
+ * them (what is committed, and what a txg under way has written already), import and power cut.
  */
 #ifndef POOL_SPACE_SPACE_FIXTURE_H
 #define POOL_SPACE_SPACE_FIXTURE_H
@@ -49,7 +49,8 @@ struct lab *lab_new(const struct lab_top *tops, unsigned n, uint64_t seed);
 void lab_free(struct lab *l);
 /* Forgets what is not committed and opens the pool again. */
 void lab_reopen(struct lab *l);
-/* Stores what txg changed, as txg/ does. one_in: rewrites maps that are loaded by this chance; 0: when worth it. */
+/* Stores what txg changed, as txg/ does. one_in: rewrites maps that are loaded by this
+ * chance; 0: when worth it. */
 void lab_record(struct lab *l, uint64_t txg, unsigned one_in);
 void lab_commit(struct lab *l, uint64_t txg, uint64_t oldest_reader);
 /* Both, for tests without much ado. */
@@ -57,7 +58,7 @@ void lab_sync(struct lab *l, uint64_t txg);
 struct lab_map *lab_map_of(struct lab *l, const struct metaslab *ms);
 void stream_put(struct stream *s, const le64 *words, size_t n);
 
-/* ---- for tests of one thing each ------------------------------------------------------------ */
+/* ---- for tests of one thing each --------------------------------------------------------- */
 
 #define KIB 1024u
 #define MIB (1024u * KIB)

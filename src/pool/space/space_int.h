@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside space/. One law binds the sets of a metaslab, at every moment at which others may run. With
- * `map` = what its stored map says is free as of the last commit,
+ * Inside space/. One law binds the sets of a metaslab, at every moment at which others may run.
+ * With `map` = what its stored map says is free as of the last commit,
  *
  *     free = map - alloc[0..3] - defer[0..3]      (while loaded)
  *
- * and all sets on the right that are subtracted are disjoint; freed[] is disjoint from them all. While it is not loaded,
- * alloc[] is empty: nothing is allocated from it.
+ * and all sets on the right that are subtracted are disjoint; freed[] is disjoint from them
+ * all. While it is not loaded, alloc[] is empty: nothing is allocated from it.
  */
 #ifndef POOL_SPACE_SPACE_INT_H
 #define POOL_SPACE_SPACE_INT_H
@@ -15,8 +15,8 @@
 #include "pool/space/space.h"
 #include "run/fiber.h"
 
-/* Where the next allocation of one kind goes: the window [off, end) of a free range of ms. Others may have
- * taken something out of it meanwhile; then a new window is looked for. */
+/* Where the next allocation of one kind goes: the window [off, end) of a free range of ms.
+ * Others may have taken something out of it meanwhile; then a new window is looked for. */
 struct cursor {
     struct metaslab *ms; /* NULL: none yet */
     uint64_t off, end;
@@ -68,13 +68,13 @@ static inline uint64_t top_free(const struct space_top *t)
     return t->totals.size - t->totals.allocated - t->totals.deferred;
 }
 
-/* ---- space.c -------------------------------------------------------------------------------- */
+/* ---- space.c ----------------------------------------------------------------------------- */
 
 /* Adds to the totals of its top-level vdev. */
 void space_account(const struct space *sp, const struct metaslab *ms, int64_t allocated,
                    int64_t deferred);
 
-/* ---- metaslab.c ----------------------------------------------------------------------------- */
+/* ---- metaslab.c -------------------------------------------------------------------------- */
 
 void metaslab_init(struct metaslab *ms, struct vdev *top, unsigned index);
 void metaslab_fini(struct metaslab *ms);
@@ -89,8 +89,8 @@ int metaslab_give(struct space *sp, struct metaslab *ms, uint64_t txg, uint64_t 
                   uint64_t len);
 /* Moves *held into defer, as given by txg; *held is NULL then. */
 void metaslab_defer(struct metaslab *ms, uint64_t txg, struct ranges **held);
-/* The two halves of a commit: the txg's lists are settled; what was given up to `txg` is free. The
- * latter parks. */
+/* The two halves of a commit: the txg's lists are settled; what was given up to `txg` is
+ * free. The latter parks. */
 void metaslab_settle(struct metaslab *ms, uint64_t txg);
 void metaslab_release(struct space *sp, struct metaslab *ms, uint64_t txg);
 /* Something was allocated or freed in txg, even if that was undone since. */
@@ -99,7 +99,7 @@ bool metaslab_dirty(const struct metaslab *ms, uint64_t txg);
 uint64_t metaslab_largest(const struct metaslab *ms);
 uint64_t metaslab_largest_maybe(const struct metaslab *ms);
 
-/* ---- load.c --------------------------------------------------------------------------------- */
+/* ---- load.c ------------------------------------------------------------------------------ */
 
 /* 0: it is loaded. Parks. */
 int metaslab_load(struct space *sp, struct metaslab *ms);
