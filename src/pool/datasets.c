@@ -33,25 +33,11 @@ static struct dsl_dir *find(struct pool *p, const char *name, struct err *reterr
 
 /* ---- creating a volume ------------------------------------------------------------------------------------ */
 
-/* What a block of the volume takes at most, as the books count it. */
-static uint64_t block_dsize(const struct pool *p, uint64_t psize)
-{
-    uint64_t most = psize;
-    for (unsigned i = 0; i < p->root->nchildren; i++) {
-        const struct vdev *top = p->root->child[i];
-        if (top->type == VDEV_HOLE || top->is_log)
-            continue;
-        uint64_t dsize = (vdev_asize(top, psize) >> SECTOR_SHIFT) * top->deflate_ratio;
-        most = MAX(most, dsize);
-    }
-    return most;
-}
-
 /* OpenZFS zvol_volsize_to_reservation(): the data, and indirect blocks and dnodes uncompressed, two copies each. */
 static uint64_t full_reservation(const struct pool *p, uint64_t size, uint32_t block_size)
 {
     uint64_t blocks = size / block_size, meta = 7;
-    uint64_t data = blocks * block_dsize(p, block_size);
+    uint64_t data = blocks * pool_block_cost(p, block_size);
     const uint64_t per_level = 1ull << (INDIRECT_SHIFT - BP_SHIFT);
     while (blocks > 1) {
         blocks = (blocks + per_level - 1) / per_level;

@@ -57,16 +57,9 @@ void pool_feature_active(struct pool *p, const struct feature *f)
         p->blocks.hole_birth = true;
 }
 
-static void after_commit(struct pool *p, uint64_t txg)
-{
-    (void)txg;
-    waitq_wake_all(&p->dirty_less);
-}
-
 int pool_start(struct pool *p, uint64_t synced)
 {
     p->before_sync = volumes_before_sync;
-    p->after_commit = after_commit;
     return txg_start(p, synced);
 }
 
@@ -95,12 +88,35 @@ int pool_sync(struct pool *p)
     return txg_wait(p, 0);
 }
 
+/* A top-level vdev's bytes as the books count them: without what parity takes of a 128 KiB block. */
+static uint64_t deflated(const struct pool *p, uint64_t bytes)
+{
+    uint32_t ratio = UINT32_MAX;
+    for (unsigned i = 0; i < p->blocks.nvdevs; i++)
+        if (p->blocks.ratios[i])
+            ratio = MIN(ratio, p->blocks.ratios[i]);
+    return ratio == UINT32_MAX ? bytes : (bytes >> SECTOR_SHIFT) * ratio;
+}
+
+uint64_t pool_block_cost(const struct pool *p, uint64_t psize)
+{
+    uint64_t most = psize;
+    for (unsigned i = 0; i < p->root->nchildren; i++) {
+        const struct vdev *top = p->root->child[i];
+        if (top->type == VDEV_HOLE || top->is_log)
+            continue;
+        most = MAX(most, (vdev_asize(top, psize) >> SECTOR_SHIFT) * top->deflate_ratio);
+    }
+    return most;
+}
+
 uint64_t pool_available(const struct pool *p)
 {
     struct space_totals t = space_totals(p->space);
     uint64_t slop = MAX(t.size >> POOL_SLOP_SHIFT, MIN(POOL_SLOP_MIN, t.size / 2));
-    uint64_t taken = t.allocated + t.deferred + slop + p->dirty_bytes;
-    return taken < t.size ? t.size - taken : 0;
+    uint64_t taken = t.allocated + t.deferred + slop;
+    uint64_t left = taken < t.size ? deflated(p, t.size - taken) : 0;
+    return left > p->dirty_cost ? left - p->dirty_cost : 0;
 }
 
 void pool_space(const struct pool *p, struct pool_space *ret)

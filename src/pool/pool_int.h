@@ -23,6 +23,8 @@ struct feature;
 void pool_feature_active(struct pool *p, const struct feature *f);
 /* The sync fiber starts; synced is on disk. */
 int pool_start(struct pool *p, uint64_t synced);
+/* What a block of psize bytes takes at most, as the books count it. */
+uint64_t pool_block_cost(const struct pool *p, uint64_t psize);
 /* Bytes that users' data may still take: free space less slop and what is dirty. */
 uint64_t pool_available(const struct pool *p);
 /* Volumes with something in the txg that closes take part in it. */

@@ -25,6 +25,8 @@
 #define ATOMIC_MAX  (128u << 10)
 #define READ_FIBERS 32u
 #define ATTR_PREFIX "zsan:"
+/* A dirty block may need an indirect block of its own, in two copies. */
+#define INDIRECT_COST (32u << 10)
 
 struct pvol {
     struct volume v;
@@ -33,6 +35,7 @@ struct pvol {
     struct object *data;
     struct zil *zil; /* NULL: read-only */
     uint32_t bs;     /* volblocksize, bytes */
+    uint64_t cost;   /* of a dirty block on disk, at most */
     uint64_t guid;
     struct vdirty dirty[TXG_SLOTS];
     struct list node; /* in the pool's list of open volumes */
@@ -190,13 +193,19 @@ static struct iobuf *copy_of(const struct pvol *pv, const struct iobuf *old)
     return buf;
 }
 
+static void dirty_count(struct pvol *pv, int64_t blocks)
+{
+    pv->p->dirty_bytes += (uint64_t)blocks * pv->bs;
+    pv->p->dirty_cost += (uint64_t)blocks * pv->cost;
+}
+
 static int dirty_add(struct pvol *pv, uint64_t txg, uint64_t blkid, struct iobuf *buf)
 {
     int r = vdirty_add(&pv->dirty[txg % TXG_SLOTS], blkid, buf);
     if (r)
         iobuf_put(buf);
     else
-        pv->p->dirty_bytes += pv->bs;
+        dirty_count(pv, 1);
     return r;
 }
 
@@ -249,14 +258,25 @@ static int write_blocks(struct pvol *pv, uint64_t txg, uint64_t off, const struc
     return 0;
 }
 
-/* Foreseen, so that a txg never runs out of space: metadata and copies of what is dirty included. */
-static int room_check(struct pvol *pv, uint64_t len)
+static bool room_for(const struct pvol *pv, uint64_t cost)
 {
     uint64_t unique = le64_get(dsl_dataset_phys(pv->ds)->unique), reserve = 0;
-    if (dsl_prop_u64(pv->ds->dir, "refreservation", &reserve, NULL) && unique + len <= reserve)
-        return 0;
-    uint64_t avail = dsl_dir_available(pv->ds->dir, pool_available(pv->p));
-    return len <= avail ? 0 : E(-ENOSPC);
+    if (dsl_prop_u64(pv->ds->dir, "refreservation", &reserve, NULL) && unique + cost <= reserve)
+        return true;
+    return cost <= dsl_dir_available(pv->ds->dir, pool_available(pv->p));
+}
+
+/* Foreseen, so that no txg runs out of space. What is dirty counts with the most that it may take, and what was freed is
+ * held back for some txgs; so before a write is refused a few txgs are written. */
+static int room_check(struct pvol *pv, uint64_t len)
+{
+    uint64_t cost = (len / pv->bs + 2) * pv->cost;
+    for (unsigned i = 0; !room_for(pv, cost); i++) {
+        int r = i < TXG_HOLD_BACK + 2 ? txg_wait(pv->p, 0) : E(-ENOSPC);
+        if (r)
+            return r;
+    }
+    return 0;
 }
 
 /* What every change begins with: 0 and the txg that it holds. */
@@ -321,7 +341,7 @@ static int zero_range(struct pvol *pv, uint64_t txg, uint64_t off, uint64_t len)
     int r = zero_part(pv, txg, off, first * pv->bs - off);
     if (r == 0 && last > first)
         r = vdirty_free_run(&pv->dirty[txg % TXG_SLOTS], first, last - first, &dropped);
-    pv->p->dirty_bytes -= dropped * pv->bs;
+    dirty_count(pv, -(int64_t)dropped);
     return r ? r : zero_part(pv, txg, last * pv->bs, end - last * pv->bs);
 }
 
@@ -331,7 +351,7 @@ static int pvol_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool 
     struct pvol *pv = pvol_of(v);
     uint64_t txg;
     (void)may_unmap; /* zeros are holes here */
-    int r = change_begin(pv, 2ull * pv->bs, &txg);
+    int r = change_begin(pv, 0, &txg);
     if (r)
         return r;
     r = zero_range(pv, txg, off, len);
@@ -349,7 +369,7 @@ static int pvol_discard(struct volume *v, uint64_t off, uint64_t len, unsigned f
     txg = txg_hold(pv->p);
     txg_changed(pv->p);
     int r = vdirty_free_run(&pv->dirty[txg % TXG_SLOTS], first, last - first, &dropped);
-    pv->p->dirty_bytes -= dropped * pv->bs;
+    dirty_count(pv, -(int64_t)dropped);
     uint64_t ticket = log_truncate(pv, txg, first * pv->bs, (last - first) * pv->bs, flags, r);
     return change_end(pv, txg, flags, ticket, r);
 }
@@ -388,7 +408,7 @@ static void pvol_committed(void *arg, uint64_t txg)
 {
     struct pvol *pv = arg;
     struct vdirty *d = &pv->dirty[txg % TXG_SLOTS];
-    pv->p->dirty_bytes -= d->nblocks * pv->bs;
+    dirty_count(pv, -(int64_t)d->nblocks);
     vdirty_clear(d);
 }
 
@@ -566,7 +586,7 @@ static void pvol_close(struct volume *v)
         txg_wait(pv->p, 0);
     zil_close(pv->zil);
     for (unsigned i = 0; i < TXG_SLOTS; i++) {
-        pv->p->dirty_bytes -= pv->dirty[i].nblocks * pv->bs;
+        dirty_count(pv, -(int64_t)pv->dirty[i].nblocks);
         vdirty_clear(&pv->dirty[i]);
     }
     list_remove(&pv->node);
@@ -738,6 +758,7 @@ int pool_volume_open(struct pool *p, const char *name, struct volume **ret_v,
     }
     for (unsigned i = 0; i < TXG_SLOTS; i++)
         vdirty_init(&pv->dirty[i]);
+    pv->cost = pool_block_cost(p, pv->bs) + INDIRECT_COST;
     pv->guid = le64_get(dsl_dataset_phys(pv->ds)->guid);
     struct uuid id = volume_id(p->guid, pv->guid);
     volume_init(&pv->v, &pvol_ops, name, &id, sync_of(dd));

@@ -89,6 +89,7 @@ static void sync_fiber(void *arg)
         }
         tasks_done(&tasks);
         waitq_wake_all(&t->done);
+        waitq_wake_all(&p->dirty_less);
     }
     t->running = false;
     waitq_wake_all(&t->done);

@@ -64,6 +64,7 @@ struct pool {
     unsigned nlabel_features;
     /* Written by users and not yet on disk; writers wait above the most. */
     uint64_t dirty_bytes, dirty_max;
+    uint64_t dirty_cost; /* what they may take on disk at most, as the books count it */
     struct waitq dirty_less;
     unsigned open_volumes;
     struct list volumes;
