@@ -116,7 +116,7 @@ static void change(uint8_t *p, uint32_t len, const uint8_t *c)
         at = at / 64 * 64;
         memmove(p + to, p + at, MIN(BP_SIZE, len - at));
         break;
-    case SET_FIELD: /* of a dnode: the sixteen bytes that say what it is like, or its maxblkid */
+    case SET_FIELD: /* of a dnode: what it is like, maxblkid */
         at = len >= DNODE_SIZE ? (uint32_t)c[2] % (len / DNODE_SIZE) * DNODE_SIZE : 0;
         p[at + c[4] % 24] = c[5];
         break;

@@ -136,10 +136,11 @@ int object_lookup(struct object *obj, uint64_t blkid, struct bp *ret_bp);
 int object_run(struct object *obj, uint64_t blkid, uint64_t max, uint64_t *ret_n,
                bool *ret_hole);
 
-/* ---- traversal, for scrub, destroy and accounting: every block below bp with birth > min_birth, parents before children  */
+/* ---- traversal, for scrub, destroy and accounting ------------------------------------------- */
 
-#define TRAVERSE_ROOT                                                                          \
-    UINT32_MAX /* the level of the objset block itself (object 0, blkid 0), which comes first */
+/* Every block below a pointer that is younger than min_birth, parents before children. */
+/* The level of the objset block itself (object 0, blkid 0), which comes first. */
+#define TRAVERSE_ROOT  UINT32_MAX
 #define TRAVERSE_SPILL UINT64_MAX /* the blkid of a dnode's spill block (level 0) */
 /* What hangs off the objset block besides the meta-dnode has numbers from the other end. */
 #define TRAVERSE_USERUSED    UINT64_MAX

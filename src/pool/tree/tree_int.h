@@ -11,7 +11,7 @@
 
 enum dirty_what {
     DIRTY_DATA, /* buf has the content */
-    DIRTY_HOLE, /* level 0: the block goes; above: the subtree is gone already, what is below starts from zeros */
+    DIRTY_HOLE, /* level 0: the block goes; above: the subtree is gone, what is below is new */
     DIRTY_ADOPTED, /* level 0: the block is on disk already, at *adopted */
 };
 
