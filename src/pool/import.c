@@ -227,6 +227,7 @@ static int tree_open(struct pool *p, const struct found *f, struct err *reterr)
 static int mos_open(struct pool *p, const struct pool_import_want *want, struct err *reterr)
 {
     int r = pool_tables(p, &want->opts, p->ub.txg, reterr);
+    p->blocks.read_only = p->read_only;
     if (r == 0)
         r = objset_open(&p->blocks, &p->ub.rootbp, OBJSET_NONE, &mos_ops, p, &p->mos, reterr);
     if (r == 0)

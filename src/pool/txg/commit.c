@@ -133,10 +133,11 @@ static int batch_end(struct pool *p)
 
 static void committed(struct pool *p, uint64_t txg)
 {
-    p->blocks.committed_txg = txg;
     objset_committed(p->mos);
     dsl_committed(&p->dsl);
     maps_committed(p, txg);
+    /* Last: until every tree is the new one, a reader who begins may follow an old one. */
+    p->blocks.committed_txg = txg;
     space_committed(p->space, txg, blocks_oldest_reader(&p->blocks));
     p->config_dirty = false;
     p->commit_stats.commits++;
