@@ -28,6 +28,7 @@ struct file_info {
     uint32_t logical_block; /* bytes; of the device, or of the file system's device */
     uint32_t physical_block;
     uint32_t discard_granularity; /* bytes, 0: no discard (file_discard gives -EOPNOTSUPP) */
+    bool rotational;              /* its disk rotates, or nobody knows */
     uint64_t ino, dev;            /* identity, to find the same file under two names */
 };
 

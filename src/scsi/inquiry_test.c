@@ -164,7 +164,7 @@ FIX_TEST(provisioning)
     EXPECT_EQ(f, c->in[4], 11); /* 1 MiB in blocks of 512 */
     EXPECT_EQ(f, c->in[5], 0xe4);
     EXPECT_EQ(f, c->in[6], 2);
-    EXPECT_EQ(f, load_be16(page(f, f->a, 0xb1, 0xff)->in + 4), 1);
+    EXPECT_EQ(f, load_be16(page(f, f->a, 0xb1, 0xff)->in + 4), 1); /* does not rotate */
     f->vol->geo.rotational = true;
     EXPECT_EQ(f, load_be16(page(f, f->a, 0xb1, 0xff)->in + 4), 0);
 }

@@ -158,6 +158,7 @@ static int learn_geometry(struct file_volume *fv, const struct store_params *p,
     bool discards = info->discard_granularity != 0 && !fv->thick;
     geo->unmap_granularity = discards ? MAX(info->discard_granularity, p->block_size) : 0;
     geo->thin = discards && !info->is_blockdev;
+    geo->rotational = info->rotational;
     return 0;
 }
 

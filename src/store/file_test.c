@@ -45,6 +45,30 @@ static struct run *world(void)
     return reactor_run(reactor_self());
 }
 
+/* ---- medium ------------------------------------------------------------------------------ */
+
+static void medium_body(struct expect *e)
+{
+    struct attr_store *attrs = attr_mem_new();
+    EXPECT_EQ(e, store_file_create(PATH, MIB, true, NULL), 0);
+    struct volume *v = open_file(attrs, false, VOL_SYNC_ALWAYS);
+    EXPECT_EQ(e, v->geo.rotational, e->arg != NULL);
+    volume_close(v);
+    attr_mem_free(attrs);
+}
+
+static void test_medium_is_that_of_the_disk(void **state)
+{
+    (void)state;
+    for (int rotates = 0; rotates < 2; rotates++) {
+        struct run *run = NULL;
+        struct sim_config cfg = sim_config_default(11);
+        cfg.disk_rotates = rotates;
+        assert_int_equal(run_sim_new(&cfg, &run, NULL), 0);
+        expect_in(run, medium_body, rotates ? &cfg : NULL);
+    }
+}
+
 /* ---- room
  * ------------------------------------------------------------------------------------------ */
 
@@ -449,6 +473,7 @@ static void test_data_at_odd_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_medium_is_that_of_the_disk),
         cmocka_unit_test(test_thin_file_accounts_for_its_room),
         cmocka_unit_test(test_full_file_system_is_enospc_and_no_more),
         cmocka_unit_test(test_thick_file_keeps_its_blocks),

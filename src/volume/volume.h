@@ -48,7 +48,7 @@ struct volume_geometry {
     uint64_t atomic_max;        /* bytes a write is atomic for across power loss; 0: none */
     bool thin;                  /* blocks are provisioned on write */
     bool read_only;
-    bool rotational;
+    bool rotational; /* the medium rotates, or nobody knows */
 };
 
 /* Answers of extents(): the provisioning of a run of bytes. */

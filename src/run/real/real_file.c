@@ -81,6 +81,7 @@ static int blockdev_info(int fd, const struct stat *st, struct file_info *info)
     info->size = size;
     info->logical_block = (uint32_t)logical;
     info->physical_block = physical;
+    info->rotational = queue_limit(st->st_rdev, "rotational", 1) != 0;
     info->dev = st->st_rdev; /* the same disk under another node is the same disk */
     info->ino = 0;
     if (queue_limit(st->st_rdev, "discard_max_bytes", 0) > 0)
@@ -93,6 +94,7 @@ static void regular_info(const struct stat *st, struct file_info *info)
     info->size = (uint64_t)st->st_size;
     info->logical_block = queue_limit(st->st_dev, "logical_block_size", 512);
     info->physical_block = queue_limit(st->st_dev, "physical_block_size", 4096);
+    info->rotational = queue_limit(st->st_dev, "rotational", 1) != 0;
     info->dev = st->st_dev;
     info->ino = st->st_ino;
 }
@@ -263,6 +265,7 @@ static int set_up(struct real_file *f, const struct file_opts *o)
         return E(-errno);
     info->dio_align = 1;
     f->in_ram = !info->is_blockdev && is_in_ram(f->fd);
+    info->rotational = info->rotational && !f->in_ram;
     if (!info->is_blockdev && o->mode == FILE_RDWR)
         info->discard_granularity = probe_punch(f->fd, info);
     if (o->direct && !f->in_ram)

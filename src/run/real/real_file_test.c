@@ -7,6 +7,7 @@
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define KIB 1024u
 #define MIB (1024u * KIB)
@@ -14,12 +15,12 @@
 /* Where a case runs and how it opens. */
 struct place {
     const char *base;
-    bool direct;
+    bool direct, memory;
 };
 static const struct place places[] = {
-    {"/var/tmp", true }, /* a disk's file system, where there is one */
-    {"/var/tmp", false},
-    {"/dev/shm", true }, /* memory: never direct */
+    {"/var/tmp", true,  false}, /* a disk's file system, where there is one */
+    {"/var/tmp", false, false},
+    {"/dev/shm", true,  true }, /* memory: never direct */
 };
 
 static struct file *open_new(const struct test_path *p, const struct place *at)
@@ -296,6 +297,22 @@ static int try_open(const char *path, struct file_opts opts)
     return rc;
 }
 
+/* As the system tells of the disk (or that whose partition it is); where it does not, it may. */
+static bool rotates(dev_t dev)
+{
+    char path[128], line[8] = "1";
+    FILE *in = NULL;
+    for (int up = 0; up < 2 && !in; up++) {
+        snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%squeue/rotational", major(dev),
+                 minor(dev), up ? "../" : "");
+        in = fopen(path, "re");
+    }
+    bool told = in && fgets(line, sizeof(line), in);
+    if (in)
+        fclose(in);
+    return !told || line[0] != '0';
+}
+
 static void open_in_all_ways(const struct place *at, const struct test_dir *d)
 {
     struct test_path p = in_dir(d, "lock"), fifo = in_dir(d, "fifo");
@@ -313,6 +330,7 @@ static void open_in_all_ways(const struct place *at, const struct test_dir *d)
     struct stat st;
     expect(stat(p.s, &st) == 0 && file_info(f)->ino == st.st_ino &&
            file_info(f)->dev == st.st_dev);
+    expect(file_info(f)->rotational == (!at->memory && rotates(st.st_dev)));
     file_close(f);
     expect(try_open(p.s, lock) == 0); /* and the lock went with it */
     expect(stat(p.s, &st) == 0 && st.st_size == 0);

@@ -35,6 +35,7 @@ struct sim_config {
     uint32_t net_segment_max; /* bytes delivered at once, random 1..max; 0: no splitting */
     uint32_t net_window;      /* bytes in flight per direction before the sender must wait */
     uint32_t dio_align; /* bytes that a file opened direct asks for: 512 (0: this) or 4096 */
+    bool disk_rotates;
     uint64_t disk_capacity; /* bytes the simulated file system can allocate; ENOSPC beyond */
     uint64_t max_time_ns,
         max_turns; /* a run that is not over by then has lost its way: abort */

@@ -88,6 +88,7 @@ static void info_fill(struct sim_file *f, bool direct)
         .logical_block = SIM_SECTOR,
         .physical_block = SIM_PAGE,
         .discard_granularity = SIM_PAGE,
+        .rotational = world_of(f)->cfg.disk_rotates,
         .ino = f->inode->ino,
         .dev = 1,
     };
