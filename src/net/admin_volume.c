@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPACE_MS   300  /* for all volumes of a list to tell their room */
+#define SPACE_MS   300  /* for a store to tell its room */
 #define RESIZE_MS  8000 /* a file system may take its time to allocate */
 #define STALLED_NS (5 * NS_PER_SEC)
 
@@ -85,8 +85,8 @@ static void asking_free(struct errand *e)
     free(w);
 }
 
-/* False: no answer by the deadline. */
-static bool ask_space(struct open_volume *o, uint64_t deadline, struct volume_space *ret_space)
+/* False: no answer in time. */
+static bool ask_space(struct open_volume *o, struct patience *p, struct volume_space *ret_space)
 {
     struct asking *w = calloc(1, sizeof(*w));
     if (!w)
@@ -96,7 +96,7 @@ static bool ask_space(struct open_volume *o, uint64_t deadline, struct volume_sp
     w->o = o;
     w->space = *ret_space;
     o->refs++;
-    if (errand_run(&w->errand, deadline) < 0)
+    if (errand_run(&w->errand, p) < 0)
         return false;
     *ret_space = w->space;
     asking_free(&w->errand);
@@ -123,14 +123,14 @@ static void begin_info(const struct net *net, struct served_volume *v,
 }
 
 /* What it knows itself. Puts o, which may be NULL. Parks. */
-static void complete_info(struct net_volume_info *i, struct open_volume *o, uint64_t deadline)
+static void complete_info(struct net_volume_info *i, struct open_volume *o, struct patience *p)
 {
     struct facts k = {.o = o, .info = i};
     if (!o)
         return;
     call_on(o->home, facts_here, &k);
     if (k.open) {
-        k.busy = k.busy || !ask_space(o, deadline, &i->space);
+        k.busy = k.busy || !ask_space(o, p, &i->space);
         i->state = k.busy ? NET_VOL_BUSY : NET_VOL_ONLINE;
     }
     if (k.busy)
@@ -166,6 +166,7 @@ int net_volumes(struct net *net, struct net_volume_info **ret_volumes, unsigned 
     struct net_volume_info *out = calloc(all + 1, sizeof(*out));
     struct open_volume **open = calloc(all + 1, sizeof(struct open_volume *)), *o;
     struct served_volume *v;
+    struct patience patience = {SPACE_MS};
     if (!out || !open) {
         free(out);
         free(open);
@@ -178,9 +179,8 @@ int net_volumes(struct net *net, struct net_volume_info **ret_volumes, unsigned 
     list_for_each (o, &net->closing, node)
         if (!served_find(net, &o->id) && !served_by_name(net, o->name))
             closing_info(o, &out[n + nclosing++]);
-    uint64_t deadline = run_deadline_ms(SPACE_MS);
     for (unsigned k = 0; k < n; k++)
-        complete_info(&out[k], open[k], deadline);
+        complete_info(&out[k], open[k], &patience);
     free(open);
     *ret_volumes = out;
     *ret_n = n + nclosing;
@@ -191,10 +191,11 @@ int net_volume(struct net *net, const char *name, struct net_volume_info *ret_vo
 {
     struct served_volume *v = served_by_name(net, name);
     struct open_volume *o;
+    struct patience patience = {SPACE_MS};
     if (!v)
         return -ENOENT;
     begin_info(net, v, ret_volume, &o);
-    complete_info(ret_volume, o, run_deadline_ms(SPACE_MS));
+    complete_info(ret_volume, o, &patience);
     return 0;
 }
 
@@ -237,7 +238,7 @@ static int resize(struct open_volume *o, uint64_t size, struct err *reterr)
     w->o = o;
     w->size = size;
     o->refs++;
-    if (errand_run(&w->errand, run_deadline_ms(RESIZE_MS)) < 0)
+    if (errand_run(&w->errand, &(struct patience){RESIZE_MS}) < 0)
         return err_set(
             reterr, -ETIMEDOUT,
             "volume %s: its store has not answered yet and may still do it: repeat it "

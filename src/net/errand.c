@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#define LEAST_MS 250 /* that any errand gets: several of one change may share a deadline */
+#define LEAST_MS 250 /* that any errand gets */
 
 static void go(void *arg)
 {
@@ -31,9 +31,9 @@ static void errand_fiber(void *arg)
     waitq_wake_all(&net->errand_over);
 }
 
-int errand_run(struct errand *e, uint64_t deadline)
+int errand_run(struct errand *e, struct patience *p)
 {
-    uint64_t until = MAX(deadline, run_deadline_ms(LEAST_MS));
+    uint64_t until = run_deadline_ms(p->ms);
     waitq_init(&e->ended);
     e->done = e->abandoned = false;
     e->net->nerrands++;
@@ -41,8 +41,11 @@ int errand_run(struct errand *e, uint64_t deadline)
         errand_fiber(e); /* so be it: whoever asked waits */
     while (!e->done && waitq_wait(&e->ended, until, NULL) == 0)
         ;
-    e->abandoned = !e->done;
-    return e->done ? 0 : -ETIMEDOUT;
+    if (e->done)
+        return 0;
+    e->abandoned = true;
+    p->ms = MIN(p->ms, (unsigned)LEAST_MS);
+    return -ETIMEDOUT;
 }
 
 int errands_wait(struct net *net, uint64_t deadline)

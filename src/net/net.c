@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define RETRY_MS       3000
-#define PATIENCE_MS    2000  /* with stores, in one change */
+#define PATIENCE_MS    2000  /* with a store that does not answer; with the next ones less */
 #define STOP_LOGOUT_MS 1000  /* initiators get this long to log out by themselves */
 #define STOP_TASKS_MS  10000 /* their commands to end */
 #define STOP_CLOSE_MS  5000  /* volumes to be flushed and closed */
@@ -113,10 +113,10 @@ static void retry_later(struct net *net)
         net->retry_running = fiber_start(retry, net, "net-retry") != NULL;
 }
 
-static int bring_up(struct net *net, uint64_t deadline, struct err *reterr)
+static int bring_up(struct net *net, struct patience *patience, struct err *reterr)
 {
     const struct config *c = net->cfg;
-    int r = volumes_apply(net, c, deadline, reterr);
+    int r = volumes_apply(net, c, patience, reterr);
     volumes_tell_ports(net, c);
     sessions_follow(net);
     int p = portals_apply(net, c, r < 0 ? NULL : reterr);
@@ -131,7 +131,8 @@ static void retry(void *arg)
     int r = -EAGAIN;
     while (r < 0 && fiber_sleep_until(run_deadline_ms(RETRY_MS), &net->stop) == 0) {
         fmutex_lock(&net->applying);
-        r = net->stopping ? 0 : bring_up(net, run_deadline_ms(PATIENCE_MS), NULL);
+        struct patience patience = {PATIENCE_MS};
+        r = net->stopping ? 0 : bring_up(net, &patience, NULL);
         fmutex_unlock(&net->applying);
     }
     net->retry_running = false;
@@ -147,6 +148,7 @@ int net_apply(void *arg, const struct config *c, struct err *reterr)
         return err_set(reterr, -ESHUTDOWN, "the daemon is stopping");
     }
     uint64_t deadline = run_deadline_ms(PATIENCE_MS);
+    struct patience patience = {PATIENCE_MS};
     const struct config *old = net->cfg;
     config_ref(c);
     net->cfg = c;
@@ -155,8 +157,8 @@ int net_apply(void *arg, const struct config *c, struct err *reterr)
     sessions_follow(net);
     sessions_settle(net, deadline);
     wait_revoked(net, deadline);
-    int closed = volumes_close_marked(net, deadline, reterr);
-    int r = bring_up(net, deadline, closed < 0 ? NULL : reterr);
+    int closed = volumes_close_marked(net, &patience, reterr);
+    int r = bring_up(net, &patience, closed < 0 ? NULL : reterr);
     if (old)
         config_put(old);
     fmutex_unlock(&net->applying);
@@ -216,8 +218,9 @@ int net_stop(struct net *net)
     for_all(net, stop_here);
     wait_conns(net, run_deadline_ms(STOP_TASKS_MS));
     uint64_t deadline = run_deadline_ms(STOP_CLOSE_MS);
+    struct patience patience = {STOP_CLOSE_MS};
     volumes_mark(net, NULL);
-    volumes_close_marked(net, deadline, NULL);
+    volumes_close_marked(net, &patience, NULL);
     int r = errands_wait(net, deadline);
     if (r < 0)
         say_abandoned(net);

@@ -26,9 +26,13 @@ struct errand {
     bool done, abandoned; /* the rest is errand.c's */
     struct waitq ended;
 };
-/* [0] Runs it and waits until the deadline, and a little in any case. 0: it has ended and is the
- * caller's again. -ETIMEDOUT: it goes on, and late() gets it. Parks. */
-int errand_run(struct errand *e, uint64_t deadline);
+/* How long somebody with several errands waits for each; not so long any more when one was late. */
+struct patience {
+    unsigned ms;
+};
+/* [0] Runs it and waits a while. 0: it has ended and is the caller's again. -ETIMEDOUT: it goes
+ * on, and late() gets it. Parks. */
+int errand_run(struct errand *e, struct patience *p);
 /* [0] Until none is under way. 0 or -ETIMEDOUT. Parks. */
 int errands_wait(struct net *net, uint64_t deadline);
 
@@ -62,7 +66,7 @@ bool open_volume_enter(struct open_volume *o);
 void open_volume_leave(struct open_volume *o);
 /* [0] What can change while it is served. -ETIMEDOUT: it is in force, but what was acknowledged
  * before is not durable yet. Parks. */
-int open_volume_set(struct open_volume *o, const struct cfg_volume *want, uint64_t deadline,
+int open_volume_set(struct open_volume *o, const struct cfg_volume *want, struct patience *p,
                     struct err *reterr);
 
 struct opening; /* open.c */
@@ -81,13 +85,13 @@ struct served_volume {
 };
 /* All on reactor 0. Opens it, or finds that it has been opened meanwhile. Errors: the engine's,
  * -ETIMEDOUT: goes on, to be tried again; -EBUSY: it is still closing. Parks. */
-int served_open(struct net *net, struct served_volume *v, uint64_t deadline,
+int served_open(struct net *net, struct served_volume *v, struct patience *p,
                 struct err *reterr);
 /* It is not to be opened as it was configured. May leave it open. */
 void served_stop_opening(struct served_volume *v);
 /* Nobody maps it any more. It is gone from the entry at once. -ETIMEDOUT: it is closed when its
  * store answers. Parks. */
-int served_close(struct net *net, struct served_volume *v, uint64_t deadline,
+int served_close(struct net *net, struct served_volume *v, struct patience *p,
                  struct err *reterr);
 /* An open volume with this id is on its way out. */
 bool served_closing(const struct net *net, const struct served_volume *v);
@@ -300,12 +304,12 @@ void portal_put(struct served_portal *p);
 bool addr_is_loopback(const struct sock_addr *a); /* any reactor */
 
 /* volumes.c, all on reactor 0 */
-/* Volumes that do not answer by the deadline are left for later. Parks. */
-int volumes_apply(struct net *net, const struct config *c, uint64_t deadline,
+/* Volumes that do not answer are left for later. Parks. */
+int volumes_apply(struct net *net, const struct config *c, struct patience *p,
                   struct err *reterr);
 /* Marks what goes or must be opened anew with c (NULL: all goes). */
 void volumes_mark(struct net *net, const struct config *c);
-int volumes_close_marked(struct net *net, uint64_t deadline, struct err *reterr); /* parks */
+int volumes_close_marked(struct net *net, struct patience *p, struct err *reterr); /* parks */
 void volumes_lift_limits(struct net *net); /* for good, so that nobody waits for them. Parks */
 struct served_volume *served_find(struct net *net, const struct uuid *id);
 struct served_volume *served_by_name(struct net *net, const char *name);

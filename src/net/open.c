@@ -194,12 +194,13 @@ bool served_closing(const struct net *net, const struct served_volume *v)
     return !v->open && still_closing(net, &v->id);
 }
 
-int served_open(struct net *net, struct served_volume *v, uint64_t deadline, struct err *reterr)
+int served_open(struct net *net, struct served_volume *v, struct patience *p,
+                struct err *reterr)
 {
     struct err why = {0};
     if (v->opening && v->opening->errand.done) {
         int r = opened(v, v->opening, reterr); /* as it was configured when that began */
-        return r < 0 ? r : open_volume_set(v->open, &v->cfg, deadline, reterr);
+        return r < 0 ? r : open_volume_set(v->open, &v->cfg, p, reterr);
     }
     if (!v->opening && still_closing(net, &v->id)) {
         err_set(&why, -EBUSY, "volume %s: it is still closing: its store does not answer",
@@ -210,7 +211,7 @@ int served_open(struct net *net, struct served_volume *v, uint64_t deadline, str
         v->opening = opening_new(net, v);
         if (!v->opening)
             return err_set(reterr, -ENOMEM, "volume %s: out of memory", v->cfg.name);
-        if (errand_run(&v->opening->errand, deadline) == 0)
+        if (errand_run(&v->opening->errand, p) == 0)
             return opened(v, v->opening, reterr);
     }
     err_set(&why, -ETIMEDOUT, "volume %s: it is still opening: its store does not answer",
@@ -245,7 +246,7 @@ static void closed(struct errand *e)
     open_volume_put(o);
 }
 
-int served_close(struct net *net, struct served_volume *v, uint64_t deadline,
+int served_close(struct net *net, struct served_volume *v, struct patience *p,
                  struct err *reterr)
 {
     struct open_volume *o = v->open;
@@ -253,7 +254,7 @@ int served_close(struct net *net, struct served_volume *v, uint64_t deadline,
     o->closing =
         (struct errand){.run = closing_here, .late = closed, .net = net, .home = o->home};
     list_push(&net->closing, &o->node);
-    if (errand_run(&o->closing, deadline) == 0) {
+    if (errand_run(&o->closing, p) == 0) {
         closed(&o->closing);
         return 0;
     }
@@ -294,7 +295,7 @@ static void setting_free(struct errand *e)
     free(w);
 }
 
-int open_volume_set(struct open_volume *o, const struct cfg_volume *want, uint64_t deadline,
+int open_volume_set(struct open_volume *o, const struct cfg_volume *want, struct patience *p,
                     struct err *reterr)
 {
     struct setting *w = calloc(1, sizeof(*w));
@@ -308,7 +309,7 @@ int open_volume_set(struct open_volume *o, const struct cfg_volume *want, uint64
         .sync = want->sync
     };
     o->refs++;
-    if (errand_run(&w->errand, deadline) < 0)
+    if (errand_run(&w->errand, p) < 0)
         return err_set(reterr, -ETIMEDOUT,
                        "volume %s: its store does not answer: what it holds is made durable "
                        "when it does",

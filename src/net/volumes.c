@@ -2,7 +2,7 @@
 /*
  * The volumes and LUs behind the configuration. A volume is opened on the reactor with the
  * fewest, which stays its home; a volume that cannot be opened keeps its entry with the reason
- * and is tried again. Nothing here waits for a store beyond the deadline it was given. All on
+ * and is tried again. Nothing here waits for a store beyond the patience of who asks. All on
  * reactor 0, hopping to the homes.
  */
 #include "net/net_int.h"
@@ -50,15 +50,15 @@ static struct reactor *least_loaded(struct net *net)
     return run_reactor(net->run, best);
 }
 
-static int volume_up(struct net *net, struct served_volume *v, uint64_t deadline,
+static int volume_up(struct net *net, struct served_volume *v, struct patience *p,
                      struct err *reterr)
 {
     if (!v->home)
         v->home = least_loaded(net);
-    return served_open(net, v, deadline, reterr);
+    return served_open(net, v, p, reterr);
 }
 
-int volumes_close_marked(struct net *net, uint64_t deadline, struct err *reterr)
+int volumes_close_marked(struct net *net, struct patience *p, struct err *reterr)
 {
     struct served_volume *v, *tmp;
     int result = 0;
@@ -66,7 +66,7 @@ int volumes_close_marked(struct net *net, uint64_t deadline, struct err *reterr)
         if (!v->closing)
             continue;
         served_stop_opening(v);
-        int r = v->open ? served_close(net, v, deadline, reterr) : 0;
+        int r = v->open ? served_close(net, v, p, reterr) : 0;
         if (r < 0)
             result = r;
         v->closing = false;
@@ -104,12 +104,12 @@ void volumes_mark(struct net *net, const struct config *c)
 
 /* What an open volume can take on while it is served. */
 static int volume_change(struct served_volume *v, const struct cfg_volume *want,
-                         uint64_t deadline, struct err *reterr)
+                         struct patience *p, struct err *reterr)
 {
     if (memcmp(&v->cfg.limits, &want->limits, sizeof(want->limits)) == 0 &&
         v->cfg.sync == want->sync && v->cfg.threshold_pct == want->threshold_pct)
         return 0;
-    return open_volume_set(v->open, want, deadline, reterr);
+    return open_volume_set(v->open, want, p, reterr);
 }
 
 static struct served_volume *volume_entry(struct net *net, const struct cfg_volume *cfg)
@@ -126,7 +126,7 @@ static struct served_volume *volume_entry(struct net *net, const struct cfg_volu
     return v;
 }
 
-int volumes_apply(struct net *net, const struct config *c, uint64_t deadline,
+int volumes_apply(struct net *net, const struct config *c, struct patience *p,
                   struct err *reterr)
 {
     int result = 0;
@@ -135,10 +135,10 @@ int volumes_apply(struct net *net, const struct config *c, uint64_t deadline,
         struct served_volume *v = volume_entry(net, want);
         if (!v)
             return err_set(reterr, -ENOMEM, "volume %s: out of memory", want->name);
-        int r = v->open ? volume_change(v, want, deadline, reterr) : 0;
+        int r = v->open ? volume_change(v, want, p, reterr) : 0;
         v->cfg = *want;
         if (!v->open)
-            r = volume_up(net, v, deadline, reterr);
+            r = volume_up(net, v, p, reterr);
         if (r < 0)
             result = r;
     }
