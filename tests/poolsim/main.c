@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * zsan-poolsim: tells stories. --seed N plays one; --seeds A-B plays many, each in a process of its own, on --jobs processes,
+ * prints TAP and sums up what happened.
+ */
+#include "story.h"
+
+#include "base/log.h"
+#include "base/text.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Fibers that a power cut abandons leak what they own. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0:detect_stack_use_after_return=0";
+}
+
+#define EXIT_VIOLATION 3
+#define JOBS_MAX       16u
+#define OPS_LEAST      200
+#define SEED_SECONDS   60 /* of processor time */
+
+static struct story *playing;
+
+void story_fail(const char *fmt, ...)
+{
+    va_list ap;
+    char text[400];
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    printf("seed %" PRIu64 ", world %u: %s\n", playing ? playing->seed : 0,
+           playing ? playing->world : 0, text);
+    fflush(stdout);
+    _exit(EXIT_VIOLATION);
+}
+
+/* Returns how many of them are 0: things that never happened. */
+static unsigned print_counts(const struct story_counts *n)
+{
+    unsigned never = 0;
+#define X(field)                                                                               \
+    printf("# %-20s %10" PRIu64 "\n", #field, n->field);                                       \
+    never += n->field == 0;
+    STORY_COUNTS(X)
+#undef X
+    return never;
+}
+
+static void counts_add(struct story_counts *sum, const struct story_counts *n)
+{
+#define X(field) sum->field += n->field;
+    STORY_COUNTS(X)
+#undef X
+}
+
+static void play(uint64_t seed, bool verbose)
+{
+    playing = story_new(seed, verbose);
+    story_play(playing);
+}
+
+/* ---- many seeds ------------------------------------------------------------------------------------------------------ */
+
+struct child {
+    pid_t pid;
+    uint64_t seed;
+    FILE *say;  /* its words */
+    int report; /* a struct result, when it came to its end */
+};
+struct result {
+    struct story_counts n;
+    uint64_t trace_hash;
+    bool ok;
+    char text[400]; /* its last line, when it failed */
+};
+
+static struct child child_start(uint64_t seed)
+{
+    int report[2];
+    struct child c = {.seed = seed, .say = tmpfile()};
+    if (!c.say || pipe(report) < 0) {
+        perror("poolsim");
+        exit(1);
+    }
+    fflush(stdout);
+    c.pid = fork();
+    if (c.pid == 0) {
+        const struct rlimit limit = {SEED_SECONDS, SEED_SECONDS};
+        setrlimit(RLIMIT_CPU, &limit);
+        dup2(fileno(c.say), 1);
+        dup2(fileno(c.say), 2);
+        play(seed, false);
+        struct result r = {.n = playing->n, .trace_hash = playing->trace_hash, .ok = true};
+        _exit(write(report[1], &r, sizeof(r)) == sizeof(r) ? 0 : 1);
+    }
+    close(report[1]);
+    c.report = report[0];
+    return c;
+}
+
+static struct result child_end(struct child *c)
+{
+    struct result r = {0};
+    int status;
+    ssize_t n = read(c->report, &r, sizeof(r));
+    close(c->report);
+    waitpid(c->pid, &status, 0);
+    r.ok = n == sizeof(r) && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!r.ok) {
+        rewind(c->say);
+        size_t len = fread(r.text, 1, sizeof(r.text) - 1, c->say);
+        r.text[len] = 0;
+        for (char *p = r.text; *p; p++)
+            *p = *p == '\n' ? (p[1] ? '|' : 0) : *p;
+        if (!r.text[0])
+            snprintf(r.text, sizeof(r.text), "ended with status %x", (unsigned)status);
+    }
+    fclose(c->say);
+    return r;
+}
+
+struct batch {
+    uint64_t first, last, failed, least_ops;
+    unsigned jobs, replay; /* replay 0: none is played twice */
+    struct story_counts sum;
+};
+
+/* The same seed once more must leave the same trace. */
+static void replay(struct result *r, uint64_t seed)
+{
+    struct child c = child_start(seed);
+    struct result again = child_end(&c);
+    if (again.ok && again.trace_hash == r->trace_hash)
+        return;
+    r->ok = false;
+    snprintf(r->text, sizeof(r->text),
+             "does not replay: trace %016" PRIx64 ", then %016" PRIx64, r->trace_hash,
+             again.trace_hash);
+}
+
+static void judge(struct batch *b, uint64_t seed, const struct result *r)
+{
+    uint64_t number = seed - b->first + 1;
+    if (!r->ok) {
+        b->failed++;
+        printf("not ok %" PRIu64 " - seed %" PRIu64 "\n#   %s\n", number, seed, r->text);
+        return;
+    }
+    printf("ok %" PRIu64 " - seed %" PRIu64 "\n", number, seed);
+    counts_add(&b->sum, &r->n);
+    b->least_ops = MIN(b->least_ops, r->n.ops);
+}
+
+static int play_batch(struct batch *b)
+{
+    static struct child running[JOBS_MAX];
+    uint64_t next = b->first;
+    unsigned head = 0, n = 0;
+    printf("1..%" PRIu64 "\n", b->last - b->first + 2);
+    b->least_ops = UINT64_MAX;
+    while (next <= b->last || n) {
+        while (n < b->jobs && next <= b->last)
+            running[(head + n++) % JOBS_MAX] = child_start(next++);
+        struct child *c = &running[head];
+        uint64_t seed = c->seed;
+        struct result r = child_end(c);
+        if (r.ok && b->replay && seed % b->replay == 0)
+            replay(&r, seed);
+        judge(b, seed, &r);
+        head = (head + 1) % JOBS_MAX;
+        n--;
+    }
+    unsigned never = print_counts(&b->sum);
+    bool busy = b->least_ops >= OPS_LEAST && (never == 0 || b->last - b->first < 99);
+    printf("# least operations in a seed: %" PRIu64 "\n", b->least_ops);
+    printf("%s %" PRIu64
+           " - seeds are busy and, many of them, have seen every kind of trouble\n",
+           busy ? "ok" : "not ok", b->last - b->first + 2);
+    return b->failed || !busy ? 1 : 0;
+}
+
+/* ---- the command line ------------------------------------------------------------------------------------------------ */
+
+static int play_one(uint64_t seed, bool verbose)
+{
+    static const char *const layouts[] = {"single", "mirror", "raidz1", "raidz2", "raidz3"};
+    play(seed, verbose);
+    printf("# %s of %u, ashift %u\n", layouts[playing->layout], playing->ndisks,
+           playing->ashift);
+    print_counts(&playing->n);
+    printf("seed %" PRIu64 ": trace %016" PRIx64 "\n", seed, playing->trace_hash);
+    return 0;
+}
+
+static void no_log(void *arg, enum log_level level, const char *event, const struct log_kv *kv,
+                   size_t nkv)
+{
+    (void)arg, (void)level, (void)event, (void)kv, (void)nkv;
+}
+
+NO_RETURN static void usage(void)
+{
+    fprintf(stderr, "usage: zsan-poolsim --seed N [--verbose]\n"
+                    "       zsan-poolsim --seeds A-B [--jobs N] [--replay N]\n");
+    exit(2);
+}
+
+static uint64_t number(const char *text)
+{
+    uint64_t v;
+    if (!text_to_u64(text, &v))
+        usage();
+    return v;
+}
+
+static void range(char *text, struct batch *b)
+{
+    char *dash = strchr(text, '-');
+    if (!dash)
+        usage();
+    *dash = 0;
+    b->first = number(text);
+    b->last = number(dash + 1);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"seed",             required_argument, NULL, 's'},
+        {"seeds",              required_argument, NULL, 'r'},
+        {"jobs",                  required_argument, NULL, 'j'},
+        {"replay",required_argument, NULL, 'p'},
+        {"verbose",               no_argument, NULL, 'v'},
+        {0            },
+    };
+    static struct batch b = {.jobs = 1};
+    bool many = false, verbose = false;
+    uint64_t seed = 1;
+    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (o) {
+        case 's':
+            seed = number(optarg);
+            break;
+        case 'r':
+            range(optarg, &b);
+            many = true;
+            break;
+        case 'j':
+            b.jobs = (unsigned)MAX(1u, MIN(number(optarg), JOBS_MAX));
+            break;
+        case 'p':
+            b.replay = (unsigned)number(optarg);
+            break;
+        case 'v':
+            verbose = true;
+            break;
+        default:
+            usage();
+        }
+    }
+    log_set_level(verbose ? LOG_LVL_INFO : LOG_LVL_ERROR);
+    if (!verbose)
+        log_set_sink(no_log, NULL);
+    return many ? play_batch(&b) : play_one(seed, verbose);
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Each sector's list begins with a change that is durable there; number 0 stands for the zeros of a new volume. As claims keep
+ * changes of one sector apart in time, the order of numbers is the order of events in every sector.
+ */
+#include "model.h"
+
+#include "base/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAGIC 0x706f6f6c73696d31ull /* "poolsim1" */
+
+enum fate { IN_FLIGHT, DONE, UNKNOWN };
+
+struct one_change {
+    uint64_t first, n;
+    enum change kind;
+    bool atomic, durable;
+    uint32_t done_at; /* how many had succeeded when it had, itself included */
+    enum fate fate;
+};
+
+struct sector {
+    uint32_t *v, n, cap; /* numbers, ascending */
+    int claims;          /* readers, or -1: a change */
+};
+
+struct model {
+    uint64_t seed, nsectors;
+    struct sector *s;
+    struct one_change *changes;
+    uint32_t nchanges, cap;
+    uint32_t ndone;
+    struct model_counts counts;
+    char wrong[160];
+};
+
+/* ---- lists ----------------------------------------------------------------------------------------------------------- */
+
+static void list_add(struct sector *s, uint32_t number)
+{
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 4;
+        s->v = realloc(s->v, s->cap * sizeof(*s->v));
+        check(s->v);
+    }
+    s->v[s->n++] = number;
+}
+
+/* Nothing older than the newest change up to number may show any more. */
+static void list_forget(struct sector *s, uint32_t number)
+{
+    uint32_t k = 0;
+    while (k + 1 < s->n && s->v[k + 1] <= number)
+        k++;
+    memmove(s->v, s->v + k, (s->n - k) * sizeof(*s->v));
+    s->n -= k;
+}
+
+static void sectors_init(struct model *m, uint64_t from)
+{
+    for (uint64_t i = from; i < m->nsectors; i++) {
+        m->s[i] = (struct sector){0};
+        list_add(&m->s[i], 0);
+    }
+}
+
+struct model *model_new(uint64_t seed, uint64_t nsectors)
+{
+    struct model *m = calloc(1, sizeof(*m));
+    check(m);
+    m->seed = seed;
+    m->nsectors = nsectors;
+    m->s = calloc(nsectors, sizeof(*m->s));
+    m->cap = 64;
+    m->changes = calloc(m->cap, sizeof(*m->changes));
+    check(m->s && m->changes);
+    sectors_init(m, 0);
+    m->changes[0] = (struct one_change){0, nsectors, CHANGE_ZERO, false, true, 0, DONE};
+    m->nchanges = 1;
+    return m;
+}
+
+void model_free(struct model *m)
+{
+    for (uint64_t i = 0; m && i < m->nsectors; i++)
+        free(m->s[i].v);
+    if (m) {
+        free(m->s);
+        free(m->changes);
+    }
+    free(m);
+}
+
+uint64_t model_sectors(const struct model *m)
+{
+    return m->nsectors;
+}
+
+void model_grow(struct model *m, uint64_t nsectors)
+{
+    uint64_t from = m->nsectors;
+    check_cmp(nsectors, >=, from);
+    m->s = realloc(m->s, nsectors * sizeof(*m->s));
+    check(m->s);
+    m->nsectors = nsectors;
+    sectors_init(m, from);
+}
+
+/* ---- claims ---------------------------------------------------------------------------------------------------------- */
+
+bool model_claim(struct model *m, uint64_t first, uint64_t n, bool change)
+{
+    for (uint64_t i = first; i < first + n; i++)
+        if (m->s[i].claims < 0 || (change && m->s[i].claims > 0))
+            return false;
+    for (uint64_t i = first; i < first + n; i++)
+        m->s[i].claims = change ? -1 : m->s[i].claims + 1;
+    return true;
+}
+
+void model_unclaim(struct model *m, uint64_t first, uint64_t n, bool change)
+{
+    for (uint64_t i = first; i < first + n; i++)
+        m->s[i].claims = change ? 0 : m->s[i].claims - 1;
+}
+
+/* ---- changes --------------------------------------------------------------------------------------------------------- */
+
+uint32_t model_begin(struct model *m, uint64_t first, uint64_t n, enum change kind, bool atomic)
+{
+    if (m->nchanges == m->cap) {
+        m->cap *= 2;
+        m->changes = realloc(m->changes, m->cap * sizeof(*m->changes));
+        check(m->changes);
+    }
+    uint32_t number = m->nchanges++;
+    m->changes[number] = (struct one_change){first, n, kind, atomic, false, 0, IN_FLIGHT};
+    for (uint64_t i = first; i < first + n; i++)
+        list_add(&m->s[i], number);
+    return number;
+}
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+    return x ^ x >> 31;
+}
+
+static void sector_fill(const struct model *m, uint32_t number, uint64_t sector, uint8_t *ret)
+{
+    uint64_t words[SECTOR / 8] = {MAGIC, number, sector, m->seed};
+    enum change kind = m->changes[number].kind;
+    uint64_t x = mix(m->seed * 0x9e3779b97f4a7c15ull + number) + sector;
+    for (unsigned i = 4; i < SECTOR / 8; i++)
+        words[i] = kind == CHANGE_TEXT ? number : mix(x + i * 0x632be59bd9b4e019ull);
+    if (kind == CHANGE_ZERO)
+        memset(words, 0, sizeof(words));
+    memcpy(ret, words, sizeof(words));
+}
+
+void model_fill(const struct model *m, uint32_t number, uint8_t *ret_bytes)
+{
+    const struct one_change *c = &m->changes[number];
+    for (uint64_t i = 0; i < c->n; i++)
+        sector_fill(m, number, c->first + i, ret_bytes + i * SECTOR);
+}
+
+static void make_durable(struct model *m, uint32_t number)
+{
+    struct one_change *c = &m->changes[number];
+    if (c->durable)
+        return;
+    c->durable = true;
+    m->counts.durable++;
+    for (uint64_t i = c->first; i < c->first + c->n; i++)
+        list_forget(&m->s[i], number);
+}
+
+void model_done(struct model *m, uint32_t number, bool durable)
+{
+    m->changes[number].fate = DONE;
+    m->changes[number].done_at = ++m->ndone;
+    m->counts.acked++;
+    if (durable)
+        make_durable(m, number);
+}
+
+void model_failed(struct model *m, uint32_t number)
+{
+    m->changes[number].fate = UNKNOWN;
+    m->changes[number].atomic = false; /* that is said of power cuts only */
+}
+
+uint32_t model_now(const struct model *m)
+{
+    return m->ndone;
+}
+
+void model_flushed(struct model *m, uint32_t now)
+{
+    for (uint32_t i = 1; i < m->nchanges; i++)
+        if (m->changes[i].fate == DONE && m->changes[i].done_at <= now)
+            make_durable(m, i);
+}
+
+void model_cut(struct model *m)
+{
+    for (uint32_t i = 0; i < m->nchanges; i++)
+        if (m->changes[i].fate == IN_FLIGHT) {
+            m->changes[i].fate = UNKNOWN;
+            m->counts.in_flight_cut++;
+        }
+    for (uint64_t i = 0; i < m->nsectors; i++)
+        m->s[i].claims = 0;
+}
+
+/* ---- judging --------------------------------------------------------------------------------------------------------- */
+
+static bool shows(const struct model *m, uint32_t number, uint64_t sector, const uint8_t *bytes)
+{
+    uint8_t want[SECTOR];
+    sector_fill(m, number, sector, want);
+    return memcmp(want, bytes, SECTOR) == 0;
+}
+
+static const char *wrong(struct model *m, uint64_t sector, const uint8_t *bytes,
+                         const char *what)
+{
+    uint64_t words[4];
+    const struct sector *s = &m->s[sector];
+    memcpy(words, bytes, sizeof(words));
+    snprintf(m->wrong, sizeof(m->wrong),
+             "sector %lu: %s: has %s %lu of sector %lu, may have %u..%u", (unsigned long)sector,
+             what,
+             words[0] == MAGIC ? "change"
+             : words[0]        ? "garbage"
+                               : "zeros",
+             (unsigned long)words[1], (unsigned long)words[2], s->v[0], s->v[s->n - 1]);
+    return m->wrong;
+}
+
+/* How many of the newest changes of a sector may show while the world lives: failed ones may or may not. */
+static bool may_show(const struct model *m, const struct sector *s, uint64_t sector,
+                     const uint8_t *bytes)
+{
+    for (uint32_t k = s->n; k-- > 0;) {
+        if (shows(m, s->v[k], sector, bytes))
+            return true;
+        if (m->changes[s->v[k]].fate == DONE)
+            return false;
+    }
+    return false;
+}
+
+const char *model_check(struct model *m, uint64_t first, uint64_t n, const uint8_t *bytes)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        m->counts.sectors_checked++;
+        if (!may_show(m, &m->s[first + i], first + i, bytes + i * SECTOR))
+            return wrong(m, first + i, bytes + i * SECTOR, "not the last change");
+    }
+    return NULL;
+}
+
+/* The sector's list is cut to what shows. */
+static const char *sector_settle(struct model *m, uint64_t sector, const uint8_t *bytes)
+{
+    struct sector *s = &m->s[sector];
+    m->counts.sectors_checked++;
+    for (uint32_t k = s->n; k-- > 0;)
+        if (shows(m, s->v[k], sector, bytes)) {
+            m->counts.kept_unacked += m->changes[s->v[k]].fate == UNKNOWN;
+            s->v[0] = s->v[k];
+            s->n = 1;
+            return NULL;
+        }
+    return wrong(m, sector, bytes, "lost or torn");
+}
+
+/* An atomic write that shows somewhere shows, or is overwritten, everywhere. Lists have one entry now. */
+static const char *atomic_check(struct model *m, uint32_t number, const uint8_t *bytes)
+{
+    const struct one_change *c = &m->changes[number];
+    uint64_t here = 0, before = UINT64_MAX;
+    for (uint64_t i = c->first; i < c->first + c->n; i++) {
+        here += m->s[i].v[0] == number;
+        if (m->s[i].v[0] < number)
+            before = i;
+    }
+    m->counts.atomic_judged++;
+    return here > 0 && before != UINT64_MAX
+               ? wrong(m, before, bytes + before * SECTOR, "an atomic write is torn")
+               : NULL;
+}
+
+const char *model_settle(struct model *m, const uint8_t *bytes)
+{
+    const char *why = NULL;
+    for (uint64_t i = 0; !why && i < m->nsectors; i++)
+        why = sector_settle(m, i, bytes + i * SECTOR);
+    for (uint32_t i = 1; !why && i < m->nchanges; i++)
+        if (m->changes[i].atomic && !m->changes[i].durable)
+            why = atomic_check(m, i, bytes);
+    for (uint32_t i = 1; i < m->nchanges; i++) {
+        m->changes[i].fate = DONE;
+        m->changes[i].durable = true;
+    }
+    return why;
+}
+
+const struct model_counts *model_counts(const struct model *m)
+{
+    return &m->counts;
+}

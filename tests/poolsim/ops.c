@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What fibers do to the pool, one thing at a time. An operation that is refused by -ENOSPC counts as one that may show; any
+ * other error is a violation unless disks were told to fail.
+ */
+#include "story.h"
+
+#include "base/check.h"
+#include "pool/pool_int.h"
+#include "pool/zil/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ATTR "sim"
+
+/* Errors that are no news: no room, and a pool that stopped writing since its disks failed. */
+static void failed(struct story *st, const char *what, int r)
+{
+    st->n.errors++;
+    if (r != -ENOSPC && !st->faults)
+        story_fail("%s fails: %s", what, strerror(-r));
+}
+
+/* ---- data ------------------------------------------------------------------------------------------------------------ */
+
+/* A range, often inside a block or around few, and sometimes long. */
+static void range_draw(struct story *st, const struct slot *s, uint64_t *ret_first,
+                       uint64_t *ret_n)
+{
+    uint64_t all = model_sectors(s->m), block = s->block_size / SECTOR;
+    uint64_t n = one_in(st, 3) ? block * (1 + draw(st, 4))
+                               : sim_rand_size(&st->rand, one_in(st, 8) ? 512 : 64);
+    uint64_t first = draw(st, one_in(st, 2) ? all : MIN(all, 24 * block));
+    if (one_in(st, 2))
+        first = first / block * block;
+    *ret_first = first;
+    *ret_n = MIN(n, all - first);
+}
+
+static bool claim_draw(struct story *st, struct slot *s, bool change, uint64_t *ret_first,
+                       uint64_t *ret_n)
+{
+    range_draw(st, s, ret_first, ret_n);
+    return model_claim(s->m, *ret_first, *ret_n, change);
+}
+
+static int read_bytes(struct slot *s, uint64_t first, uint64_t n, uint8_t *ret)
+{
+    struct sgl sgl;
+    sgl_init(&sgl);
+    int r = s->v->ops->read(s->v, first * SECTOR, n * SECTOR, &sgl);
+    if (r == 0) {
+        check_cmp(sgl.len, ==, n * SECTOR);
+        sgl_copy_out(&sgl, 0, ret, n * SECTOR);
+    }
+    sgl_clear(&sgl);
+    return r;
+}
+
+static void op_read(struct story *st, struct slot *s)
+{
+    uint64_t first, n;
+    if (!claim_draw(st, s, false, &first, &n))
+        return;
+    uint8_t *bytes = malloc(n * SECTOR);
+    check(bytes);
+    int r = read_bytes(s, first, n, bytes);
+    const char *why = r ? NULL : model_check(s->m, first, n, bytes);
+    if (r)
+        failed(st, "a read", r);
+    if (why)
+        story_fail("volume %s: read of %" PRIu64 "+%" PRIu64 ": %s", s->name, first, n, why);
+    model_unclaim(s->m, first, n, false);
+    free(bytes);
+    st->n.reads++;
+}
+
+static int write_bytes(struct slot *s, uint64_t first, uint64_t n, uint32_t number,
+                       unsigned flags)
+{
+    uint8_t *bytes = malloc(n * SECTOR);
+    struct sgl sgl;
+    sgl_init(&sgl);
+    check(bytes && sgl_alloc(&sgl, n * SECTOR) == 0);
+    model_fill(s->m, number, bytes);
+    sgl_copy_in(&sgl, 0, bytes, n * SECTOR);
+    free(bytes);
+    int r = s->v->ops->write(s->v, first * SECTOR, &sgl, flags);
+    sgl_clear(&sgl);
+    return r;
+}
+
+static void settle_change(struct story *st, struct slot *s, uint32_t number, unsigned flags,
+                          const char *what, int r)
+{
+    st->n.fua += (flags & VOL_FUA) != 0;
+    if (r == 0) {
+        model_done(s->m, number, flags & VOL_FUA);
+        return;
+    }
+    model_failed(s->m, number);
+    failed(st, what, r);
+}
+
+static unsigned flags_draw(struct story *st)
+{
+    return one_in(st, 2) ? VOL_FUA : 0;
+}
+
+static void op_write(struct story *st, struct slot *s)
+{
+    uint64_t first, n;
+    if (!claim_draw(st, s, true, &first, &n))
+        return;
+    unsigned flags = flags_draw(st);
+    bool atomic = n * SECTOR <= s->v->geo.atomic_max;
+    uint32_t number =
+        model_begin(s->m, first, n, one_in(st, 3) ? CHANGE_TEXT : CHANGE_DATA, atomic);
+    int r = write_bytes(s, first, n, number, flags);
+    settle_change(st, s, number, flags, "a write", r);
+    model_unclaim(s->m, first, n, true);
+    st->n.writes++;
+}
+
+static void op_zeroes(struct story *st, struct slot *s)
+{
+    uint64_t first, n;
+    if (!claim_draw(st, s, true, &first, &n))
+        return;
+    unsigned flags = flags_draw(st);
+    uint32_t number = model_begin(s->m, first, n, CHANGE_ZERO, false);
+    int r = s->v->ops->write_zeroes(s->v, first * SECTOR, n * SECTOR, one_in(st, 2), flags);
+    settle_change(st, s, number, flags, "write_zeroes", r);
+    model_unclaim(s->m, first, n, true);
+    st->n.zeroes++;
+}
+
+/* Only whole blocks go; what is around them stays. */
+static void op_discard(struct story *st, struct slot *s)
+{
+    uint64_t first, n, block = s->block_size / SECTOR;
+    if (!claim_draw(st, s, true, &first, &n))
+        return;
+    unsigned flags = flags_draw(st);
+    uint64_t from = (first + block - 1) / block * block, to = (first + n) / block * block;
+    uint32_t number = to > from ? model_begin(s->m, from, to - from, CHANGE_ZERO, false) : 0;
+    int r = s->v->ops->discard(s->v, first * SECTOR, n * SECTOR, flags);
+    if (number)
+        settle_change(st, s, number, flags, "a discard", r);
+    else if (r)
+        failed(st, "a discard", r);
+    model_unclaim(s->m, first, n, true);
+    st->n.discards++;
+}
+
+static void op_flush(struct story *st, struct slot *s)
+{
+    uint32_t now = model_now(s->m);
+    int r = s->v->ops->flush(s->v);
+    if (r == 0)
+        model_flushed(s->m, now);
+    else
+        failed(st, "a flush", r);
+    st->n.flushes++;
+}
+
+static void op_sync(struct story *st, struct slot *s)
+{
+    uint32_t now[SLOTS];
+    struct model *m[SLOTS];
+    (void)s;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        m[i] = st->slot[i].v ? st->slot[i].m : NULL;
+        now[i] = m[i] ? model_now(m[i]) : 0;
+    }
+    int r = pool_sync(st->pool);
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (r == 0 && m[i] && st->slot[i].m == m[i])
+            model_flushed(m[i], now[i]);
+    if (r)
+        failed(st, "pool_sync", r);
+    st->n.syncs++;
+}
+
+/* ---- attributes and size --------------------------------------------------------------------------------------------- */
+
+static void attr_check(struct slot *s)
+{
+    char *text;
+    if (s->attr != s->pending_attr)
+        return;
+    int r = s->v->ops->get_attr(s->v, ATTR, &text);
+    uint64_t has = r == 0 && text ? strtoull(text, NULL, 10) : 0;
+    if (r || has != s->attr)
+        story_fail("volume %s: attribute is %" PRIu64 ", not %" PRIu64 " (%d)", s->name, has,
+                   s->attr, r);
+    free(text);
+}
+
+static void op_attr(struct story *st, struct slot *s)
+{
+    char text[24];
+    attr_check(s);
+    if (s->attr != s->pending_attr)
+        return;
+    s->pending_attr = one_in(st, 4) ? 0 : 1 + draw(st, 1u << 30);
+    snprintf(text, sizeof(text), "%" PRIu64, s->pending_attr);
+    int r = s->v->ops->set_attr(s->v, ATTR, s->pending_attr ? text : NULL);
+    if (r == 0)
+        s->attr = s->pending_attr;
+    else
+        failed(st, "set_attr", r);
+    st->n.attrs++;
+}
+
+static void op_resize(struct story *st, struct slot *s)
+{
+    if (s->size != s->pending_size || s->size > 8 * MIB)
+        return;
+    s->pending_size = s->size + s->block_size * (1 + draw(st, 32));
+    int r = s->v->ops->resize(s->v, s->pending_size);
+    if (r == 0) {
+        s->size = s->pending_size;
+        model_grow(s->m, s->size / SECTOR);
+    } else {
+        failed(st, "a resize", r);
+    }
+    st->n.resizes++;
+}
+
+/* ---- volumes --------------------------------------------------------------------------------------------------------- */
+
+static void name_draw(struct story *st, char *ret)
+{
+    snprintf(ret, 16, "%sv%" PRIu64, one_in(st, 3) ? "dir/" : "", ++st->names);
+}
+
+static void slot_open(struct story *st, struct slot *s)
+{
+    struct err err = {0};
+    int r = pool_volume_open(st->pool, s->name, &s->v, &err);
+    if (r && !st->faults)
+        story_fail("volume %s cannot be opened: %s", s->name, err.msg);
+}
+
+void slot_forget(struct story *st, struct slot *s)
+{
+    const struct model_counts *c = s->m ? model_counts(s->m) : &(struct model_counts){0};
+    st->n.acked += c->acked;
+    st->n.durable += c->durable;
+    st->n.in_flight_cut += c->in_flight_cut;
+    st->n.kept_unacked += c->kept_unacked;
+    st->n.atomic_judged += c->atomic_judged;
+    st->n.sectors_checked += c->sectors_checked;
+    model_free(s->m);
+    *s = (struct slot){.taken = s->taken};
+}
+
+static void op_create(struct story *st, struct slot *s)
+{
+    struct err err = {0};
+    name_draw(st, s->pending_name);
+    s->block_size = 4096u << draw(st, 4);
+    s->size = s->pending_size = s->block_size * (8 + draw(st, 4 * MIB / s->block_size));
+    s->m = model_new(st->seed * 1000 + st->names, s->size / SECTOR);
+    struct pool_volume_want want = {
+        .name = s->pending_name,
+        .size = s->size,
+        .block_size = s->block_size,
+        .make_parents = true,
+        .compression = one_in(st, 3) ? "off" : NULL,
+        .checksum = one_in(st, 3) ? "sha256" : NULL,
+    };
+    int r = pool_volume_create(st->pool, &want, &err);
+    st->n.creates++;
+    if (r) {
+        failed(st, "creating a volume", r);
+        if (r == -ENOSPC)
+            slot_forget(st, s);
+        return;
+    }
+    memcpy(s->name, s->pending_name, sizeof(s->name));
+    slot_open(st, s);
+}
+
+static void op_destroy(struct story *st, struct slot *s)
+{
+    struct err err = {0};
+    volume_close(s->v);
+    s->v = NULL;
+    s->pending_name[0] = 0;
+    int r = pool_volume_destroy(st->pool, s->name, &err);
+    st->n.destroys++;
+    if (r)
+        failed(st, "destroying a volume", r);
+    else
+        slot_forget(st, s);
+}
+
+static void op_rename(struct story *st, struct slot *s)
+{
+    struct err err = {0};
+    snprintf(s->pending_name, sizeof(s->pending_name), "v%" PRIu64, ++st->names);
+    int r = pool_rename(st->pool, s->name, s->pending_name, &err);
+    st->n.renames++;
+    if (r)
+        failed(st, err.msg, r);
+    else
+        memcpy(s->name, s->pending_name, sizeof(s->name));
+}
+
+static void op_reopen(struct story *st, struct slot *s)
+{
+    uint32_t now = model_now(s->m);
+    volume_close(s->v);
+    s->v = NULL;
+    if (!st->faults)
+        model_flushed(s->m, now);
+    slot_open(st, s);
+}
+
+/* ---- drawing --------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    void (*fn)(struct story *st, struct slot *s);
+    unsigned weight;
+    bool alone;
+} ops[] = {
+    {op_read,    20, false},
+    {op_write,   40, false},
+    {op_zeroes,  6,  false},
+    {op_discard, 6,  false},
+    {op_flush,   3,  false},
+    {op_sync,    2,  false},
+    {op_attr,    2,  true },
+    {op_resize,  1,  true },
+    {op_destroy, 1,  true },
+    {op_rename,  1,  true },
+    {op_reopen,  1,  true },
+};
+
+static unsigned op_choose(struct story *st)
+{
+    unsigned total = 0, k = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(ops); i++)
+        total += ops[i].weight;
+    for (uint64_t x = draw(st, total); x >= ops[k].weight; k++)
+        x -= ops[k].weight;
+    return k;
+}
+
+void op_draw(struct story *st)
+{
+    struct slot *s = &st->slot[draw(st, SLOTS)];
+    unsigned k = op_choose(st);
+    if (s->taken)
+        return;
+    if (!s->m) {
+        s->taken = true;
+        op_create(st, s);
+        s->taken = false;
+        return;
+    }
+    if (!s->v || (ops[k].alone && s->users > 0))
+        return;
+    s->users++;
+    s->taken = ops[k].alone;
+    ops[k].fn(st, s);
+    s->taken = false;
+    if (s->users > 0)
+        s->users--;
+}
+
+/* ---- after an import ------------------------------------------------------------------------------------------------- */
+
+static bool has_log(struct story *st, const char *name)
+{
+    const struct dsl_dir *dd = dsl_find(&st->pool->dsl, name);
+    if (!dd || !dd->head || dsl_dataset_open(dd->head, NULL))
+        return false;
+    bool has = zil_needs_replay(dd->head);
+    dsl_dataset_close(dd->head);
+    return has;
+}
+
+/* Under which name a volume is there; false: under none. */
+static bool slot_find(struct story *st, struct slot *s)
+{
+    const char *names[] = {s->name, s->pending_name};
+    for (unsigned i = 0; i < 2; i++) {
+        struct err err = {0};
+        st->n.replays += names[i][0] && has_log(st, names[i]);
+        int r = names[i][0] ? pool_volume_open(st->pool, names[i], &s->v, &err) : -ENOENT;
+        if (r && r != -ENOENT)
+            story_fail("volume %s cannot be opened: %s", names[i], err.msg);
+        if (r == 0) {
+            memmove(s->name, names[i], sizeof(s->name));
+            memcpy(s->pending_name, s->name, sizeof(s->name));
+            return true;
+        }
+    }
+    return false;
+}
+
+static void size_settle(struct slot *s)
+{
+    uint64_t has = s->v->geo.size;
+    if (has != s->size && has != s->pending_size)
+        story_fail("volume %s has %" PRIu64 " bytes, not %" PRIu64, s->name, has, s->size);
+    s->size = s->pending_size = has;
+    if (has / SECTOR > model_sectors(s->m))
+        model_grow(s->m, has / SECTOR);
+}
+
+static void attr_settle(struct slot *s)
+{
+    char *text;
+    int r = s->v->ops->get_attr(s->v, ATTR, &text);
+    uint64_t has = r == 0 && text ? strtoull(text, NULL, 10) : 0;
+    if (r == 0)
+        free(text);
+    if (r || (has != s->attr && has != s->pending_attr))
+        story_fail("volume %s: attribute is %" PRIu64 ", not %" PRIu64, s->name, has, s->attr);
+    s->attr = s->pending_attr = has;
+}
+
+void slot_verify(struct story *st, struct slot *s)
+{
+    bool certain = s->name[0] && strcmp(s->name, s->pending_name) == 0;
+    if (!slot_find(st, s)) {
+        if (certain || (s->name[0] && s->pending_name[0]))
+            story_fail("volume %s is lost", s->name);
+        slot_forget(st, s);
+        return;
+    }
+    size_settle(s);
+    attr_settle(s);
+    uint8_t *bytes = malloc(s->size);
+    check(bytes);
+    for (uint64_t at = 0; at < s->size; at += MIB) {
+        int r = read_bytes(s, at / SECTOR, MIN(MIB, s->size - at) / SECTOR, bytes + at);
+        if (r)
+            story_fail("volume %s: read at %" PRIu64 ": %s", s->name, at, strerror(-r));
+    }
+    const char *why = model_settle(s->m, bytes);
+    if (why)
+        story_fail("volume %s: %s", s->name, why);
+    free(bytes);
+}

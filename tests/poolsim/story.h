@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A story is what one seed tells: a pool of a random layout, used in several simulated worlds in a row on the same disks, most
+ * of them ended by a power cut. What must hold across the worlds lives here, outside of them.
+ */
+#ifndef TESTS_POOLSIM_STORY_H
+#define TESTS_POOLSIM_STORY_H
+
+#include "model.h"
+
+#include "pool/pool_admin.h"
+#include "run/sim/sim.h"
+#include "run/sim/sim_rand.h"
+
+#define DISKS_MAX 8u
+#define SLOTS     4u
+#define MIB       (1ull << 20)
+
+/* What happened, for the report. */
+/* clang-format off */
+#define STORY_COUNTS(X)                                                                        \
+    X(ops) X(worlds) X(cuts) X(cuts_keep_none) X(cuts_keep_all) X(cuts_keep_but_first)         \
+    X(cuts_keep_some) X(cuts_in_import) X(cuts_in_create) X(closes) X(exports) X(imports)      \
+    X(replays) X(reads) X(writes) X(fua) X(zeroes) X(discards) X(flushes) X(syncs) X(attrs)    \
+    X(resizes) X(creates) X(destroys) X(renames) X(errors) X(acked) X(durable) X(in_flight_cut)\
+    X(kept_unacked) X(atomic_judged) X(sectors_checked) X(torn_writes) X(sectors_lost)         \
+    X(sectors_kept) X(disk_errors) X(rots)
+/* clang-format on */
+struct story_counts {
+#define X(name) uint64_t name;
+    STORY_COUNTS(X)
+#undef X
+};
+
+/* A volume that may be there; pending: what a verb in flight would make of it. */
+struct slot {
+    char name[16], pending_name[16];                 /* "": it is not there, or will not be */
+    uint64_t size, pending_size, attr, pending_attr; /* attr 0: not set */
+    uint32_t block_size;
+    struct model *m;
+    struct volume *v; /* in this world; NULL: closed */
+    unsigned users;   /* fibers that work on it */
+    bool taken;       /* by a verb that wants it alone */
+};
+
+struct story {
+    uint64_t seed;
+    bool verbose;
+    struct sim_rand rand;
+    struct story_counts n;
+    uint64_t trace_hash;
+
+    /* Fixed for the story. */
+    struct sim_disks *disks;
+    enum pool_layout layout;
+    unsigned ndisks, nweak; /* the first nweak may fail and rot: what the layout can spare */
+    unsigned ashift;
+    char paths[DISKS_MAX][16];
+
+    bool there; /* the pool was created */
+    struct slot slot[SLOTS];
+    uint64_t names; /* given so far */
+
+    /* Of the present world. */
+    struct run *run;
+    unsigned world;
+    struct pool *pool;
+    int64_t ops_left;
+    bool faults; /* disks were told to fail: operations may */
+    bool up;     /* imported */
+    bool ends_by_cut;
+    struct waitgroup workers;
+};
+
+/* Ends the process: prints seed, world and what is wrong. */
+NO_RETURN void story_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
+uint64_t draw(struct story *st, uint64_t n); /* 0 .. n-1 */
+bool one_in(struct story *st, uint64_t n);
+
+/* ops.c: does one thing, drawn; opens a volume and compares all of it with the model. Park. */
+void op_draw(struct story *st);
+/* Counts what its model saw and empties it. */
+void slot_forget(struct story *st, struct slot *s);
+void slot_verify(struct story *st, struct slot *s);
+
+/* world.c: parks nothing, for worlds are made here. */
+struct story *story_new(uint64_t seed, bool verbose);
+void story_play(struct story *st);
+
+#endif

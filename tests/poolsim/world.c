@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One world: the pool is created or imported and verified, fibers work on it, and it ends by a power cut at any moment (also
+ * during the import), by pool_close() or by pool_export().
+ */
+#include "story.h"
+
+#include "base/check.h"
+#include "run/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL      "tank"
+#define DISK_SIZE (66 * MIB)
+#define WORLDS    5u
+#define OPS       80u /* a world, about */
+
+uint64_t draw(struct story *st, uint64_t n)
+{
+    return sim_rand_below(&st->rand, n);
+}
+
+bool one_in(struct story *st, uint64_t n)
+{
+    return sim_rand_one_in(&st->rand, n);
+}
+
+/* ---- coming up ------------------------------------------------------------------------------------------------------- */
+
+static void disks_make(struct story *st)
+{
+    for (unsigned i = 0; i < st->ndisks; i++) {
+        struct file *f;
+        const struct file_opts opts = {.mode = FILE_RDWR, .create = true};
+        if (file_open(st->paths[i], &opts, &f, NULL))
+            continue; /* there since an earlier world */
+        check(file_resize(f, DISK_SIZE) == 0 && file_flush(f) == 0);
+        file_close(f);
+    }
+}
+
+static struct pool_opts opts_draw(struct story *st)
+{
+    return (struct pool_opts){
+        .cache_bytes = MIB << draw(st, 4),
+        .dirty_bytes = MIB << draw(st, 4),
+    };
+}
+
+static void pool_make(struct story *st)
+{
+    const char *paths[DISKS_MAX];
+    struct err err = {0};
+    for (unsigned i = 0; i < st->ndisks; i++)
+        paths[i] = st->paths[i];
+    struct pool_group group = {st->layout, st->ndisks, paths};
+    struct pool_create_want want = {POOL, &group, 1, st->ashift, true, opts_draw(st)};
+    if (pool_create(&want, &st->pool, &err))
+        story_fail("the pool cannot be created: %s", err.msg);
+    st->there = true;
+}
+
+static void pool_take(struct story *st)
+{
+    const char *paths[DISKS_MAX + 1] = {NULL};
+    struct err err = {0};
+    for (unsigned i = 0; i < st->ndisks; i++)
+        paths[i] = st->paths[i];
+    struct pool_import_want want = {.paths = paths, .name = POOL, .opts = opts_draw(st)};
+    if (pool_import(&want, &st->pool, &err))
+        story_fail("the pool cannot be imported: %s", err.msg);
+    st->n.imports++;
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (st->slot[i].m)
+            slot_verify(st, &st->slot[i]);
+}
+
+/* ---- going down ------------------------------------------------------------------------------------------------------ */
+
+static void cut(struct story *st)
+{
+    static const enum sim_cut hows[] = {SIM_CUT_NONE,   SIM_CUT_ALL,    SIM_CUT_ALL_BUT_FIRST,
+                                        SIM_CUT_SUBSET, SIM_CUT_SUBSET, SIM_CUT_SUBSET};
+    enum sim_cut how = hows[draw(st, ARRAY_LEN(hows))];
+    st->n.cuts++;
+    st->n.cuts_keep_none += how == SIM_CUT_NONE;
+    st->n.cuts_keep_all += how == SIM_CUT_ALL;
+    st->n.cuts_keep_but_first += how == SIM_CUT_ALL_BUT_FIRST;
+    st->n.cuts_keep_some += how == SIM_CUT_SUBSET;
+    st->n.cuts_in_create += !st->there;
+    st->n.cuts_in_import += st->there && !st->up;
+    sim_power_cut(st->run, how);
+}
+
+static void cutter(void *arg)
+{
+    struct story *st = arg;
+    if (one_in(st, 6)) { /* while it comes up */
+        fiber_sleep_until(run_now() + draw(st, 100 * NS_PER_MS), NULL);
+    } else {
+        while (st->ops_left > 0)
+            fiber_sleep_until(run_now() + draw(st, 20 * NS_PER_MS), NULL);
+        fiber_sleep_until(run_now() + draw(st, 60 * NS_PER_MS), NULL);
+    }
+    cut(st);
+}
+
+static void close_all(struct story *st)
+{
+    struct err err = {0};
+    for (unsigned i = 0; i < SLOTS; i++) {
+        struct slot *s = &st->slot[i];
+        uint32_t now = s->v ? model_now(s->m) : 0;
+        volume_close(s->v);
+        if (s->v && !st->faults)
+            model_flushed(s->m, now);
+        s->v = NULL;
+    }
+    if (one_in(st, 2)) {
+        st->n.closes++;
+        pool_close(st->pool);
+    } else {
+        st->n.exports++;
+        int r = pool_export(st->pool, &err);
+        if (r && !st->faults)
+            story_fail("the pool cannot be exported: %s", err.msg);
+    }
+}
+
+/* ---- a world --------------------------------------------------------------------------------------------------------- */
+
+static void worker(void *arg)
+{
+    struct story *st = arg;
+    while (st->ops_left-- > 0 || st->ends_by_cut) {
+        st->n.ops++;
+        op_draw(st);
+        if (one_in(st, 4))
+            fiber_sleep_until(run_now() + draw(st, 10 * NS_PER_MS), NULL);
+        else
+            fiber_yield();
+    }
+    waitgroup_done(&st->workers);
+}
+
+static void world_main(void *arg)
+{
+    struct story *st = arg;
+    st->ends_by_cut = st->world + 1 < WORLDS && !one_in(st, 5);
+    unsigned nworkers = (unsigned)(1 + draw(st, 6));
+    disks_make(st);
+    if (st->ends_by_cut)
+        check(fiber_start(cutter, st, "cutter"));
+    if (st->there)
+        pool_take(st);
+    else
+        pool_make(st);
+    st->up = true;
+    waitgroup_init(&st->workers);
+    waitgroup_add(&st->workers, nworkers);
+    for (unsigned i = 0; i < nworkers; i++)
+        check(fiber_start(worker, st, "worker"));
+    waitgroup_wait(&st->workers);
+    close_all(st);
+    run_stop(st->run);
+}
+
+static void count_world(struct story *st)
+{
+    struct sim_stats s;
+    sim_stats(st->run, &s);
+    st->n.worlds++;
+    st->n.torn_writes += s.torn_writes;
+    st->n.sectors_lost += s.lost_sectors;
+    st->n.sectors_kept += s.kept_sectors;
+    st->n.disk_errors += s.errors_injected;
+    st->trace_hash = sim_hash(st->trace_hash, s.trace_hash);
+}
+
+static void world_play(struct story *st)
+{
+    struct sim_config cfg = sim_config_default(st->seed * 64 + st->world);
+    struct err err = {0};
+    cfg.max_turns = 2 * 1000 * 1000;
+    if (one_in(st, 2))
+        cfg.disk_delay_max_ns = 200 * NS_PER_US;
+    st->up = st->faults = false;
+    st->ops_left = (int64_t)(OPS / 2 + draw(st, OPS));
+    if (run_sim_new(&cfg, &st->run, &err) < 0)
+        story_fail("no world: %s", err.msg);
+    sim_attach_disks(st->run, st->disks);
+    run_loop(st->run, world_main, st);
+    count_world(st);
+    for (unsigned i = 0; i < SLOTS; i++) {
+        struct slot *s = &st->slot[i];
+        s->v = NULL;
+        s->users = 0;
+        s->taken = false;
+        if (s->m)
+            model_cut(s->m);
+    }
+    run_free(st->run);
+    st->run = NULL;
+    st->pool = NULL;
+}
+
+/* ---- a story --------------------------------------------------------------------------------------------------------- */
+
+struct story *story_new(uint64_t seed, bool verbose)
+{
+    static const struct {
+        enum pool_layout layout;
+        unsigned disks, spread, weak;
+    } rows[] = {
+        {LAYOUT_SINGLE, 1, 1, 0},
+        {LAYOUT_MIRROR, 2, 2, 1},
+        {LAYOUT_RAIDZ1, 3, 3, 1},
+        {LAYOUT_RAIDZ2, 4, 3, 2},
+    };
+    struct story *st = calloc(1, sizeof(*st));
+    check(st);
+    st->seed = seed;
+    st->verbose = verbose;
+    sim_rand_seed(&st->rand, seed, 200);
+    unsigned k = (unsigned)draw(st, ARRAY_LEN(rows));
+    st->layout = rows[k].layout;
+    st->ndisks = rows[k].disks + (unsigned)draw(st, rows[k].spread);
+    st->nweak = rows[k].weak;
+    st->ashift = one_in(st, 2) ? 9 : 12;
+    for (unsigned i = 0; i < st->ndisks; i++)
+        snprintf(st->paths[i], sizeof(st->paths[i]), "/d%u", i);
+    st->disks = sim_disks_new();
+    return st;
+}
+
+void story_play(struct story *st)
+{
+    for (st->world = 0; st->world < WORLDS; st->world++)
+        world_play(st);
+    for (unsigned i = 0; i < SLOTS; i++)
+        slot_forget(st, &st->slot[i]);
+}
