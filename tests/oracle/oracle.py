@@ -6,10 +6,13 @@
     oracle.check(folder, "tank")            # raises Rejected with what the judges say
 
 A folder holds the disks of one pool and nothing else. The judges: zdb's look at datasets and objects, zdb's traversal
-with every checksum and the leak check, the audit of all accounting.
+with every checksum and the leak check, the audit of all accounting. What was run stands in oracle.commands, ready for a
+shell.
 """
+import copy
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -34,6 +37,14 @@ def tail(text, lines=25):
     return "\n".join(text.splitlines()[-lines:])
 
 
+def words_of(verbs):
+    """The arguments of orc and ours: a list stands for one verb with its arguments, "/" stands between."""
+    words = []
+    for verb in verbs:
+        words += ["/"] * (bool(words) and not isinstance(verb, str)) + ([verb] if isinstance(verb, str) else list(verb))
+    return words
+
+
 class Oracle:
     """The judges, and the engine that makes and uses pools as OpenZFS does."""
 
@@ -44,8 +55,16 @@ class Oracle:
             raise Rejected(f"the oracle can't be prepared:\n{done.stderr}")
         library = next((self.folder / "prefix/lib").glob("*/libzpool.so.*")).parent
         self.env = {**os.environ, "LD_LIBRARY_PATH": str(library), "LC_ALL": "C"}
+        self.commands = [f"export LC_ALL=C LD_LIBRARY_PATH={shlex.quote(str(library))}"]
+
+    def again(self):
+        """Another one, with commands of its own, without the preparations."""
+        other = copy.copy(self)
+        other.commands = self.commands[:1]
+        return other
 
     def _run(self, *command, timeout=300):
+        self.commands.append(shlex.join(str(c) for c in command))
         return subprocess.run([str(c) for c in command], env=self.env, capture_output=True, text=True, errors="replace",
                               timeout=timeout, check=False, stdin=subprocess.DEVNULL)
 
@@ -87,13 +106,26 @@ class Oracle:
     def orc(self, folder, pool, *verbs):
         """Runs verbs (see orc.h) in one process; a list stands for one verb with its arguments. Returns the hashes that were
         printed, by volume: the last one of each. Rejected when a verb fails or OpenZFS finds one of its rules broken."""
-        words = []
-        for verb in verbs:
-            words += ["/"] * (bool(words) and not isinstance(verb, str)) + ([verb] if isinstance(verb, str) else list(verb))
+        words = words_of(verbs)
         done = self._run(self.folder / "orc", folder, pool, *words)
         if done.returncode != 0:
             raise Rejected(f"orc {' '.join(map(str, words))}: exit {done.returncode}\n{tail(done.stdout + done.stderr)}")
         return dict(line.split()[1:] for line in done.stdout.splitlines() if line.startswith("hash "))
+
+    def populate(self, folder, pool, layout, ashift, spares, block, compression):
+        """A pool with volumes, snapshots, a clone, a file system, reservations and freed space."""
+        return self.orc(
+            folder, pool,
+            ["create", layout, f"ashift={ashift}", f"spares={spares}", f"features={FEATURES}"],
+            ["set", ".", "compression=lz4"],
+            ["volume", "v", "16M", block, f"compression={compression}"], ["write", "v", 1, 150],
+            ["snapshot", "v@a"], ["write", "v", 2, 60], ["snapshot", "v@b"], ["write", "v", 3, 40],
+            ["clone", "v@a", "c"], ["write", "c", 4, 30],
+            ["filesystem", "fs", "reservation=4M"], ["volume", "fs/deep", "4M", block, "org.test:name=deep"],
+            ["volume", "w", "8M", "64K", "refreservation=12M", "checksum=sha256"], ["write", "w", 5, 40],
+            ["volume", "gone", "8M", block], ["write", "gone", 6, 40], ["destroy", "gone"],
+            ["snapshot", "v@c"], ["destroy", "v@b"], ["rename", "w", "fs/w"], ["write", "v", 8, 20],
+            ["hash", "v", "v@a", "c", "fs/w"], ["export"])
 
     def rework(self, folder, pool, volumes, seed, doomed=None):
         """What OpenZFS does to a pool to show that it can live with it: import, overwrite, snapshot, destroy, scrub, export;

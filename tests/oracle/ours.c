@@ -19,7 +19,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HASH_STEP (1u << 20)
+#define HASH_STEP   (1u << 20)
+#define VOLUMES_MAX 16
+#define LOG_FIRST   4
 
 struct ours {
     char *dir, *name;
@@ -228,12 +230,14 @@ static struct volume *volume_get(struct ours *o, const char *name)
 }
 
 /* Random work; fua: each write durable on return, so that it goes through the log. */
-static void work(struct ours *o, struct volume *v, const char *seed, const char *steps,
+static void work(struct ours *o, struct volume *v, uint64_t seed, uint64_t steps,
                  unsigned flags)
 {
-    struct load l = load_make(strtoull(seed, NULL, 0), v->geo.size, v->geo.unmap_granularity);
+    struct load l = load_make(seed, v->geo.size, v->geo.unmap_granularity);
     uint8_t *data = malloc(LOAD_MAX);
-    for (uint64_t n = strtoull(steps, NULL, 0); data && n > 0; n--) {
+    if (!data)
+        die("no memory");
+    for (; steps > 0; steps--) {
         struct step s = load_next(&l, data);
         struct sgl sgl;
         switch (s.kind) {
@@ -260,43 +264,65 @@ static void do_write(struct ours *o, int ac, char **av)
 {
     struct volume *v = volume_get(o, av[0]);
     (void)ac;
-    work(o, v, av[1], av[2], 0);
+    work(o, v, strtoull(av[1], NULL, 0), strtoull(av[2], NULL, 0), 0);
     volume_close(v);
 }
 
-/* All of it in the intent log, then a crash. */
+/* "HASH  NAME": the SHA-256 of all that the volume holds. */
+static void print_hash(struct volume *v, const char *name)
+{
+    uint8_t *bytes = malloc(HASH_STEP);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    if (!bytes || !ctx)
+        die("no memory");
+    EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+    for (uint64_t off = 0; off < v->geo.size; off += HASH_STEP) {
+        uint64_t n = MIN(HASH_STEP, v->geo.size - off);
+        struct sgl sgl;
+        sgl_init(&sgl);
+        ok(v->ops->read(v, off, n, &sgl), NULL, "read");
+        sgl_copy_out(&sgl, 0, bytes, n);
+        EVP_DigestUpdate(ctx, bytes, n);
+        sgl_clear(&sgl);
+    }
+    EVP_DigestFinal_ex(ctx, sum, NULL);
+    EVP_MD_CTX_free(ctx);
+    free(bytes);
+    for (unsigned k = 0; k < 32; k++)
+        printf("%02x", sum[k]);
+    printf("  %s\n", name);
+}
+
+/*
+ * All of it in the intent log, then a crash. A few steps on each volume come first: a log's beginning may end a txg. The
+ * volumes stay open: closing one might empty its log.
+ */
 static void do_log(struct ours *o, int ac, char **av)
 {
-    for (int i = 2; i < ac; i++)
-        work(o, volume_get(o, av[i]), av[0], av[1], VOL_FUA);
+    const uint64_t seed = strtoull(av[0], NULL, 0), steps = strtoull(av[1], NULL, 0);
+    struct volume *v[VOLUMES_MAX];
+    const int n = ac - 2;
+    if (n > VOLUMES_MAX)
+        die("too many volumes");
+    for (int i = 0; i < n; i++) {
+        v[i] = volume_get(o, av[i + 2]);
+        work(o, v[i], seed + n + i, LOG_FIRST, VOL_FUA);
+    }
+    for (int i = 0; i < n; i++) {
+        work(o, v[i], seed + i, steps, VOL_FUA);
+        print_hash(v[i], av[i + 2]);
+    }
     do_crash(o, 0, NULL);
 }
 
 static void do_hash(struct ours *o, int ac, char **av)
 {
-    uint8_t *bytes = malloc(HASH_STEP);
-    for (int i = 0; bytes && i < ac; i++) {
+    for (int i = 0; i < ac; i++) {
         struct volume *v = volume_get(o, av[i]);
-        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-        unsigned char sum[EVP_MAX_MD_SIZE];
-        EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
-        for (uint64_t off = 0; off < v->geo.size; off += HASH_STEP) {
-            uint64_t n = MIN(HASH_STEP, v->geo.size - off);
-            struct sgl sgl;
-            sgl_init(&sgl);
-            ok(v->ops->read(v, off, n, &sgl), NULL, "read");
-            sgl_copy_out(&sgl, 0, bytes, n);
-            EVP_DigestUpdate(ctx, bytes, n);
-            sgl_clear(&sgl);
-        }
-        EVP_DigestFinal_ex(ctx, sum, NULL);
-        EVP_MD_CTX_free(ctx);
+        print_hash(v, av[i]);
         volume_close(v);
-        for (unsigned k = 0; k < 32; k++)
-            printf("%02x", sum[k]);
-        printf("  %s\n", av[i]);
     }
-    free(bytes);
 }
 
 /* ---- the program ------------------------------------------------------------------------------------------------ */

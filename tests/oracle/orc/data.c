@@ -8,6 +8,7 @@
 
 #define HASH_STEP   (1u << 20)
 #define VOLUMES_MAX 16
+#define LOG_FIRST   4
 
 void volume_hash(objset_t *os, char ret_hex[65])
 {
@@ -165,19 +166,22 @@ static void do_write(struct orc *o, int ac, char **av)
     volume_close(os);
 }
 
-/* The volumes stay open: closing one would empty its log. */
+/* A few steps on each volume come first: a log's beginning ends a txg. The volumes stay open: closing one would empty
+ * its log. */
 static void do_log(struct orc *o, int ac, char **av)
 {
     const uint64_t seed = size_of(av[0]), steps = size_of(av[1]);
     objset_t *os[VOLUMES_MAX];
-    if (ac - 2 > VOLUMES_MAX)
+    const int n = ac - 2;
+    if (n > VOLUMES_MAX)
         die("too many volumes");
     zfs_txg_timeout = 3600;
-    for (int i = 0; i < ac - 2; i++) {
+    for (int i = 0; i < n; i++) {
         os[i] = volume_open(o, av[i + 2], false);
         zil_open(os[i], log_data);
+        run_load(os[i], seed + n + i, LOG_FIRST, true);
     }
-    for (int i = 0; i < ac - 2; i++) {
+    for (int i = 0; i < n; i++) {
         run_load(os[i], seed + i, steps, true);
         print_hash(av[i + 2], os[i]);
     }
