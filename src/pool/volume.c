@@ -209,7 +209,8 @@ static int dirty_add(struct pvol *pv, uint64_t txg, uint64_t blkid, struct iobuf
     return r;
 }
 
-/* The block's buffer in txg to write into; whole: its old content doesn't matter. May park (reading). */
+/* The block's buffer in txg to write into; whole: its old content doesn't matter. May park (reading, and for writers of the
+ * txg before, who may yet change other parts of this block). */
 static int block_change(struct pvol *pv, uint64_t txg, uint64_t blkid, bool whole,
                         struct iobuf **ret_buf)
 {
@@ -217,6 +218,7 @@ static int block_change(struct pvol *pv, uint64_t txg, uint64_t blkid, bool whol
     struct vblock *b = vdirty_find(d, blkid);
     struct iobuf *old = NULL;
     if (!b && !whole) {
+        txg_wait_older(pv->p, txg);
         int r = block_get(pv, txg, blkid, BLOCK_NORMAL, &old);
         if (r)
             return r;

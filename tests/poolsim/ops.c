@@ -34,8 +34,12 @@ static void range_draw(struct story *st, const struct slot *s, uint64_t *ret_fir
     uint64_t all = model_sectors(s->m), block = s->block_size / SECTOR;
     uint64_t n = one_in(st, 3) ? block * (1 + draw(st, 4))
                                : sim_rand_size(&st->rand, one_in(st, 8) ? 512 : 64);
-    uint64_t first = draw(st, one_in(st, 2) ? all : MIN(all, 24 * block));
-    if (one_in(st, 2))
+    const uint64_t spans[] = {all, 24 * block, 3 * block}; /* where many meet, small ones do */
+    unsigned k = (unsigned)draw(st, ARRAY_LEN(spans));
+    uint64_t first = draw(st, MIN(all, spans[k]));
+    if (k == 2)
+        n = 1 + draw(st, 3);
+    else if (one_in(st, 2))
         first = first / block * block;
     *ret_first = first;
     *ret_n = MIN(n, all - first);

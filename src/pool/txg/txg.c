@@ -137,6 +137,13 @@ void txg_release(struct pool *p, uint64_t txg)
         waitq_wake_all(&t->drained);
 }
 
+void txg_wait_older(struct pool *p, uint64_t txg)
+{
+    struct txgs *t = &p->txgs;
+    while (t->holds[(txg - 1) % TXG_SLOTS] > 0)
+        waitq_wait(&t->drained, NO_DEADLINE, NULL);
+}
+
 void txg_changed(struct pool *p)
 {
     struct txgs *t = &p->txgs;

@@ -85,6 +85,9 @@ void txg_stop(struct pool *p);
 /* Keeps the open txg open: what the caller changes until txg_release() is in it. Never parks. */
 uint64_t txg_hold(struct pool *p);
 void txg_release(struct pool *p, uint64_t txg);
+/* Waits until the txg before, if it was closed meanwhile, has no holder any more: what it changes is all there. The caller
+ * holds txg. Parks. */
+void txg_wait_older(struct pool *p, uint64_t txg);
 /* Something is dirty in the open txg, so it has to be written some time. */
 void txg_changed(struct pool *p);
 /* The open txg is to be written now. */
