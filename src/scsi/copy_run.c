@@ -8,6 +8,8 @@
  * volumes stay while the piece runs, whichever reactors they live on. The bytes go by
  * volume_copy(), which clones where it can.
  *
+ * What a LU answers instead of doing its part goes into the sense data of the copy.
+ *
  * What may change between pieces is looked at again in each: the LUN may be gone, or be another
  * LU by now. An abort of the EXTENDED COPY takes effect between two pieces. Runs in the fiber
  * of that command, on its LU's home; parks.
@@ -179,15 +181,28 @@ static bool succeeded(const struct scsi_task *t)
     return t->outcome == SCSI_DONE && t->status == SCSI_STATUS_GOOD;
 }
 
+/* The LU that did not do its part: the destination runs inside the source's task. */
+static void forward(const struct piece *p, struct sense_forwarded *ret_from)
+{
+    ret_from->destination = succeeded(&p->source_task);
+    const struct scsi_task *t = ret_from->destination ? &p->destination_task : &p->source_task;
+    ret_from->status = t->status;
+    ret_from->len = (uint8_t)MIN(t->sense_len, sizeof(ret_from->sense));
+    memcpy(ret_from->sense, t->sense, ret_from->len);
+}
+
 /* 0, or the additional sense code. Parks. */
-static uint16_t copy_piece(struct scsi_task *t, struct piece *p)
+static uint16_t copy_piece(struct scsi_task *t, struct piece *p,
+                           struct sense_forwarded *ret_from)
 {
     prepare(&p->source_task, t, p->source->lun);
     prepare(&p->destination_task, t, p->destination->lun);
     p->destination_task.outcome = SCSI_ABORTED; /* until it has run */
     call_on(scsi_nexus_home(p->nexus), run_source, p);
-    if (p->asc == 0 && !(succeeded(&p->source_task) && succeeded(&p->destination_task)))
+    if (p->asc == 0 && !(succeeded(&p->source_task) && succeeded(&p->destination_task))) {
         p->asc = ASC_DEVICE_FAILURE;
+        forward(p, ret_from);
+    }
     return p->asc;
 }
 
@@ -213,13 +228,14 @@ static uint16_t locate(const struct copy_plan *plan, const struct copy_segment *
 
 /* 0, or the additional sense code. Parks. */
 static uint16_t copy_segment(struct scsi_task *t, const struct copy_plan *plan,
-                             const struct copy_segment *s, struct copy_record *rec)
+                             const struct copy_segment *s, struct copy_record *rec,
+                             struct sense_forwarded *ret_from)
 {
     struct piece p = {.nexus = t->nexus};
     uint16_t asc = locate(plan, s, &p);
     while (asc == 0 && p.left > 0 && !t->aborting) {
         p.len = MIN(p.left, PIECE_BYTES);
-        asc = copy_piece(t, &p);
+        asc = copy_piece(t, &p, ret_from);
         if (asc != 0)
             break;
         p.source_off += p.len;
@@ -234,13 +250,19 @@ static uint16_t copy_segment(struct scsi_task *t, const struct copy_plan *plan,
 void copy_run(struct scsi_task *t, const struct copy_plan *plan, struct copy_record *rec)
 {
     uint16_t asc = 0;
+    struct sense_forwarded from = {.len = 0};
     for (unsigned i = 0; i < plan->nsegments && asc == 0; i++) {
-        asc = copy_segment(t, plan, &plan->segments[i], rec);
+        from.segment = (uint16_t)i;
+        asc = copy_segment(t, plan, &plan->segments[i], rec, &from);
         if (asc == 0)
             rec->segments++;
     }
+    struct sense s = {.key = SK_COPY_ABORTED,
+                      .asc = (uint8_t)(asc >> 8),
+                      .ascq = (uint8_t)asc,
+                      .forwarded = asc == ASC_DEVICE_FAILURE ? &from : NULL};
     if (asc != 0)
-        task_check(t, SK_COPY_ABORTED, asc);
+        task_sense(t, &s);
     else
         task_good(t);
 }

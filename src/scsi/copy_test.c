@@ -175,8 +175,14 @@ FIX_TEST(reservations_of_both_ends_count)
     EXPECT_CHECK(f, xcopy(f, f->a, &back), SK_COPY_ABORTED, 0x0d01);
     EXPECT_GOOD(f, pr_out(f, c, PR_CLEAR, 0, 1, 0, 0));
 
-    s.lu->params.read_only = true; /* write protected */
-    EXPECT_CHECK(f, xcopy(f, f->a, &l), SK_COPY_ABORTED, 0x0d01);
+    s.lu->params.read_only = true; /* write protected, as the sense data inside says */
+    struct fix_cmd *cmd = xcopy(f, f->a, &l);
+    EXPECT_CHECK(f, cmd, SK_COPY_ABORTED, 0x0d01);
+    EXPECT_EQ(f, load_be32(cmd->t.sense + 8), 18u << 16); /* of the destination, segment 0 */
+    EXPECT_EQ(f, cmd->t.sense_len, 18 + 1 + 18);
+    EXPECT_EQ(f, cmd->t.sense[18], SCSI_STATUS_CHECK);
+    EXPECT_EQ(f, cmd->t.sense[19 + 2], SK_DATA_PROTECT);
+    EXPECT_EQ(f, load_be16(cmd->t.sense + 19 + 12), ASC_WRITE_PROTECTED);
     s.lu->params.read_only = false;
     ua_raise_all(s.lu, UA_MODE_CHANGED, NULL); /* stays for whoever it is for */
     EXPECT_GOOD(f, xcopy(f, f->a, &l));

@@ -57,12 +57,24 @@ FIX_TEST_WITH(ua_first, .no_ua = true)
     EXPECT_GOOD(f, fix_do(f, f->b, "00"));
 }
 
+/* Every command that writes, whatever else it asks for. */
 FIX_TEST_WITH(write_protected, .read_only = true)
 {
-    EXPECT_CHECK(f, fix_do(f, f->a, "2a 00 00000000 00 0001 00"), SK_DATA_PROTECT,
-                 ASC_WRITE_PROTECTED);
-    EXPECT_CHECK(f, fix_do(f, f->a, "42 00 00000000 00 0018 00"), SK_DATA_PROTECT,
-                 ASC_WRITE_PROTECTED);
+    size_t n;
+    const struct scsi_op *ops = scsi_ops(&n);
+    unsigned writes = 0;
+    for (size_t i = 0; i < n; i++) {
+        char cdb[33];
+        if (!(ops[i].flags & OP_WRITES) || (ops[i].present && !ops[i].present(f->lu)))
+            continue;
+        for (unsigned k = 0; k < ops[i].cdb_len; k++) {
+            unsigned byte = k == 0 ? ops[i].opcode : k == 1 ? ops[i].service_action : 0;
+            snprintf(cdb + 2 * k, 3, "%02x", byte);
+        }
+        EXPECT_CHECK(f, fix_do(f, f->a, cdb), SK_DATA_PROTECT, ASC_WRITE_PROTECTED);
+        writes++;
+    }
+    EXPECT_EQ(f, writes, 13);
     EXPECT_GOOD(f, fix_do(f, f->a, "28 00 00000000 00 0001 00"));
 }
 

@@ -283,13 +283,21 @@ static inline uint64_t lu_blocks(const struct scsi_lu *lu)
 #define ASC_INTERNAL_TARGET_FAILURE 0x4400
 #define ASC_INVALID_MESSAGE         0x4900
 
+/* What a copy source or destination answered, inside the sense data of the copy. */
+struct sense_forwarded {
+    bool destination;
+    uint16_t segment; /* of the parameter list */
+    uint8_t status, len;
+    uint8_t sense[SCSI_SENSE_MAX / 2];
+};
 struct sense {
     uint8_t key, asc, ascq;
     bool has_info;
     uint64_t info; /* LBA, or offset of a miscompare */
     enum { SKS_NONE, SKS_CDB, SKS_DATA, SKS_PROGRESS, SKS_SEGMENT } sks;
-    uint16_t sks_field; /* byte of the CDB or parameter list; progress */
-    int8_t sks_bit;     /* most significant bit in error, -1: none */
+    uint16_t sks_field;                      /* byte of the CDB or parameter list; progress */
+    int8_t sks_bit;                          /* most significant bit in error, -1: none */
+    const struct sense_forwarded *forwarded; /* NULL: nothing */
 };
 /* Encodes in the LU's format (fixed or descriptor, D_SENSE), SPC-4 4.5. Returns bytes stored. */
 size_t sense_encode(const struct sense *s, bool descriptor, uint8_t *ret_bytes, size_t cap);

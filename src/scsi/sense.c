@@ -20,6 +20,15 @@ static void key_specific(const struct sense *s, uint8_t ret_sks[3])
     store_be16(ret_sks + 1, s->sks_field);
 }
 
+/* SPC-4, errors detected during processing of segment descriptors: where the status byte and the
+ * sense data of the source or of the destination begin, and the segment. */
+static void forward_fixed(const struct sense_forwarded *d, struct scsi_sense_fixed *f)
+{
+    f->additional_len = (uint8_t)(f->additional_len + 1 + d->len);
+    f->command_specific =
+        be32_make((uint32_t)sizeof(*f) << (d->destination ? 16 : 24) | d->segment);
+}
+
 static void encode_fixed(const struct sense *s, struct wbuf *w)
 {
     struct scsi_sense_fixed f = {
@@ -34,7 +43,13 @@ static void encode_fixed(const struct sense *s, struct wbuf *w)
         f.information = be32_make((uint32_t)s->info);
     }
     key_specific(s, f.key_specific);
+    if (s->forwarded)
+        forward_fixed(s->forwarded, &f);
     wb_bytes(w, &f, sizeof(f));
+    if (s->forwarded) {
+        wb_bytes(w, &s->forwarded->status, 1);
+        wb_bytes(w, s->forwarded->sense, s->forwarded->len);
+    }
 }
 
 static void encode_descriptors(const struct sense *s, struct wbuf *w)
@@ -52,14 +67,24 @@ static void encode_descriptors(const struct sense *s, struct wbuf *w)
         .information = be64_make(s->info),
     };
     struct scsi_sense_key_specific sks = {.type = 0x02, .additional_len = sizeof(sks) - 2};
+    const struct sense_forwarded *d = s->forwarded;
+    struct scsi_sense_forwarded fwd = {.type = 0x0c};
     h.additional_len =
-        (uint8_t)((s->has_info ? sizeof(info) : 0) + (s->sks != SKS_NONE ? sizeof(sks) : 0));
+        (uint8_t)((s->has_info ? sizeof(info) : 0) + (s->sks != SKS_NONE ? sizeof(sks) : 0) +
+                  (d ? sizeof(fwd) + d->len : 0));
     wb_bytes(w, &h, sizeof(h));
     if (s->has_info)
         wb_bytes(w, &info, sizeof(info));
     if (s->sks != SKS_NONE) {
         key_specific(s, sks.key_specific);
         wb_bytes(w, &sks, sizeof(sks));
+    }
+    if (d) {
+        fwd.additional_len = (uint8_t)(2 + d->len);
+        fwd.source = d->destination ? SENSE_FROM_COPY_DESTINATION : SENSE_FROM_COPY_SOURCE;
+        fwd.status = d->status;
+        wb_bytes(w, &fwd, sizeof(fwd));
+        wb_bytes(w, d->sense, d->len);
     }
 }
 

@@ -52,6 +52,21 @@ static void test_field_pointers(void **state)
     expect_hex(&s, false, "700005000000000a00000000240000800203");
 }
 
+/* What another LU answered to a part of a copy. */
+static void test_forwarded(void **state)
+{
+    struct sense_forwarded d = {
+        .destination = true, .segment = 3, .status = 2, .len = 2, .sense = {0x70, 0xaa}
+    };
+    struct sense s = {.key = 0xa, .asc = 0x0d, .ascq = 1, .forwarded = &d};
+    (void)state;
+    expect_hex(&s, false, "70000a000000000d001200030d01000000000270aa");
+    expect_hex(&s, true, "720a0d01000000060c04020270aa");
+    d = (struct sense_forwarded){.status = 0x18};
+    expect_hex(&s, false, "70000a000000000b120000000d010000000018");
+    expect_hex(&s, true, "720a0d01000000040c020118");
+}
+
 static void test_cut_at_cap(void **state)
 {
     struct sense s = {.key = 5, .asc = 0x24};
@@ -179,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_information),
         cmocka_unit_test(test_field_pointers),
+        cmocka_unit_test(test_forwarded),
         cmocka_unit_test(test_cut_at_cap),
         cmocka_unit_test(test_errno),
         cmocka_unit_test(test_errno_without_sense),

@@ -55,6 +55,17 @@ struct scsi_sense_key_specific {
 };
 static_assert(sizeof(struct scsi_sense_key_specific) == 8, "SPC-4 4.5.2.4");
 
+/* Ahead of the sense data that it forwards. */
+struct scsi_sense_forwarded {
+    uint8_t type;           /* 0x0c */
+    uint8_t additional_len; /* 2 and the sense data */
+    uint8_t source;         /* SENSE_FROM_* */
+    uint8_t status;
+};
+static_assert(sizeof(struct scsi_sense_forwarded) == 4, "SPC-4 4.5.2.7");
+#define SENSE_FROM_COPY_SOURCE      1
+#define SENSE_FROM_COPY_DESTINATION 2
+
 /* First byte of the sense key specific field, SPC-4 4.5.2.4.2. */
 #define SKS_VALID       0x80
 #define SKS_FIELD_CDB   0x40 /* C/D: the error is in the CDB, not in the parameter list */
