@@ -254,9 +254,9 @@ int pool_create(const struct pool_create_want *want, struct pool **ret_pool, str
         r = first_commit(p, reterr);
     }
     if (r == 0)
-        r = pool_start(p, TXG_INITIAL);
+        r = pool_start(p, TXG_INITIAL, reterr);
     if (r) {
-        pool_free(p);
+        pool_close(p);
         return r;
     }
     *ret_pool = p;

@@ -391,11 +391,11 @@ static int import_found(struct pool *p, const struct pool_import_want *want,
         r = rest_load(p, reterr);
     if (r || p->read_only)
         return r;
-    r = pool_start(p, p->ub.txg);
+    r = pool_start(p, p->ub.txg, reterr);
     if (r == 0)
         r = txg_run(p, first_txg, p, reterr);
-    if (r && p->txgs.running)
-        txg_stop(p);
+    if (r)
+        pool_stop(p);
     return r;
 }
 

@@ -2,6 +2,7 @@
 /* A pool in memory: making it, its space, letting go of it. */
 #include "pool/format/features.h"
 #include "pool/pool_int.h"
+#include "pool/scan/scan.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,10 +58,25 @@ void pool_feature_active(struct pool *p, const struct feature *f)
         p->blocks.hole_birth = true;
 }
 
-int pool_start(struct pool *p, uint64_t synced)
+static void after_commit(struct pool *p, uint64_t txg)
+{
+    (void)txg;
+    scan_poke(p);
+}
+
+int pool_start(struct pool *p, uint64_t synced, struct err *reterr)
 {
     p->before_sync = volumes_before_sync;
-    return txg_start(p, synced);
+    p->after_commit = after_commit;
+    int r = txg_start(p, synced);
+    return r ? err_set(reterr, r, "pool %s: no memory", p->name) : scan_start(p, reterr);
+}
+
+void pool_stop(struct pool *p)
+{
+    scan_stop(p);
+    if (p->txgs.running)
+        txg_stop(p);
 }
 
 void pool_free(struct pool *p)
@@ -127,8 +143,7 @@ void pool_space(const struct pool *p, struct pool_space *ret)
 
 void pool_close(struct pool *p)
 {
-    if (p->txgs.running)
-        txg_stop(p);
+    pool_stop(p);
     pool_free(p);
 }
 
@@ -146,6 +161,7 @@ int pool_export(struct pool *p, struct err *reterr)
     if (p->open_volumes > 0)
         return err_set(reterr, E(-EBUSY), "pool %s: %u of its volumes are in use", p->name,
                        p->open_volumes);
+    scan_stop(p);
     int r = p->read_only ? 0 : txg_run(p, mark_exported, p, reterr);
     pool_close(p);
     return r;

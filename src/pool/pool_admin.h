@@ -61,6 +61,40 @@ struct pool_space {
 };
 void pool_space(const struct pool *p, struct pool_space *ret);
 
+/* ---- repair (repair.c) ------------------------------------------------------------------------------ */
+
+/* Reads all that the pool holds, snapshots included, and repairs what is bad, in the background. Starting goes on with a
+ * paused one, from the beginning. -EBUSY: a scrub or resilver is running; -ENOENT: none to pause or cancel. */
+enum pool_scrub_verb { POOL_SCRUB_START, POOL_SCRUB_PAUSE, POOL_SCRUB_CANCEL };
+int pool_scrub(struct pool *p, enum pool_scrub_verb verb, struct err *reterr);
+
+enum pool_scan_state {
+    POOL_SCAN_NEVER,
+    POOL_SCAN_RUNNING,
+    POOL_SCAN_PAUSED,
+    POOL_SCAN_FINISHED,
+    POOL_SCAN_CANCELLED
+};
+/* The newest scrub or resilver. */
+struct pool_scan_status {
+    enum pool_scan_state state;
+    bool resilver;
+    uint64_t examined, to_examine, repaired; /* bytes */
+    uint64_t errors;                         /* blocks that could not be repaired */
+    uint64_t start, end;                     /* wall clock, seconds */
+    uint64_t seconds_left;                   /* 0: unknown */
+};
+void pool_scan_status(const struct pool *p, struct pool_scan_status *ret);
+/* Until no scrub or resilver is running or due. */
+void pool_scan_wait(struct pool *p);
+
+/* Takes a disk out of service, by path or guid, until it is brought online again, across imports. -ENOENT; -EBUSY: the pool
+ * cannot do without it. */
+int pool_offline(struct pool *p, const char *disk, struct err *reterr);
+/* Brings one back that is offline, failed or was missing; what it lacks is copied to it in the background. -ENXIO: it cannot
+ * be opened. */
+int pool_online(struct pool *p, const char *disk, struct err *reterr);
+
 /* ---- volumes (volume.c, dataset.c); names are below the pool: "a/b" ------------------------------------- */
 
 struct pool_volume_want {

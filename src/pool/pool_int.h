@@ -21,8 +21,10 @@ int pool_tables(struct pool *p, const struct pool_opts *opts, uint64_t txg, stru
 /* Takes note of an active feature. */
 struct feature;
 void pool_feature_active(struct pool *p, const struct feature *f);
-/* The sync fiber starts; synced is on disk. */
-int pool_start(struct pool *p, uint64_t synced);
+/* The sync fiber starts; synced is on disk. The scan fiber, too. */
+int pool_start(struct pool *p, uint64_t synced, struct err *reterr);
+/* Both end; what there was is written. */
+void pool_stop(struct pool *p);
 /* What a block of psize bytes takes at most, as the books count it. */
 uint64_t pool_block_cost(const struct pool *p, uint64_t psize);
 /* Bytes that users' data may still take: free space less slop and what is dirty. */

@@ -178,6 +178,41 @@ static void do_space(struct ours *o, int ac, char **av)
            s.allocated, s.available);
 }
 
+/* ---- repair -------------------------------------------------------------------------------------------------- */
+
+static void do_wait(struct ours *o, int ac, char **av)
+{
+    struct pool_scan_status s;
+    (void)ac, (void)av;
+    pool_scan_wait(o->pool);
+    pool_scan_status(o->pool, &s);
+    printf("%s: %" PRIu64 " errors, %" PRIu64 " repaired\n", s.resilver ? "resilver" : "scrub",
+           s.errors, s.repaired);
+}
+
+/* What a resilver has to do goes first. */
+static void do_scrub(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    pool_scan_wait(o->pool);
+    ok(pool_scrub(o->pool, POOL_SCRUB_START, &err), &err, "scrub");
+    do_wait(o, ac, av);
+}
+
+static void do_offline(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    (void)ac;
+    ok(pool_offline(o->pool, av[0], &err), &err, "offline");
+}
+
+static void do_online(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    (void)ac;
+    ok(pool_online(o->pool, av[0], &err), &err, "online");
+}
+
 /* ---- volumes ------------------------------------------------------------------------------------------------ */
 
 static void do_volume(struct ours *o, int ac, char **av)
@@ -339,6 +374,10 @@ static const struct {
     {"sync",    do_sync,    0, ""                                                        },
     {"crash",   do_crash,   0, "(ends here, without another write)"                      },
     {"space",   do_space,   0, ""                                                        },
+    {"scrub",   do_scrub,   0, "(waits for its end)"                                     },
+    {"wait",    do_wait,    0, "(until no scrub or resilver is running)"                 },
+    {"offline", do_offline, 1, "DISK"                                                    },
+    {"online",  do_online,  1, "DISK"                                                    },
     {"volume",  do_volume,  3, "NAME SIZE BLOCK [compression=C] [checksum=C] [reserve=1]"},
     {"destroy", do_destroy, 1, "NAME"                                                    },
     {"rename",  do_rename,  2, "NAME NEW"                                                },

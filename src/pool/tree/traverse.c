@@ -24,7 +24,7 @@ struct trunk {
 
 static int visit_pointer(struct tour *u, const struct trunk *tr, const struct bp *bp,
                          unsigned level, uint64_t blkid);
-static int visit_dnode(struct tour *u, const struct dnode_phys *dn, uint64_t object);
+static int visit_object(struct tour *u, const struct dnode_phys *dn, uint64_t object);
 
 static int failed(const struct tour *u, const struct trunk *tr, const struct bp *bp,
                   unsigned level, uint64_t blkid, int err)
@@ -51,6 +51,34 @@ static int visit_children(struct tour *u, const struct trunk *tr, struct iobuf *
     return 0;
 }
 
+/* ---- where a walk begins ----------------------------------------------------------------- */
+
+enum side { BEFORE, AROUND, AHEAD };
+
+static uint64_t shift_up(uint64_t n, unsigned by)
+{
+    return n > UINT64_MAX >> by ? UINT64_MAX : n << by;
+}
+
+/* On which side of the start the blocks below this one are. */
+static enum side side_of(const struct tour *u, const struct trunk *tr, unsigned level,
+                         uint64_t blkid)
+{
+    const struct traverse *t = u->t;
+    unsigned shift = level * dn_epbs(tr->dn);
+    uint64_t first = shift_up(blkid, shift), end = shift_up(blkid + 1, shift);
+    uint64_t at = is_meta(tr) ? t->start_object / DNODES_PER_BLOCK : t->start_blkid;
+    bool inside =
+        is_meta(tr) && (t->start_object % DNODES_PER_BLOCK != 0 || t->start_blkid != 0);
+    if (!is_meta(tr) && tr->object > t->start_object)
+        return AHEAD;
+    if (end <= at)
+        return BEFORE;
+    return first < at || (first == at && inside) ? AROUND : AHEAD;
+}
+
+/* ---- the walk ---------------------------------------------------------------------------- */
+
 /* A dnode that makes no sense is reported with the pointer to its block. */
 static int visit_dnodes(struct tour *u, const struct trunk *tr, const struct bp *bp,
                         struct iobuf *buf, uint64_t blkid)
@@ -60,11 +88,11 @@ static int visit_dnodes(struct tour *u, const struct trunk *tr, const struct bp 
         struct dnode_phys *dn = (struct dnode_phys *)(void *)(buf->p + i * DNODE_SIZE);
         uint64_t id = blkid * DNODES_PER_BLOCK + i;
         step = dn->type == DMU_NONE ? 1 : dn->extra_slots + 1u;
-        if (dn->type == DMU_NONE)
+        if (dn->type == DMU_NONE || id < u->t->start_object)
             continue;
         bool sane =
             dn_sane(dn) == 0 && dn->type != DMU_DNODE && id > 0 && i + step <= DNODES_PER_BLOCK;
-        int rc = sane ? visit_dnode(u, dn, id) : failed(u, tr, bp, 0, blkid, E(-EBADMSG));
+        int rc = sane ? visit_object(u, dn, id) : failed(u, tr, bp, 0, blkid, E(-EBADMSG));
         if (rc != 0)
             return rc;
     }
@@ -90,13 +118,17 @@ static int visit_pointer(struct tour *u, const struct trunk *tr, const struct bp
 {
     if (bp_is_hole(bp) || bp_birth(bp) <= u->t->min_birth)
         return 0;
+    enum side side = side_of(u, tr, level, blkid);
+    if (side == BEFORE)
+        return 0;
     fiber_maybe_yield();
     int rc = block_check(u->b, bp);
     if (rc == 0 && (bp_level(bp) != level || bp_lsize(bp) != level_size(tr->dn, level)))
         rc = E(-EBADMSG);
     if (rc != 0)
         return failed(u, tr, bp, level, blkid, rc);
-    rc = u->t->visit(u->t->arg, bp, tr->object, level, blkid);
+    if (side == AHEAD)
+        rc = u->t->visit(u->t->arg, bp, tr->object, level, blkid);
     if (rc == 0 && (level > 0 || is_meta(tr)))
         rc = visit_below(u, tr, bp, level, blkid);
     return rc;
@@ -127,6 +159,14 @@ static int visit_dnode(struct tour *u, const struct dnode_phys *dn, uint64_t obj
     if (rc == 0 && dn->flags & DNODE_SPILL)
         rc = visit_spill(u, &tr);
     return rc;
+}
+
+static int visit_object(struct tour *u, const struct dnode_phys *dn, uint64_t object)
+{
+    int rc = u->t->dnode ? u->t->dnode(u->t->arg, dn, object) : 0;
+    if (rc == TRAVERSE_SKIP)
+        return 0;
+    return rc ? rc : visit_dnode(u, dn, object);
 }
 
 /* A dnode that lies in the objset block itself. */
@@ -171,7 +211,8 @@ int objset_traverse(struct blocks *b, const struct bp *objset_bp, const struct t
         rc = E(-EBADMSG);
     if (rc != 0)
         return failed(&u, &root, &bp, TRAVERSE_ROOT, 0, rc);
-    rc = t->visit(t->arg, &bp, 0, TRAVERSE_ROOT, 0);
+    if (t->start_object == 0 && t->start_blkid == 0)
+        rc = t->visit(t->arg, &bp, 0, TRAVERSE_ROOT, 0);
     if (rc != 0)
         return rc;
     rc = block_read(b, &bp, t->hint, &buf);

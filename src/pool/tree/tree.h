@@ -146,8 +146,13 @@ int object_run(struct object *obj, uint64_t blkid, uint64_t max, uint64_t *ret_n
 #define TRAVERSE_USERUSED    UINT64_MAX
 #define TRAVERSE_GROUPUSED   (UINT64_MAX - 1)
 #define TRAVERSE_PROJECTUSED (UINT64_MAX - 2)
+#define TRAVERSE_SKIP 1 /* from dnode(): the object's blocks are of no interest */
 struct traverse {
     uint64_t min_birth;
+    /* Where a walk begins that was interrupted: blocks are not visited when all that they lead to
+     * comes before this level-0 block of this object, nor when some of it does (they were, on the
+     * way there). 0, 0: everything. What hangs off the objset block comes after all objects. */
+    uint64_t start_object, start_blkid;
     enum block_hint hint;
     /* The place of a block that is no hole: object (0: the meta-dnode), level, blkid. Not 0
      * ends the walk with it. May park. */
@@ -157,6 +162,9 @@ struct traverse {
      * skipped when this returns 0. NULL: the walk ends. */
     int (*failed)(void *arg, const struct bp *bp, uint64_t object, unsigned level,
                   uint64_t blkid, int err);
+    /* An object, before its blocks; dn is there during the call only. 0, TRAVERSE_SKIP, or what
+     * ends the walk. NULL: nobody asks. */
+    int (*dnode)(void *arg, const struct dnode_phys *dn, uint64_t object);
     void *arg;
 };
 /* Follows what is on disk, so not beside changes to the same tree without a reader's ticket.

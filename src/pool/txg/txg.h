@@ -39,6 +39,7 @@ struct txgs {
     struct timer timeout;
 };
 
+struct scan;
 struct pool {
     char name[POOL_NAME_MAX + 1];
     uint64_t guid;
@@ -68,6 +69,7 @@ struct pool {
     struct waitq dirty_less;
     unsigned open_volumes;
     struct list volumes;
+    struct scan *scan; /* NULL: read-only, or not started yet */
     /* Called in the sync fiber: before datasets are written (the txg is quiesced), and after a commit. */
     int (*before_sync)(struct pool *p, uint64_t txg);
     void (*after_commit)(struct pool *p, uint64_t txg);

@@ -111,12 +111,16 @@ static bool differs(struct settling *s, const struct copy *c)
     return differ;
 }
 
-static void settle(struct settling *s, const struct copy *c)
+/* A leaf that fails while it is rewritten is down then; one that could not be for lack of memory
+ * is not as it ought to be, and nobody else would know. */
+static int settle(struct settling *s, const struct copy *c)
 {
-    if (!c->bad && !c->lacks && !differs(s, c))
-        return;
-    if (s->r->repair && leaf_rewrite(c->leaf, s->off, s->right, s->len, s->r->class) == 0)
+    if ((!c->bad && !c->lacks && !differs(s, c)) || !s->r->repair)
+        return 0;
+    int rc = leaf_rewrite(c->leaf, s->off, s->right, s->len, s->r->class);
+    if (rc == 0)
         s->repaired += s->len;
+    return rc == -ENOMEM ? rc : 0;
 }
 
 /* All but the one that is known to be right. */
@@ -127,13 +131,14 @@ static int settle_copies(struct settling *s, const struct copies *c, const struc
     struct iobuf *tmp = iobuf_get(s->len);
     if (!tmp)
         return E(-ENOMEM);
+    int rc = 0;
     s->tmp = tmp->p;
     for (unsigned i = 0; i < c->n; i++) {
-        if (c->v[i].leaf != known)
-            settle(s, &c->v[i]);
+        int w = c->v[i].leaf != known ? settle(s, &c->v[i]) : 0;
+        rc = w ? w : rc;
     }
     iobuf_put(tmp);
-    return 0;
+    return rc;
 }
 
 int copies_scrub(struct vdev *top, const struct vdev_read *r, uint8_t *scratch,

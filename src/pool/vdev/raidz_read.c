@@ -209,29 +209,37 @@ static int recover(struct raidz_io *io)
 
 /* The block is right now, and p[] of all columns. A leaf whose column was another one gets
  * the right one; with scrub the other leaves of the column are looked at as well. */
-static void settle_column(struct raidz_io *io, unsigned c, bool scrub, uint64_t *ret_repaired)
+static int settle_column(struct raidz_io *io, unsigned c, bool scrub, uint64_t *ret_repaired)
 {
     struct column *col = &io->col[c];
     const struct vdev_read *r = io->r;
     bool wrong = col->was && memcmp(col->was, io->p[c], col->at.len) != 0;
     if (wrong)
         col->from->stats.checksum_errors += !txg_set_has(&col->from->dtl, r->birth);
-    if (wrong && r->repair &&
-        leaf_rewrite(col->from, col->at.off, io->p[c], col->at.len, r->class) == 0)
-        *ret_repaired += col->at.len;
-    if (scrub || (r->repair && col->failed))
-        copies_settle(group_of(io, c), r, col->at.off, io->p[c], col->at.len, col->from,
-                      ret_repaired);
+    if (wrong && r->repair) {
+        int rc = leaf_rewrite(col->from, col->at.off, io->p[c], col->at.len, r->class);
+        if (rc == -ENOMEM)
+            return rc;
+        *ret_repaired += rc == 0 ? col->at.len : 0;
+    }
+    if (!scrub && !(r->repair && col->failed))
+        return 0;
+    return copies_settle(group_of(io, c), r, col->at.off, io->p[c], col->at.len, col->from,
+                         ret_repaired);
 }
 
 /* Without ok() nobody knows which of two columns that contradict each other is wrong. */
-static void settle_columns(struct raidz_io *io, bool scrub, uint64_t *ret_repaired)
+static int settle_columns(struct raidz_io *io, bool scrub, uint64_t *ret_repaired)
 {
+    int rc = 0;
     if (!io->r->ok)
-        return;
+        return 0;
     raidz_parity(&io->map, io->p);
-    for (unsigned c = 0; c < io->map.ncols; c++)
-        settle_column(io, c, scrub, ret_repaired);
+    for (unsigned c = 0; c < io->map.ncols; c++) {
+        int one = settle_column(io, c, scrub, ret_repaired);
+        rc = one ? one : rc;
+    }
+    return rc;
 }
 
 int raidz_read(struct vdev *top, const struct vdev_read *r, uint8_t *dst)
@@ -276,7 +284,7 @@ int raidz_scrub(struct vdev *top, const struct vdev_read *r, uint8_t *scratch,
             rc = recover(io);
     }
     if (rc == 0)
-        settle_columns(io, true, ret_repaired);
+        rc = settle_columns(io, true, ret_repaired);
     if (io)
         io_free(io);
     return rc;

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The scan fiber. A pass begins with a commit, so that all blocks which it has to look at are in the committed tree and younger ones
+ * go to every leaf that is up; then comes the walk, then a flush, and another commit that says how it ended.
+ *
+ * A leaf's dirty time log is emptied only when a pass has seen every block, repaired all of them, their rewritten bytes are flushed,
+ * and nothing happened to the leaves meanwhile: none changed its state, none lacks more than at the beginning. Else the
+ * pass is made again, or, when some block could not be repaired, the log stays until a leaf's state changes.
+ */
+#include "pool/scan/scan_int.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what is to be done ------------------------------------------------------------------------ */
+
+static bool resilver_needed(const struct scan *s)
+{
+    if (s->gave_up && s->seen == s->p->root->changes)
+        return false;
+    return lacking_first(s->p, s->p->txgs.synced) != UINT64_MAX;
+}
+
+bool scan_interrupted(const struct scan *s)
+{
+    if (s->stopping || s->cancelling || s->pausing || s->p->txgs.failed)
+        return true;
+    return s->now.func == SCAN_RESILVER ? s->seen != s->p->root->changes : resilver_needed(s);
+}
+
+static enum scan_func next_func(struct scan *s)
+{
+    enum scan_func f = resilver_needed(s) ? SCAN_RESILVER : s->wanted;
+    if (f == s->wanted)
+        s->wanted = SCAN_NONE;
+    return f;
+}
+
+/* ---- a pass -------------------------------------------------------------------------------------- */
+
+static int pass_begin(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct scan *s = arg;
+    uint64_t first = lacking_first(s->p, txg), queue = s->now.queue;
+    (void)reterr;
+    s->now = (struct scan_record){
+        .func = s->now.func,
+        .state = SCAN_SCANNING,
+        .queue = queue,
+        .max_txg = txg,
+        .start = run_wall() / NS_PER_SEC,
+        .to_examine = space_totals(s->p->space).allocated,
+    };
+    if (s->now.func == SCAN_RESILVER)
+        s->now.min_txg = first <= txg ? first - 1 : txg;
+    return scan_record_write(s);
+}
+
+static bool leaves_steady(const struct scan *s)
+{
+    return s->seen == s->p->root->changes && s->lacking == lacking_count(s->p, s->now.max_txg);
+}
+
+static int pass_end(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct scan *s = arg;
+    (void)txg, (void)reterr;
+    if (s->now.state == SCAN_FINISHED && s->now.errors == 0 && leaves_steady(s))
+        lacking_clear(s->p, s->now.max_txg);
+    return scan_record_write(s);
+}
+
+static void report(const struct scan *s)
+{
+    log_info(s->now.func == SCAN_SCRUB ? "pool.scrub" : "pool.resilver",
+             KV("pool", "%s", s->p->name),
+             KV("result", "%s", s->now.state == SCAN_FINISHED ? "finished" : "ended"),
+             KV("examined", "%" PRIu64, s->now.examined),
+             KV("repaired", "%" PRIu64, s->now.repaired),
+             KV("errors", "%" PRIu64, s->now.errors));
+}
+
+/* The walk is over, for the reason r. */
+static int pass_settle(struct scan *s, int r)
+{
+    if (s->stopping)
+        return 0;
+    if (r == 0)
+        r = vdev_flush(s->p->root);
+    s->now.paused = s->pausing && r == -ECANCELED;
+    if (!s->now.paused) {
+        s->now.state = r == 0 ? SCAN_FINISHED : SCAN_CANCELLED;
+        s->now.end = run_wall() / NS_PER_SEC;
+    }
+    s->gave_up = s->now.func == SCAN_RESILVER && (r != 0 || s->now.errors > 0);
+    report(s);
+    return txg_run(s->p, pass_end, s, NULL);
+}
+
+static void pass(struct scan *s, enum scan_func func)
+{
+    s->busy = true;
+    s->cancelling = s->pausing = false;
+    s->now.func = func;
+    memset(&s->bad, 0, sizeof(s->bad));
+    s->seen = s->p->root->changes;
+    int r = txg_run(s->p, pass_begin, s, NULL);
+    if (r == 0) {
+        s->lacking = lacking_count(s->p, s->now.max_txg);
+        r = pass_settle(s, scan_walk(s));
+    }
+    if (r && !s->stopping) {
+        s->gave_up = true;
+        log_warn("pool.scan", KV("pool", "%s", s->p->name), KV("error", "%s", strerror(-r)));
+    }
+    s->cancelling = s->pausing = false;
+    s->busy = false;
+    waitq_wake_all(&s->idle);
+}
+
+static void scan_fiber(void *arg)
+{
+    struct scan *s = arg;
+    while (!s->stopping) {
+        enum scan_func func = s->p->txgs.failed ? SCAN_NONE : next_func(s);
+        if (func != SCAN_NONE)
+            pass(s, func);
+        else
+            waitq_wait(&s->work, NO_DEADLINE, NULL);
+    }
+    s->running = false;
+    waitq_wake_all(&s->idle);
+}
+
+/* ---- for the pool ---------------------------------------------------------------------------------- */
+
+int scan_start(struct pool *p, struct err *reterr)
+{
+    struct scan *s = calloc(1, sizeof(*s));
+    if (!s)
+        return err_set(reterr, E(-ENOMEM), "pool %s: no memory", p->name);
+    s->p = p;
+    waitq_init(&s->work);
+    waitq_init(&s->idle);
+    waitq_init(&s->job_done);
+    int r = scan_record_read(s, reterr);
+    if (r == 0 && s->now.state == SCAN_SCANNING && !s->now.paused)
+        s->wanted = s->now.func;
+    if (r == 0 && !fiber_start(scan_fiber, s, "pool-scan"))
+        r = err_set(reterr, E(-ENOMEM), "pool %s: no fiber for its scrub", p->name);
+    if (r) {
+        free(s);
+        return r;
+    }
+    s->running = true;
+    p->scan = s;
+    return 0;
+}
+
+void scan_stop(struct pool *p)
+{
+    struct scan *s = p->scan;
+    if (!s)
+        return;
+    s->stopping = true;
+    waitq_wake_all(&s->work);
+    while (s->running)
+        waitq_wait(&s->idle, NO_DEADLINE, NULL);
+    p->scan = NULL;
+    free(s->walked);
+    free(s);
+}
+
+void scan_poke(struct pool *p)
+{
+    if (p->scan)
+        waitq_wake_all(&p->scan->work);
+}
+
+/* ---- for the operator -------------------------------------------------------------------------------- */
+
+static bool scrub_waits(const struct scan *s)
+{
+    return s->now.func == SCAN_SCRUB && s->now.state == SCAN_SCANNING && !s->busy;
+}
+
+int scan_scrub(struct pool *p, struct err *reterr)
+{
+    struct scan *s = p->scan;
+    if (!s)
+        return err_set(reterr, E(-EROFS), "pool %s is imported read-only", p->name);
+    if (s->busy || s->wanted != SCAN_NONE || resilver_needed(s))
+        return err_set(reterr, E(-EBUSY), "pool %s: a scrub or resilver is running", p->name);
+    s->wanted = SCAN_SCRUB;
+    waitq_wake_all(&s->work);
+    return 0;
+}
+
+static int no_scrub(const struct pool *p, struct err *reterr)
+{
+    return err_set(reterr, E(-ENOENT), "pool %s: no scrub is running", p->name);
+}
+
+int scan_pause(struct pool *p, struct err *reterr)
+{
+    struct scan *s = p->scan;
+    if (!s || !s->busy || s->now.func != SCAN_SCRUB)
+        return no_scrub(p, reterr);
+    s->pausing = true;
+    return 0;
+}
+
+static int drop_paused(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct scan *s = arg;
+    (void)txg, (void)reterr;
+    s->now.state = SCAN_CANCELLED;
+    s->now.paused = false;
+    s->now.end = run_wall() / NS_PER_SEC;
+    return scan_record_write(s);
+}
+
+int scan_cancel(struct pool *p, struct err *reterr)
+{
+    struct scan *s = p->scan;
+    if (s && s->busy && s->now.func == SCAN_SCRUB) {
+        s->cancelling = true;
+        return 0;
+    }
+    return s && scrub_waits(s) ? txg_run(p, drop_paused, s, reterr) : no_scrub(p, reterr);
+}
+
+struct scan_record scan_now(const struct pool *p)
+{
+    return p->scan ? p->scan->now : (struct scan_record){0};
+}
+
+void scan_wait(struct pool *p)
+{
+    struct scan *s = p->scan;
+    while (s && s->running && !s->p->txgs.failed &&
+           (s->busy || s->wanted != SCAN_NONE || resilver_needed(s)))
+        waitq_wait(&s->idle, NO_DEADLINE, NULL);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Shared by the files of this room. */
+#ifndef POOL_SCAN_SCAN_INT_H
+#define POOL_SCAN_SCAN_INT_H
+
+#include "pool/scan/scan.h"
+
+#define SCAN_DEPTH 8u /* blocks under way */
+
+/* A dataset that has been walked, and which of its blocks: those born after min. */
+struct scan_walked {
+    uint64_t id, min;
+};
+
+struct scan_job {
+    struct scan *scan;
+    struct bp bp;
+    bool busy;
+};
+
+struct scan {
+    struct pool *p;
+    struct scan_record now;
+    enum scan_func wanted; /* asked for, not begun */
+    bool pausing, cancelling, stopping;
+    bool busy;        /* a pass is under way */
+    bool running;     /* the fiber */
+    bool gave_up;     /* a resilver ended with errors; until a leaf's state changes */
+    uint64_t seen;    /* the root's `changes` when the pass began, or the last one gave up */
+    uint64_t lacking; /* txgs up to max_txg that leaves lack, when the pass began */
+    struct waitq work, idle;
+    struct scan_walked *walked;
+    unsigned nwalked, cap;
+    struct scan_job job[SCAN_DEPTH];
+    unsigned njobs;
+    struct waitq job_done;
+    struct bp bad; /* the last block that could not be repaired */
+    int error;     /* why the pass cannot go on */
+};
+
+/* Somebody wants the pass to end. */
+bool scan_interrupted(const struct scan *s);
+
+/* ---- the record (record.c) --------------------------------------------------------------------- */
+
+int scan_record_read(struct scan *s, struct err *reterr);
+/* Writes s->now, and makes or destroys its queue to fit. In the sync fiber. */
+int scan_record_write(struct scan *s);
+
+/* ---- who lacks what (lacking.c) ------------------------------------------------------------------ */
+
+/* The first txg that a leaf which is up lacks, up to max_txg; UINT64_MAX: none lacks any. */
+uint64_t lacking_first(const struct pool *p, uint64_t max_txg);
+/* How many (leaf, txg) up to max_txg are missing on leaves that are up. */
+uint64_t lacking_count(const struct pool *p, uint64_t max_txg);
+bool lacking_birth(const struct pool *p, uint64_t birth);
+/* The leaves that are up have everything up to max_txg. In the sync fiber. */
+void lacking_clear(struct pool *p, uint64_t max_txg);
+
+/* ---- one block (job.c) --------------------------------------------------------------------------- */
+
+/* Verifies a block in a fiber of its own; waits while SCAN_DEPTH are under way. Parks. */
+void job_start(struct scan *s, const struct bp *bp);
+void job_wait_all(struct scan *s);
+
+/* ---- all blocks (walk.c) --------------------------------------------------------------------------- */
+
+/* 0: everything has been looked at; -ECANCELED: interrupted. Parks. */
+int scan_walk(struct scan *s);
+
+#endif
