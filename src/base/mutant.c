@@ -27,15 +27,15 @@ const char *mutant_name(enum mutant m)
 {
     static const char *const names[] = {"none",
 #define X(name) #name,
-                                        MUTANTS(X)
+                                        MUTANTS(X) POOL_MUTANTS(X)
 #undef X
     };
-    return m < MUTANT_COUNT ? names[m] : "none";
+    return m < MUTANT_END ? names[m] : "none";
 }
 
 bool mutant_set_by_name(const char *name)
 {
-    for (unsigned m = 0; m < MUTANT_COUNT; m++) {
+    for (unsigned m = 0; m < MUTANT_END; m++) {
         if (strcmp(mutant_name((enum mutant)m), name) == 0) {
             mutant_set((enum mutant)m);
             return true;

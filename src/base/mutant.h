@@ -20,6 +20,12 @@
     X(LATE_ABORTED_DATA)   /* an abort is answered while the task still writes */              \
     X(HASTY_REINSTATEMENT) /* a login does not wait for the end of the session it replaces */  \
     X(LOST_NEIGHBOUR)      /* two writes into one physical block may undo each other */
+/* The same in the pool engine; tests/poolsim plays these. */
+#define POOL_MUTANTS(X)                                                                        \
+    X(UBERBLOCK_BEFORE_FLUSH) /* the uberblock does not wait for the flush of what it names */ \
+    X(ACK_BEFORE_LOG)         /* a durable write is acknowledged before the log has it */      \
+    X(WRONG_PARITY)           /* the first byte of the first parity column is wrong */         \
+    X(REPAIR_FROM_BAD)        /* the bad copy is written over the good one */
 /* clang-format on */
 
 enum mutant {
@@ -27,7 +33,12 @@ enum mutant {
 #define X(name) MUTANT_##name,
     MUTANTS(X)
 #undef X
-        MUTANT_COUNT
+        MUTANT_COUNT, /* of the server's; the pool's begin with this number */
+    MUTANT_BEFORE_POOL = MUTANT_COUNT - 1,
+#define X(name) MUTANT_##name,
+    POOL_MUTANTS(X)
+#undef X
+        MUTANT_END
 };
 
 #ifdef ZSAN_MUTANTS

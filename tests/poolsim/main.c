@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * zsan-poolsim: tells stories. --seed N plays one; --seeds A-B plays many, each in a process of its own, on --jobs processes,
- * prints TAP and sums up what happened.
+ * prints TAP and sums up what happened. With mutants compiled in, --mutants plays seeds against each mutant of the pool
+ * engine until it is caught.
  */
 #include "story.h"
 
 #include "base/log.h"
+#include "base/mutant.h"
 #include "base/text.h"
 
 #include <getopt.h>
@@ -190,6 +192,38 @@ static int play_batch(struct batch *b)
     return b->failed || !busy ? 1 : 0;
 }
 
+/* ---- mutants --------------------------------------------------------------------------------------------------------- */
+
+/* True when a seed caught it. */
+static bool hunt(enum mutant m, uint64_t first, uint64_t last)
+{
+    struct result r = {.ok = true};
+    uint64_t seed = first;
+    mutant_set(m);
+    for (; r.ok && seed <= last; seed++) {
+        struct child c = child_start(seed);
+        r = child_end(&c);
+    }
+    unsigned at = m - MUTANT_BEFORE_POOL;
+    if (r.ok)
+        printf("not ok %u - mutant %s lives after %" PRIu64 " seeds\n", at, mutant_name(m),
+               last - first + 1);
+    else
+        printf("ok %u - mutant %s died of seed %" PRIu64 "\n#   %s\n", at, mutant_name(m),
+               seed - 1, r.text);
+    return !r.ok;
+}
+
+static int play_mutants(uint64_t first, uint64_t last)
+{
+    int failed = 0;
+    printf("1..%d\n", MUTANT_END - MUTANT_COUNT);
+    for (int m = MUTANT_COUNT; m < MUTANT_END; m++)
+        failed += !hunt((enum mutant)m, first, last);
+    mutant_set(MUTANT_NONE);
+    return failed ? 1 : 0;
+}
+
 /* ---- the command line ------------------------------------------------------------------------------------------------ */
 
 static int play_one(uint64_t seed, bool verbose)
@@ -211,8 +245,9 @@ static void no_log(void *arg, enum log_level level, const char *event, const str
 
 NO_RETURN static void usage(void)
 {
-    fprintf(stderr, "usage: zsan-poolsim --seed N [--verbose]\n"
-                    "       zsan-poolsim --seeds A-B [--jobs N] [--replay N]\n");
+    fprintf(stderr, "usage: zsan-poolsim --seed N [--mutant NAME] [--verbose]\n"
+                    "       zsan-poolsim --seeds A-B [--jobs N] [--replay N]\n"
+                    "       zsan-poolsim --mutants [--seeds A-B]\n");
     exit(2);
 }
 
@@ -236,16 +271,20 @@ static void range(char *text, struct batch *b)
 
 int main(int argc, char **argv)
 {
+    /* clang-format off */
     static const struct option options[] = {
-        {"seed",             required_argument, NULL, 's'},
-        {"seeds",              required_argument, NULL, 'r'},
-        {"jobs",                  required_argument, NULL, 'j'},
-        {"replay",required_argument, NULL, 'p'},
-        {"verbose",               no_argument, NULL, 'v'},
-        {0            },
+        {"seed",    required_argument, NULL, 's'},
+        {"seeds",   required_argument, NULL, 'r'},
+        {"jobs",    required_argument, NULL, 'j'},
+        {"replay",  required_argument, NULL, 'p'},
+        {"mutants", no_argument,       NULL, 'm'},
+        {"mutant",  required_argument, NULL, 'u'},
+        {"verbose", no_argument,       NULL, 'v'},
+        {0},
     };
-    static struct batch b = {.jobs = 1};
-    bool many = false, verbose = false;
+    /* clang-format on */
+    static struct batch b = {.first = 1, .last = 100, .jobs = 1};
+    bool many = false, mutants = false, verbose = false;
     uint64_t seed = 1;
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (o) {
@@ -262,6 +301,13 @@ int main(int argc, char **argv)
         case 'p':
             b.replay = (unsigned)number(optarg);
             break;
+        case 'm':
+            mutants = true;
+            break;
+        case 'u':
+            if (!mutant_set_by_name(optarg))
+                usage();
+            break;
         case 'v':
             verbose = true;
             break;
@@ -272,5 +318,7 @@ int main(int argc, char **argv)
     log_set_level(verbose ? LOG_LVL_INFO : LOG_LVL_ERROR);
     if (!verbose)
         log_set_sink(no_log, NULL);
+    if (mutants)
+        return play_mutants(b.first, b.last);
     return many ? play_batch(&b) : play_one(seed, verbose);
 }

@@ -68,7 +68,7 @@ struct story {
     int64_t ops_left;
     bool faults; /* disks were told to fail: operations may */
     bool up;     /* imported */
-    bool ends_by_cut;
+    bool ends_by_cut, closing;
     struct waitgroup workers;
 };
 

@@ -8,14 +8,16 @@
 #include "base/check.h"
 #include "run/file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define POOL      "tank"
 #define DISK_SIZE (66 * MIB)
+#define ROT_FIRST (5 * MIB) /* behind the labels */
 #define WORLDS    5u
-#define OPS       80u /* a world, about */
+#define OPS       110u /* a world, about */
 
 uint64_t draw(struct story *st, uint64_t n)
 {
@@ -145,6 +147,25 @@ static void worker(void *arg)
     waitgroup_done(&st->workers);
 }
 
+/* Disks that the layout can spare rot and fail: nobody may notice. */
+static void weaken(void *arg)
+{
+    struct story *st = arg;
+    const char *path = st->paths[draw(st, st->nweak)];
+    if (one_in(st, 3))
+        sim_fail_writes(st->run, path, 10, EIO);
+    if (one_in(st, 3))
+        sim_fail_flush(st->run, path, 5, EIO);
+    if (one_in(st, 3))
+        sim_fail_reads(st->run, path, 10, EIO);
+    while (!st->closing) {
+        uint64_t off = ROT_FIRST + draw(st, DISK_SIZE - ROT_FIRST - 2 * MIB);
+        sim_rot(st->run, st->paths[draw(st, st->nweak)], off, 1 + draw(st, MIB));
+        st->n.rots++;
+        fiber_sleep_until(run_now() + draw(st, 40 * NS_PER_MS), NULL);
+    }
+}
+
 static void world_main(void *arg)
 {
     struct story *st = arg;
@@ -158,11 +179,14 @@ static void world_main(void *arg)
     else
         pool_make(st);
     st->up = true;
+    if (st->nweak && one_in(st, 2))
+        check(fiber_start(weaken, st, "weaken"));
     waitgroup_init(&st->workers);
     waitgroup_add(&st->workers, nworkers);
     for (unsigned i = 0; i < nworkers; i++)
         check(fiber_start(worker, st, "worker"));
     waitgroup_wait(&st->workers);
+    st->closing = true;
     close_all(st);
     run_stop(st->run);
 }
@@ -186,7 +210,7 @@ static void world_play(struct story *st)
     cfg.max_turns = 2 * 1000 * 1000;
     if (one_in(st, 2))
         cfg.disk_delay_max_ns = 200 * NS_PER_US;
-    st->up = st->faults = false;
+    st->up = st->faults = st->closing = false;
     st->ops_left = (int64_t)(OPS / 2 + draw(st, OPS));
     if (run_sim_new(&cfg, &st->run, &err) < 0)
         story_fail("no world: %s", err.msg);

@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "base/mutant.h"
 
 #include <errno.h>
 #include <isa-l.h>
@@ -231,6 +232,8 @@ void raidz_parity(const struct raidz_map *map, uint8_t *const col[])
     for (unsigned p = 0; p < map->nparity; p++)
         add_parity_target(&s, map, p);
     combine(map, col, &s);
+    if (mutant_on(MUTANT_WRONG_PARITY))
+        col[0][0] ^= 1;
 }
 
 /* ---- reconstruction ---------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
  * The order on disk: data and metadata, flush; labels 0 and 2 if the configuration changed, flush; the uberblock,
  * flush; labels 1 and 3. A crash anywhere leaves either the old uberblock with labels that are not newer, or the new one.
  */
+#include "base/mutant.h"
 #include "pool/txg/txg.h"
 
 #include <assert.h>
@@ -128,7 +129,7 @@ static int batch_end(struct pool *p)
     int r = vbatch_wait(p->blocks.batch);
     vbatch_free(p->blocks.batch);
     p->blocks.batch = NULL;
-    return r ? r : vdev_flush(p->root);
+    return r || mutant_on(MUTANT_UBERBLOCK_BEFORE_FLUSH) ? r : vdev_flush(p->root);
 }
 
 static void committed(struct pool *p, uint64_t txg)

@@ -6,6 +6,7 @@
  * since they lack it unless resilver was there already. Then the bad ones are rewritten. The
  * log's promise is weaker than a checksum: it decides on the order only.
  */
+#include "base/mutant.h"
 #include "pool/vdev/vdev_int.h"
 
 #include <errno.h>
@@ -83,6 +84,9 @@ int copies_read(struct vdev *top, const struct vdev_read *r, uint8_t *dst)
     int good = find_good(&c, r, dst, len);
     if (good < 0)
         return good;
+    if (mutant_on(MUTANT_REPAIR_FROM_BAD) && good > 0 && c.v[0].bad &&
+        leaf_read(c.v[0].leaf, r->off, dst, len, r->class) == 0)
+        return leaf_rewrite(c.v[good].leaf, r->off, dst, len, r->class);
     for (int i = 0; i < good && r->repair; i++) {
         if (c.v[i].bad)
             leaf_rewrite(c.v[i].leaf, r->off, dst, len, r->class);
