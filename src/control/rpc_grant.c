@@ -70,10 +70,11 @@ static int commit(struct control *c, struct config_edit *e, const struct pair *p
     return change_done(c, e, &b, j, ret_result, reterr);
 }
 
+typedef int pair_edit(struct config_edit *e, const char *who, const char *target,
+                      struct err *reterr);
+
 /* Does the same to each pair of the grant. */
-static int each_pair(struct config_edit *e, const struct pair *p,
-                     int (*fn)(struct config_edit *e, const char *initiator, const char *target,
-                               struct err *reterr),
+static int each_pair(struct config_edit *e, const struct pair *p, pair_edit *fn,
                      struct err *reterr)
 {
     const struct config *cfg = config_edit_base(e);
@@ -96,26 +97,53 @@ static int each_pair(struct config_edit *e, const struct pair *p,
     return rc;
 }
 
-int rpc_grant_add(struct control *c, const struct args_grant_add *a, json_t **ret_result,
-                  struct err *reterr)
+/* What a verb does, and how. */
+struct verb {
+    pair_edit *fn;
+    bool each_pair; /* to each initiator of a host apart */
+    bool tells;     /* of whom and what, for the command prints it */
+};
+
+static int run(struct control *c, const char *who, const char *target, const struct verb *v,
+               json_t **ret_result, struct err *reterr)
 {
     EDIT(e);
     struct pair p;
-    int rc = begin(c, a->who, a->target, &e, &p, reterr);
+    int rc = begin(c, who, target, &e, &p, reterr);
     if (rc == 0)
-        rc = edit_grant_add(e, p.who, p.target, reterr);
-    return rc < 0 ? rc : commit(c, e, &p, ret_result, reterr);
+        rc = v->each_pair ? each_pair(e, &p, v->fn, reterr) : v->fn(e, p.who, p.target, reterr);
+    if (rc < 0)
+        return rc;
+    return v->tells ? commit(c, e, &p, ret_result, reterr)
+                    : change_commit(c, e, ret_result, reterr);
+}
+
+int rpc_grant_add(struct control *c, const struct args_grant_add *a, json_t **ret_result,
+                  struct err *reterr)
+{
+    static const struct verb v = {.fn = edit_grant_add, .tells = true};
+    return run(c, a->who, a->target, &v, ret_result, reterr);
 }
 
 int rpc_grant_rotate(struct control *c, const struct args_grant_rotate *a, json_t **ret_result,
                      struct err *reterr)
 {
-    EDIT(e);
-    struct pair p;
-    int rc = begin(c, a->who, a->target, &e, &p, reterr);
-    if (rc == 0)
-        rc = each_pair(e, &p, edit_secret_rotate, reterr);
-    return rc < 0 ? rc : commit(c, e, &p, ret_result, reterr);
+    static const struct verb v = {.fn = edit_secret_rotate, .each_pair = true, .tells = true};
+    return run(c, a->who, a->target, &v, ret_result, reterr);
+}
+
+int rpc_grant_finish(struct control *c, const struct args_grant_finish *a, json_t **ret_result,
+                     struct err *reterr)
+{
+    static const struct verb v = {.fn = edit_secret_finish, .each_pair = true};
+    return run(c, a->who, a->target, &v, ret_result, reterr);
+}
+
+int rpc_grant_remove(struct control *c, const struct args_grant_remove *a, json_t **ret_result,
+                     struct err *reterr)
+{
+    static const struct verb v = {.fn = edit_grant_remove};
+    return run(c, a->who, a->target, &v, ret_result, reterr);
 }
 
 int rpc_grant_secret(struct control *c, const struct args_grant_secret *a, json_t **ret_result,
@@ -126,27 +154,5 @@ int rpc_grant_secret(struct control *c, const struct args_grant_secret *a, json_
     int rc = begin(c, a->initiator, a->target, &e, &p, reterr);
     if (rc == 0)
         rc = edit_secret_set(e, p.who, p.target, a->secret, a->reverse_secret, reterr);
-    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
-}
-
-int rpc_grant_finish(struct control *c, const struct args_grant_finish *a, json_t **ret_result,
-                     struct err *reterr)
-{
-    EDIT(e);
-    struct pair p;
-    int rc = begin(c, a->who, a->target, &e, &p, reterr);
-    if (rc == 0)
-        rc = each_pair(e, &p, edit_secret_finish, reterr);
-    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
-}
-
-int rpc_grant_remove(struct control *c, const struct args_grant_remove *a, json_t **ret_result,
-                     struct err *reterr)
-{
-    EDIT(e);
-    struct pair p;
-    int rc = begin(c, a->who, a->target, &e, &p, reterr);
-    if (rc == 0)
-        rc = edit_grant_remove(e, p.who, p.target, reterr);
     return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }

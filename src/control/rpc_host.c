@@ -192,6 +192,14 @@ int rpc_initiator_show(struct control *c, const struct args_initiator_show *a,
     return jb_done(&b, initiator_json(&b, cfg, i, &l), ret_result, reterr);
 }
 
+/* A transaction on the initiator, by its whole name. */
+static int begin(struct control *c, const char *given, struct config_edit **ret_edit,
+                 char ret_name[CFG_NAME_LEN], struct err *reterr)
+{
+    name_normalise(given, ret_name);
+    return config_edit_begin(c->env.store, ret_edit, reterr);
+}
+
 /* Commits, and the initiator as it is then. */
 static int commit(struct control *c, struct config_edit *e, const char *name,
                   json_t **ret_result, struct err *reterr)
@@ -268,8 +276,7 @@ int rpc_initiator_rotate(struct control *c, const struct args_initiator_rotate *
 {
     EDIT(e);
     char name[CFG_NAME_LEN];
-    name_normalise(a->name, name);
-    int rc = config_edit_begin(c->env.store, &e, reterr);
+    int rc = begin(c, a->name, &e, name, reterr);
     if (rc == 0)
         rc = edit_secret_rotate(e, name, NULL, reterr);
     return rc < 0 ? rc : commit(c, e, name, ret_result, reterr);
@@ -280,8 +287,7 @@ int rpc_initiator_secret(struct control *c, const struct args_initiator_secret *
 {
     EDIT(e);
     char name[CFG_NAME_LEN];
-    name_normalise(a->name, name);
-    int rc = config_edit_begin(c->env.store, &e, reterr);
+    int rc = begin(c, a->name, &e, name, reterr);
     if (rc == 0)
         rc = edit_secret_set(e, name, NULL, a->secret, a->reverse_secret, reterr);
     return rc < 0 ? rc : commit(c, e, name, ret_result, reterr);
@@ -292,8 +298,7 @@ int rpc_initiator_finish(struct control *c, const struct args_initiator_finish *
 {
     EDIT(e);
     char name[CFG_NAME_LEN];
-    name_normalise(a->name, name);
-    int rc = config_edit_begin(c->env.store, &e, reterr);
+    int rc = begin(c, a->name, &e, name, reterr);
     if (rc == 0)
         rc = edit_secret_finish(e, name, NULL, reterr);
     return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
@@ -304,8 +309,7 @@ int rpc_initiator_remove(struct control *c, const struct args_initiator_remove *
 {
     EDIT(e);
     char name[CFG_NAME_LEN];
-    name_normalise(a->name, name);
-    int rc = config_edit_begin(c->env.store, &e, reterr);
+    int rc = begin(c, a->name, &e, name, reterr);
     if (rc == 0)
         rc = edit_initiator_remove(e, name, reterr);
     return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
