@@ -337,14 +337,14 @@ static void do_log(struct ours *o, int ac, char **av)
 {
     const uint64_t seed = strtoull(av[0], NULL, 0), steps = strtoull(av[1], NULL, 0);
     struct volume *v[VOLUMES_MAX];
-    const int n = ac - 2;
+    const unsigned n = (unsigned)ac - 2;
     if (n > VOLUMES_MAX)
         die("too many volumes");
-    for (int i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n; i++) {
         v[i] = volume_get(o, av[i + 2]);
         work(o, v[i], seed + n + i, LOG_FIRST, VOL_FUA);
     }
-    for (int i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n; i++) {
         work(o, v[i], seed + i, steps, VOL_FUA);
         print_hash(v[i], av[i + 2]);
     }
