@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Scrub and resilver of whole pools in the simulated world: rotten disks, disks that were away, in pools that are written to
+ * meanwhile. What was repaired is proven by taking as many other disks away as the layout can do without.
+ */
+#include "base/check.h"
+#include "base/log.h"
+#include "pool/pool_int.h"
+#include "pool/scan/scan.h"
+#include "run/file.h"
+#include "volume/expect.h"
+
+#include <errno.h>
+
+#define MIB       (1ull << 20)
+#define DISK_SIZE (66 * MIB)
+#define DISKS     4u
+#define BLOCK     8192u
+#define BLOCKS    1500u /* of the volume: more than one ticket's worth */
+
+struct shape {
+    enum pool_layout layout;
+    unsigned disks, spare; /* spare: how many it can do without */
+};
+static const struct shape mirror = {LAYOUT_MIRROR, 2, 1};
+static const struct shape raidz1 = {LAYOUT_RAIDZ1, 3, 1};
+static const struct shape raidz2 = {LAYOUT_RAIDZ2, 4, 2};
+
+static const char *const disks[DISKS] = {"/d0", "/d1", "/d2", "/d3"};
+static const char *const elsewhere[DISKS] = {"/away0", "/away1", "/away2", "/away3"};
+
+struct bench {
+    struct expect *e;
+    const struct shape *shape;
+    struct pool *p;
+    uint8_t seed[BLOCKS]; /* what each block holds; 0: zeros */
+    uint8_t next;
+    unsigned writers; /* that are at work */
+    bool enough;
+};
+
+/* ---- the pool ---------------------------------------------------------------------------------- */
+
+static void make(struct bench *b, struct expect *e)
+{
+    struct err err = {0};
+    memset(b, 0, sizeof(*b));
+    b->e = e;
+    b->shape = e->arg;
+    for (unsigned i = 0; i < b->shape->disks; i++) {
+        struct file *f;
+        const struct file_opts opts = {.mode = FILE_RDWR, .create = true};
+        check(file_open(disks[i], &opts, &f, NULL) == 0 && file_resize(f, DISK_SIZE) == 0);
+        check(file_flush(f) == 0);
+        file_close(f);
+    }
+    const struct pool_group group = {b->shape->layout, b->shape->disks, disks};
+    const struct pool_create_want want = {
+        .name = "tank", .groups = &group, .ngroups = 1, .opts = {.dirty_bytes = 4 * MIB}};
+    const struct pool_volume_want vol = {.name = "v",
+                                         .size = (uint64_t)BLOCKS * BLOCK,
+                                         .block_size = BLOCK,
+                                         .compression = "off"};
+    check(pool_create(&want, &b->p, &err) == 0);
+    check(pool_volume_create(b->p, &vol, &err) == 0);
+}
+
+/* Disks are taken away, and brought back, by name. */
+static void move(unsigned which, bool away)
+{
+    for (unsigned i = 0; i < DISKS; i++)
+        if (which & 1u << i)
+            check(file_rename(away ? disks[i] : elsewhere[i], away ? elsewhere[i] : disks[i]) ==
+                  0);
+}
+
+static void import(struct bench *b, bool read_only)
+{
+    const char *paths[DISKS + 1] = {NULL};
+    for (unsigned i = 0; i < b->shape->disks; i++)
+        paths[i] = disks[i];
+    const struct pool_import_want want = {
+        .paths = paths, .name = "tank", .read_only = read_only};
+    check(pool_import(&want, &b->p, NULL) == 0);
+}
+
+static void export(struct bench *b)
+{
+    EXPECT_EQ(b->e, pool_export(b->p, NULL), 0);
+}
+
+static struct volume *volume(struct bench *b)
+{
+    struct volume *v;
+    check(pool_volume_open(b->p, "v", &v, NULL) == 0);
+    return v;
+}
+
+static void fill(uint8_t bytes[BLOCK], unsigned block, uint8_t seed)
+{
+    for (unsigned i = 0; i < BLOCK; i++)
+        bytes[i] = seed ? (uint8_t)(seed * 31u + block * 7u + i * i / 3) : 0;
+}
+
+static void write_block(struct bench *b, struct volume *v, unsigned block)
+{
+    struct sgl sgl;
+    static uint8_t bytes[BLOCK];
+    uint8_t seed = b->next = b->next == UINT8_MAX ? 1 : b->next + 1;
+    sgl_init(&sgl);
+    check(sgl_alloc(&sgl, BLOCK) == 0);
+    fill(bytes, block, seed);
+    sgl_copy_in(&sgl, 0, bytes, BLOCK);
+    EXPECT_EQ(b->e, v->ops->write(v, (uint64_t)block * BLOCK, &sgl, 0), 0);
+    b->seed[block] = seed;
+    sgl_clear(&sgl);
+}
+
+static void write_every(struct bench *b, unsigned step)
+{
+    struct volume *v = volume(b);
+    for (unsigned i = 0; i < BLOCKS; i += step)
+        write_block(b, v, i);
+    volume_close(v);
+    EXPECT_EQ(b->e, pool_sync(b->p), 0);
+}
+
+static void verify(struct bench *b)
+{
+    static uint8_t got[BLOCK], want[BLOCK];
+    struct volume *v = volume(b);
+    unsigned wrong = 0;
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        struct sgl sgl;
+        sgl_init(&sgl);
+        EXPECT_EQ(b->e, v->ops->read(v, (uint64_t)i * BLOCK, BLOCK, &sgl), 0);
+        sgl_copy_out(&sgl, 0, got, BLOCK);
+        sgl_clear(&sgl);
+        fill(want, i, b->seed[i]);
+        wrong += memcmp(got, want, BLOCK) != 0;
+    }
+    EXPECT_EQ(b->e, wrong, 0);
+    volume_close(v);
+}
+
+/* Each set of disks that is enough has all the data. Exported before and after. */
+static void verify_without_any(struct bench *b)
+{
+    unsigned all = (1u << b->shape->disks) - 1;
+    for (unsigned gone = 1; gone < all; gone++) {
+        if ((unsigned)__builtin_popcount(gone) != b->shape->spare)
+            continue;
+        move(gone, true);
+        import(b, true);
+        verify(b);
+        pool_close(b->p);
+        move(gone, false);
+    }
+}
+
+static struct pool_scan_status scrub(struct bench *b)
+{
+    struct pool_scan_status s;
+    pool_scan_wait(b->p);
+    EXPECT_EQ(b->e, pool_scrub(b->p, POOL_SCRUB_START, NULL), 0);
+    pool_scan_wait(b->p);
+    pool_scan_status(b->p, &s);
+    EXPECT_EQ(b->e, s.state, POOL_SCAN_FINISHED);
+    EXPECT(b->e, !s.resilver);
+    return s;
+}
+
+static void rot(const char *disk)
+{
+    sim_rot(reactor_run(reactor_self()), disk, 5 * MIB, DISK_SIZE - 7 * MIB);
+}
+
+/* ---- scrub --------------------------------------------------------------------------------------- */
+
+static void scrub_body(struct expect *e)
+{
+    struct bench b;
+    make(&b, e);
+    write_every(&b, 1);
+    export(&b);
+    for (unsigned i = 0; i < b.shape->spare; i++)
+        rot(disks[i]);
+    import(&b, false);
+    struct pool_scan_status s = scrub(&b);
+    EXPECT_EQ(e, s.errors, 0);
+    EXPECT(e, s.repaired > (uint64_t)BLOCKS * BLOCK / 4);
+    EXPECT(e, s.examined > (uint64_t)BLOCKS * BLOCK);
+    s = scrub(&b);
+    EXPECT_EQ(e, s.repaired, 0);
+    export(&b);
+    verify_without_any(&b);
+}
+
+/* What no redundancy can bring back is counted, and only that. */
+static void errors_body(struct expect *e)
+{
+    struct bench b;
+    make(&b, e);
+    write_every(&b, 1);
+    struct volume *v = volume(&b);
+    struct bp bp;
+    struct object *obj;
+    struct dsl_dataset *ds = dsl_find(&b.p->dsl, "v")->head;
+    EXPECT_EQ(e, object_hold(ds->os, 1, &obj), 0);
+    EXPECT_EQ(e, object_lookup(obj, 7, &bp), 0);
+    object_release(obj);
+    volume_close(v);
+    export(&b);
+    for (unsigned i = 0; i < b.shape->disks; i++)
+        sim_rot(reactor_run(reactor_self()), disks[i], LABEL_FRONT + bp_dva(&bp, 0).off, BLOCK);
+    import(&b, false);
+    EXPECT_EQ(e, scrub(&b).errors, 1);
+    export(&b);
+}
+
+/* ---- resilver -------------------------------------------------------------------------------------- */
+
+static void no_leaf_lacks(struct bench *b)
+{
+    const struct vdev *leaf;
+    for (unsigned i = 0; (leaf = vdev_leaf(b->p->root, i)); i++)
+        EXPECT_EQ(b->e, leaf->dtl.n, 0);
+}
+
+static void resilver_body(struct expect *e)
+{
+    struct bench b;
+    struct pool_scan_status s;
+    make(&b, e);
+    write_every(&b, 1);
+    export(&b);
+    move(1, true);
+    import(&b, false);
+    write_every(&b, 5);
+    export(&b);
+    move(1, false);
+    import(&b, false);
+    pool_scan_wait(b.p);
+    pool_scan_status(b.p, &s);
+    EXPECT(e, s.resilver);
+    EXPECT_EQ(e, s.state, POOL_SCAN_FINISHED);
+    EXPECT_EQ(e, s.errors, 0);
+    EXPECT(e, s.repaired > 0 && s.repaired < (uint64_t)BLOCKS * BLOCK / 2);
+    no_leaf_lacks(&b);
+    EXPECT_EQ(e, scrub(&b).repaired, 0);
+    export(&b);
+    verify_without_any(&b);
+}
+
+/* ---- beside writers ----------------------------------------------------------------------------------- */
+
+static void writer(void *arg)
+{
+    struct bench *b = arg;
+    struct volume *v = volume(b);
+    for (unsigned i = 0; !b->enough; i = (i + 37) % BLOCKS) {
+        write_block(b, v, i);
+        fiber_sleep_until(run_deadline_ms(1), NULL);
+    }
+    volume_close(v);
+    b->writers--;
+}
+
+/* A disk goes and comes back, and a rotten one is scrubbed, while blocks are replaced all the time. */
+static void busy_body(struct expect *e)
+{
+    struct bench b;
+    make(&b, e);
+    write_every(&b, 1);
+    b.writers = 1;
+    check(fiber_start(writer, &b, "writer"));
+    EXPECT_EQ(e, pool_offline(b.p, disks[0], NULL), 0);
+    if (b.shape->spare == 1)
+        EXPECT_EQ(e, pool_offline(b.p, disks[1], NULL), -EBUSY);
+    EXPECT_EQ(e, pool_sync(b.p), 0);
+    EXPECT_EQ(e, pool_sync(b.p), 0);
+    EXPECT_EQ(e, pool_online(b.p, disks[0], NULL), 0);
+    pool_scan_wait(b.p);
+    no_leaf_lacks(&b);
+    rot(disks[1]);
+    EXPECT_EQ(e, scrub(&b).errors, 0);
+    b.enough = true;
+    while (b.writers > 0)
+        fiber_yield();
+    verify(&b);
+    EXPECT_EQ(e, scrub(&b).repaired, 0);
+    export(&b);
+    verify_without_any(&b);
+}
+
+/* ---- the verbs ------------------------------------------------------------------------------------------ */
+
+static enum pool_scan_state state(struct bench *b)
+{
+    struct pool_scan_status s;
+    pool_scan_status(b->p, &s);
+    return s.state;
+}
+
+/* Begins and is caught in the middle. */
+static void begin(struct bench *b)
+{
+    struct pool_scan_status s;
+    EXPECT_EQ(b->e, pool_scrub(b->p, POOL_SCRUB_START, NULL), 0);
+    do {
+        fiber_yield();
+        pool_scan_status(b->p, &s);
+    } while (s.state != POOL_SCAN_RUNNING || s.examined == 0);
+}
+
+static void verbs_body(struct expect *e)
+{
+    struct bench b;
+    make(&b, e);
+    EXPECT_EQ(e, state(&b), POOL_SCAN_NEVER);
+    EXPECT_EQ(e, pool_scrub(b.p, POOL_SCRUB_PAUSE, NULL), -ENOENT);
+    EXPECT_EQ(e, pool_scrub(b.p, POOL_SCRUB_CANCEL, NULL), -ENOENT);
+    EXPECT_EQ(e, pool_offline(b.p, "/nowhere", NULL), -ENOENT);
+    write_every(&b, 1);
+    begin(&b);
+    EXPECT_EQ(e, pool_scrub(b.p, POOL_SCRUB_START, NULL), -EBUSY);
+    EXPECT_EQ(e, pool_scrub(b.p, POOL_SCRUB_CANCEL, NULL), 0);
+    pool_scan_wait(b.p);
+    EXPECT_EQ(e, state(&b), POOL_SCAN_CANCELLED);
+    begin(&b);
+    EXPECT_EQ(e, pool_scrub(b.p, POOL_SCRUB_PAUSE, NULL), 0);
+    pool_scan_wait(b.p);
+    EXPECT_EQ(e, state(&b), POOL_SCAN_PAUSED);
+    export(&b);
+    import(&b, false);
+    EXPECT_EQ(e, state(&b), POOL_SCAN_PAUSED);
+    EXPECT_EQ(e, pool_scrub(b.p, POOL_SCRUB_CANCEL, NULL), 0);
+    EXPECT_EQ(e, state(&b), POOL_SCAN_CANCELLED);
+    begin(&b);
+    pool_close(b.p);
+    import(&b, false);
+    pool_scan_wait(b.p);
+    EXPECT_EQ(e, state(&b), POOL_SCAN_FINISHED);
+    export(&b);
+}
+
+static void quiet(void *arg, enum log_level level, const char *event, const struct log_kv *kv,
+                  size_t n)
+{
+    (void)arg, (void)level, (void)event, (void)kv, (void)n;
+}
+
+#define TEST(name, body, shape)                                                                \
+    static void test_##name(void **state)                                                      \
+    {                                                                                          \
+        (void)state;                                                                           \
+        expect_in(expect_sim(1), body, (void *)(uintptr_t) & (shape));                         \
+    }
+TEST(scrub_repairs_a_mirror, scrub_body, mirror)
+TEST(scrub_repairs_raidz1, scrub_body, raidz1)
+TEST(scrub_repairs_raidz2, scrub_body, raidz2)
+TEST(what_cannot_be_repaired_is_counted, errors_body, mirror)
+TEST(a_mirror_is_resilvered, resilver_body, mirror)
+TEST(raidz1_is_resilvered, resilver_body, raidz1)
+TEST(raidz2_is_resilvered, resilver_body, raidz2)
+TEST(repair_beside_writers_mirror, busy_body, mirror)
+TEST(repair_beside_writers_raidz2, busy_body, raidz2)
+TEST(the_verbs, verbs_body, mirror)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scrub_repairs_a_mirror),
+        cmocka_unit_test(test_scrub_repairs_raidz1),
+        cmocka_unit_test(test_scrub_repairs_raidz2),
+        cmocka_unit_test(test_what_cannot_be_repaired_is_counted),
+        cmocka_unit_test(test_a_mirror_is_resilvered),
+        cmocka_unit_test(test_raidz1_is_resilvered),
+        cmocka_unit_test(test_raidz2_is_resilvered),
+        cmocka_unit_test(test_repair_beside_writers_mirror),
+        cmocka_unit_test(test_repair_beside_writers_raidz2),
+        cmocka_unit_test(test_the_verbs),
+    };
+    log_set_sink(quiet, NULL);
+    return cmocka_run_group_tests_name("pool_repair", tests, NULL, NULL);
+}
