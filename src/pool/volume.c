@@ -22,7 +22,7 @@
 
 #define ZVOL_DATA   1u
 #define ZVOL_PROPS  2u
-#define ATOMIC_MAX  (128u << 10)
+#define ATOMIC_MAX  ZIL_DATA_MAX /* one record of the log is applied whole or not at all */
 #define READ_FIBERS 32u
 #define ATTR_PREFIX "zsan:"
 /* A dirty block may need an indirect block of its own, in two copies. */
