@@ -283,7 +283,7 @@ static const char *sector_settle(struct model *m, uint64_t sector, const uint8_t
 }
 
 /* An atomic write that shows somewhere shows, or is overwritten, everywhere. Lists have one entry now. */
-static const char *atomic_check(struct model *m, uint32_t number, const uint8_t *bytes)
+static const char *atomic_check(struct model *m, uint32_t number)
 {
     const struct one_change *c = &m->changes[number];
     uint64_t here = 0, before = UINT64_MAX;
@@ -293,9 +293,14 @@ static const char *atomic_check(struct model *m, uint32_t number, const uint8_t 
             before = i;
     }
     m->counts.atomic_judged++;
-    return here > 0 && before != UINT64_MAX
-               ? wrong(m, before, bytes + before * SECTOR, "an atomic write is torn")
-               : NULL;
+    if (here == 0 || before == UINT64_MAX)
+        return NULL;
+    snprintf(
+        m->wrong, sizeof(m->wrong),
+        "write %u of %lu+%lu is torn: shows in %lu sectors, but sector %lu shows %u (of %u)",
+        number, (unsigned long)c->first, (unsigned long)c->n, (unsigned long)here,
+        (unsigned long)before, m->s[before].v[0], m->nchanges);
+    return m->wrong;
 }
 
 const char *model_settle(struct model *m, const uint8_t *bytes)
@@ -305,7 +310,7 @@ const char *model_settle(struct model *m, const uint8_t *bytes)
         why = sector_settle(m, i, bytes + i * SECTOR);
     for (uint32_t i = 1; !why && i < m->nchanges; i++)
         if (m->changes[i].atomic && !m->changes[i].durable)
-            why = atomic_check(m, i, bytes);
+            why = atomic_check(m, i);
     for (uint32_t i = 1; i < m->nchanges; i++) {
         m->changes[i].fate = DONE;
         m->changes[i].durable = true;

@@ -16,6 +16,7 @@
 #define POOL      "tank"
 #define DISK_SIZE (66 * MIB)
 #define ROT_FIRST (5 * MIB) /* behind the labels */
+#define OPS_LEAST 220u      /* in a story: worlds that end early are made up for */
 #define WORLDS    5u
 #define OPS       110u /* a world, about */
 
@@ -261,7 +262,7 @@ struct story *story_new(uint64_t seed, bool verbose)
 
 void story_play(struct story *st)
 {
-    for (st->world = 0; st->world < WORLDS; st->world++)
+    for (st->world = 0; st->world < WORLDS || st->n.ops < OPS_LEAST; st->world++)
         world_play(st);
     for (unsigned i = 0; i < SLOTS; i++)
         slot_forget(st, &st->slot[i]);
