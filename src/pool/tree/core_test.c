@@ -350,6 +350,127 @@ static void body_short_objset(struct expect *e)
     grove_free(&g);
 }
 
+/* ---- a walk in pieces -------------------------------------------------------------------- */
+
+#define VISITS_MAX 512u
+
+struct pieces {
+    struct {
+        uint64_t object, blkid;
+        unsigned level;
+    } seen[VISITS_MAX];
+    unsigned n, left;       /* left: until the walk ends */
+    uint64_t object, blkid; /* where the next one begins */
+};
+
+static int visit_piece(void *arg, const struct bp *bp, uint64_t object, unsigned level,
+                       uint64_t blkid)
+{
+    struct pieces *p = arg;
+    (void)bp;
+    if (p->left == 0 && level == 0) {
+        p->object = object ? object : blkid * DNODES_PER_BLOCK;
+        p->blkid = object ? blkid : 0;
+        return 1;
+    }
+    p->left -= p->left > 0;
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->seen[i].object == object && p->seen[i].level == level &&
+            p->seen[i].blkid == blkid)
+            return 0;
+    check(p->n < VISITS_MAX);
+    p->seen[p->n].object = object;
+    p->seen[p->n].level = level;
+    p->seen[p->n++].blkid = blkid;
+    return 0;
+}
+
+static unsigned walk_in_pieces(struct grove *g, struct pieces *p, unsigned step)
+{
+    unsigned walks = 0;
+    int rc;
+    memset(p, 0, sizeof(*p));
+    do {
+        const struct traverse t = {
+            .start_object = p->object, .start_blkid = p->blkid, .visit = visit_piece, .arg = p};
+        p->left = step;
+        rc = objset_traverse(&g->tank.b, &g->bp, &t);
+        walks++;
+    } while (rc == 1);
+    EXPECT_EQ(g->e, rc, 0);
+    return walks;
+}
+
+/* Whatever the pieces, all blocks are visited, in the same order. */
+static void body_pieces(struct expect *e)
+{
+    static struct pieces whole, parts;
+    struct grove g;
+    uint64_t id;
+    grove_new(&g, e, OBJSET_ZVOL, 1);
+    grove_begin(&g);
+    struct object *obj = volume_object(&g, 4096, 10);
+    for (uint64_t blk = 0; blk < 200; blk += 1 + blk % 5)
+        write_block(&g, obj, blk, (uint8_t)blk);
+    object_release(obj);
+    for (unsigned i = 0; i < 70; i++) {
+        const struct object_props props = {.type = DMU_ZVOL, .block_size = 4096};
+        EXPECT_EQ(e, object_create(g.os, 0, &props, &id), 0);
+        EXPECT_EQ(e, object_hold(g.os, id, &obj), 0);
+        write_block(&g, obj, 0, (uint8_t)i);
+        object_release(obj);
+    }
+    grove_commit(&g);
+    EXPECT_EQ(e, walk_in_pieces(&g, &whole, UINT32_MAX), 1);
+    EXPECT(e, whole.n > 150);
+    for (unsigned step = 6; step < 60; step += 7) {
+        EXPECT(e, walk_in_pieces(&g, &parts, step) > 2);
+        EXPECT_EQ(e, parts.n, whole.n);
+        EXPECT(e, memcmp(parts.seen, whole.seen, sizeof(whole.seen)) == 0);
+    }
+    grove_free(&g);
+}
+
+static int count_dnode(void *arg, const struct dnode_phys *dn, uint64_t object)
+{
+    (void)dn;
+    ++*(unsigned *)arg;
+    return object == 1 ? 0 : TRAVERSE_SKIP;
+}
+
+static int only_first(void *arg, const struct bp *bp, uint64_t object, unsigned level,
+                      uint64_t blkid)
+{
+    (void)arg, (void)bp, (void)level, (void)blkid;
+    return object > 1 ? E(-EINVAL) : 0;
+}
+
+/* Objects are announced; those of no interest cost nothing. */
+static void body_dnodes(struct expect *e)
+{
+    struct grove g;
+    uint64_t id;
+    unsigned n = 0;
+    grove_new(&g, e, OBJSET_ZVOL, 1);
+    grove_begin(&g);
+    for (unsigned i = 0; i < 40; i++) {
+        struct object *obj;
+        const struct object_props props = {.type = DMU_ZVOL, .block_size = 4096};
+        EXPECT_EQ(e, object_create(g.os, 0, &props, &id), 0);
+        EXPECT_EQ(e, object_hold(g.os, id, &obj), 0);
+        write_block(&g, obj, 0, (uint8_t)i);
+        object_release(obj);
+    }
+    grove_commit(&g);
+    struct traverse t = {.visit = only_first, .dnode = count_dnode, .arg = &n};
+    EXPECT_EQ(e, objset_traverse(&g.tank.b, &g.bp, &t), 0);
+    EXPECT_EQ(e, n, 40);
+    t.start_object = 38;
+    EXPECT_EQ(e, objset_traverse(&g.tank.b, &g.bp, &t), 0);
+    EXPECT_EQ(e, n, 43);
+    grove_free(&g);
+}
+
 #define TEST(name)                                                                             \
     static void test_##name(void **state)                                                      \
     {                                                                                          \
@@ -363,6 +484,8 @@ TEST(growing_holes)
 TEST(limits)
 TEST(large_dnodes)
 TEST(short_objset)
+TEST(pieces)
+TEST(dnodes)
 
 int main(void)
 {
@@ -370,7 +493,8 @@ int main(void)
         cmocka_unit_test(test_damage),       cmocka_unit_test(test_no_space),
         cmocka_unit_test(test_views),        cmocka_unit_test(test_growing_holes),
         cmocka_unit_test(test_limits),       cmocka_unit_test(test_large_dnodes),
-        cmocka_unit_test(test_short_objset),
+        cmocka_unit_test(test_short_objset), cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_dnodes),
     };
     return cmocka_run_group_tests_name("pool_tree_core", tests, NULL, NULL);
 }
