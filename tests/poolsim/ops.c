@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What fibers do to the pool, one thing at a time. An operation that is refused by -ENOSPC counts as one that may show; any
- * other error is a violation unless disks were told to fail.
+ * other error is a violation, for the disks that fail can be spared.
  */
 #include "story.h"
 
@@ -17,11 +17,10 @@
 
 #define ATTR "sim"
 
-/* Errors that are no news: no room, and a pool that stopped writing since its disks failed. */
-static void failed(struct story *st, const char *what, int r)
+/* The one error that is no news: no room. */
+static void failed(const char *what, int r)
 {
-    st->n.errors++;
-    if (r != -ENOSPC && !st->faults)
+    if (r != -ENOSPC)
         story_fail("%s fails: %s", what, strerror(-r));
 }
 
@@ -75,7 +74,7 @@ static void op_read(struct story *st, struct slot *s)
     int r = read_bytes(s, first, n, bytes);
     const char *why = r ? NULL : model_check(s->m, first, n, bytes);
     if (r)
-        failed(st, "a read", r);
+        failed("a read", r);
     if (why)
         story_fail("volume %s: read of %" PRIu64 "+%" PRIu64 ": %s", s->name, first, n, why);
     model_unclaim(s->m, first, n, false);
@@ -107,7 +106,7 @@ static void settle_change(struct story *st, struct slot *s, uint32_t number, uns
         return;
     }
     model_failed(s->m, number);
-    failed(st, what, r);
+    failed(what, r);
 }
 
 static unsigned flags_draw(struct story *st)
@@ -156,7 +155,7 @@ static void op_discard(struct story *st, struct slot *s)
     if (number)
         settle_change(st, s, number, flags, "a discard", r);
     else if (r)
-        failed(st, "a discard", r);
+        failed("a discard", r);
     model_unclaim(s->m, first, n, true);
     st->n.discards++;
 }
@@ -168,7 +167,7 @@ static void op_flush(struct story *st, struct slot *s)
     if (r == 0)
         model_flushed(s->m, now);
     else
-        failed(st, "a flush", r);
+        failed("a flush", r);
     st->n.flushes++;
 }
 
@@ -186,7 +185,7 @@ static void op_sync(struct story *st, struct slot *s)
         if (r == 0 && m[i] && st->slot[i].m == m[i])
             model_flushed(m[i], now[i]);
     if (r)
-        failed(st, "pool_sync", r);
+        failed("pool_sync", r);
     st->n.syncs++;
 }
 
@@ -217,7 +216,7 @@ static void op_attr(struct story *st, struct slot *s)
     if (r == 0)
         s->attr = s->pending_attr;
     else
-        failed(st, "set_attr", r);
+        failed("set_attr", r);
     st->n.attrs++;
 }
 
@@ -231,7 +230,7 @@ static void op_resize(struct story *st, struct slot *s)
         s->size = s->pending_size;
         model_grow(s->m, s->size / SECTOR);
     } else {
-        failed(st, "a resize", r);
+        failed("a resize", r);
     }
     st->n.resizes++;
 }
@@ -247,7 +246,7 @@ static void slot_open(struct story *st, struct slot *s)
 {
     struct err err = {0};
     int r = pool_volume_open(st->pool, s->name, &s->v, &err);
-    if (r && !st->faults)
+    if (r)
         story_fail("volume %s cannot be opened: %s", s->name, err.msg);
 }
 
@@ -282,7 +281,7 @@ static void op_create(struct story *st, struct slot *s)
     int r = pool_volume_create(st->pool, &want, &err);
     st->n.creates++;
     if (r) {
-        failed(st, "creating a volume", r);
+        failed("creating a volume", r);
         if (r == -ENOSPC)
             slot_forget(st, s);
         return;
@@ -300,7 +299,7 @@ static void op_destroy(struct story *st, struct slot *s)
     int r = pool_volume_destroy(st->pool, s->name, &err);
     st->n.destroys++;
     if (r)
-        failed(st, "destroying a volume", r);
+        failed("destroying a volume", r);
     else
         slot_forget(st, s);
 }
@@ -312,7 +311,7 @@ static void op_rename(struct story *st, struct slot *s)
     int r = pool_rename(st->pool, s->name, s->pending_name, &err);
     st->n.renames++;
     if (r)
-        failed(st, err.msg, r);
+        failed(err.msg, r);
     else
         memcpy(s->name, s->pending_name, sizeof(s->name));
 }
@@ -322,8 +321,7 @@ static void op_reopen(struct story *st, struct slot *s)
     uint32_t now = model_now(s->m);
     volume_close(s->v);
     s->v = NULL;
-    if (!st->faults)
-        model_flushed(s->m, now);
+    model_flushed(s->m, now);
     slot_open(st, s);
 }
 

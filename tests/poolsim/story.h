@@ -22,7 +22,7 @@
     X(ops) X(worlds) X(cuts) X(cuts_keep_none) X(cuts_keep_all) X(cuts_keep_but_first)         \
     X(cuts_keep_some) X(cuts_in_import) X(cuts_in_create) X(closes) X(exports) X(imports)      \
     X(replays) X(reads) X(writes) X(fua) X(zeroes) X(discards) X(flushes) X(syncs) X(attrs)    \
-    X(resizes) X(creates) X(destroys) X(renames) X(errors) X(acked) X(durable) X(in_flight_cut)\
+    X(resizes) X(creates) X(destroys) X(renames) X(acked) X(durable) X(in_flight_cut)\
     X(kept_unacked) X(atomic_judged) X(sectors_checked) X(torn_writes) X(sectors_lost)         \
     X(sectors_kept) X(disk_errors) X(rots)
 /* clang-format on */
@@ -66,8 +66,7 @@ struct story {
     unsigned world;
     struct pool *pool;
     int64_t ops_left;
-    bool faults; /* disks were told to fail: operations may */
-    bool up;     /* imported */
+    bool up; /* imported */
     bool ends_by_cut, closing;
     struct waitgroup workers;
 };

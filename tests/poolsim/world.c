@@ -117,7 +117,7 @@ static void close_all(struct story *st)
         struct slot *s = &st->slot[i];
         uint32_t now = s->v ? model_now(s->m) : 0;
         volume_close(s->v);
-        if (s->v && !st->faults)
+        if (s->v)
             model_flushed(s->m, now);
         s->v = NULL;
     }
@@ -127,7 +127,7 @@ static void close_all(struct story *st)
     } else {
         st->n.exports++;
         int r = pool_export(st->pool, &err);
-        if (r && !st->faults)
+        if (r)
             story_fail("the pool cannot be exported: %s", err.msg);
     }
 }
@@ -211,7 +211,7 @@ static void world_play(struct story *st)
     cfg.max_turns = 2 * 1000 * 1000;
     if (one_in(st, 2))
         cfg.disk_delay_max_ns = 200 * NS_PER_US;
-    st->up = st->faults = st->closing = false;
+    st->up = st->closing = false;
     st->ops_left = (int64_t)(OPS / 2 + draw(st, OPS));
     if (run_sim_new(&cfg, &st->run, &err) < 0)
         story_fail("no world: %s", err.msg);
