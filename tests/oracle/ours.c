@@ -196,7 +196,8 @@ static void do_scrub(struct ours *o, int ac, char **av)
     struct err err = {0};
     pool_scan_wait(o->pool);
     ok(pool_scrub(o->pool, POOL_SCRUB_START, &err), &err, "scrub");
-    do_wait(o, ac, av);
+    if (ac == 0 || strcmp(av[0], "nowait") != 0)
+        do_wait(o, ac, av);
 }
 
 static void do_offline(struct ours *o, int ac, char **av)
@@ -374,7 +375,7 @@ static const struct {
     {"sync",    do_sync,    0, ""                                                        },
     {"crash",   do_crash,   0, "(ends here, without another write)"                      },
     {"space",   do_space,   0, ""                                                        },
-    {"scrub",   do_scrub,   0, "(waits for its end)"                                     },
+    {"scrub",   do_scrub,   0, "[nowait]"                                                },
     {"wait",    do_wait,    0, "(until no scrub or resilver is running)"                 },
     {"offline", do_offline, 1, "DISK"                                                    },
     {"online",  do_online,  1, "DISK"                                                    },
