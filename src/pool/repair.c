@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The operator's verbs around repair: scrub, its figures, and taking a disk out of service for a while. A disk that comes back lacks
- * what was written meanwhile, which its dirty time log knows; the scan fiber brings it up to date without being asked.
+ * The operator's verbs around repair: scrub, its figures, and taking a disk out of service for
+ * a while. A disk that comes back lacks what was written meanwhile, which its dirty time log
+ * knows; the scan fiber brings it up to date without being asked.
  */
 #include "pool/pool_int.h"
 #include "pool/scan/scan.h"
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- scrub ------------------------------------------------------------------------------------- */
+/* ---- scrub ------------------------------------------------------------------------------- */
 
 int pool_scrub(struct pool *p, enum pool_scrub_verb verb, struct err *reterr)
 {
@@ -64,7 +65,7 @@ void pool_scan_wait(struct pool *p)
     scan_wait(p);
 }
 
-/* ---- disks ----------------------------------------------------------------------------------------- */
+/* ---- disks ------------------------------------------------------------------------------- */
 
 struct disk_change {
     struct pool *p;

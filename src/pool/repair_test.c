@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Scrub and resilver of whole pools in the simulated world: rotten disks, disks that were away, in pools that are written to
- * meanwhile. What was repaired is proven by taking as many other disks away as the layout can do without.
+ * Scrub and resilver of whole pools in the simulated world: rotten disks, disks that were away,
+ * in pools that are written to meanwhile. What was repaired is proven by taking as many other
+ * disks away as the layout can do without.
  */
 #include "base/check.h"
 #include "base/log.h"
@@ -39,7 +40,7 @@ struct bench {
     bool enough;
 };
 
-/* ---- the pool ---------------------------------------------------------------------------------- */
+/* ---- the pool ---------------------------------------------------------------------------- */
 
 static void make(struct bench *b, struct expect *e)
 {
@@ -175,7 +176,7 @@ static void rot(const char *disk)
     sim_rot(reactor_run(reactor_self()), disk, 5 * MIB, DISK_SIZE - 7 * MIB);
 }
 
-/* ---- scrub --------------------------------------------------------------------------------------- */
+/* ---- scrub ------------------------------------------------------------------------------- */
 
 static void scrub_body(struct expect *e)
 {
@@ -218,7 +219,7 @@ static void errors_body(struct expect *e)
     export(&b);
 }
 
-/* ---- resilver -------------------------------------------------------------------------------------- */
+/* ---- resilver ---------------------------------------------------------------------------- */
 
 static void no_leaf_lacks(struct bench *b)
 {
@@ -252,7 +253,7 @@ static void resilver_body(struct expect *e)
     verify_without_any(&b);
 }
 
-/* ---- beside writers ----------------------------------------------------------------------------------- */
+/* ---- beside writers ---------------------------------------------------------------------- */
 
 static void writer(void *arg)
 {
@@ -266,7 +267,8 @@ static void writer(void *arg)
     b->writers--;
 }
 
-/* A disk goes and comes back, and a rotten one is scrubbed, while blocks are replaced all the time. */
+/* A disk goes and comes back, and a rotten one is scrubbed, while blocks are replaced all
+ * the time. */
 static void busy_body(struct expect *e)
 {
     struct bench b;
@@ -293,7 +295,7 @@ static void busy_body(struct expect *e)
     verify_without_any(&b);
 }
 
-/* ---- the verbs ------------------------------------------------------------------------------------------ */
+/* ---- the verbs --------------------------------------------------------------------------- */
 
 static enum pool_scan_state state(struct bench *b)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is kept of a scan: 24 numbers in the object directory (on-disk name `scan`, OpenZFS dsl_scan_phys_t). They are
- * written when a scan begins, pauses and ends. OpenZFS also keeps where it is, and datasets that it still has to visit in
- * a ZAP (the queue); our scans leave both at the beginning, so that whoever imports the pool in between starts over.
+ * What is kept of a scan: 24 numbers in the object directory (on-disk name `scan`, OpenZFS
+ * dsl_scan_phys_t). They are written when a scan begins, pauses and ends. OpenZFS also keeps
+ * where it is, and datasets that it still has to visit in a ZAP (the queue); our scans leave
+ * both at the beginning, so that whoever imports the pool in between starts over.
  */
 #include "pool/scan/scan_int.h"
 
@@ -16,8 +17,9 @@
 
 /* clang-format off */
 enum {
-    R_FUNC, R_STATE, R_QUEUE, R_MIN_TXG, R_MAX_TXG, R_CUR_MIN, R_CUR_MAX, R_START, R_END, R_TO_EXAMINE,
-    R_EXAMINED, R_TO_PROCESS, R_PROCESSED, R_ERRORS, R_DDT_CLASS_MAX, R_DDT_BOOKMARK, R_BOOKMARK = R_DDT_BOOKMARK + 4,
+    R_FUNC, R_STATE, R_QUEUE, R_MIN_TXG, R_MAX_TXG, R_CUR_MIN, R_CUR_MAX, R_START, R_END,
+    R_TO_EXAMINE, R_EXAMINED, R_TO_PROCESS, R_PROCESSED, R_ERRORS, R_DDT_CLASS_MAX,
+    R_DDT_BOOKMARK, R_BOOKMARK = R_DDT_BOOKMARK + 4,
     R_FLAGS = R_BOOKMARK + 4, R_COUNT
 };
 /* clang-format on */

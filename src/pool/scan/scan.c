@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The scan fiber. A pass begins with a commit, so that all blocks which it has to look at are in the committed tree and younger ones
- * go to every leaf that is up; then comes the walk, then a flush, and another commit that says how it ended.
+ * The scan fiber. A pass begins with a commit, so that all blocks which it has to look at are
+ * in the committed tree and younger ones go to every leaf that is up; then comes the walk, then
+ * a flush, and another commit that says how it ended.
  *
- * A leaf's dirty time log is emptied only when a pass has seen every block, repaired all of them, their rewritten bytes are flushed,
- * and nothing happened to the leaves meanwhile: none changed its state, none lacks more than at the beginning. Else the
- * pass is made again, or, when some block could not be repaired, the log stays until a leaf's state changes.
+ * A leaf's dirty time log is emptied only when a pass has seen every block, repaired all of
+ * them, their rewritten bytes are flushed, and nothing happened to the leaves meanwhile: none
+ * changed its state, none lacks more than at the beginning. Else the pass is made again, or,
+ * when some block could not be repaired, the log stays until a leaf's state changes.
  */
 #include "pool/scan/scan_int.h"
 
@@ -16,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what is to be done ------------------------------------------------------------------------ */
+/* ---- what is to be done ------------------------------------------------------------------ */
 
 static bool resilver_needed(const struct scan *s)
 {
@@ -40,7 +42,7 @@ static enum scan_func next_func(struct scan *s)
     return f;
 }
 
-/* ---- a pass -------------------------------------------------------------------------------------- */
+/* ---- a pass ------------------------------------------------------------------------------ */
 
 static int pass_begin(void *arg, uint64_t txg, struct err *reterr)
 {
@@ -76,9 +78,9 @@ static int pass_end(void *arg, uint64_t txg, struct err *reterr)
 
 static void report(const struct scan *s)
 {
-    log_info(s->now.func == SCAN_SCRUB ? "pool.scrub" : "pool.resilver",
-             KV("pool", "%s", s->p->name),
-             KV("result", "%s", s->now.state == SCAN_FINISHED ? "finished" : "ended"),
+    log_info("pool.scan", KV("pool", "%s", s->p->name),
+             KV("what", "%s", s->now.func == SCAN_SCRUB ? "scrub" : "resilver"),
+             KV("result", "%s", s->now.state == SCAN_FINISHED ? "finished" : "interrupted"),
              KV("examined", "%" PRIu64, s->now.examined),
              KV("repaired", "%" PRIu64, s->now.repaired),
              KV("errors", "%" PRIu64, s->now.errors));
@@ -115,7 +117,8 @@ static void pass(struct scan *s, enum scan_func func)
     }
     if (r && !s->stopping) {
         s->gave_up = true;
-        log_warn("pool.scan", KV("pool", "%s", s->p->name), KV("error", "%s", strerror(-r)));
+        log_warn("pool.scan_failed", KV("pool", "%s", s->p->name),
+                 KV("error", "%s", strerror(-r)));
     }
     s->cancelling = s->pausing = false;
     s->busy = false;
@@ -136,7 +139,7 @@ static void scan_fiber(void *arg)
     waitq_wake_all(&s->idle);
 }
 
-/* ---- for the pool ---------------------------------------------------------------------------------- */
+/* ---- for the pool ------------------------------------------------------------------------ */
 
 int scan_start(struct pool *p, struct err *reterr)
 {
@@ -181,7 +184,7 @@ void scan_poke(struct pool *p)
         waitq_wake_all(&p->scan->work);
 }
 
-/* ---- for the operator -------------------------------------------------------------------------------- */
+/* ---- for the operator -------------------------------------------------------------------- */
 
 static bool scrub_waits(const struct scan *s)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Scrub and resilver: one fiber per pool reads every block that the pool holds, verifies all its copies and
- * parity, and repairs what is bad (scrub) or what a leaf missed (resilver). At most one of them runs. What is
- * missing on a leaf that is up again goes first: it begins by itself and ends a scrub.
+ * Scrub and resilver: one fiber per pool reads every block that the pool holds, verifies all
+ * its copies and parity, and repairs what is bad (scrub) or what a leaf missed (resilver). At
+ * most one of them runs. What is missing on a leaf that is up again goes first: it begins by
+ * itself and ends a scrub.
  *
  * Everything here is called on the pool's home reactor.
  */
@@ -15,7 +16,8 @@
 enum scan_func { SCAN_NONE, SCAN_SCRUB, SCAN_RESILVER };
 enum scan_state { SCAN_NEVER, SCAN_SCANNING, SCAN_FINISHED, SCAN_CANCELLED };
 
-/* The directory entry `scan` of the MOS (OpenZFS dsl_scan_phys_t), as far as it means something to us. */
+/* The directory entry `scan` of the MOS (OpenZFS dsl_scan_phys_t), as far as it means
+ * something to us. */
 struct scan_record {
     enum scan_func func;
     enum scan_state state;
@@ -28,10 +30,12 @@ struct scan_record {
     bool paused;
 };
 
-/* Reads the record and starts the fiber; one that was running when the pool was closed begins again. Not
- * for pools that are read-only. -ENOMEM; -EBADMSG: the record makes no sense. Parks. */
+/* Reads the record and starts the fiber; one that was running when the pool was closed
+ * begins again. Not for pools that are read-only. -ENOMEM; -EBADMSG: the record makes no
+ * sense. Parks. */
 int scan_start(struct pool *p, struct err *reterr);
-/* Ends the fiber where it is; the record stays "scanning". Before txg_stop(). NULL scan is fine. Parks. */
+/* Ends the fiber where it is; the record stays "scanning". Before txg_stop(). NULL scan is
+ * fine. Parks. */
 void scan_stop(struct pool *p);
 /* A leaf may be up again that lacks something, or a txg is on disk. Never parks. */
 void scan_poke(struct pool *p);

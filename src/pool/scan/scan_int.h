@@ -41,13 +41,13 @@ struct scan {
 /* Somebody wants the pass to end. */
 bool scan_interrupted(const struct scan *s);
 
-/* ---- the record (record.c) --------------------------------------------------------------------- */
+/* ---- the record (record.c) --------------------------------------------------------------- */
 
 int scan_record_read(struct scan *s, struct err *reterr);
 /* Writes s->now, and makes or destroys its queue to fit. In the sync fiber. */
 int scan_record_write(struct scan *s);
 
-/* ---- who lacks what (lacking.c) ------------------------------------------------------------------ */
+/* ---- who lacks what (lacking.c) ---------------------------------------------------------- */
 
 /* The first txg that a leaf which is up lacks, up to max_txg; UINT64_MAX: none lacks any. */
 uint64_t lacking_first(const struct pool *p, uint64_t max_txg);
@@ -57,13 +57,13 @@ bool lacking_birth(const struct pool *p, uint64_t birth);
 /* The leaves that are up have everything up to max_txg. In the sync fiber. */
 void lacking_clear(struct pool *p, uint64_t max_txg);
 
-/* ---- one block (job.c) --------------------------------------------------------------------------- */
+/* ---- one block (job.c) ------------------------------------------------------------------- */
 
 /* Verifies a block in a fiber of its own; waits while SCAN_DEPTH are under way. Parks. */
 void job_start(struct scan *s, const struct bp *bp);
 void job_wait_all(struct scan *s);
 
-/* ---- all blocks (walk.c) --------------------------------------------------------------------------- */
+/* ---- all blocks (walk.c) ----------------------------------------------------------------- */
 
 /* 0: everything has been looked at; -ECANCELED: interrupted. Parks. */
 int scan_walk(struct scan *s);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Going through all that the pool holds, beside those who change it: the MOS, and every dataset that the MOS knows, snapshots
- * included.
+ * Going through all that the pool holds, beside those who change it: the MOS, and every dataset
+ * that the MOS knows, snapshots included.
  *
- * What is followed is always the last committed tree, under a reader's ticket, so that no block is written again while it is being
- * repaired. Tickets hold back the reuse of space; therefore one lasts only for some blocks, then the walk goes on
- * from the same place in what is the committed tree by then. Nothing is missed by that: blocks that were there when the scan began
+ * What is followed is always the last committed tree, under a reader's ticket, so that no block
+ * is written again while it is being repaired. Tickets hold back the reuse of space; therefore
+ * one lasts only for some blocks, then the walk goes on from the same place in what is the
+ * committed tree by then. Nothing is missed by that: blocks that were there when the scan began
  * and are there still lie where they lay, and younger ones need no visit.
  *
- * Datasets share blocks. Those born before a dataset's previous snapshot belong to that one too and are left to it.
- * Snapshots that come or go meanwhile change which dataset a block is left to, so datasets are gone through again until
- * each has been walked from where its previous snapshot is.
+ * Datasets share blocks. Those born before a dataset's previous snapshot belong to that one too
+ * and are left to it. Snapshots that come or go meanwhile change which dataset a block is left
+ * to, so datasets are gone through again until each has been walked from where its previous
+ * snapshot is.
  */
 #include "pool/scan/scan_int.h"
 
@@ -23,7 +25,7 @@
 /* What ends a traversal, besides errors. */
 enum { ENOUGH = 2, STOP, FOUND };
 
-/* ---- finding datasets ------------------------------------------------------------------------------ */
+/* ---- finding datasets -------------------------------------------------------------------- */
 
 struct find {
     uint64_t id;
@@ -64,7 +66,8 @@ static int dataset_get(struct scan *s, uint64_t id, struct find *ret)
     return r == 0 && ret->id != id ? -ENOENT : r;
 }
 
-/* Blocks born up to then are another's: the newest snapshot's that was there when the scan began. */
+/* Blocks born up to then are another's: the newest snapshot's that was there when the scan
+ * began. */
 static int dataset_min(struct scan *s, const struct find *f, uint64_t *ret_min)
 {
     struct find prev = *f;
@@ -84,7 +87,7 @@ static int dataset_min(struct scan *s, const struct find *f, uint64_t *ret_min)
     return 0;
 }
 
-/* ---- one objset -------------------------------------------------------------------------------------- */
+/* ---- one objset -------------------------------------------------------------------------- */
 
 struct walk {
     struct scan *s;
@@ -187,7 +190,7 @@ static int walk_objset(struct scan *s, uint64_t id, uint64_t min)
     return r == -ENOENT ? 0 : r;
 }
 
-/* ---- all of them --------------------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------------------------- */
 
 /* Where it is remembered how far back the dataset was walked; NULL: no memory. */
 static struct scan_walked *walked_at(struct scan *s, uint64_t id)

@@ -146,7 +146,7 @@ int object_run(struct object *obj, uint64_t blkid, uint64_t max, uint64_t *ret_n
 #define TRAVERSE_USERUSED    UINT64_MAX
 #define TRAVERSE_GROUPUSED   (UINT64_MAX - 1)
 #define TRAVERSE_PROJECTUSED (UINT64_MAX - 2)
-#define TRAVERSE_SKIP 1 /* from dnode(): the object's blocks are of no interest */
+#define TRAVERSE_SKIP        1 /* from dnode(): the object's blocks are of no interest */
 struct traverse {
     uint64_t min_birth;
     /* Where a walk begins that was interrupted: blocks are not visited when all that they lead to
