@@ -181,3 +181,25 @@ def damaged_disks(row, layout, damaged):
     row.check_blocks()
     same(row.orc(["import"], ["hash", *left], ["export"]), left, "OpenZFS with the garbage")
     same(row.ours(["import"], ["hash", *left], ["export"]), left, "ours after OpenZFS")
+
+
+def repaired_disks(row, layout, damaged):
+    """A scrub brings back what is garbage, a resilver what disks missed while they were away: others may go then."""
+    made = create(row, layout, 12, "16K")
+    n = len(list(row.folder.iterdir()))
+    for i in range(damaged):
+        row.shell(sys.executable, HERE / "garbage.py", row.folder / f"d{i}", row.seeds())
+    row.ours(["import"], ["scrub"], ["export"])
+    row.check()
+    attic = row.folder.parent / f"{row.folder.name}-away"
+    away = [f"d{(damaged + i) % n}" for i in range(damaged)]
+    row.shell("mkdir", "-p", attic)
+    row.shell("mv", *(row.folder / d for d in away), attic)
+    same(row.ours(["import"], ["hash", *made], ["export"]), made, "after the scrub")
+    left = row.ours(["import"], ["write", "v", row.seeds(), 60], ["hash", *made], ["export"])
+    row.shell("mv", *(attic / d for d in away), row.folder)
+    row.ours(["import"], ["wait"], ["export"])
+    row.check()
+    row.shell("rm", *(row.folder / f"d{i}" for i in range(damaged)))
+    same(row.orc(["import"], ["hash", *left], ["export"]), left, "OpenZFS after the resilver")
+    row.check_blocks()
