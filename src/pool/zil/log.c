@@ -9,8 +9,8 @@
  * When the log cannot be written (no space for the next block, too few disks) records become durable with their
  * txg. The chain ends there: what follows the gap would not be found.
  */
-#include "base/mutant.h"
 #include "pool/zil/log.h"
+#include "base/mutant.h"
 
 #include <assert.h>
 #include <errno.h>
