@@ -3,7 +3,7 @@
 _zsan_nouns='volume target lun portal host initiator grant session status stats event limits config help'
 _zsan_verbs() {
     case $1 in
-    volume) echo 'list show create set resize delete' ;;
+    volume) echo 'list orphans show create set resize delete' ;;
     target) echo 'list show create set delete' ;;
     lun) echo 'list add remove' ;;
     portal) echo 'list add remove group' ;;
@@ -63,6 +63,7 @@ _zsan_look() {
     'volume create') flags='--size --engine --path --block-size --physical-block --thick --read-only --sync --iops-limit --bandwidth-limit --threshold-pct --force' valued='--size --engine --path --block-size --physical-block --sync --iops-limit --bandwidth-limit --threshold-pct' args='-' ;;
     'volume delete') flags='--force --keep' valued='' args='volume' ;;
     'volume list') flags='' valued='' args='' ;;
+    'volume orphans') flags='' valued='' args='' ;;
     'volume resize') flags='' valued='' args='volume,-' ;;
     'volume set') flags='--read-only --no-read-only --sync --iops-limit --bandwidth-limit --threshold-pct --force' valued='--sync --iops-limit --bandwidth-limit --threshold-pct' args='volume' ;;
     'volume show') flags='' valued='' args='volume' ;;

@@ -50,6 +50,13 @@ static void welcome(struct control *c, struct sock *s)
     sock_close(s);
 }
 
+static void orphans_fiber(void *arg)
+{
+    struct control *c = arg;
+    orphans_log(c);
+    waitgroup_done(&c->fibers);
+}
+
 static void accept_fiber(void *arg)
 {
     struct control *c = arg;
@@ -97,6 +104,8 @@ int control_open(const struct control_env *env, const char *path, const char *gr
         return rc;
     }
     waitgroup_add(&c->fibers, 1);
+    if (fiber_start(orphans_fiber, c, "orphans"))
+        waitgroup_add(&c->fibers, 1);
     log_info("control.listening", KV("path", "%s", path),
              KV("group", "%s", group ? group : "none"));
     *ret_control = c;

@@ -35,6 +35,9 @@ void control_serve(struct control *c, struct sock *s);
 /* The line that tells a peer that there are too many. Does not park. */
 void control_turn_away(struct sock *s);
 
+/* Names, in the log, the files that no volume is configured for. Parks. */
+void orphans_log(const struct control *c);
+
 /* ---- transactions ------------------------------------------------------------------------ */
 
 static inline void edit_endp(struct config_edit **e)

@@ -308,6 +308,16 @@ static void file_steps(struct world *w)
     follow(w, steps, ARRAY_LEN(steps));
     if (!w->note[0] && (!is_there("/state/volumes/b.img") || is_there("/state/volumes/d.img")))
         snprintf(w->note, sizeof(w->note), "the wrong file was removed");
+    file_replace("/state/volumes/lost.img.creating", "lost", 4, 0600, NULL);
+    ask(w, "volume.create", "{\"name\":\"e\",\"size\":8192}");
+    ask(w, "volume.orphans", "{}");
+    if (!w->note[0] && (!strstr(w->last, "b.img\",\"size\":8192") || strstr(w->last, "e.img") ||
+                        !strstr(w->last, "lost.img.creating\",\"size\":4")))
+        snprintf(w->note, sizeof(w->note), "orphans: %.400s", w->last);
+    ask(w, "volume.create", "{\"name\":\"f\",\"path\":\"/state/volumes/b.img\"}");
+    ask(w, "volume.orphans", "{}");
+    if (!w->note[0] && (strstr(w->last, "b.img") || !strstr(w->last, "lost.img")))
+        snprintf(w->note, sizeof(w->note), "orphans: %.400s", w->last);
 }
 
 static void test_files_follow_their_volumes(void **state)

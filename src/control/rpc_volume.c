@@ -2,7 +2,8 @@
 /*
  * Volumes. A volume without a path of its own gets a file VOLUMES/NAME.img, made before the
  * configuration that names it is committed and removed again when that fails, so that a crash
- * leaves at worst a file that nothing names. Only such files are ever removed. Parks.
+ * leaves at worst a file that nothing names (rpc_orphan.c). Only files of volumes are ever removed,
+ * with them. Parks.
  */
 #include "base/cleanup.h"
 #include "base/text.h"
