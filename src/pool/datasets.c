@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The operator's verbs on datasets: each is a task of the sync fiber. */
 #include "pool/pool_int.h"
+#include "pool/zil/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ZVOL_DATA      1u
-#define ZVOL_PROPS     2u
 #define DESTROY_BLOCKS 100000u /* freed in one txg */
 
 /* Splits "a/b/c" into its parent (in buf) and last component. */
@@ -184,39 +183,78 @@ struct name_task {
     const char *name, *to;
 };
 
-static int destroy_task(void *arg, uint64_t txg, struct err *reterr)
+struct destroy_task {
+    struct pool *p;
+    const char *name;
+    struct dsl_dir *dd; /* found when the task runs */
+    int left;           /* 1: another step is needed */
+};
+
+/* A log that a crash left and nobody replayed goes with its volume. */
+static int log_drop(struct pool *p, struct dsl_dataset *ds, struct err *reterr)
 {
-    struct name_task *t = arg;
-    struct dsl_dir *dd = find(t->p, t->name, reterr);
-    (void)txg;
-    if (!dd)
-        return -ENOENT;
-    if (dd->head->sync)
-        return err_set(reterr, E(-EBUSY), "volume %s/%s is in use", t->p->name, t->name);
-    return dsl_destroy_begin(dd, reterr);
+    int r = dsl_dataset_open(ds, reterr);
+    if (r)
+        return r;
+    if (!zil_needs_replay(ds)) {
+        dsl_dataset_close(ds);
+        return 0;
+    }
+    ds->close_committed = true;
+    return zil_discard(p, ds);
 }
 
-struct step_task {
-    struct dsl_dir *dd;
-    int left;
-};
+static int destroy_task(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct destroy_task *t = arg;
+    (void)txg;
+    t->dd = find(t->p, t->name, reterr);
+    if (!t->dd)
+        return -ENOENT;
+    if (t->dd->head->sync)
+        return err_set(reterr, E(-EBUSY), "volume %s/%s is in use", t->p->name, t->name);
+    t->left = 1;
+    int r = dsl_destroy_begin(t->dd, reterr);
+    return r ? r : log_drop(t->p, t->dd->head, reterr);
+}
 
 static int step_task(void *arg, uint64_t txg, struct err *reterr)
 {
-    struct step_task *t = arg;
+    struct destroy_task *t = arg;
     (void)txg, (void)reterr;
     t->left = dsl_destroy_step(t->dd, DESTROY_BLOCKS);
     return MIN(t->left, 0);
 }
 
+static int steps_run(struct destroy_task *t, struct err *reterr)
+{
+    int r = 0;
+    while (r == 0 && t->left > 0)
+        r = txg_run(t->p, step_task, t, reterr);
+    return r;
+}
+
 int pool_volume_destroy(struct pool *p, const char *name, struct err *reterr)
 {
-    struct name_task t = {.p = p, .name = name};
-    struct step_task s = {.dd = dsl_find(&p->dsl, name), .left = 1};
+    struct destroy_task t = {.p = p, .name = name};
     int r = txg_run(p, destroy_task, &t, reterr);
-    while (r == 0 && s.left > 0)
-        r = txg_run(p, step_task, &s, reterr);
-    return r;
+    return r ? r : steps_run(&t, reterr);
+}
+
+int pool_destroys_finish(struct pool *p, struct err *reterr)
+{
+    struct dsl_dir *dd = NULL;
+    while ((dd = dsl_next(&p->dsl, dd))) {
+        if (!dd->parent || !dsl_dataset_is_going(dd->head) ||
+            dsl_dataset_type(dd->head) != OBJSET_ZVOL)
+            continue;
+        struct destroy_task t = {.p = p, .dd = dd, .left = 1};
+        int r = steps_run(&t, reterr);
+        if (r)
+            return r;
+        dd = NULL; /* it is gone: from the start */
+    }
+    return 0;
 }
 
 /* ---- renaming ------------------------------------------------------------------------------------------------ */

@@ -31,6 +31,8 @@ uint64_t pool_block_cost(const struct pool *p, uint64_t psize);
 uint64_t pool_available(const struct pool *p);
 /* Volumes with something in the txg that closes take part in it. */
 int volumes_before_sync(struct pool *p, uint64_t txg);
+/* Goes on with the volumes whose destruction a crash interrupted. Parks. */
+int pool_destroys_finish(struct pool *p, struct err *reterr);
 int pool_name_check(const char *name, struct err *reterr);
 
 #endif

@@ -149,6 +149,9 @@ def crash(row, by, to, layout, block):
     tap.expect(peeked != logged, "the logs hold nothing")
     if by == "ours":
         differ(peeked, logged, "without a replay")
+    doomed = row.copy(f"{row.folder.name}-doomed")  # a volume goes with its log, which nobody replayed
+    doomed.ours(["import"], ["destroy", "v"], ["export"])
+    doomed.check()
     wanted = {**before, **logged}
     engine[to](["import"], ["crash"])
     same(engine[to](["import"], ["hash", *wanted], ["export"]), wanted, f"{to} after the crash")
