@@ -20,8 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ZVOL_DATA   1u
-#define ZVOL_PROPS  2u
 #define ATOMIC_MAX  ZIL_DATA_MAX /* one record of the log is applied whole or not at all */
 #define READ_FIBERS 32u
 #define ATTR_PREFIX "zsan:"
@@ -638,6 +636,7 @@ static void geometry(struct pvol *pv, uint64_t size)
         .atomic_max = ATOMIC_MAX,
         .thin = true,
         .read_only = pv->p->read_only,
+        .rotational = true, /* nobody asked the disks */
     };
 }
 

@@ -53,8 +53,9 @@ size_t raw_room(const struct blocks *b, uint32_t psize);
  * Parks. */
 int raw_read(struct blocks *b, const struct bp *bp, enum io_class class, unsigned depth,
              uint8_t *dst);
-/* For struct vdev_read; arg: the pointer that the data must match. */
-bool raw_ok(void *arg, const uint8_t *data);
+/* How one copy is read and judged; bp is borrowed while that lasts. */
+struct vdev_read copy_access(const struct blocks *b, struct bp *bp, const struct dva *dva,
+                             enum io_class class);
 /* True: the pointer's DVA lies in a vdev that exists; *ret_top. */
 bool dva_top(const struct blocks *b, const struct dva *dva, struct vdev **ret_top);
 

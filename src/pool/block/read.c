@@ -31,9 +31,23 @@ bool dva_top(const struct blocks *b, const struct dva *dva, struct vdev **ret_to
 
 /* ---- from disk --------------------------------------------------------------------------- */
 
-bool raw_ok(void *arg, const uint8_t *data)
+static bool raw_ok(void *arg, const uint8_t *data)
 {
     return cksum_verify(arg, data);
+}
+
+struct vdev_read copy_access(const struct blocks *b, struct bp *bp, const struct dva *dva,
+                             enum io_class class)
+{
+    return (struct vdev_read){
+        .off = dva->off,
+        .birth = bp_phys_birth(bp),
+        .psize = bp_psize(bp),
+        .class = class,
+        .repair = !b->read_only,
+        .ok = raw_ok,
+        .arg = bp,
+    };
 }
 
 static int copy_read(struct blocks *b, const struct bp *bp, const struct dva *dva,
@@ -43,15 +57,7 @@ static int copy_read(struct blocks *b, const struct bp *bp, const struct dva *dv
     struct vdev *top;
     if (!dva_top(b, dva, &top))
         return E(-EBADMSG);
-    const struct vdev_read r = {
-        .off = dva->off,
-        .birth = bp_phys_birth(bp),
-        .psize = bp_psize(bp),
-        .class = class,
-        .repair = !b->read_only,
-        .ok = raw_ok,
-        .arg = &want,
-    };
+    const struct vdev_read r = copy_access(b, &want, dva, class);
     return vdev_read(top, &r, dst);
 }
 

@@ -17,15 +17,7 @@ static int copy_scrub(struct blocks *b, const struct bp *bp, const struct dva *d
     struct vdev *top;
     if (!dva_top(b, dva, &top))
         return E(-EBADMSG);
-    const struct vdev_read r = {
-        .off = dva->off,
-        .birth = bp_phys_birth(bp),
-        .psize = bp_psize(bp),
-        .class = IO_SCAN,
-        .repair = !b->read_only,
-        .ok = raw_ok,
-        .arg = &want,
-    };
+    const struct vdev_read r = copy_access(b, &want, dva, IO_SCAN);
     return vdev_scrub(top, &r, scratch, repaired);
 }
 

@@ -8,8 +8,6 @@
 
 #include <errno.h>
 
-#define ZVOL_OBJECT 1
-
 int dsl_destroy_begin(struct dsl_dir *dd, struct err *reterr)
 {
     char name[DSL_NAME_MAX + 1];
@@ -44,7 +42,7 @@ static int free_content(struct dsl_dir *dd, uint64_t max_blocks)
     if (r)
         return r;
     objset_begin(ds->os, dd->dsl->txg);
-    r = object_hold(ds->os, ZVOL_OBJECT, &obj);
+    r = object_hold(ds->os, ZVOL_DATA, &obj);
     if (r == 0) {
         uint64_t end = object_max_block(obj) + 1, next;
         r = object_free_blocks(obj, ds->destroy_next, end - MIN(end, ds->destroy_next),

@@ -29,7 +29,6 @@ struct dsl {
     uint64_t free_bpobj, sync_bplist;       /* what OpenZFS left to free */
     struct list dirty;                      /* datasets to be synced in this txg */
     int64_t mos_used, mos_comp, mos_uncomp; /* not yet in $MOS */
-    bool freed_late; /* the MOS changed after its totals were settled: a bug */
 };
 
 struct dsl_deadlist {

@@ -102,6 +102,10 @@ bool dmu_type_is_metadata(unsigned type);
 /* A type that version 5000 knows, new-style ones included; DMU_NONE is one (children of gangs). */
 bool dmu_type_valid(unsigned type);
 
+/* Objects of a volume's objset. */
+#define ZVOL_DATA  1u
+#define ZVOL_PROPS 2u
+
 enum objset_type { OBJSET_NONE, OBJSET_META, OBJSET_ZFS, OBJSET_ZVOL };
 
 enum pool_state {

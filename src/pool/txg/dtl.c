@@ -8,9 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define DTL_BLOCK          4096u
-#define DTL_SPAN           (1ull << 62)
-#define SPACEMAP_HISTOGRAM "com.delphix:spacemap_histogram"
+#define DTL_SPAN (1ull << 62)
 
 static int dtl_entry(void *arg, const struct sm_entry *e)
 {
@@ -53,17 +51,7 @@ int dtl_load(struct pool *p, struct vdev *leaf, struct err *reterr)
 
 static int dtl_create(struct pool *p, struct vdev *leaf)
 {
-    struct object_props props = {
-        .type = DMU_SPACE_MAP,
-        .bonus_type = DMU_SPACE_MAP_HEADER,
-        .bonus_len =
-            p->spacemap_histogram ? sizeof(struct space_map_phys) : SPACE_MAP_BONUS_SMALL,
-        .block_size = DTL_BLOCK,
-        .indirect_shift = SPACE_MAP_SHIFT,
-    };
-    int r = object_create(p->mos, 0, &props, &leaf->dtl_object);
-    if (r == 0 && p->spacemap_histogram)
-        r = dsl_feature_add(&p->dsl, SPACEMAP_HISTOGRAM, 1);
+    int r = map_object_create(p, &leaf->dtl_object);
     p->config_dirty = true;
     return r;
 }

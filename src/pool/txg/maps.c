@@ -110,7 +110,7 @@ int maps_create(struct pool *p, struct vdev *top)
     return object_create(p->mos, 0, &props, &top->ms_array);
 }
 
-static int map_create(struct pool *p, struct metaslab *ms)
+int map_object_create(struct pool *p, uint64_t *ret_id)
 {
     struct object_props props = {
         .type = DMU_SPACE_MAP,
@@ -120,11 +120,17 @@ static int map_create(struct pool *p, struct metaslab *ms)
         .block_size = MAP_BLOCK,
         .indirect_shift = SPACE_MAP_SHIFT,
     };
-    struct object *array;
-    uint64_t id;
-    int r = object_create(p->mos, 0, &props, &id);
+    int r = object_create(p->mos, 0, &props, ret_id);
     if (r == 0 && p->spacemap_histogram)
         r = dsl_feature_add(&p->dsl, SPACEMAP_HISTOGRAM, 1);
+    return r;
+}
+
+static int map_create(struct pool *p, struct metaslab *ms)
+{
+    struct object *array;
+    uint64_t id;
+    int r = map_object_create(p, &id);
     if (r == 0)
         r = object_hold(p->mos, ms->top->ms_array, &array);
     if (r)

@@ -117,6 +117,8 @@ int maps_load(void *arg, struct metaslab *ms, sm_entry_fn fn, void *fn_arg);
 int maps_open(struct pool *p, struct vdev *top, struct err *reterr);
 /* Gives a new top-level vdev its array. */
 int maps_create(struct pool *p, struct vdev *top);
+/* A new, empty space map object, counted as the feature spacemap_histogram wants it. */
+int map_object_create(struct pool *p, uint64_t *ret_id);
 /* Makes room in the MOS for what this txg records; *ret_bytes grows while there is more to place. */
 int maps_reserve(struct pool *p, uint64_t txg);
 /* The contents. Nothing is allocated or freed afterwards in this txg but by the intent log in later ones. */
