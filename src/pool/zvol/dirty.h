@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What writers changed in a volume in one txg: whole blocks by number, and runs of blocks that were freed before. Plain
- * memory; volume.c says when.
+ * memory; write.c and sync.c say when.
  */
-#ifndef POOL_VDIRTY_H
-#define POOL_VDIRTY_H
+#ifndef POOL_ZVOL_DIRTY_H
+#define POOL_ZVOL_DIRTY_H
 
 #include "run/iobuf.h"
 

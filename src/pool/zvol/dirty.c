@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A hash table that doubles, and a list of runs; freed runs are few and merge where they touch. */
-#include "pool/vdirty.h"
+#include "pool/zvol/dirty.h"
 
 #include "base/err.h"
 

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Opening and closing a volume, and what of the contract is neither reading nor writing. */
+#include "pool/zvol/zvol_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A dirty block may need an indirect block of its own, in two copies. */
+#define INDIRECT_COST (32u << 10)
+
+static int pvol_flush(struct volume *v)
+{
+    return txg_wait(pvol_of(v)->p, 0);
+}
+
+struct resize_task {
+    struct pvol *pv;
+    uint64_t size;
+};
+
+static int resize_task(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct resize_task *t = arg;
+    (void)reterr;
+    objset_begin(t->pv->ds->os, txg);
+    dsl_dataset_dirty(t->pv->ds);
+    return zap_set_u64(t->pv->ds->os, ZVOL_PROPS, "size", t->size);
+}
+
+static int pvol_resize(struct volume *v, uint64_t new_size)
+{
+    struct resize_task t = {pvol_of(v), new_size};
+    if (new_size == 0)
+        return 0;
+    if (new_size % t.pv->bs)
+        return E(-EINVAL);
+    int r = txg_run(t.pv->p, resize_task, &t, NULL);
+    if (r)
+        return r;
+    v->geo.size = new_size;
+    volume_changed(v, VOL_CHANGED_SIZE);
+    return 0;
+}
+
+static int pvol_space(struct volume *v, struct volume_space *ret)
+{
+    struct pvol *pv = pvol_of(v);
+    ret->used = le64_get(dsl_dataset_phys(pv->ds)->referenced);
+    ret->available = dsl_dir_available(pv->ds->dir, pool_available(pv->p));
+    return 0;
+}
+
+static void pvol_close(struct volume *v)
+{
+    struct pvol *pv = pvol_of(v);
+    if (pv->p->txgs.running)
+        txg_wait(pv->p, 0);
+    zil_close(pv->zil);
+    for (unsigned i = 0; i < TXG_SLOTS; i++) {
+        pvol_count_dirty(pv, -(int64_t)pv->dirty[i].nblocks);
+        vdirty_clear(&pv->dirty[i]);
+    }
+    list_remove(&pv->node);
+    pv->ds->sync = NULL;
+    pv->ds->committed = NULL;
+    object_release(pv->data);
+    dsl_dataset_close(pv->ds);
+    pv->p->open_volumes--;
+    free(pv);
+}
+
+static const struct volume_ops pvol_ops = {
+    .engine = "pool",
+    .read = pvol_read,
+    .write = pvol_write,
+    .write_zeroes = pvol_write_zeroes,
+    .discard = pvol_discard,
+    .flush = pvol_flush,
+    .extents = pvol_extents,
+    .resize = pvol_resize,
+    .space = pvol_space,
+    .get_attr = pvol_get_attr,
+    .set_attr = pvol_set_attr,
+    .list_attr = pvol_list_attr,
+    .close = pvol_close,
+};
+
+/* ---- opening ----------------------------------------------------------------------------------------------------------- */
+
+static enum volume_sync sync_of(const struct dsl_dir *dd)
+{
+    static const enum volume_sync by_value[] = {VOL_SYNC_STANDARD, VOL_SYNC_ALWAYS,
+                                                VOL_SYNC_DISABLED};
+    uint64_t v;
+    if (!dsl_prop_u64(dd, "sync", &v, NULL) || v >= ARRAY_LEN(by_value))
+        return VOL_SYNC_ALWAYS;
+    return by_value[v];
+}
+
+static void geometry(struct pvol *pv, uint64_t size)
+{
+    pv->v.geo = (struct volume_geometry){
+        .size = size,
+        .block_size = 512,
+        .physical_block = 4096,
+        .unmap_granularity = pv->bs,
+        .atomic_max = ATOMIC_MAX,
+        .thin = true,
+        .read_only = pv->p->read_only,
+        .rotational = true, /* nobody asked the disks */
+    };
+}
+
+/* The volume's id: its dataset's guid, which no other dataset has. */
+static struct uuid volume_id(uint64_t pool_guid, uint64_t guid)
+{
+    struct uuid id;
+    memcpy(id.b, &pool_guid, 8);
+    memcpy(id.b + 8, &guid, 8);
+    return id;
+}
+
+static int open_objects(struct pvol *pv, uint64_t *ret_size, struct err *reterr)
+{
+    int r = dsl_dataset_open(pv->ds, reterr);
+    if (r)
+        return r;
+    r = objset_type(pv->ds->os) == OBJSET_ZVOL
+            ? 0
+            : err_set(reterr, E(-EINVAL), "%s is no volume", pv->ds->dir->name);
+    if (r == 0)
+        r = zap_get_u64(pv->ds->os, ZVOL_PROPS, "size", ret_size);
+    if (r == 0)
+        r = object_hold(pv->ds->os, ZVOL_DATA, &pv->data);
+    if (r == 0) {
+        pv->bs = object_block_size(pv->data);
+        if (!is_pow2(pv->bs) || pv->bs < 512 || *ret_size % pv->bs)
+            r = err_set(reterr, E(-EBADMSG), "volume %s: its size is no whole blocks",
+                        pv->ds->dir->name);
+    }
+    if (r) {
+        object_release(pv->data);
+        dsl_dataset_close(pv->ds);
+    }
+    return r;
+}
+
+int pool_volume_open(struct pool *p, const char *name, struct volume **ret_v,
+                     struct err *reterr)
+{
+    struct dsl_dir *dd = dsl_find(&p->dsl, name);
+    uint64_t size;
+    if (!dd || !dd->head || dsl_dataset_is_going(dd->head))
+        return err_set(reterr, E(-ENOENT), "pool %s has no volume %s", p->name, name);
+    if (dd->head->sync)
+        return err_set(reterr, E(-EBUSY), "volume %s/%s is open already", p->name, name);
+    struct pvol *pv = calloc(1, sizeof(*pv));
+    if (!pv)
+        return err_set(reterr, E(-ENOMEM), "volume %s: no memory", name);
+    pv->p = p;
+    pv->ds = dd->head;
+    int r = open_objects(pv, &size, reterr);
+    if (r) {
+        free(pv);
+        return r;
+    }
+    for (unsigned i = 0; i < TXG_SLOTS; i++)
+        vdirty_init(&pv->dirty[i]);
+    pv->cost = pool_block_cost(p, pv->bs) + INDIRECT_COST;
+    pv->guid = le64_get(dsl_dataset_phys(pv->ds)->guid);
+    struct uuid id = volume_id(p->guid, pv->guid);
+    volume_init(&pv->v, &pvol_ops, name, &id, sync_of(dd));
+    geometry(pv, size);
+    pv->ds->sync = pvol_sync;
+    pv->ds->committed = pvol_committed;
+    pv->ds->arg = pv;
+    list_push(&p->volumes, &pv->node);
+    p->open_volumes++;
+    r = pvol_log_start(pv, reterr);
+    if (r) {
+        pvol_close(&pv->v);
+        return r;
+    }
+    *ret_v = &pv->v;
+    return 0;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading: what is dirty in memory, else the committed tree; and what is provisioned. */
+#include "pool/zvol/zvol_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define READ_FIBERS 32u
+
+/* ---- finding a block ------------------------------------------------------------------------------------- */
+
+/* The newest version in memory up to txg. True: *ret_buf, or NULL for zeros. */
+bool pvol_find_dirty(const struct pvol *pv, uint64_t txg, uint64_t blkid,
+                     struct iobuf **ret_buf)
+{
+    for (; txg > pv->p->txgs.synced; txg--) {
+        const struct vdirty *d = &pv->dirty[txg % TXG_SLOTS];
+        if (vdirty_empty(d))
+            continue;
+        struct vblock *b = vdirty_find(d, blkid);
+        if (b || vdirty_is_freed(d, blkid)) {
+            *ret_buf = b ? b->buf : NULL;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The block as of txg: a buffer with a reference, NULL for zeros. Parks. */
+int pvol_block_get(struct pvol *pv, uint64_t txg, uint64_t blkid, enum block_hint hint,
+                   struct iobuf **ret_buf)
+{
+    if (pvol_find_dirty(pv, txg, blkid, ret_buf)) {
+        if (*ret_buf)
+            iobuf_ref(*ret_buf);
+        return 0;
+    }
+    struct blocks *b = &pv->p->blocks;
+    uint64_t ticket = blocks_reader_enter(b);
+    struct bp bp;
+    int r = object_lookup(pv->data, blkid, &bp);
+    *ret_buf = NULL;
+    if (r == 0 && !bp_is_hole(&bp))
+        r = block_read(b, &bp, hint, ret_buf);
+    blocks_reader_leave(b, ticket);
+    return r;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------ */
+
+struct fetch {
+    struct pvol *pv;
+    uint64_t txg, blkid;
+    struct iobuf *buf;
+    int result;
+    struct waitgroup *group;
+};
+
+static void fetch_block(void *arg)
+{
+    struct fetch *f = arg;
+    f->result = pvol_block_get(f->pv, f->txg, f->blkid, BLOCK_NORMAL, &f->buf);
+    waitgroup_done(f->group);
+}
+
+/* Gets n neighbouring blocks, each in a fiber of its own where it isn't in memory. */
+static int fetch_blocks(struct pvol *pv, uint64_t txg, uint64_t first, unsigned n,
+                        struct fetch *f)
+{
+    struct waitgroup group;
+    waitgroup_init(&group);
+    for (unsigned i = 0; i < n; i++) {
+        f[i] = (struct fetch){.pv = pv, .txg = txg, .blkid = first + i, .group = &group};
+        waitgroup_add(&group, 1);
+        if (n == 1 || !fiber_start(fetch_block, &f[i], "pool-read"))
+            fetch_block(&f[i]);
+    }
+    waitgroup_wait(&group);
+    for (unsigned i = 0; i < n; i++)
+        if (f[i].result)
+            return f[i].result;
+    return 0;
+}
+
+static int add_zeros(struct sgl *out, uint64_t len)
+{
+    uint64_t at = out->len;
+    int r = sgl_alloc(out, len);
+    if (r == 0)
+        sgl_zero(out, at, len);
+    return r;
+}
+
+/* Appends bytes [off, off + len) of what was fetched and drops the references. */
+static int fetch_append(const struct pvol *pv, struct fetch *f, unsigned n, uint64_t off,
+                        uint64_t len, int r, struct sgl *out)
+{
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t start = f[i].blkid * pv->bs, from = MAX(off, start);
+        uint64_t to = MIN(off + len, start + pv->bs);
+        if (r == 0 && !f[i].buf)
+            r = add_zeros(out, to - from);
+        else if (r == 0 && (r = sgl_add(out, f[i].buf, f[i].buf->p + (from - start),
+                                        (uint32_t)(to - from))) == 0)
+            f[i].buf = NULL;
+        iobuf_put(f[i].buf);
+    }
+    return r;
+}
+
+int pvol_read(struct volume *v, uint64_t off, uint64_t len, struct sgl *out)
+{
+    struct pvol *pv = pvol_of(v);
+    uint64_t end = off + len, txg = pv->p->txgs.open;
+    int r = 0;
+    struct fetch *f = calloc(READ_FIBERS, sizeof(*f));
+    if (!f)
+        return E(-ENOMEM);
+    while (r == 0 && off < end) {
+        uint64_t first = off / pv->bs, last = (end - 1) / pv->bs;
+        unsigned n = (unsigned)MIN(last - first + 1, READ_FIBERS);
+        uint64_t part = MIN(end, (first + n) * pv->bs) - off;
+        r = fetch_blocks(pv, txg, first, n, f);
+        r = fetch_append(pv, f, n, off, part, r, out);
+        off += part;
+    }
+    free(f);
+    return r;
+}
+
+int pvol_extents(struct volume *v, uint64_t off, uint64_t len, uint64_t *ret_len,
+                 enum volume_extent *ret_state)
+{
+    struct pvol *pv = pvol_of(v);
+    uint64_t blkid = off / pv->bs, run;
+    bool hole;
+    struct iobuf *buf;
+    if (pvol_find_dirty(pv, pv->p->txgs.open, blkid, &buf)) {
+        hole = buf == NULL;
+        run = 1;
+    } else {
+        uint64_t ticket = blocks_reader_enter(&pv->p->blocks);
+        int r = object_run(pv->data, blkid, (off + len - 1) / pv->bs - blkid + 1, &run, &hole);
+        blocks_reader_leave(&pv->p->blocks, ticket);
+        if (r)
+            return r;
+        /* What is dirty in the run ends it. */
+        for (uint64_t i = 1; i < run; i++)
+            if (pvol_find_dirty(pv, pv->p->txgs.open, blkid + i, &buf))
+                run = i;
+    }
+    *ret_len = MIN(len, (blkid + run) * pv->bs - off);
+    *ret_state = hole ? VOL_HOLE : VOL_MAPPED;
+    return 0;
+}

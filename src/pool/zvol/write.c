@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Changing: admission, merging parts of blocks, the log. */
+#include "pool/zvol/zvol_int.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- writing --------------------------------------------------------------------------------------------------- */
+
+/* Writers wait while too much is dirty; the sync fiber is told early. */
+void pvol_throttle(struct pool *p, uint64_t len)
+{
+    while (p->dirty_bytes + len > p->dirty_max && p->dirty_bytes > 0 && !p->txgs.failed) {
+        txg_kick(p);
+        waitq_wait(&p->dirty_less, NO_DEADLINE, NULL);
+    }
+    if (p->dirty_bytes > p->dirty_max / 4)
+        txg_kick(p);
+}
+
+/* A fresh buffer with the old content (NULL: zeros). */
+static struct iobuf *copy_of(const struct pvol *pv, const struct iobuf *old)
+{
+    struct iobuf *buf = iobuf_get(pv->bs);
+    if (!buf)
+        return NULL;
+    if (old)
+        memcpy(buf->p, old->p, pv->bs);
+    else
+        memset(buf->p, 0, pv->bs);
+    return buf;
+}
+
+void pvol_count_dirty(struct pvol *pv, int64_t blocks)
+{
+    pv->p->dirty_bytes += (uint64_t)blocks * pv->bs;
+    pv->p->dirty_cost += (uint64_t)blocks * pv->cost;
+}
+
+static int dirty_add(struct pvol *pv, uint64_t txg, uint64_t blkid, struct iobuf *buf)
+{
+    int r = vdirty_add(&pv->dirty[txg % TXG_SLOTS], blkid, buf);
+    if (r)
+        iobuf_put(buf);
+    else
+        pvol_count_dirty(pv, 1);
+    return r;
+}
+
+/* The block's buffer in txg to write into; whole: its old content doesn't matter. May park (reading, and for writers of the
+ * txg before, who may yet change other parts of this block). */
+static int block_change(struct pvol *pv, uint64_t txg, uint64_t blkid, bool whole,
+                        struct iobuf **ret_buf)
+{
+    struct vdirty *d = &pv->dirty[txg % TXG_SLOTS];
+    struct vblock *b = vdirty_find(d, blkid);
+    struct iobuf *old = NULL;
+    if (!b && !whole) {
+        txg_wait_older(pv->p, txg);
+        int r = pvol_block_get(pv, txg, blkid, BLOCK_NORMAL, &old);
+        if (r)
+            return r;
+        b = vdirty_find(d, blkid); /* others ran meanwhile */
+    }
+    if (b && b->buf->refs > 1) {
+        struct iobuf *mine = copy_of(pv, b->buf);
+        if (mine) {
+            iobuf_put(b->buf);
+            b->buf = mine;
+        }
+        *ret_buf = mine;
+        iobuf_put(old);
+        return mine ? 0 : E(-ENOMEM);
+    }
+    int r = 0;
+    if (b) {
+        *ret_buf = b->buf;
+    } else {
+        *ret_buf = whole ? iobuf_get(pv->bs) : copy_of(pv, old);
+        r = *ret_buf ? dirty_add(pv, txg, blkid, *ret_buf) : E(-ENOMEM);
+    }
+    iobuf_put(old);
+    return r;
+}
+
+int pvol_change(struct pvol *pv, uint64_t txg, uint64_t off, const struct sgl *data)
+{
+    for (uint64_t done = 0; done < data->len;) {
+        uint64_t at = (off + done) % pv->bs, n = MIN(pv->bs - at, data->len - done);
+        struct iobuf *buf;
+        int r = block_change(pv, txg, (off + done) / pv->bs, n == pv->bs, &buf);
+        if (r)
+            return r;
+        sgl_copy_out(data, done, buf->p + at, n);
+        done += n;
+        fiber_maybe_yield();
+    }
+    return 0;
+}
+
+static bool room_for(const struct pvol *pv, uint64_t cost)
+{
+    uint64_t unique = le64_get(dsl_dataset_phys(pv->ds)->unique), reserve = 0;
+    if (dsl_prop_u64(pv->ds->dir, "refreservation", &reserve, NULL) && unique + cost <= reserve)
+        return true;
+    return cost <= dsl_dir_available(pv->ds->dir, pool_available(pv->p));
+}
+
+/* Foreseen, so that no txg runs out of space. What is dirty counts with the most that it may take, and what was freed is
+ * held back for some txgs; so before a write is refused a few txgs are written. */
+static int room_check(struct pvol *pv, uint64_t len)
+{
+    uint64_t cost = (len / pv->bs + 2) * pv->cost;
+    for (unsigned i = 0; !room_for(pv, cost); i++) {
+        int r = i < TXG_HOLD_BACK + 2 ? txg_wait(pv->p, 0) : E(-ENOSPC);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+/* What every change begins with: 0 and the txg that it holds. */
+static int change_begin(struct pvol *pv, uint64_t len, uint64_t *ret_txg)
+{
+    if (pv->p->txgs.failed)
+        return pv->p->txgs.failed;
+    int r = room_check(pv, len);
+    if (r)
+        return r;
+    pvol_throttle(pv->p, len);
+    *ret_txg = txg_hold(pv->p);
+    txg_changed(pv->p);
+    return 0;
+}
+
+/* Lets go of the txg; durable when the log has the record (ticket 0: there is none), else when the txg is written. */
+static int change_end(struct pvol *pv, uint64_t txg, unsigned flags, uint64_t ticket, int r)
+{
+    txg_release(pv->p, txg);
+    if (r || !(flags & VOL_FUA))
+        return r;
+    return ticket ? zil_commit(pv->zil, ticket) : txg_wait(pv->p, txg);
+}
+
+static uint64_t log_truncate(struct pvol *pv, uint64_t txg, uint64_t off, uint64_t len,
+                             unsigned flags, int r)
+{
+    return r == 0 && (flags & VOL_FUA) ? zil_truncate(pv->zil, txg, off, len) : 0;
+}
+
+int pvol_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned flags)
+{
+    struct pvol *pv = pvol_of(v);
+    uint64_t txg;
+    int r = change_begin(pv, data->len, &txg);
+    if (r)
+        return r;
+    r = pvol_change(pv, txg, off, data);
+    uint64_t ticket = r == 0 && (flags & VOL_FUA) ? zil_write(pv->zil, txg, off, data) : 0;
+    return change_end(pv, txg, flags, ticket, r);
+}
+
+/* The part of a block that isn't freed whole. */
+static int zero_part(struct pvol *pv, uint64_t txg, uint64_t off, uint64_t len)
+{
+    struct iobuf *buf;
+    if (len == 0)
+        return 0;
+    int r = block_change(pv, txg, off / pv->bs, false, &buf);
+    if (r == 0)
+        memset(buf->p + off % pv->bs, 0, len);
+    return r;
+}
+
+int pvol_zero(struct pvol *pv, uint64_t txg, uint64_t off, uint64_t len)
+{
+    uint64_t end = off + len;
+    uint64_t first = (off + pv->bs - 1) / pv->bs, last = end / pv->bs, dropped = 0;
+    if (first > last || first * pv->bs > end)
+        return zero_part(pv, txg, off, len);
+    int r = zero_part(pv, txg, off, first * pv->bs - off);
+    if (r == 0 && last > first)
+        r = vdirty_free_run(&pv->dirty[txg % TXG_SLOTS], first, last - first, &dropped);
+    pvol_count_dirty(pv, -(int64_t)dropped);
+    return r ? r : zero_part(pv, txg, last * pv->bs, end - last * pv->bs);
+}
+
+int pvol_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool may_unmap,
+                      unsigned flags)
+{
+    struct pvol *pv = pvol_of(v);
+    uint64_t txg;
+    (void)may_unmap; /* zeros are holes here */
+    int r = change_begin(pv, 0, &txg);
+    if (r)
+        return r;
+    r = pvol_zero(pv, txg, off, len);
+    return change_end(pv, txg, flags, log_truncate(pv, txg, off, len, flags, r), r);
+}
+
+int pvol_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags)
+{
+    struct pvol *pv = pvol_of(v);
+    uint64_t first = (off + pv->bs - 1) / pv->bs, last = (off + len) / pv->bs, dropped = 0, txg;
+    if (last <= first)
+        return 0;
+    if (pv->p->txgs.failed)
+        return pv->p->txgs.failed;
+    txg = txg_hold(pv->p);
+    txg_changed(pv->p);
+    int r = vdirty_free_run(&pv->dirty[txg % TXG_SLOTS], first, last - first, &dropped);
+    pvol_count_dirty(pv, -(int64_t)dropped);
+    uint64_t ticket = log_truncate(pv, txg, first * pv->bs, (last - first) * pv->bs, flags, r);
+    return change_end(pv, txg, flags, ticket, r);
+}

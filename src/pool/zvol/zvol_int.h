@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The volume contract on a dataset of type ZVOL: object 1 holds the data, object 2 the size.
+ *
+ * A write changes whole blocks in memory, in the table of the open txg; a part of a block is merged with its old content
+ * first. The sync fiber hands a txg's table to the tree and the table is dropped when the uberblock is on disk, so a reader
+ * finds the newest version by asking the tables from the open txg down, then the committed tree. A block that a reader may
+ * hold is never changed in place but copied.
+ *
+ * A write holds its txg from its first block to its last, so all of it is in one txg.
+ */
+#ifndef POOL_ZVOL_ZVOL_INT_H
+#define POOL_ZVOL_ZVOL_INT_H
+
+#include "pool/pool_int.h"
+#include "pool/zil/log.h"
+#include "pool/zvol/dirty.h"
+
+#define ATOMIC_MAX ZIL_DATA_MAX /* one record of the log is applied whole or not at all */
+
+struct pvol {
+    struct volume v;
+    struct pool *p;
+    struct dsl_dataset *ds;
+    struct object *data;
+    struct zil *zil; /* NULL: read-only */
+    uint32_t bs;     /* volblocksize, bytes */
+    uint64_t cost;   /* of a dirty block on disk, at most */
+    uint64_t guid;
+    struct vdirty dirty[TXG_SLOTS];
+    struct list node; /* in the pool's list of open volumes */
+};
+
+static inline struct pvol *pvol_of(struct volume *v)
+{
+    return container_of(v, struct pvol, v);
+}
+
+/* ---- read.c ------------------------------------------------------------------------------ */
+
+/* The newest version in memory up to txg. True: *ret_buf, or NULL for zeros. */
+bool pvol_find_dirty(const struct pvol *pv, uint64_t txg, uint64_t blkid,
+                     struct iobuf **ret_buf);
+/* The block as of txg: a buffer with a reference, NULL for zeros. Parks. */
+int pvol_block_get(struct pvol *pv, uint64_t txg, uint64_t blkid, enum block_hint hint,
+                   struct iobuf **ret_buf);
+int pvol_read(struct volume *v, uint64_t off, uint64_t len, struct sgl *out);
+int pvol_extents(struct volume *v, uint64_t off, uint64_t len, uint64_t *ret_len,
+                 enum volume_extent *ret_state);
+
+/* ---- write.c ----------------------------------------------------------------------------- */
+
+int pvol_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned flags);
+int pvol_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool may_unmap,
+                      unsigned flags);
+int pvol_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags);
+/* What writing and zeroing do to the tables of txg, which the caller holds. Park. */
+int pvol_change(struct pvol *pv, uint64_t txg, uint64_t off, const struct sgl *data);
+int pvol_zero(struct pvol *pv, uint64_t txg, uint64_t off, uint64_t len);
+/* Waits while too much is dirty. */
+void pvol_throttle(struct pool *p, uint64_t len);
+/* So many blocks more are dirty, or fewer. */
+void pvol_count_dirty(struct pvol *pv, int64_t blocks);
+
+/* ---- sync.c ------------------------------------------------------------------------------ */
+
+/* Hands the txg's table to the tree; drops it. For the dataset, in the sync fiber. */
+int pvol_sync(void *arg, uint64_t txg);
+void pvol_committed(void *arg, uint64_t txg);
+
+/* ---- attr.c ------------------------------------------------------------------------------ */
+
+int pvol_get_attr(struct volume *v, const char *name, char **ret_value);
+int pvol_set_attr(struct volume *v, const char *name, const char *value);
+int pvol_list_attr(struct volume *v, const char *prefix, char ***ret_names);
+
+/* ---- replay.c ---------------------------------------------------------------------------- */
+
+/* Applies what a crash left in the log, and opens a new one. Parks. */
+int pvol_log_start(struct pvol *pv, struct err *reterr);
+
+#endif
