@@ -67,7 +67,7 @@ static int found_scan(const struct pool_import_want *want, struct found *ret,
     for (unsigned i = 0; i < npaths; i++) {
         struct candidate *c = &ret->v[ret->n];
         c->path = want->paths[i];
-        if (device_read(c->path, UINT64_MAX, &c->label))
+        if (device_read(c->path, want->max_txg ? want->max_txg : UINT64_MAX, &c->label))
             continue;
         nv_get_u64(c->label.config, "pool_guid", &c->guid);
         nv_get_u64(c->label.config, "guid", &c->leaf_guid);

@@ -42,7 +42,8 @@ struct pool_import_want {
     uint64_t guid;            /* 0: by name */
     const char *new_name;     /* NULL: keep */
     bool read_only;
-    bool force; /* in use by another host, as far as its labels say */
+    bool force;       /* in use by another host, as far as its labels say */
+    uint64_t max_txg; /* the newest state that is looked at; 0: any */
     struct pool_opts opts;
 };
 int pool_import(const struct pool_import_want *want, struct pool **ret_pool,

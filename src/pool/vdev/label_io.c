@@ -2,7 +2,8 @@
 /*
  * Labels on disks. Reading takes what it can get: four labels, each with a config and a ring,
  * any of which may be torn or from another time; the newest config that is not younger than
- * asked for wins, and the best uberblock. Writing goes to all leaves at the same time; a leaf
+ * asked for wins (or the oldest: only a change of disks makes labels younger than a tree that is
+ * still there), and the best uberblock. Writing goes to all leaves at the same time; a leaf
  * that doesn't take its label has failed like in any other write.
  */
 #include "pool/vdev/vdev_int.h"
@@ -41,6 +42,15 @@ static bool is_somebodys(const struct nv *config)
                          state == POOL_STATE_L2CACHE);
 }
 
+/* The newest that is not too young; where all are, the oldest. */
+static bool is_better(const struct labels *l, uint64_t txg)
+{
+    bool fits = txg <= l->max_txg, had = l->config_txg <= l->max_txg;
+    if (!l->found->config || fits != had)
+        return !l->found->config || fits;
+    return fits ? txg > l->config_txg : txg < l->config_txg;
+}
+
 static void look_at_config(struct labels *l, unsigned i)
 {
     const uint8_t *bytes = l->bytes + (size_t)i * LABEL_SIZE + LABEL_CONFIG_OFF;
@@ -48,8 +58,7 @@ static void look_at_config(struct labels *l, unsigned i)
     if (label_config_parse(bytes, label_off(l->psize, i), &config, NULL) < 0)
         return;
     uint64_t txg = config_txg(config);
-    bool better = !l->found->config || txg > l->config_txg;
-    if (!is_somebodys(config) || txg > l->max_txg || !better) {
+    if (!is_somebodys(config) || !is_better(l, txg)) {
         nv_free(config);
         return;
     }

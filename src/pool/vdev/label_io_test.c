@@ -85,7 +85,7 @@ static void halves_body(struct expect *e)
               0); /* crash before the uberblock: the odd ones still fit */
     expect_seen(e, look(&r, 1, UINT64_MAX), 0, 7, 4);
     expect_seen(e, look(&r, 1, 4), 0, 4, 4);
-    expect_seen(e, look(&r, 1, 3), -ENODATA, 0, 0);
+    expect_seen(e, look(&r, 1, 3), 0, 4, 0); /* all are too young */
     for (uint64_t txg = 7; txg < 300; txg++) /* the ring wraps */
         EXPECT_EQ(e, write_ub(&r, txg), 0);
     expect_seen(e, look(&r, 1, UINT64_MAX), 0, 7, 299);

@@ -221,7 +221,7 @@ int vdev_flush_top(struct vdev *top);
 /* ---- labels ------------------------------------------------------------------------------ */
 
 /* What a device says of itself: the newest config among its labels whose txg is at most
- * max_txg (UINT64_MAX: any), and its best uberblock up to that txg. The labels of inactive
+ * max_txg (UINT64_MAX: any; the oldest if there is none), and its best uberblock up to there. The labels of inactive
  * spares count too, with no txg in them. -ENODATA: no label of a pool. Parks. */
 struct label_info {
     struct nv *config; /* caller frees */
