@@ -14,10 +14,10 @@ struct look {
     uint64_t id;
     struct dsl_dir_phys dir;
     struct dsl_dataset_phys ds;
-    struct nv *own;                    /* a snapshot's own properties */
-    uint64_t volsize;                  /* of a volume or its snapshot */
-    uint32_t volblocksize;             /* of a volume */
-    uint64_t available, written;       /* bytes */
+    struct nv *own;                /* a snapshot's own properties */
+    uint64_t volsize;              /* of a volume or its snapshot */
+    uint32_t volblocksize;         /* of a volume */
+    uint64_t available, written;   /* bytes */
     char origin[DSL_NAME_MAX + 1]; /* below the pool; "": no clone */
 };
 /* By its name below the pool. -ENOENT. Parks. */
