@@ -259,6 +259,7 @@ int pool_create(const struct pool_create_want *want, struct pool **ret_pool, str
         pool_close(p);
         return r;
     }
+    suspend_arm(p);
     *ret_pool = p;
     return 0;
 }

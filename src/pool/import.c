@@ -432,6 +432,8 @@ int pool_import(const struct pool_import_want *want, struct pool **ret_pool, str
         pool_free(p);
         return r;
     }
+    if (!p->read_only)
+        suspend_arm(p);
     *ret_pool = p;
     return 0;
 }

@@ -5,6 +5,8 @@
 #include "pool/scan/scan.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,11 +32,11 @@ struct pool *pool_new(const char *name, const struct pool_opts *opts)
     if (!p)
         return NULL;
     strncpy(p->name, name, POOL_NAME_MAX);
-    p->dsl.name_over = (unsigned)strlen(p->name) + 1;
     p->hostid = opts->hostid;
     strncpy(p->hostname, opts->hostname ? opts->hostname : "", sizeof(p->hostname) - 1);
     p->dirty_max = opts->dirty_bytes ? opts->dirty_bytes : POOL_DIRTY_DEFAULT;
     waitq_init(&p->dirty_less);
+    suspend_init(p);
     list_init(&p->volumes);
     return p;
 }
@@ -75,9 +77,11 @@ int pool_start(struct pool *p, uint64_t synced, struct err *reterr)
 
 void pool_stop(struct pool *p)
 {
+    txg_let_go(p);
     scan_stop(p);
     if (p->txgs.running)
         txg_stop(p);
+    suspend_stop(p);
 }
 
 void pool_free(struct pool *p)
@@ -105,6 +109,76 @@ int pool_sync(struct pool *p)
     return txg_wait(p, 0);
 }
 
+/* A top-level vdev's bytes as the books count them: without what parity takes of a 128 KiB block. */
+static uint64_t deflated(const struct pool *p, uint64_t bytes)
+{
+    uint32_t ratio = UINT32_MAX;
+    for (unsigned i = 0; i < p->blocks.nvdevs; i++)
+        if (p->blocks.ratios[i])
+            ratio = MIN(ratio, p->blocks.ratios[i]);
+    return ratio == UINT32_MAX ? bytes : (bytes >> SECTOR_SHIFT) * ratio;
+}
+
+uint64_t pool_block_cost(const struct pool *p, uint64_t psize)
+{
+    uint64_t most = psize;
+    for (unsigned i = 0; i < p->root->nchildren; i++) {
+        const struct vdev *top = p->root->child[i];
+        if (top->type == VDEV_HOLE || top->is_log)
+            continue;
+        most = MAX(most, (vdev_asize(top, psize) >> SECTOR_SHIFT) * top->deflate_ratio);
+    }
+    return most;
+}
+
+uint64_t pool_available(const struct pool *p)
+{
+    struct space_totals t = space_totals(p->space);
+    uint64_t slop = MAX(t.size >> POOL_SLOP_SHIFT, MIN(POOL_SLOP_MIN, t.size / 2));
+    uint64_t taken = t.allocated + t.deferred + slop;
+    uint64_t left = taken < t.size ? deflated(p, t.size - taken) : 0;
+    return left > p->dirty_cost ? left - p->dirty_cost : 0;
+}
+
+void pool_space(const struct pool *p, struct pool_space *ret)
+{
+    struct space_totals t = space_totals(p->space);
+    *ret = (struct pool_space){t.size, t.allocated, pool_available(p)};
+}
+
+/* ---- trouble -------------------------------------------------------------------------- */
+
+bool pool_suspended(const struct pool *p)
+{
+    return p->suspended.on;
+}
+
+void pool_trouble(const struct pool *p, struct pool_trouble *ret)
+{
+    const struct suspension *s = &p->suspended;
+    *ret = (struct pool_trouble){.kind = POOL_FINE};
+    if (s->on) {
+        ret->kind = POOL_SUSPENDED;
+        ret->since = s->since;
+        snprintf(ret->why, sizeof(ret->why), "%s%s%s", s->why, s->refusal[0] ? "; " : "",
+                 s->refusal);
+    } else if (p->txgs.failed) {
+        ret->kind = POOL_FAILED;
+        ret->since = p->txgs.failed_at;
+        snprintf(ret->why, sizeof(ret->why),
+                 "txg %" PRIu64
+                 " could not be written (%s): export the pool and import it again",
+                 p->txgs.synced + 1, strerror(-p->txgs.failed));
+    }
+}
+
+void pool_let_go(struct pool *p)
+{
+    txg_let_go(p);
+}
+
+/* ---- the end -------------------------------------------------------------------------- */
+
 void pool_close(struct pool *p)
 {
     pool_stop(p);
@@ -122,6 +196,12 @@ static int mark_exported(void *arg, uint64_t txg, struct err *reterr)
 
 int pool_export(struct pool *p, struct err *reterr)
 {
+    if (p->suspended.on)
+        return err_set(
+            reterr, E(-EAGAIN),
+            "pool %s is suspended: %s: bring back enough of its disks and clear it, or "
+            "give up what it could not write with -f",
+            p->name, p->suspended.why);
     if (p->open_volumes > 0)
         return err_set(reterr, E(-EBUSY), "pool %s: %u of its volumes are in use", p->name,
                        p->open_volumes);

@@ -41,6 +41,10 @@ struct blocks {
     uint64_t read_epoch_min; /* txg of the oldest reader that is left, or committed_txg */
     void (*on_error)(void *arg, const struct block_error *e);
     void *on_error_arg;
+    /* Asked when a block cannot be read for want of disks: true: they are back, try again. changes: the root's
+     * before the first try. NULL: that is an error. Parks. */
+    bool (*wait)(void *arg, uint64_t changes);
+    void *wait_arg;
 };
 
 /* Takes tables from the tree (again after its shape changed). cache_bytes: budget of the cache.
@@ -55,7 +59,7 @@ void blocks_reader_leave(struct blocks *b, uint64_t ticket);
 uint64_t blocks_oldest_reader(struct blocks *b);
 
 /* The block's lsize bytes in a buffer that is shared with the cache: not to be changed; the
- * caller puts it. Holes and embedded pointers work too. -EBADMSG: no copy passes; -EIO;
+ * caller puts it. Holes and embedded pointers work too. Waits for disks, but not for prefetch. -EBADMSG: no copy passes; -EIO;
  * -EOPNOTSUPP: a checksum or compression that we don't know. Parks. */
 enum block_hint { BLOCK_NORMAL, BLOCK_STREAM /* not worth keeping */, BLOCK_PREFETCH };
 int block_read(struct blocks *b, const struct bp *bp, enum block_hint hint,

@@ -56,6 +56,8 @@ int raw_read(struct blocks *b, const struct bp *bp, enum io_class class, unsigne
 /* How one copy is read and judged; bp is borrowed while that lasts. */
 struct vdev_read copy_access(const struct blocks *b, struct bp *bp, const struct dva *dva,
                              enum io_class class);
+/* After -EIO: whether to try again. Parks. */
+bool blocks_wait(struct blocks *b, uint64_t changes);
 /* True: the pointer's DVA lies in a vdev that exists; *ret_top. */
 bool dva_top(const struct blocks *b, const struct dva *dva, struct vdev **ret_top);
 

@@ -190,6 +190,11 @@ static int fetch(struct blocks *b, const struct bp *bp, enum io_class class,
 
 /* ---- the call ---------------------------------------------------------------------------- */
 
+bool blocks_wait(struct blocks *b, uint64_t changes)
+{
+    return b->wait && b->wait(b->wait_arg, changes);
+}
+
 static int hole_read(uint32_t lsize, struct iobuf **ret_buf)
 {
     struct iobuf *buf = lsize <= IOBUF_MAX ? iobuf_get(MAX(lsize, 1u)) : NULL;
@@ -216,26 +221,45 @@ static int failed(struct blocks *b, const struct bp *bp, int rc)
     return rc;
 }
 
+static int cached_read(struct blocks *b, const struct bp *bp, enum block_hint hint,
+                       struct iobuf **ret_buf)
+{
+    struct cache_entry *e;
+    do
+        *ret_buf = cache_find(b->cache, bp, hint);
+    while (!*ret_buf && cache_wait(b->cache, bp));
+    int rc = *ret_buf ? 0 : cache_load(b->cache, bp, &e);
+    if (rc != 0 || *ret_buf)
+        return rc;
+    rc = fetch(b, bp, hint == BLOCK_PREFETCH ? IO_PREFETCH : IO_READ, ret_buf);
+    cache_loaded(b->cache, e, *ret_buf, hint);
+    return rc;
+}
+
+/* Nobody may wait for disks with a cache entry in his hands. */
+static int patient_read(struct blocks *b, const struct bp *bp, enum block_hint hint,
+                        struct iobuf **ret_buf)
+{
+    uint64_t changes;
+    int rc;
+    do {
+        changes = b->root->changes;
+        rc = cached_read(b, bp, hint, ret_buf);
+    } while (rc == -EIO && hint != BLOCK_PREFETCH && blocks_wait(b, changes));
+    return rc;
+}
+
 int block_read(struct blocks *b, const struct bp *bp, enum block_hint hint,
                struct iobuf **ret_buf)
 {
     struct iobuf *buf = NULL;
-    struct cache_entry *e;
     struct bp own = *bp; /* the caller's may change while this one is parked */
     if (bp_is_hole(&own))
         return hole_read(bp_lsize(&own), ret_buf);
     int rc = block_check(b, &own);
-    if (rc == 0 && bp_is_embedded(&own))
-        rc = embedded_read(b, &own, &buf);
-    else if (rc == 0) {
-        do
-            buf = cache_find(b->cache, &own, hint);
-        while (!buf && cache_wait(b->cache, &own));
-        if (!buf && (rc = cache_load(b->cache, &own, &e)) == 0) {
-            rc = fetch(b, &own, hint == BLOCK_PREFETCH ? IO_PREFETCH : IO_READ, &buf);
-            cache_loaded(b->cache, e, buf, hint);
-        }
-    }
+    if (rc == 0)
+        rc = bp_is_embedded(&own) ? embedded_read(b, &own, &buf)
+                                  : patient_read(b, &own, hint, &buf);
     if (rc != 0)
         return failed(b, &own, rc);
     *ret_buf = buf;

@@ -140,8 +140,12 @@ static int free_gang(struct blocks *b, uint64_t txg, const struct bp *bp, unsign
 {
     struct gang_header h;
     int rc = E(-EBADMSG);
-    for (unsigned i = 0; rc != 0 && depth <= GANG_DEPTH_MAX && i < bp_ndvas(bp); i++)
-        rc = gang_header_read(b, bp, i, NULL, &h);
+    uint64_t changes;
+    do {
+        changes = b->root->changes;
+        for (unsigned i = 0; rc != 0 && depth <= GANG_DEPTH_MAX && i < bp_ndvas(bp); i++)
+            rc = gang_header_read(b, bp, i, NULL, &h);
+    } while (rc == -EIO && blocks_wait(b, changes));
     for (unsigned c = 0; rc == 0 && c < GANG_CHILDREN; c++) {
         if (!bp_is_hole(&h.child[c]))
             rc = free_nested(b, txg, &h.child[c], depth + 1);

@@ -4,13 +4,23 @@
 
 #include <errno.h>
 
+/* Disks that are away are no damage of the block's. */
+static int verify(struct scan *s, const struct bp *bp)
+{
+    uint64_t repaired;
+    int r;
+    do {
+        r = block_scrub(&s->p->blocks, bp, &repaired);
+        s->now.repaired += repaired;
+    } while (r == -EIO && !vdev_usable(s->p->root) && suspend_wait(s->p) == 0);
+    return r;
+}
+
 static void job_run(void *arg)
 {
     struct scan_job *j = arg;
     struct scan *s = j->scan;
-    uint64_t repaired;
-    int r = block_scrub(&s->p->blocks, &j->bp, &repaired);
-    s->now.repaired += repaired;
+    int r = verify(s, &j->bp);
     if (r == -ENOMEM) {
         s->error = r;
     } else if (r) {

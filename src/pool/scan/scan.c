@@ -91,8 +91,9 @@ static int pass_settle(struct scan *s, int r)
 {
     if (s->stopping)
         return 0;
-    if (r == 0)
-        r = vdev_flush(s->p->root);
+    while (r == 0 && (r = vdev_flush(s->p->root)) == -EIO)
+        if (suspend_wait(s->p) != 0)
+            break;
     s->now.paused = s->pausing && r == -ECANCELED;
     if (!s->now.paused) {
         s->now.state = r == 0 ? SCAN_FINISHED : SCAN_CANCELLED;
@@ -153,7 +154,8 @@ int scan_start(struct pool *p, struct err *reterr)
     int r = scan_record_read(s, reterr);
     if (r == 0 && s->now.state == SCAN_SCANNING && !s->now.paused)
         s->wanted = s->now.func;
-    if (r == 0 && !fiber_start(scan_fiber, s, "pool-scan"))
+    struct fiber *f = r == 0 ? fiber_start(scan_fiber, s, "pool-scan") : NULL;
+    if (r == 0 && !f)
         r = err_set(reterr, E(-ENOMEM), "pool %s: no fiber for its scrub", p->name);
     if (r) {
         free(s);
@@ -161,6 +163,7 @@ int scan_start(struct pool *p, struct err *reterr)
     }
     s->running = true;
     p->scan = s;
+    suspend_patience(p, NULL, f);
     return 0;
 }
 

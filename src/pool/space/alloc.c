@@ -45,9 +45,10 @@ static const struct attempt {
 };
 /* clang-format on */
 
+/* Also where too many disks are lost: the txg waits for them in any case, and must get so far. */
 static bool allocatable(const struct space_top *t)
 {
-    return t && !t->vd->is_log && t->vd->state >= VDEV_DEGRADED;
+    return t && !t->vd->is_log;
 }
 
 /* ---- distance between copies ------------------------------------------------------------- */

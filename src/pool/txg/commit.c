@@ -4,12 +4,17 @@
  *
  * The order on disk: data and metadata, flush; labels 0 and 2 if the configuration changed, flush; the uberblock,
  * flush; labels 1 and 3. A crash anywhere leaves either the old uberblock with labels that are not newer, or the new one.
+ *
+ * When too few disks are left on the way, the commit waits until they are back and then begins again with the first write. All
+ * that it writes again is the same as before, so it doesn't matter how far it had come.
  */
 #include "base/mutant.h"
 #include "pool/txg/txg.h"
 
 #include <assert.h>
 #include <errno.h>
+
+#define TRIES_MAX 1000u /* with all disks there, as it seems */
 #include <string.h>
 
 /* ---- the MOS's blocks ---------------------------------------------------------------------------- */
@@ -114,22 +119,52 @@ static int uberblock_commit(struct pool *p, uint64_t txg, const struct bp *rootb
         .mmp_magic = MMP_MAGIC,
         .rootbp = *rootbp,
     };
+    uint64_t changes = p->root->changes;
     int r = uberblock_write(p->root, &ub);
     if (r == 0)
         r = vdev_flush(p->root);
-    if (r == 0)
-        p->ub = ub;
-    return r;
+    if (r == 0 && p->root->changes != changes)
+        r = E(-EIO); /* who was away meanwhile and is back hasn't got it */
+    if (r)
+        return r;
+    uberblock_promised(p->root, txg);
+    p->ub = ub;
+    return 0;
 }
 
 /* ---- all of it ----------------------------------------------------------------------------------------- */
 
-static int batch_end(struct pool *p)
+struct plan {
+    uint64_t txg;
+    bool config; /* has changed */
+    struct bp rootbp;
+};
+
+/* All that is to be in memory for the txg, with its blocks on their way. */
+static int prepare(struct pool *p, struct plan *plan)
 {
-    int r = vbatch_wait(p->blocks.batch);
-    vbatch_free(p->blocks.batch);
-    p->blocks.batch = NULL;
-    return r || mutant_on(MUTANT_UBERBLOCK_BEFORE_FLUSH) ? r : vdev_flush(p->root);
+    int r = dtl_sync(p, plan->txg);
+    if (r == 0)
+        r = dsl_sync(&p->dsl);
+    plan->config = p->config_dirty;
+    p->config_dirty = false;
+    if (r == 0 && plan->config)
+        r = config_write(p, plan->txg);
+    return r ? r : mos_write(p, plan->txg, &plan->rootbp);
+}
+
+/* All that has to be on disk, from the beginning. */
+static int settle(struct pool *p, const struct plan *plan)
+{
+    int r = mutant_on(MUTANT_UBERBLOCK_BEFORE_FLUSH) ? vbatch_wait(p->blocks.batch)
+                                                     : vbatch_finish(p->blocks.batch);
+    if (r == 0 && plan->config)
+        r = labels_write(p, plan->txg, 0);
+    if (r == 0)
+        r = uberblock_commit(p, plan->txg, &plan->rootbp);
+    if (r == 0 && plan->config)
+        r = labels_write(p, plan->txg, 1);
+    return r;
 }
 
 static void committed(struct pool *p, uint64_t txg)
@@ -140,30 +175,18 @@ static void committed(struct pool *p, uint64_t txg)
     /* Last: until every tree is the new one, a reader who begins may follow an old one. */
     p->blocks.committed_txg = txg;
     space_committed(p->space, txg, blocks_oldest_reader(&p->blocks));
-    p->config_dirty = false;
     p->commit_stats.commits++;
 }
 
 int commit(struct pool *p, uint64_t txg)
 {
-    struct bp rootbp;
-    int r = dtl_sync(p, txg);
-    if (r == 0)
-        r = dsl_sync(&p->dsl);
-    bool config = p->config_dirty;
-    if (r == 0 && config)
-        r = config_write(p, txg);
-    if (r == 0)
-        r = mos_write(p, txg, &rootbp);
-    int w = batch_end(p);
-    if (r == 0)
-        r = w;
-    if (r == 0 && config)
-        r = labels_write(p, txg, 0);
-    if (r == 0)
-        r = uberblock_commit(p, txg, &rootbp);
-    if (r == 0 && config)
-        r = labels_write(p, txg, 1);
+    struct plan plan = {.txg = txg};
+    int r = prepare(p, &plan);
+    for (unsigned tries = 0; r == 0 && (r = settle(p, &plan)) == -EIO && tries < TRIES_MAX;
+         tries++)
+        r = suspend_wait(p);
+    vbatch_free(p->blocks.batch);
+    p->blocks.batch = NULL;
     if (r == 0)
         committed(p, txg);
     return r;

@@ -40,6 +40,9 @@ int maps_load(void *arg, struct metaslab *ms, sm_entry_fn fn, void *fn_arg)
     if (ms->object == 0 || ms->length == 0)
         return 0;
     uint64_t ticket = blocks_reader_enter(&p->blocks), length = ms->length;
+    bool hasty = !suspend_is_patient(p);
+    if (hasty) /* a map that can't be loaded may fail the txg */
+        suspend_patience(p, NULL, fiber_self());
     int r = object_hold(p->mos, ms->object, &obj);
     if (r == 0) {
         struct sm_cursor c = {.shift = ms->top->ashift, .size = ms->size};
@@ -50,6 +53,8 @@ int maps_load(void *arg, struct metaslab *ms, sm_entry_fn fn, void *fn_arg)
             r = sm_decode_end(&c);
         object_release(obj);
     }
+    if (hasty)
+        suspend_patience(p, fiber_self(), NULL);
     blocks_reader_leave(&p->blocks, ticket);
     return r;
 }

@@ -3,14 +3,18 @@
  * The sync fiber and those who wait for it. A txg is closed by opening the next one; it is written when its last holder has
  * let go. Tasks run first, in the order in which they came, then datasets and the MOS are written.
  *
- * A txg that cannot be written ends all writing (failed): what is in memory may be half of it, and only an import
- * knows again what is true.
+ * A txg that lacks disks waits for them (suspend.c). One that cannot be written for another reason (no memory, no space where
+ * there had to be some, a MOS that is damaged) ends all writing (failed): what is in memory may be half of it, and only an
+ * import knows again what is true.
  */
 #include "pool/txg/txg.h"
+#include "base/log.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct pool *pool_of_timer(struct timer *t)
 {
@@ -69,6 +73,14 @@ static uint64_t txg_quiesce(struct txgs *t, struct list *ret_tasks)
     return txg;
 }
 
+static void txg_failed(struct pool *p, uint64_t txg, int r)
+{
+    p->txgs.failed = r;
+    p->txgs.failed_at = run_wall() / NS_PER_SEC;
+    log_error("pool.failed", KV("pool", "%s", p->name), KV("txg", "%" PRIu64, txg),
+              KV("error", "%s", strerror(-r)));
+}
+
 static void sync_fiber(void *arg)
 {
     struct pool *p = arg;
@@ -81,12 +93,13 @@ static void sync_fiber(void *arg)
         struct list tasks;
         list_init(&tasks);
         uint64_t txg = txg_quiesce(t, &tasks);
-        t->failed = txg_sync(p, txg, &tasks);
-        if (t->failed == 0) {
+        int r = txg_sync(p, txg, &tasks);
+        if (r)
+            txg_failed(p, txg, r);
+        else
             t->synced = txg;
-            if (p->after_commit)
-                p->after_commit(p, txg);
-        }
+        if (r == 0 && p->after_commit)
+            p->after_commit(p, txg);
         tasks_done(&tasks);
         waitq_wake_all(&t->done);
         waitq_wake_all(&p->dirty_less);
@@ -104,7 +117,8 @@ int txg_start(struct pool *p, uint64_t synced)
     waitq_init(&t->drained);
     waitq_init(&t->done);
     timer_init(&t->timeout, timed_out);
-    if (!fiber_start(sync_fiber, p, "pool-sync"))
+    t->fiber = fiber_start(sync_fiber, p, "pool-sync");
+    if (!t->fiber)
         return E(-ENOMEM);
     t->running = true;
     return 0;
@@ -195,6 +209,11 @@ int txg_run(struct pool *p, int (*fn)(void *arg, uint64_t txg, struct err *reter
         return err_set(reterr, E(-EROFS), "pool %s is imported read-only", p->name);
     if (!t->running || t->stopping || t->failed)
         return err_set(reterr, E(-ENODEV), "pool %s takes no changes any more", p->name);
+    if (p->suspended.on && !suspend_is_patient(p))
+        return err_set(
+            reterr, E(-EAGAIN),
+            "pool %s is suspended: %s: bring back enough of its disks, then clear it", p->name,
+            p->suspended.why);
     struct sync_task *task = calloc(1, sizeof(*task));
     if (!task)
         return err_set(reterr, E(-ENOMEM), "pool %s: no memory", p->name);

@@ -33,10 +33,27 @@ struct txgs {
     bool wanted;   /* don't wait for the timeout */
     bool stopping; /* write what there is, then end */
     bool running;
-    int failed; /* the txg that couldn't be written: nothing is written any more */
+    struct fiber *fiber;
+    int failed;         /* why a txg couldn't be written: nothing is written any more */
+    uint64_t failed_at; /* wall clock, seconds */
     struct list tasks;
     struct waitq work, drained, done;
     struct timer timeout;
+};
+
+/* Too few disks are left (suspend.c). */
+enum pool_failmode { FAILMODE_WAIT, FAILMODE_CONTINUE }; /* as OpenZFS counts */
+struct suspension {
+    bool armed; /* the pool is up: from now on who needs lost disks waits for them */
+    bool on;
+    bool let_go; /* nobody waits any more */
+    bool watched;
+    uint64_t failmode;         /* enum pool_failmode */
+    uint64_t since;            /* wall clock, seconds */
+    char why[200];             /* the disks that are missed */
+    char refusal[200];         /* why one that is back was not taken */
+    struct fiber *patient[16]; /* they wait whatever failmode says */
+    struct waitq over;
 };
 
 struct scan;
@@ -55,6 +72,7 @@ struct pool {
     struct objset *mos;
     struct dsl dsl;
     struct txgs txgs;
+    struct suspension suspended;
     struct uberblock ub; /* newest on disk */
     uint64_t config_object;
     bool config_dirty;  /* labels and the MOS config are to be written */
@@ -100,12 +118,35 @@ int txg_wait(struct pool *p, uint64_t txg);
 int txg_run(struct pool *p, int (*fn)(void *arg, uint64_t txg, struct err *reterr), void *arg,
             struct err *reterr);
 
+/* ---- too few disks (suspend.c) --------------------------------------------------------------------- */
+
+void suspend_init(struct pool *p);
+/* The pool is created or imported: from now on it waits for disks instead of failing. */
+void suspend_arm(struct pool *p);
+/* Nobody waits any more, and what suspension started has ended. Parks. */
+void suspend_stop(struct pool *p);
+/* The fiber waits for disks also with failmode=continue; from, to: NULL is no fiber. When there are too many such fibers, it doesn't. */
+void suspend_patience(struct pool *p, const struct fiber *from, struct fiber *to);
+bool suspend_is_patient(const struct pool *p);
+/* After an I/O that failed with -EIO: 0: it is worth trying again, all of it; waited for the disks if too few are left. -EIO: nobody
+ * waits any more. Parks. */
+int suspend_wait(struct pool *p);
+/* Before something new of a user: waits while the pool is suspended. -EIO: with failmode=continue, or nobody waits any more. Parks. */
+int suspend_pass(struct pool *p);
+/* blocks.wait. */
+bool suspend_read(void *arg, uint64_t changes);
+/* The operator has brought the disks back: opens them, those too that failed with errors, and goes on. Nothing to do when the pool is not
+ * suspended. -ENXIO: too few are there; says why. Never waits for a txg. Parks. */
+int txg_resume(struct pool *p, struct err *reterr);
+/* From now on nothing waits for disks: what needs lost ones fails with -EIO, and the txg that could not be written ends all writing. */
+void txg_let_go(struct pool *p);
+
 /* ---- a commit (commit.c): also called by pool creation, without txgs ------------------------------- */
 
 /* Before the first change to the MOS in a txg. */
 int commit_begin(struct pool *p, uint64_t txg);
-/* Writes datasets and the MOS, flushes, writes labels and the uberblock. An error: nothing of txg counts, the pool in
- * memory is of no use any more. Parks. */
+/* Writes datasets and the MOS, flushes, writes labels and the uberblock; waits for disks when too few are left. An error:
+ * nothing of txg counts, the pool in memory is of no use any more. Parks. */
 int commit(struct pool *p, uint64_t txg);
 extern const struct objset_ops mos_ops; /* the owner is the struct pool */
 

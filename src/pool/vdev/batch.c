@@ -7,6 +7,11 @@
  * raidz leaves unused between blocks travel as padding: written as zeros where that joins two
  * extents (nobody owns them but the block before them), else left out. When a wave has landed
  * its stripes are judged, and what a leaf missed goes to its dirty time log.
+ *
+ * The blocks themselves are kept until they are flushed: what a disk took and had not flushed
+ * when it went away is written again when it is back. That is safe at any time before the
+ * uberblock: nobody else knows these places yet. Uncompressed data share their buffers with the
+ * dirty tables; when too much is held for this alone, the batch flushes on its way.
  */
 #include "pool/vdev/vdev_int.h"
 
@@ -20,10 +25,13 @@
 #define LANE_WIDTH    4u
 #define EXTENT_BYTES  (1u << 20)
 #define EXTENT_PIECES 64u /* as many as one system call takes */
+#define KEEP_BYTES    (32u << 20)
 
-struct cargo {
-    struct stripe *stripe;
+struct block {
+    struct vdev *top;
+    uint64_t off;
     struct iobuf *buf;
+    uint32_t len; /* whole sectors */
 };
 
 struct lane {
@@ -33,16 +41,22 @@ struct lane {
 };
 
 struct wave {
-    struct cargo *cargo;
+    struct stripe **stripe;
     unsigned n, cap;
     uint64_t bytes;
     struct lane *lanes; /* one per leaf, by slot */
 };
 
 struct vbatch {
+    struct vdev *root;
     uint64_t txg;
     unsigned nlanes;
-    int err; /* the first one */
+    int err;         /* the first one, but -ENOMEM before -EIO: that is for good */
+    uint64_t losses; /* the root's, before the first write */
+    bool unfinished; /* writing and flushing all failed */
+    struct block *kept;
+    size_t nkept, kept_cap, seen;
+    uint64_t ours; /* bytes of buffers among the seen ones that nobody else holds */
     struct wave wave[2];
     unsigned gathering; /* which one; the other one may be in flight */
     struct waitgroup flight;
@@ -136,16 +150,14 @@ static void lane_launch(struct lane *l)
 
 static void fail(struct vbatch *b, int err)
 {
-    if (b->err == 0)
+    if (b->err == 0 || b->err == -EIO)
         b->err = err;
 }
 
 static void wave_clear(struct wave *w, unsigned nlanes)
 {
-    for (unsigned i = 0; i < w->n; i++) {
-        stripe_free(w->cargo[i].stripe);
-        iobuf_put(w->cargo[i].buf);
-    }
+    for (unsigned i = 0; i < w->n; i++)
+        stripe_free(w->stripe[i]);
     for (unsigned i = 0; i < nlanes; i++)
         w->lanes[i].pieces.n = w->lanes[i].next = 0;
     w->n = 0;
@@ -160,8 +172,8 @@ static void land(struct vbatch *b)
     for (unsigned i = 0; i < b->nlanes; i++)
         pieces_gather(&w->lanes[i].pieces);
     for (unsigned i = 0; i < w->n; i++) {
-        stripe_judge(w->cargo[i].stripe);
-        if (w->cargo[i].stripe->failed)
+        stripe_judge(w->stripe[i]);
+        if (w->stripe[i]->failed)
             fail(b, E(-EIO));
     }
     for (unsigned i = 0; i < b->nlanes; i++) {
@@ -183,17 +195,17 @@ static void launch(struct vbatch *b)
 
 /* ---- gathering --------------------------------------------------------------------------- */
 
-static int cargo_add(struct wave *w, struct stripe *s, struct iobuf *buf)
+static int wave_add(struct wave *w, struct stripe *s)
 {
     if (w->n == w->cap) {
         unsigned cap = MAX(2 * w->cap, 64);
-        struct cargo *v = realloc(w->cargo, cap * sizeof(*v));
+        struct stripe **v = realloc(w->stripe, cap * sizeof(struct stripe *));
         if (!v)
             return E(-ENOMEM);
-        w->cargo = v;
+        w->stripe = v;
         w->cap = cap;
     }
-    w->cargo[w->n++] = (struct cargo){s, buf};
+    w->stripe[w->n++] = s;
     return 0;
 }
 
@@ -251,32 +263,85 @@ static struct iobuf *whole_sectors(struct iobuf *buf, uint32_t size, uint32_t le
     return larger;
 }
 
-static int add_block(struct vbatch *b, struct vdev *top, uint64_t off, struct iobuf *buf,
-                     uint32_t size)
+static int gather(struct wave *w, const struct block *block)
 {
-    struct wave *w = &b->wave[b->gathering];
-    uint32_t len = (uint32_t)round_up(size, 1ull << top->ashift);
-    buf = whole_sectors(buf, size, len);
-    struct stripe *s = buf ? stripe_new(top, off, buf->p, len) : NULL;
-    if (!s || cargo_add(w, s, buf) < 0) {
+    struct stripe *s = stripe_new(block->top, block->off, block->buf->p, block->len);
+    if (!s || wave_add(w, s) < 0) {
         stripe_free(s);
-        iobuf_put(buf);
         return E(-ENOMEM);
     }
-    w->bytes += len;
+    w->bytes += block->len;
     int rc = spread_stripe(w, s);
-    return rc < 0 ? rc : spread_padding(w, top, off, len);
+    return rc < 0 ? rc : spread_padding(w, block->top, block->off, block->len);
+}
+
+static void send(struct vbatch *b, const struct block *block)
+{
+    int rc = gather(&b->wave[b->gathering], block);
+    if (rc < 0)
+        fail(b, rc);
+    if (b->wave[b->gathering].bytes >= WAVE_BYTES)
+        launch(b);
+}
+
+static int keep(struct vbatch *b, const struct block *block)
+{
+    if (b->nkept == b->kept_cap) {
+        size_t cap = MAX(2 * b->kept_cap, 256u);
+        struct block *v = realloc(b->kept, cap * sizeof(*v));
+        if (!v)
+            return E(-ENOMEM);
+        b->kept = v;
+        b->kept_cap = cap;
+    }
+    b->kept[b->nkept++] = *block;
+    return 0;
+}
+
+/* A wave at a time: who adds a block holds it a little longer. */
+static uint64_t own_bytes(struct vbatch *b)
+{
+    if (b->wave[b->gathering].n > 0)
+        return 0;
+    for (; b->seen < b->nkept; b->seen++)
+        if (b->kept[b->seen].buf->refs == 1)
+            b->ours += b->kept[b->seen].buf->cap;
+    return b->ours;
+}
+
+static void drop_kept(struct vbatch *b)
+{
+    for (size_t i = 0; i < b->nkept; i++)
+        iobuf_put(b->kept[i].buf);
+    b->nkept = b->seen = 0;
+}
+
+/* What is on stable storage need not be kept. Otherwise it is tried again after as much more. */
+static void relieve(struct vbatch *b)
+{
+    int rc = vbatch_finish(b);
+    if (rc == 0)
+        drop_kept(b);
+    else
+        fail(b, rc);
+    b->ours = 0;
 }
 
 void vbatch_add(struct vbatch *b, struct vdev *top, uint64_t off, struct iobuf *buf,
                 uint32_t size)
 {
     check(size > 0 && size <= buf->cap);
-    int rc = add_block(b, top, off, buf, size);
-    if (rc < 0)
-        fail(b, rc);
-    if (b->wave[b->gathering].bytes >= WAVE_BYTES)
-        launch(b);
+    struct block block = {
+        .top = top, .off = off, .len = (uint32_t)round_up(size, 1ull << top->ashift)};
+    block.buf = whole_sectors(buf, size, block.len);
+    if (!block.buf || keep(b, &block) < 0) {
+        iobuf_put(block.buf);
+        fail(b, E(-ENOMEM));
+        return;
+    }
+    send(b, &block);
+    if (own_bytes(b) >= KEEP_BYTES)
+        relieve(b);
 }
 
 int vbatch_wait(struct vbatch *b)
@@ -285,6 +350,31 @@ int vbatch_wait(struct vbatch *b)
     land(b);
     int rc = b->err;
     b->err = 0;
+    return rc;
+}
+
+/* What became of it before doesn't matter, unless there was no memory. */
+static int send_all_again(struct vbatch *b)
+{
+    int rc = vbatch_wait(b);
+    b->losses = b->root->losses;
+    for (size_t i = 0; i < b->nkept && rc != -ENOMEM; i++)
+        send(b, &b->kept[i]);
+    return rc == -ENOMEM ? rc : 0;
+}
+
+int vbatch_finish(struct vbatch *b)
+{
+    int rc = 0;
+    if (b->unfinished || b->losses != b->root->losses)
+        rc = send_all_again(b);
+    if (rc == 0)
+        rc = vbatch_wait(b);
+    if (rc == 0)
+        rc = vdev_flush(b->root);
+    if (rc == 0 && b->losses != b->root->losses)
+        rc = E(-EIO);
+    b->unfinished = rc != 0;
     return rc;
 }
 
@@ -304,7 +394,9 @@ struct vbatch *vbatch_new(struct vdev *root, uint64_t txg)
     struct vbatch *b = calloc(1, sizeof(*b));
     if (!b)
         return NULL;
+    b->root = root;
     b->txg = txg;
+    b->losses = root->losses;
     waitgroup_init(&b->flight);
     for (; (leaf = vdev_leaf(root, b->nlanes)); b->nlanes++)
         leaf->slot = b->nlanes;
@@ -326,7 +418,9 @@ void vbatch_free(struct vbatch *b)
         for (unsigned k = 0; k < b->nlanes; k++)
             free(w->lanes[k].pieces.v);
         free(w->lanes);
-        free(w->cargo);
+        free(w->stripe);
     }
+    drop_kept(b);
+    free(b->kept);
     free(b);
 }

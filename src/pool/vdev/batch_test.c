@@ -276,6 +276,76 @@ static void test_a_batch_is_empty_again_after_the_wait(void **state)
     expect_in(expect_sim(1), again_body, (void *)(uintptr_t)&shapes[0]);
 }
 
+/* Disks that lose what they had not flushed, in the middle or at the end: all is written again when
+ * they are back, and then it is there. */
+static void forgetful_body(struct expect *e)
+{
+    struct rig r;
+    rig_make(&r, e->arg);
+    struct plan *p = plan_make(&r);
+    struct vbatch *b = vbatch_new(r.root, 10);
+    for (unsigned i = 0; i < p->n; i++) {
+        if (i == p->n / 2)
+            for (unsigned k = 0; k < r.n; k++)
+                sim_fail_writes(r.run, rig_path(k), 20, ENXIO);
+        add(b, &r, p, p->order[i]);
+    }
+    EXPECT_EQ(e, vbatch_finish(b), -EIO);
+    EXPECT(e, r.root->losses > 0);
+    for (unsigned k = 0; k < r.n; k++) {
+        sim_fail_writes(r.run, rig_path(k), 0, 0);
+        sim_fail_flush(r.run, rig_path(k), 1, EIO);
+    }
+    EXPECT_EQ(e, vdev_retry(r.root, 0, true, NULL), 0);
+    EXPECT_EQ(e, vbatch_finish(b), -EIO);
+    for (unsigned k = 0; k < r.n; k++)
+        sim_fail_flush(r.run, rig_path(k), 0, 0);
+    EXPECT_EQ(e, vbatch_finish(b), -EIO);
+    EXPECT_EQ(e, vdev_retry(r.root, 0, true, NULL), 0);
+    EXPECT_EQ(e, vbatch_finish(b), 0);
+    vbatch_free(b);
+    rig_reopen(&r);
+    expect_all(e, &r, p, 10);
+    free(p);
+    rig_free(&r);
+}
+
+static void test_what_was_not_flushed_is_written_again(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(shapes); i++)
+        expect_in(expect_sim(i + 1), forgetful_body, (void *)(uintptr_t)&shapes[i]);
+}
+
+/* A disk that went and came back between its writes and the flush: the flush sees nothing. */
+static void back_body(struct expect *e)
+{
+    struct rig r;
+    struct plan *p = plan_new();
+    rig_make(&r, e->arg);
+    plan_add(p, 0, 4096);
+    struct vbatch *b = vbatch_new(r.root, 10);
+    add(b, &r, p, 0);
+    EXPECT_EQ(e, vbatch_wait(b), 0);
+    sim_fail_flush(r.run, rig_path(0), 1, EIO);
+    EXPECT_EQ(e, leaf_flush(r.leaf[0]), -EIO);
+    sim_fail_flush(r.run, rig_path(0), 0, 0);
+    EXPECT_EQ(e, vdev_retry(r.root, 0, true, NULL), 0);
+    uint64_t written = r.leaf[0]->stats.writes;
+    EXPECT_EQ(e, vbatch_finish(b), 0);
+    EXPECT_EQ(e, r.leaf[0]->stats.writes, written + 1);
+    vbatch_free(b);
+    expect_all(e, &r, p, 10);
+    free(p);
+    rig_free(&r);
+}
+
+static void test_a_disk_that_is_back_before_the_flush_is_noticed(void **state)
+{
+    (void)state;
+    expect_in(expect_sim(1), back_body, (void *)(uintptr_t)&shapes[0]);
+}
+
 /* A block of 512 bytes in a buffer that is larger or smaller than a sector. */
 static void short_body(struct expect *e)
 {
@@ -320,6 +390,8 @@ int main(void)
         cmocka_unit_test(test_failing_leaves_are_borne_and_remembered),
         cmocka_unit_test(test_who_is_away_has_missed_what_was_his),
         cmocka_unit_test(test_a_batch_is_empty_again_after_the_wait),
+        cmocka_unit_test(test_what_was_not_flushed_is_written_again),
+        cmocka_unit_test(test_a_disk_that_is_back_before_the_flush_is_noticed),
         cmocka_unit_test(test_short_blocks_are_padded_with_zeros),
     };
     log_set_sink(quiet, NULL);

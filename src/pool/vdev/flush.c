@@ -2,8 +2,9 @@
 /*
  * Flushing. A leaf whose flush fails has failed and lacks what it may have forgotten
  * (leaf_fail()). What was asked for is only done when every top-level vdev can go on without
- * such leaves; whether the promise still holds is the vdev's state, not this flush's result,
- * since another fiber's flush or write may be the one that found out.
+ * such leaves, which is the vdev's state and not this flush's result, since another fiber's
+ * flush or write may be the one that found out. A leaf that failed and is back has nothing to
+ * flush; that something was lost with it the root's count of losses tells.
  */
 #include "pool/vdev/vdev_int.h"
 
@@ -28,7 +29,7 @@ static struct vdev *flush_leaves(struct vdev *vd)
 
 static bool stands(const struct vdev *top)
 {
-    return top->type == VDEV_HOLE || (top->state >= VDEV_DEGRADED && !top->lost);
+    return top->type == VDEV_HOLE || top->state >= VDEV_DEGRADED;
 }
 
 int vdev_flush_top(struct vdev *top)

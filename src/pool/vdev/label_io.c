@@ -237,6 +237,14 @@ int uberblock_write(struct vdev *root, const struct uberblock *ub)
     return w.err < 0 ? w.err : rc;
 }
 
+void uberblock_promised(struct vdev *root, uint64_t txg)
+{
+    struct vdev *leaf;
+    for (unsigned i = 0; (leaf = vdev_leaf(root, i)); i++)
+        if (leaf_up(leaf))
+            leaf->promised = txg;
+}
+
 int label_erase(struct vdev *leaf)
 {
     struct iobuf *zeros = iobuf_get(LABEL_SIZE);

@@ -2,8 +2,10 @@
 /*
  * Opening and closing disks. A disk is ours when one of its labels says so: it names the pool
  * and this leaf (or, as its top-level vdev, the guid that this leaf took over when the mirror
- * above it was dissolved). Nothing is written to a disk that is refused; it counts as missing,
- * which is less harm than to trust it.
+ * above it was dissolved). A disk that was in use and comes back must still hold the newest
+ * uberblock that was flushed to it: else it was set back, and its dirty time log knows nothing of
+ * what it lacks. Nothing is written to a disk that is refused; it counts as missing, which is
+ * less harm than to trust it.
  */
 #include "pool/vdev/vdev_int.h"
 
@@ -85,6 +87,11 @@ static int check_label(struct vdev *leaf, uint64_t pool_guid, struct err *reterr
         return err_set(reterr, E(-EINVAL), "%s does not belong to this pool", where(leaf));
     if (guid != leaf->guid && top_guid != leaf->guid)
         return err_set(reterr, E(-EINVAL), "%s is another disk of this pool", where(leaf));
+    if (leaf->promised && (!label.has_ub || label.ub.txg < leaf->promised))
+        return err_set(reterr, E(-ESTALE),
+                       "%s was set back: it holds txg %" PRIu64 ", and held %" PRIu64
+                       ": bring back what it held, or replace it",
+                       where(leaf), label.has_ub ? label.ub.txg : 0, leaf->promised);
     return 0;
 }
 
@@ -130,19 +137,25 @@ static unsigned count_leaves(const struct vdev *vd)
     return n;
 }
 
+static int open_all(struct opening *o)
+{
+    if (o->err)
+        o->err->code = 0;
+    gate_enter(o->root);
+    fan_out(count_leaves(o->root), OPEN_WIDTH, open_one, o);
+    gate_leave(o->root);
+    vdev_propagate(o->root);
+    return o->no_memory ? E(-ENOMEM) : 0;
+}
+
 int vdev_open(struct vdev *root, uint64_t pool_guid, bool read_only, struct err *reterr)
 {
     struct opening o = {
         .root = root, .pool_guid = pool_guid, .read_only = read_only, .err = reterr};
-    if (reterr)
-        reterr->code = 0;
-    for (unsigned i = 0; i < root->nchildren; i++)
-        root->child[i]->lost = false;
-    gate_enter(root);
-    fan_out(count_leaves(root), OPEN_WIDTH, open_one, &o);
-    gate_leave(root);
-    vdev_propagate(root);
-    return o.no_memory ? E(-ENOMEM) : 0;
+    fmutex_lock(&root->gate.opening);
+    int rc = open_all(&o);
+    fmutex_unlock(&root->gate.opening);
+    return rc;
 }
 
 static void close_leaf(struct vdev *leaf)
@@ -160,7 +173,26 @@ static void close_leaf(struct vdev *leaf)
 
 void vdev_close(struct vdev *vd)
 {
+    struct fmutex *opening = &vdev_root_of(vd)->gate.opening;
     struct vdev *leaf;
+    fmutex_lock(opening);
     for (unsigned i = 0; (leaf = vdev_leaf(vd, i)); i++)
         close_leaf(leaf);
+    fmutex_unlock(opening);
+}
+
+int vdev_retry(struct vdev *root, uint64_t pool_guid, bool faulted, struct err *reterr)
+{
+    struct opening o = {.root = root, .pool_guid = pool_guid, .err = reterr};
+    struct vdev *leaf;
+    fmutex_lock(&root->gate.opening);
+    for (unsigned i = 0; (leaf = vdev_leaf(root, i)); i++) {
+        if (leaf_up(leaf) || leaf->offline || (leaf->faulted && !faulted))
+            continue;
+        leaf->faulted = false;
+        close_leaf(leaf);
+    }
+    int rc = open_all(&o);
+    fmutex_unlock(&root->gate.opening);
+    return rc;
 }

@@ -221,6 +221,7 @@ static int parse_vdev(struct parse *p, const struct nv *nv, struct vdev *parent,
     vd->parent = parent;
     vd->state = VDEV_CLOSED;
     waitq_init(&vd->gate.q);
+    fmutex_init(&vd->gate.opening);
     rc = parse_own(p, nv, vd, position);
     if (rc == 0)
         rc = parse_kind(p, nv, vd, depth);

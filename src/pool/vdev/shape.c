@@ -96,7 +96,6 @@ static void inherit_place(struct vdev *to, const struct vdev *from)
     to->deflate_ratio = from->deflate_ratio;
     to->zap_top = from->zap_top;
     to->is_log = from->is_log;
-    to->lost = from->lost;
 }
 
 int vdev_add_child(struct vdev *parent, struct vdev *child)
@@ -125,6 +124,7 @@ int vdev_interpose(struct vdev *vd, enum vdev_type type, uint64_t guid, struct v
     }
     *between = (struct vdev){.type = type, .guid = guid, .child = list, .nchildren = 1};
     waitq_init(&between->gate.q);
+    fmutex_init(&between->gate.opening);
     between->create_txg = vd->create_txg;
     list[0] = vd;
     put_at(vd->parent, vd->id, between);

@@ -2,9 +2,8 @@
 /*
  * Health. A leaf's state is its own; an interior vdev's follows from its children's. A leaf
  * that fails has lost whatever it took since its last good flush: these txgs go to its dirty
- * time log at once. When, counting that, not enough leaves hold them, the top-level vdev is
- * `lost`: nothing may be acknowledged any more until the operator has cleared it and the pool
- * has written again what it had not committed.
+ * time log at once. When, counting that, not enough leaves hold them, that is a loss: nothing that
+ * was written before it may be acknowledged until it was written again.
  */
 #include "pool/vdev/vdev_int.h"
 
@@ -68,7 +67,7 @@ bool vdev_usable(const struct vdev *root)
 {
     for (unsigned i = 0; i < root->nchildren; i++) {
         const struct vdev *top = root->child[i];
-        if (top->type != VDEV_HOLE && (top->state < VDEV_DEGRADED || top->lost || !top->ashift))
+        if (top->type != VDEV_HOLE && (top->state < VDEV_DEGRADED || !top->ashift))
             return false;
     }
     return true;
@@ -113,14 +112,14 @@ static bool holds(const struct vdev *vd, uint64_t start, uint64_t end)
     return without <= vdev_tolerance(vd);
 }
 
-/* What it took since its last good flush, it lacks. */
-static void forget_unflushed(struct vdev *leaf)
+/* What it took since its last good flush, it lacks. True: and so does its top-level vdev. */
+static bool forget_unflushed(struct vdev *leaf)
 {
     const struct unflushed_run *r;
-    for (unsigned i = 0; (r = unflushed_next(&leaf->io->unflushed, &i)); i++) {
-        if (leaf_missed(leaf, r->lo, r->hi) < 0 || !holds(leaf->top, r->lo, r->hi))
-            leaf->top->lost = true;
-    }
+    bool lost = leaf->top->state < VDEV_DEGRADED; /* labels have no txg that would tell */
+    for (unsigned i = 0; (r = unflushed_next(&leaf->io->unflushed, &i)); i++)
+        lost |= leaf_missed(leaf, r->lo, r->hi) < 0 || !holds(leaf->top, r->lo, r->hi);
+    return lost;
 }
 
 void leaf_fail(struct vdev *leaf, int err, const char *doing)
@@ -133,5 +132,6 @@ void leaf_fail(struct vdev *leaf, int err, const char *doing)
     vdev_set_state(leaf, gone ? VDEV_REMOVED : VDEV_FAULTED);
     log_warn("vdev.fail", KV("path", "%s", leaf->path), KV("guid", "%" PRIu64, leaf->guid),
              KV("doing", "%s", doing), KV("error", "%s", strerror(-err)));
-    forget_unflushed(leaf);
+    if (forget_unflushed(leaf))
+        vdev_root_of(leaf)->losses++;
 }

@@ -58,11 +58,12 @@ struct vdev_stats {
     uint64_t read_errors, write_errors, checksum_errors, repaired;
 };
 
-/* Private, in the root: I/O inside, or somebody who changes the tree. */
+/* Private, in the root: I/O inside, or somebody who changes the tree or opens and closes disks. */
 struct vdev_gate {
     unsigned inside;
     bool changing;
     struct waitq q;
+    struct fmutex opening;
     struct vdev *dead; /* taken out, and perhaps still in the hands of who waits here */
 };
 
@@ -80,6 +81,10 @@ struct vdev {
     struct nv *origin; /* as read: pairs that we don't interpret are kept from here */
     struct vdev_gate gate;
     uint64_t changes; /* root: goes up whenever a state below it changes, for those who watch */
+    /* Root: goes up whenever something that was written and not yet flushed came to be on too few
+     * leaves. Who promises that it is on stable storage looks before the first write and after
+     * the flush. */
+    uint64_t losses;
 
     /* top-level */
     uint32_t ashift;
@@ -90,8 +95,6 @@ struct vdev {
     uint32_t deflate_ratio;     /* accounting: dsize = (asize / 512) * ratio */
     uint64_t zap_top, zap_leaf; /* MOS objects, 0: none */
     bool is_log;
-    /* Something written since the last good flush is on too few leaves; until vdev_open(). */
-    bool lost;
 
     /* leaf */
     char *path;
@@ -103,6 +106,8 @@ struct vdev {
     bool dtl_dirty;
     bool offline, faulted, removed, is_spare, unspare;
     uint64_t resilver_txg;
+    uint64_t
+        promised; /* txg of the newest uberblock that a flush of ours has covered; 0: none */
     struct leaf_io *io; /* private: the queue, and what is not flushed yet */
 };
 
@@ -124,18 +129,20 @@ struct vdev *vdev_leaf(const struct vdev *vd, unsigned i);
 bool vdev_is_leaf(const struct vdev *vd);
 
 /* Opens every leaf that is not open yet, offline or faulted: exclusive, direct, the size
- * fits, its label belongs to pool_guid (0: not looked at: a new pool). A leaf that fails is
- * CANT_OPEN; states go up the tree. read_only: opens for reading. Errors only when no
- * memory. reterr: the first leaf's reason. Parks. */
+ * fits, its label belongs to pool_guid (0: not looked at: a new pool) and is not older than what
+ * was promised of it. A leaf that fails is CANT_OPEN; states go up the tree. read_only: opens for
+ * reading. Errors only when no memory. reterr: the first leaf's reason. Parks. */
 int vdev_open(struct vdev *root, uint64_t pool_guid, bool read_only, struct err *reterr);
+/* Opens anew what failed while it was in use: leaves whose device went away or could not be
+ * opened, with faulted those too that took an error. As vdev_open(). Parks. */
+int vdev_retry(struct vdev *root, uint64_t pool_guid, bool faulted, struct err *reterr);
 /* Waits for the I/O of all leaves below vd and closes their files; they are CLOSED, or what
  * their flags say. For offline, detach, clear (which resets `faulted` and opens again).
  * Parks. */
 void vdev_close(struct vdev *vd);
 /* States of the interior from the leaves'. */
 void vdev_propagate(struct vdev *root);
-/* Whether every top-level vdev has enough children to be read and written, and none lost
- * what was written since the last good flush. */
+/* Whether every top-level vdev has enough children to be read and written. */
 bool vdev_usable(const struct vdev *root);
 
 /* Sizes for a new top-level vdev from its open leaves: ashift (0: from the largest physical
@@ -201,19 +208,23 @@ int vdev_write(struct vdev *top, uint64_t off, const uint8_t *src, uint32_t size
 /* A txg's writes: sorted and merged into large extents per leaf. */
 struct vbatch;
 struct vbatch *vbatch_new(struct vdev *root, uint64_t txg); /* NULL: no memory */
-/* Adds one block. Takes over the reference to buf, whose first size bytes are the block;
- * what is behind them in its last sector becomes zero. Issues what has gathered and parks
- * when more than 16 MiB wait. Errors come from vbatch_wait(). */
+/* Adds one block. Takes over the reference to buf, whose first size bytes are the block and don't
+ * change any more; what is behind them in its last sector becomes zero. Issues what has gathered
+ * and parks when more than 16 MiB wait. Errors come from vbatch_wait(). */
 void vbatch_add(struct vbatch *b, struct vdev *top, uint64_t off, struct iobuf *buf,
                 uint32_t size);
-/* Issues all, waits for all: 0, -EIO when some block is on too few leaves. The batch is
- * empty again. Parks. */
+/* Issues all, waits for all: 0, -EIO when some block is on too few leaves. Parks. */
 int vbatch_wait(struct vbatch *b);
+/* The same and flushes: 0: every block that was ever added is on stable storage on enough leaves.
+ * -EIO: too few leaves are left; calling it again when there are more writes all blocks again.
+ * Parks. */
+int vbatch_finish(struct vbatch *b);
 void vbatch_free(struct vbatch *b);
 
 /* Flushes all leaves that were written since their last flush (a flush covers only writes
  * completed before it was submitted; nobody joins one in flight). A leaf whose flush fails
- * is faulted and lacks everything since its last good flush. -EIO: too few are left. Parks. */
+ * is faulted and lacks everything since its last good flush. -EIO: too few are left. What failed
+ * and came back before the flush is not seen by it: compare root->losses. Parks. */
 int vdev_flush(struct vdev *root);
 /* The same for the leaves below one top-level vdev: what a log write needs. */
 int vdev_flush_top(struct vdev *top);
@@ -238,6 +249,8 @@ int label_write(struct vdev *top, unsigned half,
 /* Writes the uberblock to all labels of every leaf that is up; -EIO when none of a top-level
  * vdev took it. Parks. */
 int uberblock_write(struct vdev *root, const struct uberblock *ub);
+/* It is flushed everywhere: the leaves that are up have promised to hold it. */
+void uberblock_promised(struct vdev *root, uint64_t txg);
 
 /* Zeros all four labels of an open leaf, uberblocks of another pool's life included, and
  * flushes: for a leaf that joins a pool or leaves one. Parks. */

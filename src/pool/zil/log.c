@@ -6,8 +6,8 @@
  * A block's size is fixed when the block before it is sealed, so it is a guess: the mean of the last groups. A record too
  * large for the block at hand is preceded by an empty block that names a larger one.
  *
- * When the log cannot be written (no space for the next block, too few disks) records become durable with their
- * txg. The chain ends there: what follows the gap would not be found.
+ * When the log cannot be written (no space for the next block, too few disks, or disks that went and came back before the
+ * flush) records become durable with their txg. The chain ends there: what follows the gap would not be found.
  */
 #include "pool/zil/log.h"
 #include "base/mutant.h"
@@ -279,6 +279,7 @@ static int group_write(struct zil *z, struct list *records)
     waitgroup_init(&g.writes);
     if (z->broken)
         return E(-EIO);
+    uint64_t losses = z->p->root->losses;
     uint64_t bytes = bytes_from(records, records->next);
     z->guess = (uint32_t)MIN((3ull * z->guess + bytes) / 4, BLOCK_MAX);
     int r = group_fill(&g, records);
@@ -287,6 +288,8 @@ static int group_write(struct zil *z, struct list *records)
         r = g.result;
     if (r == 0)
         r = group_flush(&g);
+    if (r == 0 && losses != z->p->root->losses)
+        r = E(-EIO);
     z->stats.commits++;
     return r;
 }

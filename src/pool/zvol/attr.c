@@ -68,7 +68,9 @@ int pvol_set_attr(struct volume *v, const char *name, const char *value)
     if (value && asprintf(&text, "%" PRIx64 ":%s", pv->guid, value) < 0)
         return E(-ENOMEM);
     struct attr_task t = {pv, key, text};
-    int r = txg_run(pv->p, attr_task, &t, NULL);
+    int r = suspend_pass(pv->p);
+    if (r == 0)
+        r = txg_run(pv->p, attr_task, &t, NULL);
     free(text);
     return r;
 }
