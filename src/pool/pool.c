@@ -32,6 +32,7 @@ struct pool *pool_new(const char *name, const struct pool_opts *opts)
     if (!p)
         return NULL;
     strncpy(p->name, name, POOL_NAME_MAX);
+    p->dsl.name_over = (unsigned)strlen(p->name) + 1;
     p->hostid = opts->hostid;
     strncpy(p->hostname, opts->hostname ? opts->hostname : "", sizeof(p->hostname) - 1);
     p->dirty_max = opts->dirty_bytes ? opts->dirty_bytes : POOL_DIRTY_DEFAULT;
@@ -107,43 +108,6 @@ const char *pool_name(const struct pool *p)
 int pool_sync(struct pool *p)
 {
     return txg_wait(p, 0);
-}
-
-/* A top-level vdev's bytes as the books count them: without what parity takes of a 128 KiB block. */
-static uint64_t deflated(const struct pool *p, uint64_t bytes)
-{
-    uint32_t ratio = UINT32_MAX;
-    for (unsigned i = 0; i < p->blocks.nvdevs; i++)
-        if (p->blocks.ratios[i])
-            ratio = MIN(ratio, p->blocks.ratios[i]);
-    return ratio == UINT32_MAX ? bytes : (bytes >> SECTOR_SHIFT) * ratio;
-}
-
-uint64_t pool_block_cost(const struct pool *p, uint64_t psize)
-{
-    uint64_t most = psize;
-    for (unsigned i = 0; i < p->root->nchildren; i++) {
-        const struct vdev *top = p->root->child[i];
-        if (top->type == VDEV_HOLE || top->is_log)
-            continue;
-        most = MAX(most, (vdev_asize(top, psize) >> SECTOR_SHIFT) * top->deflate_ratio);
-    }
-    return most;
-}
-
-uint64_t pool_available(const struct pool *p)
-{
-    struct space_totals t = space_totals(p->space);
-    uint64_t slop = MAX(t.size >> POOL_SLOP_SHIFT, MIN(POOL_SLOP_MIN, t.size / 2));
-    uint64_t taken = t.allocated + t.deferred + slop;
-    uint64_t left = taken < t.size ? deflated(p, t.size - taken) : 0;
-    return left > p->dirty_cost ? left - p->dirty_cost : 0;
-}
-
-void pool_space(const struct pool *p, struct pool_space *ret)
-{
-    struct space_totals t = space_totals(p->space);
-    *ret = (struct pool_space){t.size, t.allocated, pool_available(p)};
 }
 
 /* ---- trouble -------------------------------------------------------------------------- */

@@ -113,25 +113,80 @@ int pool_offline(struct pool *p, const char *disk, struct err *reterr);
  * be opened. */
 int pool_online(struct pool *p, const char *disk, struct err *reterr);
 
-/* ---- volumes (volume.c, dataset.c); names are below the pool: "a/b" ------------------------------------- */
+/* ---- datasets (list.c, get.c); names are below the pool: "a/b", "" is its root, "a/b@c" a snapshot ------ */
 
+#define POOL_DATASET_NAME_MAX 255u  /* without the NUL; the pool's name and a slash included */
+#define POOL_VALUE_MAX        8192u /* bytes of a property's value, NUL included */
+#define POOL_SOURCE_MAX       528u  /* bytes of a source, NUL included */
+
+enum pool_dataset_type {
+    POOL_FOLDER = 1, /* OpenZFS: file system */
+    POOL_VOLUME = 2,
+    POOL_SNAPSHOT = 4,
+};
+struct pool_dataset {
+    char name[POOL_DATASET_NAME_MAX + 1];
+    enum pool_dataset_type type;
+    unsigned depth; /* 0: where the listing began; a snapshot is one below its dataset */
+};
+/* What there is at and below a dataset, at most depth levels down (UINT_MAX: all), of the types wanted (bits): in the order
+ * of names, parents first, each followed by its snapshots, oldest first. *ret: malloc'd. Datasets that are being made or
+ * destroyed are left out. -ENOENT. */
+int pool_list(struct pool *p, const char *below, unsigned depth, unsigned types,
+              struct pool_dataset **ret, unsigned *ret_n, struct err *reterr);
+/* A property's value as text: plain bytes, seconds, "1.50" for ratios, 0 for no limit, "-" where the dataset has no such
+ * property or it is not set. Its source: "local", "default", "received", "inherited from POOL/NAME", or "-".
+ * ret_source: POOL_SOURCE_MAX bytes, or NULL. -ENOENT; -EINVAL: no native property and no colon in it; -ENOSPC: cap. */
+int pool_get(struct pool *p, const char *dataset, const char *property, char *ret_value,
+             size_t cap, char *ret_source, struct err *reterr);
+/* Calls fn for each property that the dataset has: native ones as OpenZFS lists them, then the user's, inherited ones too. fn
+ * may not park; not 0 ends the walk with it. */
+typedef int (*pool_prop_fn)(void *arg, const char *property, const char *value,
+                            const char *source);
+int pool_get_all(struct pool *p, const char *dataset, pool_prop_fn fn, void *arg,
+                 struct err *reterr);
+
+/* ---- making, changing and unmaking them (make.c, set.c, resize.c, datasets.c) ------------------------------- */
+
+struct pool_prop {
+    const char *name, *value;
+};
 struct pool_volume_want {
     const char *name;
-    uint64_t size;       /* bytes: a multiple of block_size */
+    uint64_t size;       /* bytes: rounded up to whole blocks */
     uint32_t block_size; /* 0: VOLBLOCK_DEFAULT */
     bool reserve;        /* not sparse: refreservation as OpenZFS computes it */
     bool make_parents;
-    const char *compression; /* NULL: inherit; "off", "lz4" */
-    const char *checksum;    /* NULL: inherit; "fletcher4", "sha256" */
+    const char *compression;       /* NULL: inherit; "off", "lz4" */
+    const char *checksum;          /* NULL: inherit; "fletcher4", "sha256" */
+    const struct pool_prop *props; /* more of them, the user's too; set in the same txg */
+    unsigned nprops;
 };
 int pool_volume_create(struct pool *p, const struct pool_volume_want *want, struct err *reterr);
+/* A folder that holds volumes and folders: for OpenZFS an empty file system. */
+struct pool_folder_want {
+    const char *name;
+    bool make_parents;
+    const struct pool_prop *props;
+    unsigned nprops;
+};
+int pool_folder_create(struct pool *p, const struct pool_folder_want *want, struct err *reterr);
+/* Any dataset without children or snapshots. -EBUSY names them, or says that it is in use. */
 int pool_volume_destroy(struct pool *p, const char *name, struct err *reterr);
 int pool_rename(struct pool *p, const char *from, const char *to, struct err *reterr);
+/* Properties by OpenZFS's names; user properties have a colon in theirs. value NULL: inherit, or the default. Open volumes
+ * follow sync, readonly, compression, checksum and volsize. */
+int pool_set(struct pool *p, const char *dataset, const char *property, const char *value,
+             struct err *reterr);
+/* To size bytes, whole blocks. Smaller: what lies beyond is lost, and given back in bounded steps, after the new size is on
+ * disk; a crash in between costs nothing but that the rest is given back when the volume is opened. A refreservation that
+ * was what OpenZFS computes follows. -ENOSPC: not enough for the refreservation. */
+int pool_volume_resize(struct pool *p, const char *name, uint64_t size, struct err *reterr);
+
+/* ---- volumes in use (zvol/) ---------------------------------------------------------------------------------- */
+
 /* Opens for I/O, once. -EBUSY. volume_close() ends it. */
 int pool_volume_open(struct pool *p, const char *name, struct volume **ret_v,
                      struct err *reterr);
-/* Properties by OpenZFS's names; user properties have a colon in theirs. value NULL: inherit. */
-int pool_set(struct pool *p, const char *dataset, const char *property, const char *value,
-             struct err *reterr);
 
 #endif

@@ -8,9 +8,6 @@
 
 #define POOL_CACHE_DEFAULT (64ull << 20)
 #define POOL_DIRTY_DEFAULT (128ull << 20)
-/* OpenZFS keeps 1/32 of a pool back, at least 128 MiB (or half of a small one), for frees and its own needs. */
-#define POOL_SLOP_SHIFT 5
-#define POOL_SLOP_MIN   (128ull << 20)
 
 /* A pool with its tables made: what creation and import share. */
 struct pool *pool_new(const char *name, const struct pool_opts *opts);
@@ -27,12 +24,28 @@ int pool_start(struct pool *p, uint64_t synced, struct err *reterr);
 void pool_stop(struct pool *p);
 /* What a block of psize bytes takes at most, as the books count it. */
 uint64_t pool_block_cost(const struct pool *p, uint64_t psize);
+/* What all datasets together may use, as OpenZFS counts it: what dsl_dir_available() wants. */
+uint64_t pool_capacity(const struct pool *p);
 /* Bytes that users' data may still take: free space less slop and what is dirty. */
 uint64_t pool_available(const struct pool *p);
+/* What `zfs create -V` reserves for a volume that isn't sparse. */
+uint64_t pool_full_reservation(const struct pool *p, uint64_t size, uint32_t block_size,
+                               unsigned copies);
+/* Splits "a/b/c" into its parent (in buf) and last component. */
+const char *name_split(const char *name, char buf[DSL_NAME_MAX + 1]);
+/* The name, with the pool's, is short enough for OpenZFS. */
+int pool_dataset_name_check(const struct pool *p, const char *name, struct err *reterr);
 /* Volumes with something in the txg that closes take part in it. */
 int volumes_before_sync(struct pool *p, uint64_t txg);
 /* Goes on with the volumes whose destruction a crash interrupted. Parks. */
 int pool_destroys_finish(struct pool *p, struct err *reterr);
+/* Open volumes take over what their properties say now; what was acknowledged before is durable on return. Parks. */
+int volumes_follow(struct pool *p);
+/* The open volume on a dataset, if there is one, has another size: who serves it is told. */
+void volume_size_is(struct dsl_dataset *ds, uint64_t size);
+/* Gives back what a crash left beyond a volume's end. dd is held. Parks. */
+int volume_tail_free(struct pool *p, struct dsl_dir *dd, uint64_t size, uint32_t block_size,
+                     struct err *reterr);
 int pool_name_check(const char *name, struct err *reterr);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The passing half of every filter. Policy (sync, write_cache) lives on the top volume alone;
- * geometry is copied upwards when the lower volume changes, before whoever serves the upper one
- * is told.
+ * geometry is copied upwards when the lower volume changes, and the policy when the engine says
+ * that it has a new one, before whoever serves the upper one is told.
  */
 #include "volume/filter.h"
 
@@ -13,6 +13,10 @@ static void lower_changed(void *arg, unsigned what)
 {
     struct volume *v = arg;
     v->geo = v->lower->geo;
+    if (what & VOL_CHANGED_POLICY) {
+        v->sync = v->lower->sync;
+        v->write_cache = v->lower->write_cache;
+    }
     volume_changed(v, what);
 }
 

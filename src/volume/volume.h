@@ -125,6 +125,7 @@ struct volume {
 };
 #define VOL_CHANGED_SIZE      (1u << 0)
 #define VOL_CHANGED_THRESHOLD (1u << 1)
+#define VOL_CHANGED_POLICY    (1u << 2) /* sync and write_cache, or geo.read_only */
 
 /* The calls that everybody above uses; they apply the sync policy, check ranges (check())
  * and count. All park. */

@@ -45,6 +45,12 @@ def words_of(verbs):
     return words
 
 
+def props_of(text):
+    """Of lines "prop DATASET PROPERTY VALUE SOURCE": a dict by (dataset, property) of (value, source)."""
+    rows = (line.split(" ", 4)[1:] for line in text.splitlines() if line.startswith("prop "))
+    return {(dataset, prop): (value, source) for dataset, prop, value, source in rows}
+
+
 class Oracle:
     """The judges, and the engine that makes and uses pools as OpenZFS does."""
 
@@ -111,6 +117,14 @@ class Oracle:
         if done.returncode != 0:
             raise Rejected(f"orc {' '.join(map(str, words))}: exit {done.returncode}\n{tail(done.stdout + done.stderr)}")
         return dict(line.split()[1:] for line in done.stdout.splitlines() if line.startswith("hash "))
+
+    def orc_props(self, folder, pool, *verbs):
+        """All datasets' properties as OpenZFS has them: a dict by (dataset, property) of (value, source)."""
+        words = words_of([*verbs, ["props"]])
+        done = self._run(self.folder / "orc", folder, pool, *words)
+        if done.returncode != 0:
+            raise Rejected(f"orc {' '.join(map(str, words))}: exit {done.returncode}\n{tail(done.stdout + done.stderr)}")
+        return props_of(done.stdout)
 
     def populate(self, folder, pool, layout, ashift, spares, block, compression):
         """A pool with volumes, snapshots, a clone, a file system, reservations and freed space."""

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -216,6 +217,24 @@ static void do_online(struct ours *o, int ac, char **av)
 
 /* ---- volumes ------------------------------------------------------------------------------------------------ */
 
+/* PROP=VALUE... as an array; the strings are cut in place. reserve=1 stands for refreservation=auto. */
+static struct pool_prop *props_of(int ac, char **av)
+{
+    struct pool_prop *props = calloc((size_t)ac + 1, sizeof(*props));
+    if (!props)
+        die("no memory");
+    for (int i = 0; i < ac; i++) {
+        char *value = strchr(av[i], '=');
+        if (!value)
+            die("no property: %s", av[i]);
+        *value++ = 0;
+        bool reserve = strcmp(av[i], "reserve") == 0;
+        props[i] =
+            (struct pool_prop){reserve ? "refreservation" : av[i], reserve ? "auto" : value};
+    }
+    return props;
+}
+
 static void do_volume(struct ours *o, int ac, char **av)
 {
     struct err err = {0};
@@ -223,12 +242,50 @@ static void do_volume(struct ours *o, int ac, char **av)
         .name = av[0],
         .size = size_of(av[1]),
         .block_size = (uint32_t)size_of(av[2]),
-        .compression = option(ac, av, "compression"),
-        .checksum = option(ac, av, "checksum"),
-        .reserve = option(ac, av, "reserve") != NULL,
         .make_parents = true,
+        .props = props_of(ac - 3, av + 3),
+        .nprops = (unsigned)ac - 3,
     };
     ok(pool_volume_create(o->pool, &want, &err), &err, "volume");
+    free((void *)(uintptr_t)want.props);
+}
+
+static void do_folder(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    struct pool_prop *props = props_of(ac - 1, av + 1);
+    struct pool_folder_want want = {
+        .name = av[0], .make_parents = true, .props = props, .nprops = (unsigned)ac - 1};
+    ok(pool_folder_create(o->pool, &want, &err), &err, "folder");
+    free(props);
+}
+
+struct telling {
+    const char *pool, *name;
+};
+
+static int tell_prop(void *arg, const char *property, const char *value, const char *source)
+{
+    struct telling *t = arg;
+    printf("prop %s%s%s %s %s %s\n", t->pool, *t->name && *t->name != '@' ? "/" : "", t->name,
+           property, value, source);
+    return 0;
+}
+
+static void do_props(struct ours *o, int ac, char **av)
+{
+    struct pool_dataset *list;
+    struct err err = {0};
+    unsigned n;
+    (void)ac, (void)av;
+    ok(pool_list(o->pool, "", UINT_MAX, POOL_FOLDER | POOL_VOLUME | POOL_SNAPSHOT, &list, &n,
+                 &err),
+       &err, "list");
+    for (unsigned i = 0; i < n; i++) {
+        struct telling t = {o->name, list[i].name};
+        ok(pool_get_all(o->pool, list[i].name, tell_prop, &t, &err), &err, "get");
+    }
+    free(list);
 }
 
 static void do_destroy(struct ours *o, int ac, char **av)
@@ -245,16 +302,17 @@ static void do_rename(struct ours *o, int ac, char **av)
     ok(pool_rename(o->pool, av[0], av[1], &err), &err, "rename");
 }
 
+/* "." is the root; PROP= inherits. */
 static void do_set(struct ours *o, int ac, char **av)
 {
     struct err err = {0};
-    for (int i = 1; i < ac; i++) {
-        char *value = strchr(av[i], '=');
-        if (!value)
-            die("set: PROP=VALUE");
-        *value++ = 0;
-        ok(pool_set(o->pool, av[0], av[i], *value ? value : NULL, &err), &err, "set");
-    }
+    struct pool_prop *props = props_of(ac - 1, av + 1);
+    const char *name = strcmp(av[0], ".") == 0 ? "" : av[0];
+    for (int i = 0; i < ac - 1; i++)
+        ok(pool_set(o->pool, name, props[i].name, *props[i].value ? props[i].value : NULL,
+                    &err),
+           &err, "set");
+    free(props);
 }
 
 static struct volume *volume_get(struct ours *o, const char *name)
@@ -369,23 +427,25 @@ static const struct {
     int min_args;
     const char *usage;
 } verbs[] = {
-    {"create",  do_create,  1, "LAYOUT[:DISKS][+...] [ashift=N]"                         },
-    {"import",  do_import,  0, "[readonly]"                                              },
-    {"export",  do_export,  0, ""                                                        },
-    {"sync",    do_sync,    0, ""                                                        },
-    {"crash",   do_crash,   0, "(ends here, without another write)"                      },
-    {"space",   do_space,   0, ""                                                        },
-    {"scrub",   do_scrub,   0, "[nowait]"                                                },
-    {"wait",    do_wait,    0, "(until no scrub or resilver is running)"                 },
-    {"offline", do_offline, 1, "DISK"                                                    },
-    {"online",  do_online,  1, "DISK"                                                    },
-    {"volume",  do_volume,  3, "NAME SIZE BLOCK [compression=C] [checksum=C] [reserve=1]"},
-    {"destroy", do_destroy, 1, "NAME"                                                    },
-    {"rename",  do_rename,  2, "NAME NEW"                                                },
-    {"set",     do_set,     2, "NAME PROP=VALUE..."                                      },
-    {"write",   do_write,   3, "VOL SEED STEPS"                                          },
-    {"log",     do_log,     3, "SEED STEPS VOL... (crashes with all of it in the log)"   },
-    {"hash",    do_hash,    1, "VOL..."                                                  },
+    {"create",  do_create,  1, "LAYOUT[:DISKS][+...] [ashift=N]"                      },
+    {"import",  do_import,  0, "[readonly]"                                           },
+    {"export",  do_export,  0, ""                                                     },
+    {"sync",    do_sync,    0, ""                                                     },
+    {"crash",   do_crash,   0, "(ends here, without another write)"                   },
+    {"space",   do_space,   0, ""                                                     },
+    {"scrub",   do_scrub,   0, "[nowait]"                                             },
+    {"wait",    do_wait,    0, "(until no scrub or resilver is running)"              },
+    {"offline", do_offline, 1, "DISK"                                                 },
+    {"online",  do_online,  1, "DISK"                                                 },
+    {"volume",  do_volume,  3, "NAME SIZE BLOCK [PROP=VALUE...] [reserve=1]"          },
+    {"folder",  do_folder,  1, "NAME [PROP=VALUE...]"                                 },
+    {"props",   do_props,   0, "(of all datasets, as zfs get -p would show them)"     },
+    {"destroy", do_destroy, 1, "NAME"                                                 },
+    {"rename",  do_rename,  2, "NAME NEW"                                             },
+    {"set",     do_set,     2, "NAME PROP=VALUE... (PROP= inherits)"                  },
+    {"write",   do_write,   3, "VOL SEED STEPS"                                       },
+    {"log",     do_log,     3, "SEED STEPS VOL... (crashes with all of it in the log)"},
+    {"hash",    do_hash,    1, "VOL..."                                               },
 };
 
 static void verbs_do(void *arg)

@@ -8,7 +8,7 @@ import sys
 
 import child
 import tap
-from oracle import HERE, Rejected, tail, words_of
+from oracle import HERE, Rejected, props_of, tail, words_of
 from zsand import SANITIZERS, program
 
 POOL = "tank"
@@ -47,6 +47,23 @@ class Row:
         """Our engine; the hashes that were printed, by volume."""
         text = self._run(program("tests/oracle/ours"), self.folder, POOL, *words_of(verbs), env=SANITIZERS)
         return {name: sha for sha, name in re.findall(r"^([0-9a-f]{64})  (.*)$", text, re.M)}
+
+    def ours_props(self, *verbs):
+        """All datasets' properties as our engine has them."""
+        return props_of(self._run(program("tests/oracle/ours"), self.folder, POOL, *words_of([*verbs, ["props"], ["export"]]),
+                                  env=SANITIZERS))
+
+    def same_props(self, what):
+        """Both engines say the same of every dataset, to the byte and with the same source; what they said."""
+        found = self.ours_props(["import", "readonly"])
+        wanted = self.oracle.orc_props(self.folder, POOL, ["import", "readonly"])
+        for (dataset, prop), (value, _) in list(wanted.items()):
+            if prop == "volblocksize":  # the default was another one in 2.1
+                wanted[dataset, prop] = (value, "default" if value == "16384" else "-")
+        wrong = [f"{d} {p}: {found.get((d, p))}, not {wanted.get((d, p))}" for d, p in sorted({*found, *wanted})
+                 if found.get((d, p)) != wanted.get((d, p))]
+        tap.expect(wanted and not wrong, f"{what}: {len(wrong)} properties differ:\n" + "\n".join(wrong))
+        return found
 
     def orc(self, *verbs):
         """OpenZFS's engine, the same."""
@@ -135,6 +152,57 @@ def foreign(row, layout, ashift, spares, block, compression):
     row.check()
     same(row.ours(["import"], ["destroy", "fs/deep"], ["hash", "v"], ["export"]), left, "ours at the end")
     row.check()
+
+
+def full_reservation(layout, ashift, size, block):
+    """What libzfs reserves for a volume that isn't sparse (zvol_volsize_to_reservation)."""
+    def asize(disks, parity, length):
+        sectors = -(-length // 2**ashift)
+        sectors += parity * -(-sectors // (disks - parity))
+        return -(-sectors // (parity + 1)) * (parity + 1) * 2**ashift
+    blocks, data = size // block, 0
+    for kind, _, disks in (g.partition(":") for g in layout.split("+")):
+        if kind.startswith("raidz"):
+            parity = int(kind[5:])
+            data = max(data, blocks * asize(int(disks), parity, block) * 2**17 // asize(int(disks), parity, 2**17))
+    meta, level = 7, blocks
+    while level > 1:
+        level = -(-level // 1024)
+        meta += level
+    return (data or size) + meta * 2 * 2**17
+
+
+def properties(row, layout, ashift, block):
+    """Every property of every dataset is what OpenZFS says, whoever changed the pool last."""
+    row.disks(layout)
+    bytes_of = {"4K": 4096, "8K": 8192, "16K": 16384, "64K": 65536, "128K": 131072}[block]
+    row.ours(
+        ["create", layout, f"ashift={ashift}"], ["set", ".", "zsan:threshold=70"],
+        ["folder", "a", "quota=60000000", "compression=lz4", "org:x=hello"], ["folder", "a/b", "reservation=5000000"],
+        ["volume", "a/v", "8M", block, "reserve=1", "org:y=1", "sync=standard"],
+        ["volume", "a/b/w", "8M", block, "checksum=sha256", "copies=2"], ["volume", "a/b/x", "4000000", "16K"],
+        ["volume", "c/d/gone", "4M", block], ["write", "a/v", row.seeds(), 80], ["write", "a/b/w", row.seeds(), 60],
+        ["write", "c/d/gone", row.seeds(), 20], ["set", "a/b/w", "org:x=mine", "readonly=on"],
+        ["set", "a/b", "org:z=there"], ["set", "a/b", "org:z="], ["export"])
+    row.check()
+    said = row.same_props("ours alone")
+    tap.expect(said["tank/a/v", "refreservation"] == (str(full_reservation(layout, ashift, 8 << 20, bytes_of)), "local"),
+               f"refreservation of a/v: {said['tank/a/v', 'refreservation']}")
+    row.orc(["import"], ["snapshot", "a/v@one"], ["write", "a/v", row.seeds(), 30], ["snapshot", "a/v@two"],
+            ["clone", "a/v@one", "a/b/clone"], ["write", "a/b/clone", row.seeds(), 20], ["set", "a/v@two", "org:snap=2"],
+            ["filesystem", "fs", "refquota=30000000", "compression=10"], ["snapshot", "fs@s"],
+            ["set", "a/b", "reservation=9000000"], ["export"])
+    row.same_props("OpenZFS after ours")
+    row.ours(["import"], ["write", "a/v", row.seeds(), 60], ["write", "a/b/clone", row.seeds(), 60], ["sync"],
+             ["set", "a/v", "refreservation=none"], ["set", "a/b", "reservation=2000000"], ["set", "a", "quota=none"],
+             ["set", "fs", "refquota=20000000", "quota=40000000"], ["folder", "fs/below"], ["destroy", "c/d/gone"],
+             ["rename", "a/b", "c/d/moved"], ["set", "c/d/moved/x", "refreservation=auto"], ["export"])
+    row.check()
+    row.same_props("ours after OpenZFS")
+    row.orc(["import"], ["write", "c/d/moved/w", row.seeds(), 30], ["destroy", "c/d/moved/clone"], ["destroy", "a/v@one"],
+            ["set", "c", "refreservation=3000000"], ["scrub"], ["export"])
+    row.check()
+    row.same_props("OpenZFS at the end")
 
 
 def crash(row, by, to, layout, block):

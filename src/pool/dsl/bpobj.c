@@ -37,6 +37,15 @@ int bpobj_create(struct objset *mos, uint32_t block_size, uint64_t *ret_id)
     return object_create(mos, 0, &props, ret_id);
 }
 
+int bpobj_bytes(struct objset *mos, uint64_t id, uint64_t *ret)
+{
+    struct bpobj_phys h;
+    int r = header_read(mos, id, &h);
+    if (r == 0)
+        *ret = le64_get(h.bytes);
+    return r;
+}
+
 /* What is kept of a pointer. */
 static struct bp entry_of(const struct bp *bp)
 {

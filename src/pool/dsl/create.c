@@ -161,7 +161,7 @@ static int create_check(struct dsl_dir *parent, const char *component, struct er
     if (strchr(component, '/'))
         return err_set(reterr, E(-EINVAL), "name %s: not a single component", component);
     dsl_dir_name(parent, above);
-    if (strlen(above) + 1 + strlen(component) > DSL_NAME_MAX)
+    if (strlen(above) + 1 + strlen(component) + parent->dsl->name_over > DSL_NAME_MAX)
         return err_set(reterr, E(-ENAMETOOLONG), "%s/%s: longer than %u characters", above,
                        component, DSL_NAME_MAX);
     if (dsl_child(parent, component))
@@ -191,7 +191,7 @@ int dsl_create(struct dsl_dir *parent, const char *component, enum objset_type t
         r = dataset_open_new(dd->head, type, reterr);
     if (r)
         return r;
-    dd->head->close_committed = true;
+    dd->head->close_committed++;
     objset_begin(dd->head->os, dsl->txg);
     dsl_dataset_dirty(dd->head);
     *ret_dd = dd;
@@ -354,7 +354,7 @@ int dsl_skeleton(struct dsl *dsl, struct blocks *b, struct objset *mos, uint64_t
     r = dataset_open_new(dsl->root->head, OBJSET_ZFS, &err);
     if (r)
         return r;
-    dsl->root->head->close_committed = true;
+    dsl->root->head->close_committed++;
     objset_begin(dsl->root->head->os, txg);
     dsl_dataset_dirty(dsl->root->head);
     return 0;

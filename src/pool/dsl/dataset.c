@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void dataset_born(struct objset *os, const struct bp *bp)
 {
@@ -99,11 +100,20 @@ void dataset_unload(struct dsl_dataset *ds)
 
 int dataset_open_new(struct dsl_dataset *ds, enum objset_type type, struct err *reterr)
 {
-    int r = objset_open(ds->dir->dsl->b, &dsl_dataset_phys(ds)->bp, type, &dataset_ops, ds,
-                        &ds->os, reterr);
-    if (r)
-        return r;
-    ds->opens = 1;
+    struct objset *os;
+    struct bp bp;
+    do {
+        bp = dsl_dataset_phys(ds)->bp;
+        int r = objset_open(ds->dir->dsl->b, &bp, type, &dataset_ops, ds, &os, reterr);
+        if (r)
+            return r;
+        /* Others may have opened it meanwhile, or written it and closed it again. */
+        if (ds->opens == 0 && memcmp(&bp, &dsl_dataset_phys(ds)->bp, sizeof(bp)) == 0)
+            ds->os = os;
+        else
+            objset_close(os);
+    } while (!ds->os);
+    ds->opens++;
     ds->type = objset_type(ds->os);
     return 0;
 }
@@ -190,10 +200,8 @@ void dsl_committed(struct dsl *dsl)
         objset_committed(ds->os);
         if (ds->committed)
             ds->committed(ds->arg, dsl->txg);
-        if (ds->close_committed) {
-            ds->close_committed = false;
+        for (; ds->close_committed > 0; ds->close_committed--)
             dsl_dataset_close(ds);
-        }
     }
 }
 

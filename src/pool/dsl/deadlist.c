@@ -145,6 +145,8 @@ int dsl_free_leftovers(struct dsl *dsl)
     if (r == 0)
         r = bpobj_empty(dsl->mos, dsl->sync_bplist);
     if (r == 0)
+        dsl->leftover = 0;
+    if (r == 0)
         r = bpobj_iterate(dsl->mos, dsl->free_bpobj, leftover_free, &destroyed);
     if (r == 0)
         r = bpobj_empty(dsl->mos, dsl->free_bpobj);

@@ -7,23 +7,52 @@
 #include "pool/dsl/dsl_int.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A file system with more objects has files: it isn't ours to free, and not in one txg. */
+#define FOLDER_OBJECTS 64u
+
+/* -EBUSY, with as many names as there is room for. */
+static int snapshots_refuse(struct dsl_dir *dd, const char *name, struct err *reterr)
+{
+    struct dsl_snapshot *snaps = NULL;
+    unsigned n = 0;
+    char names[128] = "";
+    int r = dsl_snapshots(dd, &snaps, &n);
+    for (unsigned i = 0; r == 0 && i < n; i++) {
+        size_t at = strlen(names);
+        int len = snprintf(names + at, sizeof(names) - at, " @%s", snaps[i].name);
+        if (len < 0 || (size_t)len >= sizeof(names) - at) {
+            names[at] = 0;
+            break;
+        }
+    }
+    free(snaps);
+    if (r)
+        return err_set(reterr, r, "dataset %s: its snapshots cannot be read", name);
+    if (n)
+        return err_set(reterr, E(-EBUSY),
+                       "dataset %.64s has %u snapshots:%s: destroy them first", name, n, names);
+    return 0;
+}
 
 int dsl_destroy_begin(struct dsl_dir *dd, struct err *reterr)
 {
     char name[DSL_NAME_MAX + 1];
-    uint64_t snapshots;
     dsl_dir_name(dd, name);
     if (!dd->parent)
         return err_set(reterr, E(-EINVAL), "the root dataset goes with its pool only");
     if (!list_empty(&dd->children))
         return err_set(reterr, E(-EBUSY), "dataset %s has children: destroy them first", name);
-    int r = zap_count(dd->dsl->mos, le64_get(dsl_dataset_phys(dd->head)->snapnames_zap),
-                      &snapshots);
+    int r = snapshots_refuse(dd, name, reterr);
     if (r)
-        return err_set(reterr, r, "dataset %s: its snapshots cannot be read", name);
-    if (snapshots)
-        return err_set(reterr, E(-EBUSY), "dataset %s has %llu snapshots", name,
-                       (unsigned long long)snapshots);
+        return r;
+    if (dsl_dataset_type(dd->head) != OBJSET_ZVOL &&
+        bp_fill(&dsl_dataset_phys(dd->head)->bp) > FOLDER_OBJECTS)
+        return err_set(reterr, E(-EBUSY), "folder %s holds files: destroy it with OpenZFS",
+                       name);
     struct dsl_dataset_phys *p = dataset_change(dd->head);
     p->flags = le64_make(le64_get(p->flags) | DS_FLAG_INCONSISTENT);
     return 0;
@@ -153,8 +182,8 @@ static int records_destroy(struct dsl_dir *dd)
 int dsl_destroy_step(struct dsl_dir *dd, uint64_t max_blocks)
 {
     int r = free_content(dd, max_blocks);
-    if (r)
-        return r;
+    if (r || dd->holds > 0)
+        return r ? r : 1;
     while (dd->head->opens > 0)
         dsl_dataset_close(dd->head);
     r = free_rest(dd);

@@ -6,6 +6,7 @@
  */
 #include "pool/dsl/dsl_int.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,9 +208,22 @@ int dsl_load(struct dsl *dsl, struct blocks *b, struct objset *mos, struct err *
         r = children_load(dsl->root, 0, reterr);
     if (r == 0)
         r = find_special(dsl, reterr);
+    if (r == 0 && (r = bpobj_bytes(mos, dsl->sync_bplist, &dsl->leftover)) != 0)
+        err_set(reterr, r, "what the pool has yet to free cannot be read");
     if (r)
         dsl_unload(dsl);
     return r;
+}
+
+void dsl_dir_hold(struct dsl_dir *dd)
+{
+    dd->holds++;
+}
+
+void dsl_dir_release(struct dsl_dir *dd)
+{
+    assert(dd->holds > 0);
+    dd->holds--;
 }
 
 void dsl_unload(struct dsl *dsl)

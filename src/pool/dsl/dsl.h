@@ -20,13 +20,15 @@ struct dsl_dataset;
 struct dsl {
     struct blocks *b;
     struct objset *mos;
-    uint64_t txg; /* the syncing one */
+    unsigned name_over; /* bytes that the pool's name and a slash add to names */
+    uint64_t txg;       /* the syncing one */
     struct dsl_dir *root, *mos_dir, *free_dir;
     uint64_t origin_snap;                      /* $ORIGIN@$ORIGIN */
     uint64_t origin_clones, origin_dir_clones; /* its next-clones, its directory's clones */
     uint64_t feat_read, feat_write, feat_enabled_txg; /* ZAPs; the last 0: none */
     uint64_t empty_bpobj;                   /* shared by OpenZFS's empty deadlists; 0: none */
     uint64_t free_bpobj, sync_bplist;       /* what OpenZFS left to free */
+    uint64_t leftover;                      /* bytes in sync_bplist */
     struct list dirty;                      /* datasets to be synced in this txg */
     int64_t mos_used, mos_comp, mos_uncomp; /* not yet in $MOS */
 };
@@ -49,6 +51,7 @@ struct dsl_dir {
     struct dsl_dataset *head;    /* NULL: $MOS, $FREE */
     uint64_t origin_txg;         /* blocks born later are this directory's */
     struct nv *props;            /* local ones: u64 and text */
+    unsigned holds;              /* fibers that look at it: it stays in memory */
     char name[DSL_NAME_MAX + 1]; /* the last component */
 };
 
@@ -65,9 +68,9 @@ struct dsl_dataset {
     struct object *obj; /* held; its bonus is the record */
     struct objset *os;  /* NULL: not opened */
     unsigned opens;
-    bool close_committed;  /* one open ends with the txg */
-    enum objset_type type; /* NONE: not looked at yet */
-    uint64_t destroy_next; /* of one that is being destroyed: the first block that is left */
+    unsigned close_committed; /* so many opens end with the txg */
+    enum objset_type type;    /* NONE: not looked at yet */
+    uint64_t destroy_next;    /* of one that is being destroyed: the first block that is left */
     struct dsl_deadlist deadlist;
     struct dsl_delta delta;
     struct list dirty_node;
@@ -85,6 +88,9 @@ int dsl_load(struct dsl *dsl, struct blocks *b, struct objset *mos, struct err *
 void dsl_unload(struct dsl *dsl);
 const struct dsl_dir_phys *dsl_dir_phys(const struct dsl_dir *dd);
 const struct dsl_dataset_phys *dsl_dataset_phys(const struct dsl_dataset *ds);
+/* It stays in memory, though perhaps destroyed, until it is let go of. */
+void dsl_dir_hold(struct dsl_dir *dd);
+void dsl_dir_release(struct dsl_dir *dd);
 /* By full name below the pool, "a/b"; "" is the root. NULL: none. Names that begin with $ are not found. */
 struct dsl_dir *dsl_find(const struct dsl *dsl, const char *name);
 struct dsl_dir *dsl_child(const struct dsl_dir *dd, const char *component);
@@ -105,11 +111,16 @@ void dsl_dir_charge(struct dsl_dir *dd, const int64_t by[DD_USED_NUM], int64_t c
                     int64_t uncomp);
 /* Puts a dataset's collected changes into its record and its directories'. */
 void dsl_dataset_settle(struct dsl_dataset *ds);
-/* Bytes that a directory could still get: what the pool has left and what quotas and others' reservations leave. */
-uint64_t dsl_dir_available(const struct dsl_dir *dd, uint64_t pool_available);
+/* Bytes that a directory could still get: what quotas and others' reservations leave of the pool's capacity. */
+uint64_t dsl_dir_available(const struct dsl_dir *dd, uint64_t capacity);
+/* And a head: what its refreservation keeps for it, too. */
+uint64_t dsl_dataset_available(const struct dsl_dataset *ds, uint64_t capacity);
 /* The MOS's own totals: touch before its plan, settle when all of it has a place. */
 void dsl_mos_touch(struct dsl *dsl);
 void dsl_mos_settle(struct dsl *dsl);
+/* In the syncing txg; 0: none. Whoever calls has seen that there is room. */
+int dsl_set_quota(struct dsl_dir *dd, uint64_t bytes);
+int dsl_set_refquota(struct dsl_dir *dd, uint64_t bytes);
 int dsl_set_reservation(struct dsl_dir *dd, uint64_t bytes);
 int dsl_set_refreservation(struct dsl_dir *dd, uint64_t bytes);
 
@@ -145,19 +156,45 @@ int dsl_rename(struct dsl_dir *dd, struct dsl_dir *new_parent, const char *compo
 
 /* ---- properties (props.c) -------------------------------------------------------------------------- */
 
-/* Local, else inherited (user properties and those that inherit), else false. ret_source: where it is set. */
+/* Local or received, else inherited (user properties and those that inherit), else false. ret_source: where it is set. */
 bool dsl_prop_u64(const struct dsl_dir *dd, const char *name, uint64_t *ret,
                   const struct dsl_dir **ret_source);
 bool dsl_prop_str(const struct dsl_dir *dd, const char *name, const char **ret,
                   const struct dsl_dir **ret_source);
-/* In the syncing txg; NULL or remove: the local value goes. Park. */
+/* What dd itself has of it came with a stream. */
+bool dsl_prop_is_received(const struct dsl_dir *dd, const char *name);
+/* The user properties that dd itself has: *pos is 0 at first; NULL at the end. ret: the name, which is returned too. */
+const char *dsl_prop_user_next(const struct dsl_dir *dd, unsigned *pos,
+                               char ret[ZAP_NAME_MAX + 1]);
+/* In the syncing txg. remove: the local value goes, and a received one is masked; -ENOENT: there was none. Park. */
 int dsl_prop_set_u64(struct dsl_dir *dd, const char *name, uint64_t v);
 int dsl_prop_set_str(struct dsl_dir *dd, const char *name, const char *v);
 int dsl_prop_remove(struct dsl_dir *dd, const char *name);
 
+/* ---- snapshots (snap.c) ------------------------------------------------------------------------------ */
+
+struct dsl_snapshot {
+    uint64_t id, txg;            /* of its creation */
+    char name[DSL_NAME_MAX + 1]; /* behind the @ */
+};
+/* A head's snapshots, oldest first; malloc'd. dd is held. Parks, as all of these do. */
+int dsl_snapshots(const struct dsl_dir *dd, struct dsl_snapshot **ret, unsigned *ret_n);
+/* -ENOENT. */
+int dsl_snapshot_find(const struct dsl_dir *dd, const char *name, uint64_t *ret_id);
+/* What it is called: its head's name below the pool, its own. */
+int dsl_snapshot_name(const struct dsl *dsl, uint64_t id, char ret_head[DSL_NAME_MAX + 1],
+                      char ret_snap[DSL_NAME_MAX + 1]);
+/* A dataset's record, snapshots' too. -EBADMSG. */
+int dsl_dataset_read(const struct dsl *dsl, uint64_t id, struct dsl_dataset_phys *ret);
+/* Bytes referenced that its previous snapshot doesn't have. */
+int dsl_dataset_written(const struct dsl *dsl, const struct dsl_dataset_phys *ds,
+                        uint64_t *ret_bytes);
+
 /* ---- bpobjs and deadlists (bpobj.c, deadlist.c) ------------------------------------------------------ */
 
 int bpobj_create(struct objset *mos, uint32_t block_size, uint64_t *ret_id);
+/* Of the blocks in it. */
+int bpobj_bytes(struct objset *mos, uint64_t id, uint64_t *ret);
 int bpobj_add(struct objset *mos, uint64_t id, const struct bp *bp, const struct bp_sums *sums);
 /* Calls fn for every pointer, sub-objects included. Parks. */
 typedef int (*bpobj_fn)(void *arg, const struct bp *bp);

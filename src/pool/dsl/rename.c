@@ -34,7 +34,8 @@ static int rename_check(const struct dsl_dir *dd, struct dsl_dir *parent, const 
                        *above ? "/" : "", component);
     if (parent->parent && dsl_dataset_type(parent->head) == OBJSET_ZVOL)
         return err_set(reterr, E(-EINVAL), "%s is a volume: it can't hold datasets", above);
-    if (strlen(above) + 1 + strlen(component) + deepest(dd) > DSL_NAME_MAX)
+    if (strlen(above) + 1 + strlen(component) + deepest(dd) + parent->dsl->name_over >
+        DSL_NAME_MAX)
         return err_set(reterr, E(-ENAMETOOLONG), "%s/%s: longer than %u characters", above,
                        component, DSL_NAME_MAX);
     return 0;

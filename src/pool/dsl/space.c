@@ -54,8 +54,7 @@ static uint64_t unfilled(uint64_t refreservation, uint64_t unique)
 static uint64_t refreservation(const struct dsl_dir *dd)
 {
     uint64_t v = 0;
-    if (dd->props)
-        nv_get_u64(dd->props, "refreservation", &v);
+    dsl_prop_u64(dd, "refreservation", &v, NULL);
     return v;
 }
 
@@ -78,11 +77,30 @@ void dsl_dataset_settle(struct dsl_dataset *ds)
     dsl_dir_charge(ds->dir, by, d.dir_comp, d.dir_uncomp);
 }
 
+/* The property beside the record; 0: none. */
+static int limit_set(struct dsl_dir *dd, const char *name, uint64_t bytes)
+{
+    int r = bytes ? dsl_prop_set_u64(dd, name, bytes) : dsl_prop_remove(dd, name);
+    return r == -ENOENT ? 0 : r;
+}
+
+int dsl_set_quota(struct dsl_dir *dd, uint64_t bytes)
+{
+    int r = limit_set(dd, "quota", bytes);
+    if (r == 0)
+        dir_change(dd)->quota = le64_make(bytes);
+    return r;
+}
+
+int dsl_set_refquota(struct dsl_dir *dd, uint64_t bytes)
+{
+    return limit_set(dd, "refquota", bytes);
+}
+
 int dsl_set_reservation(struct dsl_dir *dd, uint64_t bytes)
 {
-    int r =
-        bytes ? dsl_prop_set_u64(dd, "reservation", bytes) : dsl_prop_remove(dd, "reservation");
-    if (r && r != -ENOENT)
+    int r = limit_set(dd, "reservation", bytes);
+    if (r)
         return r;
     struct dsl_dir_phys *p = dir_change(dd);
     uint64_t before = taken(p);
@@ -97,28 +115,40 @@ int dsl_set_refreservation(struct dsl_dir *dd, uint64_t bytes)
 {
     uint64_t unique = le64_get(dsl_dataset_phys(dd->head)->unique);
     uint64_t before = unfilled(refreservation(dd), unique);
-    int r = bytes ? dsl_prop_set_u64(dd, "refreservation", bytes)
-                  : dsl_prop_remove(dd, "refreservation");
-    if (r && r != -ENOENT)
+    int r = limit_set(dd, "refreservation", bytes);
+    if (r)
         return r;
     int64_t by[DD_USED_NUM] = {[DD_REFRSRV] = (int64_t)(unfilled(bytes, unique) - before)};
     dsl_dir_charge(dd, by, 0, 0);
     return 0;
 }
 
-/* Climbs to the root: each level's quota, and its unused reservation as an extra of its own. */
-uint64_t dsl_dir_available(const struct dsl_dir *dd, uint64_t pool_available)
+/* Climbs to the root: each level's quota, and its unused reservation as an extra of its own (OpenZFS
+ * dsl_dir_space_available()). */
+uint64_t dsl_dir_available(const struct dsl_dir *dd, uint64_t capacity)
 {
-    if (!dd)
-        return pool_available;
     const struct dsl_dir_phys *p = dsl_dir_phys(dd);
     uint64_t used = le64_get(p->used), quota = le64_get(p->quota);
-    uint64_t avail = dsl_dir_available(dd->parent, pool_available);
-    uint64_t reserve = le64_get(p->reserved);
-    if (reserve > used)
-        avail = reserve - used > UINT64_MAX - avail ? UINT64_MAX : avail + (reserve - used);
-    if (quota)
-        avail = MIN(avail, quota > used ? quota - used : 0);
+    uint64_t reserved = le64_get(p->reserved), avail = UINT64_MAX;
+    if (quota == 0)
+        quota = UINT64_MAX;
+    if (dd->parent)
+        avail = dsl_dir_available(dd->parent, capacity);
+    else
+        quota = MIN(quota, capacity);
+    if (reserved > used && avail != UINT64_MAX)
+        avail = reserved - used > UINT64_MAX - avail ? UINT64_MAX : avail + (reserved - used);
+    return MIN(avail, quota > used ? quota - used : 0);
+}
+
+uint64_t dsl_dataset_available(const struct dsl_dataset *ds, uint64_t capacity)
+{
+    const struct dsl_dataset_phys *p = dsl_dataset_phys(ds);
+    uint64_t avail = dsl_dir_available(ds->dir, capacity), quota = 0;
+    uint64_t referenced = le64_get(p->referenced);
+    avail += unfilled(refreservation(ds->dir), le64_get(p->unique));
+    if (dsl_prop_u64(ds->dir, "refquota", &quota, NULL) && quota)
+        avail = MIN(avail, quota > referenced ? quota - referenced : 0);
     return avail;
 }
 

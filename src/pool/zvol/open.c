@@ -14,42 +14,33 @@ static int pvol_flush(struct volume *v)
     return txg_wait(pvol_of(v)->p, 0);
 }
 
-struct resize_task {
-    struct pvol *pv;
-    uint64_t size;
-};
-
-static int resize_task(void *arg, uint64_t txg, struct err *reterr)
+void volume_size_is(struct dsl_dataset *ds, uint64_t size)
 {
-    struct resize_task *t = arg;
-    (void)reterr;
-    objset_begin(t->pv->ds->os, txg);
-    dsl_dataset_dirty(t->pv->ds);
-    return zap_set_u64(t->pv->ds->os, ZVOL_PROPS, "size", t->size);
+    if (ds->sync != pvol_sync)
+        return;
+    struct pvol *pv = ds->arg;
+    pv->v.geo.size = size;
+    volume_changed(&pv->v, VOL_CHANGED_SIZE);
 }
 
 static int pvol_resize(struct volume *v, uint64_t new_size)
 {
-    struct resize_task t = {pvol_of(v), new_size};
+    struct pvol *pv = pvol_of(v);
+    char name[DSL_NAME_MAX + 1];
     if (new_size == 0)
         return 0;
-    if (new_size % t.pv->bs)
-        return E(-EINVAL);
-    int r = suspend_pass(t.pv->p);
-    if (r == 0)
-        r = txg_run(t.pv->p, resize_task, &t, NULL);
+    int r = suspend_pass(pv->p);
     if (r)
         return r;
-    v->geo.size = new_size;
-    volume_changed(v, VOL_CHANGED_SIZE);
-    return 0;
+    dsl_dir_name(pv->ds->dir, name); /* it may have been renamed since it was opened */
+    return pool_volume_resize(pv->p, name, new_size, NULL);
 }
 
 static int pvol_space(struct volume *v, struct volume_space *ret)
 {
     struct pvol *pv = pvol_of(v);
     ret->used = le64_get(dsl_dataset_phys(pv->ds)->referenced);
-    ret->available = dsl_dir_available(pv->ds->dir, pool_available(pv->p));
+    ret->available = dsl_dataset_available(pv->ds, pool_capacity(pv->p));
     return 0;
 }
 
@@ -100,6 +91,32 @@ static enum volume_sync sync_of(const struct dsl_dir *dd)
     return by_value[v];
 }
 
+static bool is_read_only(const struct pvol *pv)
+{
+    uint64_t on = 0;
+    dsl_prop_u64(pv->ds->dir, "readonly", &on, NULL);
+    return pv->p->read_only || on;
+}
+
+/* Compression and checksum are looked up for every txg. */
+int volumes_follow(struct pool *p)
+{
+    struct pvol *pv;
+    bool stricter = false;
+    list_for_each (pv, &p->volumes, node) {
+        enum volume_sync sync = sync_of(pv->ds->dir);
+        bool read_only = is_read_only(pv);
+        if (sync == pv->v.sync && read_only == pv->v.geo.read_only)
+            continue;
+        stricter = stricter || (sync != pv->v.sync && sync != VOL_SYNC_DISABLED);
+        pv->v.sync = sync;
+        pv->v.write_cache = sync != VOL_SYNC_ALWAYS;
+        pv->v.geo.read_only = read_only;
+        volume_changed(&pv->v, VOL_CHANGED_POLICY);
+    }
+    return stricter ? txg_wait(p, 0) : 0;
+}
+
 static void geometry(struct pvol *pv, uint64_t size)
 {
     pv->v.geo = (struct volume_geometry){
@@ -109,7 +126,7 @@ static void geometry(struct pvol *pv, uint64_t size)
         .unmap_granularity = pv->bs,
         .atomic_max = ATOMIC_MAX,
         .thin = true,
-        .read_only = pv->p->read_only,
+        .read_only = is_read_only(pv),
         .rotational = true, /* nobody asked the disks */
     };
 }
@@ -148,15 +165,19 @@ static int open_objects(struct pvol *pv, uint64_t *ret_size, struct err *reterr)
     return r;
 }
 
-int pool_volume_open(struct pool *p, const char *name, struct volume **ret_v,
-                     struct err *reterr)
+/* What a crash in the middle of shrinking left goes. */
+static int tail_free(struct pvol *pv, struct err *reterr)
 {
-    struct dsl_dir *dd = dsl_find(&p->dsl, name);
+    if (pv->p->read_only || object_max_block(pv->data) < pv->v.geo.size / pv->bs)
+        return 0;
+    return volume_tail_free(pv->p, pv->ds->dir, pv->v.geo.size, pv->bs, reterr);
+}
+
+/* dd is held. */
+static int dir_open(struct pool *p, struct dsl_dir *dd, const char *name, struct volume **ret_v,
+                    struct err *reterr)
+{
     uint64_t size;
-    if (!dd || !dd->head || dsl_dataset_is_going(dd->head))
-        return err_set(reterr, E(-ENOENT), "pool %s has no volume %s", p->name, name);
-    if (dd->head->sync)
-        return err_set(reterr, E(-EBUSY), "volume %s/%s is open already", p->name, name);
     struct pvol *pv = calloc(1, sizeof(*pv));
     if (!pv)
         return err_set(reterr, E(-ENOMEM), "volume %s: no memory", name);
@@ -166,6 +187,12 @@ int pool_volume_open(struct pool *p, const char *name, struct volume **ret_v,
     if (r) {
         free(pv);
         return r;
+    }
+    if (dd->head->sync || dsl_dataset_is_going(dd->head)) { /* since this began */
+        object_release(pv->data);
+        dsl_dataset_close(pv->ds);
+        free(pv);
+        return err_set(reterr, E(-EBUSY), "volume %s/%s is in use", p->name, name);
     }
     for (unsigned i = 0; i < TXG_SLOTS; i++)
         vdirty_init(&pv->dirty[i]);
@@ -180,10 +207,26 @@ int pool_volume_open(struct pool *p, const char *name, struct volume **ret_v,
     list_push(&p->volumes, &pv->node);
     p->open_volumes++;
     r = pvol_log_start(pv, reterr);
+    if (r == 0)
+        r = tail_free(pv, reterr);
     if (r) {
         pvol_close(&pv->v);
         return r;
     }
     *ret_v = &pv->v;
     return 0;
+}
+
+int pool_volume_open(struct pool *p, const char *name, struct volume **ret_v,
+                     struct err *reterr)
+{
+    struct dsl_dir *dd = dsl_find(&p->dsl, name);
+    if (!dd || !dd->head || dsl_dataset_is_going(dd->head))
+        return err_set(reterr, E(-ENOENT), "pool %s has no volume %s", p->name, name);
+    if (dd->head->sync)
+        return err_set(reterr, E(-EBUSY), "volume %s/%s is open already", p->name, name);
+    dsl_dir_hold(dd);
+    int r = dir_open(p, dd, name, ret_v, reterr);
+    dsl_dir_release(dd);
+    return r;
 }

@@ -24,9 +24,11 @@ static int replay_apply(void *arg, const struct zil_record *rec, const uint8_t *
 {
     struct pvol *pv = arg;
     uint64_t end;
-    if (ckd_add_u64(&end, rec->offset, rec->length) || rec->offset > pv->v.geo.size)
+    if (ckd_add_u64(&end, rec->offset, rec->length))
         return E(-EBADMSG);
-    uint64_t len = MIN(end, pv->v.geo.size) - rec->offset; /* it may have shrunk since */
+    if (rec->offset >= pv->v.geo.size)
+        return 0; /* it has shrunk since */
+    uint64_t len = MIN(end, pv->v.geo.size) - rec->offset;
     if (block && (block_len != pv->bs || rec->offset % pv->bs + len > pv->bs))
         return E(-EBADMSG);
     pvol_throttle(pv->p, len);

@@ -103,7 +103,8 @@ static bool room_for(const struct pvol *pv, uint64_t cost)
     uint64_t unique = le64_get(dsl_dataset_phys(pv->ds)->unique), reserve = 0;
     if (dsl_prop_u64(pv->ds->dir, "refreservation", &reserve, NULL) && unique + cost <= reserve)
         return true;
-    return cost <= dsl_dir_available(pv->ds->dir, pool_available(pv->p));
+    return cost <= pool_available(pv->p) &&
+           cost + pv->p->dirty_cost <= dsl_dir_available(pv->ds->dir, pool_capacity(pv->p));
 }
 
 /* Foreseen, so that no txg runs out of space. What is dirty counts with the most that it may take, and what was freed is
@@ -119,17 +120,21 @@ static int room_check(struct pvol *pv, uint64_t len)
     return 0;
 }
 
-/* What every change begins with: 0 and the txg that it holds. */
-static int change_begin(struct pvol *pv, uint64_t len, uint64_t *ret_txg)
+/* What every change begins with: 0 and the txg that it holds. Room is needed for so many bytes of the range. The range is looked
+ * at again, for the volume may shrink while this waits. */
+static int change_begin(struct pvol *pv, uint64_t off, uint64_t len, uint64_t room,
+                        uint64_t *ret_txg)
 {
     if (pv->p->txgs.failed)
         return pv->p->txgs.failed;
     int r = suspend_pass(pv->p);
-    if (r == 0)
-        r = room_check(pv, len);
+    if (r == 0 && room)
+        r = room_check(pv, room);
     if (r)
         return r;
-    pvol_throttle(pv->p, len);
+    pvol_throttle(pv->p, room);
+    if (off + len > pv->v.geo.size)
+        return E(-EINVAL);
     *ret_txg = txg_hold(pv->p);
     txg_changed(pv->p);
     return 0;
@@ -154,7 +159,7 @@ int pvol_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned 
 {
     struct pvol *pv = pvol_of(v);
     uint64_t txg;
-    int r = change_begin(pv, data->len, &txg);
+    int r = change_begin(pv, off, data->len, data->len, &txg);
     if (r)
         return r;
     r = pvol_change(pv, txg, off, data);
@@ -193,7 +198,7 @@ int pvol_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool may_unm
     struct pvol *pv = pvol_of(v);
     uint64_t txg;
     (void)may_unmap; /* zeros are holes here */
-    int r = change_begin(pv, 0, &txg);
+    int r = change_begin(pv, off, len, 0, &txg);
     if (r)
         return r;
     r = pvol_zero(pv, txg, off, len);
@@ -206,13 +211,9 @@ int pvol_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags)
     uint64_t first = (off + pv->bs - 1) / pv->bs, last = (off + len) / pv->bs, dropped = 0, txg;
     if (last <= first)
         return 0;
-    if (pv->p->txgs.failed)
-        return pv->p->txgs.failed;
-    int r = suspend_pass(pv->p);
+    int r = change_begin(pv, off, len, 0, &txg);
     if (r)
         return r;
-    txg = txg_hold(pv->p);
-    txg_changed(pv->p);
     r = vdirty_free_run(&pv->dirty[txg % TXG_SLOTS], first, last - first, &dropped);
     pvol_count_dirty(pv, -(int64_t)dropped);
     uint64_t ticket = log_truncate(pv, txg, first * pv->bs, (last - first) * pv->bs, flags, r);

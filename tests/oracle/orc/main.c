@@ -55,12 +55,13 @@ const char *full_name(const struct orc *o, const char *name)
     return to;
 }
 
-static const struct verb *const groups[] = {pool_verbs, dataset_verbs, data_verbs};
+static const struct verb *const groups[] = {pool_verbs, dataset_verbs, props_verbs, data_verbs};
+#define GROUPS (sizeof(groups) / sizeof(groups[0]))
 
 static void usage(void)
 {
     fprintf(stderr, "usage: orc DIR POOL VERB ARG... [/ VERB ARG...]...\n");
-    for (size_t g = 0; g < 3; g++) {
+    for (size_t g = 0; g < GROUPS; g++) {
         for (const struct verb *v = groups[g]; v->name; v++)
             fprintf(stderr, "  %s %s\n", v->name, v->usage);
     }
@@ -69,7 +70,7 @@ static void usage(void)
 
 static const struct verb *verb_find(const char *name)
 {
-    for (size_t g = 0; g < 3; g++) {
+    for (size_t g = 0; g < GROUPS; g++) {
         for (const struct verb *v = groups[g]; v->name; v++) {
             if (strcmp(v->name, name) == 0)
                 return v;

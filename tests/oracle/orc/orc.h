@@ -28,7 +28,7 @@ struct verb {
     int min_args;
     const char *usage;
 };
-extern const struct verb pool_verbs[], dataset_verbs[],
+extern const struct verb pool_verbs[], dataset_verbs[], props_verbs[],
     data_verbs[]; /* each ends with a NULL */
 
 __attribute__((noreturn, format(printf, 1, 2))) void die(const char *fmt, ...);

@@ -20,6 +20,7 @@
 
 #include <libnvpair.h>
 #include <libzutil.h>
+#include <zfs_prop.h>
 
 #define VOLUME_DATA 1 /* objects of a volume */
 #define VOLUME_PROP 2
@@ -31,6 +32,7 @@ extern zilog_t *dmu_objset_zil(objset_t *os);
 extern struct dsl_pool *dmu_objset_pool(objset_t *os);
 extern int dmu_objset_clone(const char *clone, const char *origin);
 extern int dmu_objset_snapshot_one(const char *fsname, const char *snapname);
+extern void dmu_objset_rele(objset_t *os, void *tag);
 extern int dsl_destroy_head(const char *name);
 extern int dsl_destroy_snapshot(const char *name, boolean_t defer);
 extern int vdev_offline(spa_t *spa, uint64_t guid, uint64_t flags);
