@@ -143,8 +143,8 @@ int pool_list(struct pool *p, const char *below, unsigned depth, unsigned types,
 {
     struct listing l = {.p = p, .types = types};
     const struct dsl_dir *top = dsl_find(&p->dsl, below);
-    struct held *held;
-    unsigned n;
+    struct held *held = NULL;
+    unsigned n = 0;
     int r;
     if (strchr(below, '@'))
         r = list_snapshot(&l, below, reterr);
