@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Made of api/zsan.yaml by scripts/genapi.py.
-_zsan_nouns='volume target lun portal host initiator grant session status stats event limits config help'
+_zsan_nouns='pool volume target lun portal host initiator grant session status stats event limits config help'
 _zsan_verbs() {
     case $1 in
+    pool) echo 'list status create import export scrub offline online' ;;
     volume) echo 'list orphans show create set resize delete' ;;
     target) echo 'list show create set delete' ;;
     lun) echo 'list add remove' ;;
@@ -47,6 +48,14 @@ _zsan_look() {
     'lun add') flags='--lun' valued='--lun' args='target,volume' ;;
     'lun list') flags='' valued='' args='target' ;;
     'lun remove') flags='' valued='' args='target,-' ;;
+    'pool create') flags='--ashift --force' valued='--ashift' args='-,-' ;;
+    'pool export') flags='--force' valued='' args='pool' ;;
+    'pool import') flags='--devices --read-only --force' valued='--devices' args='pool,-' ;;
+    'pool list') flags='' valued='' args='' ;;
+    'pool offline') flags='' valued='' args='pool,-' ;;
+    'pool online') flags='' valued='' args='pool,-' ;;
+    'pool scrub') flags='--pause --stop' valued='' args='pool' ;;
+    'pool status') flags='' valued='' args='pool' ;;
     'portal add') flags='--port --group --interface --advertise' valued='--port --group --interface --advertise' args='-' ;;
     'portal group') flags='--alua-group' valued='--alua-group' args='-' ;;
     'portal list') flags='' valued='' args='' ;;
@@ -60,7 +69,7 @@ _zsan_look() {
     'target list') flags='' valued='' args='' ;;
     'target set') flags='--alias --portal-groups --disabled --no-disabled --redirect --redirect-permanent --no-redirect-permanent' valued='--alias --portal-groups --redirect' args='target' ;;
     'target show') flags='' valued='' args='target' ;;
-    'volume create') flags='--size --engine --path --block-size --physical-block --thick --read-only --sync --iops-limit --bandwidth-limit --threshold-pct --force' valued='--size --engine --path --block-size --physical-block --sync --iops-limit --bandwidth-limit --threshold-pct' args='-' ;;
+    'volume create') flags='--size --engine --path --dataset --volblocksize --compression --checksum --parents --block-size --physical-block --thick --read-only --sync --iops-limit --bandwidth-limit --threshold-pct --force' valued='--size --engine --path --dataset --volblocksize --compression --checksum --block-size --physical-block --sync --iops-limit --bandwidth-limit --threshold-pct' args='-' ;;
     'volume delete') flags='--force --keep' valued='' args='volume' ;;
     'volume list') flags='' valued='' args='' ;;
     'volume orphans') flags='' valued='' args='' ;;
@@ -73,7 +82,7 @@ _zsan_values() {
     values=''
     case "$1" in
     --auth) values='mutual one-way none' ;;
-    --engine) values='file mem null' ;;
+    --engine) values='file pool mem null' ;;
     --level) values='error warn info debug' ;;
     --sync) values='always standard disabled' ;;
     esac

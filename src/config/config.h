@@ -19,20 +19,22 @@
 #include "base/uuid.h"
 #include "volume/volume.h"
 
-#define CFG_NAME_LEN   224 /* object names and iSCSI names, with NUL */
-#define CFG_PATH_LEN   1024
-#define CFG_MAX_LUN    16383 /* flat space addressing, SAM-5 4.7.4 */
-#define CFG_SECRET_MIN 12    /* bytes, RFC 7143 9.2.1 */
-#define CFG_SECRET_MAX 255
+#define CFG_NAME_LEN    224 /* object names and iSCSI names, with NUL */
+#define CFG_PATH_LEN    1024
+#define CFG_DATASET_LEN 256   /* with NUL, OpenZFS's limit */
+#define CFG_MAX_LUN     16383 /* flat space addressing, SAM-5 4.7.4 */
+#define CFG_SECRET_MIN  12    /* bytes, RFC 7143 9.2.1 */
+#define CFG_SECRET_MAX  255
 
-enum cfg_engine { CFG_MEM, CFG_NULL, CFG_FILE };
+enum cfg_engine { CFG_MEM, CFG_NULL, CFG_FILE, CFG_POOL };
 
 struct cfg_volume {
     char name[CFG_NAME_LEN];
     struct uuid id;
     enum cfg_engine engine;
-    char path[CFG_PATH_LEN]; /* CFG_FILE: regular file or block device */
-    uint64_t size;           /* bytes; CFG_FILE: for information, the file rules */
+    char path[CFG_PATH_LEN];       /* CFG_FILE: regular file or block device */
+    char dataset[CFG_DATASET_LEN]; /* CFG_POOL: "tank/a/vm1" */
+    uint64_t size;           /* bytes; CFG_FILE, CFG_POOL: for information, the store rules */
     uint32_t block_size;     /* 512 or 4096 */
     uint32_t physical_block; /* 0: the engine's choice */
     bool read_only, thin;

@@ -40,9 +40,23 @@ static int check_volume(const struct cfg_volume *v, struct err *reterr)
             reterr, -EINVAL,
             "volume \"%s\": \"path\" must be the absolute path of a file or block device",
             v->name);
-    if (v->engine != CFG_FILE && (v->path[0] || v->size == 0))
+    if (v->engine != CFG_POOL && strchr(v->name, '/'))
         return err_set(reterr, -EINVAL,
-                       "volume \"%s\": a volume in memory has a \"size\" and no \"path\"",
+                       "volume \"%s\": only a volume in a pool may have a / in its name",
+                       v->name);
+    if (v->engine == CFG_POOL && !strchr(v->dataset, '/'))
+        return err_set(reterr, -EINVAL,
+                       "volume \"%s\": \"dataset\" must name a volume in a pool: \"tank/vm1\"",
+                       v->name);
+    if (v->engine != CFG_FILE && v->path[0])
+        return err_set(reterr, -EINVAL,
+                       "volume \"%s\": only a volume of engine file has a \"path\"", v->name);
+    if (v->engine != CFG_POOL && v->dataset[0])
+        return err_set(reterr, -EINVAL,
+                       "volume \"%s\": only a volume of engine pool has a \"dataset\"",
+                       v->name);
+    if ((v->engine == CFG_MEM || v->engine == CFG_NULL) && v->size == 0)
+        return err_set(reterr, -EINVAL, "volume \"%s\": a volume in memory has a \"size\"",
                        v->name);
     return check_blocks(v, reterr);
 }
@@ -70,18 +84,42 @@ static int by_path(const void *a, const void *b)
                             *y = *(const struct cfg_volume *const *)b;
     return strcmp(x->path, y->path);
 }
-
-/* Two neighbours that cmp finds equal (and that are not both without a path). */
-static int check_unique(const struct config *c, int (*cmp)(const void *, const void *),
-                        const char *what, struct err *reterr)
+static int by_dataset(const void *a, const void *b)
 {
-    const struct cfg_volume *const *all = sorted_volumes(c, cmp);
+    const struct cfg_volume *x = *(const struct cfg_volume *const *)a,
+                            *y = *(const struct cfg_volume *const *)b;
+    return strcmp(x->dataset, y->dataset);
+}
+
+/* What no two volumes may have in common; those that are without it don't count. */
+static bool has_path(const struct cfg_volume *v)
+{
+    return v->path[0] != '\0';
+}
+static bool has_dataset(const struct cfg_volume *v)
+{
+    return v->dataset[0] != '\0';
+}
+static const struct unique {
+    const char *what;
+    int (*cmp)(const void *a, const void *b);
+    bool (*has)(const struct cfg_volume *v); /* NULL: all */
+} uniques[] = {
+    {"id",      by_id,      NULL       },
+    {"path",    by_path,    has_path   },
+    {"dataset", by_dataset, has_dataset},
+};
+
+/* Looks for two neighbours that are equal. */
+static int check_unique(const struct config *c, const struct unique *u, struct err *reterr)
+{
+    const struct cfg_volume *const *all = sorted_volumes(c, u->cmp);
     int rc = all ? 0 : err_set(reterr, -ENOMEM, "out of memory");
     for (unsigned i = 1; rc == 0 && i < c->nvolumes; i++)
-        if (cmp(&all[i - 1], &all[i]) == 0 && (cmp == by_id || all[i]->path[0]))
+        if (u->cmp(&all[i - 1], &all[i]) == 0 && (!u->has || u->has(all[i])))
             rc = err_set(reterr, -EINVAL,
                          "volumes \"%s\" and \"%s\" have the same %s: give one of them its own",
-                         all[i - 1]->name, all[i]->name, what);
+                         all[i - 1]->name, all[i]->name, u->what);
     free((void *)(uintptr_t)all);
     return rc;
 }
@@ -91,9 +129,9 @@ static int check_volumes(const struct config *c, struct err *reterr)
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < c->nvolumes; i++)
         rc = check_volume(&c->volumes[i], reterr);
-    if (rc == 0)
-        rc = check_unique(c, by_id, "id", reterr);
-    return rc < 0 ? rc : check_unique(c, by_path, "path", reterr);
+    for (unsigned i = 0; rc == 0 && i < ARRAY_LEN(uniques); i++)
+        rc = check_unique(c, &uniques[i], reterr);
+    return rc;
 }
 
 /* ---- portals ----------------------------------------------------------------------------- */

@@ -54,7 +54,7 @@ static int read_volumes(const json_t *doc, struct config *c, struct err *reterr)
     {
         char what[WHAT_LEN];
         struct cfg_volume *v = &c->volumes[c->nvolumes++];
-        if ((rc = name_check("volume", name, reterr)) < 0)
+        if ((rc = volume_name_check(name, reterr)) < 0)
             return rc;
         snprintf(what, sizeof(what), "volume \"%s\"", name);
         if ((rc = schema_volume_read(j, what, v, reterr)) < 0)

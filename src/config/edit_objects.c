@@ -27,7 +27,7 @@ static int put_volume(json_t *j, const struct cfg_volume *v, struct err *reterr)
 int edit_volume_add(struct config_edit *e, const struct cfg_volume *v, struct err *reterr)
 {
     json_t *j;
-    int rc = name_check("volume", v->name, reterr);
+    int rc = volume_name_check(v->name, reterr);
     if (rc == 0)
         rc = edit_insert(e, "volumes", "volume", v->name, &j, reterr);
     return rc < 0 ? rc : put_volume(j, v, reterr);

@@ -35,15 +35,36 @@ bool iscsi_name_like(const char *name)
            strncasecmp(name, "naa.", 4) == 0;
 }
 
-int name_check(const char *kind, const char *name, struct err *reterr)
+static bool plain_name(const char *name, size_t len)
 {
-    size_t len = strlen(name);
     bool good = len > 0 && len <= NAME_MAX_LEN && !iscsi_name_like(name);
     for (size_t i = 0; good && i < len; i++) {
         char c = lower(name[i]);
         good = is_lower(c) || is_digit(c) || c == '_' || (i > 0 && (c == '.' || c == '-'));
     }
-    if (good)
+    return good;
+}
+
+int volume_name_check(const char *name, struct err *reterr)
+{
+    const char *slash = strchr(name, '/');
+    bool good = strlen(name) < CFG_NAME_LEN;
+    if (!slash)
+        return name_check("volume", name, reterr);
+    for (const char *part = name; good && slash; part = slash + 1, slash = strchr(part, '/'))
+        good = plain_name(part, (size_t)(slash - part));
+    if (good && plain_name(strrchr(name, '/') + 1, strlen(strrchr(name, '/') + 1)))
+        return 0;
+    return err_set(
+        reterr, -EINVAL,
+        "volume \"%.80s\": each part of its name is letters, digits, dots, dashes and "
+        "underscores; call it otherwise and give --dataset",
+        name);
+}
+
+int name_check(const char *kind, const char *name, struct err *reterr)
+{
+    if (plain_name(name, strlen(name)))
         return 0;
     return err_set(
         reterr, -EINVAL,

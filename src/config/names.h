@@ -12,6 +12,9 @@
  * NAME_MAX_LEN bytes, not an iSCSI name. So it is safe as a file name too. kind is for the
  * message. */
 int name_check(const char *kind, const char *name, struct err *reterr);
+/* A volume's name may also be that of a dataset in a pool, "tank/a/vm1": parts like the above, in
+ * all less than CFG_NAME_LEN bytes. */
+int volume_name_check(const char *name, struct err *reterr);
 
 /* An iSCSI name (RFC 7143 4.2.7.2): iqn.YYYY-MM.DOMAIN[:TEXT], eui. and 16, naa. and 16 or 32
  * hex digits; at most 223 bytes. Lower case in ret_name; only ASCII is taken (RFC 3722 maps the

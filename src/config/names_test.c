@@ -75,6 +75,25 @@ static void test_object_names_are_safe_as_file_names(void **state)
     assert_int_equal(name_check("volume", longest, NULL), 0);
 }
 
+static void test_volume_names_may_be_datasets(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"vm1", "tank/vm1", "t/a.b/c-d_e"};
+    static const char *const bad[] = {"",       "/",    "/a",    "a/",     "a//b",
+                                      "a/../b", "a/.b", "a/b c", "a/iqn.x"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        assert_int_equal(volume_name_check(good[i], NULL), 0);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(volume_name_check(bad[i], NULL), -EINVAL);
+    char longest[CFG_NAME_LEN + 1];
+    for (size_t i = 0; i < sizeof(longest); i++)
+        longest[i] = i % 32 == 31 ? '/' : 'a';
+    longest[CFG_NAME_LEN] = '\0';
+    assert_int_equal(volume_name_check(longest, NULL), -EINVAL);
+    longest[CFG_NAME_LEN - 2] = '\0';
+    assert_int_equal(volume_name_check(longest, NULL), 0);
+}
+
 static void test_made_names_are_valid(void **state)
 {
     (void)state;
@@ -93,6 +112,7 @@ int main(void)
         cmocka_unit_test(test_iscsi_names_are_normalised_or_refused),
         cmocka_unit_test(test_iscsi_name_has_223_bytes_at_most),
         cmocka_unit_test(test_object_names_are_safe_as_file_names),
+        cmocka_unit_test(test_volume_names_may_be_datasets),
         cmocka_unit_test(test_made_names_are_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

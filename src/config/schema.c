@@ -11,7 +11,9 @@
 #include <string.h>
 
 static const char *const engine_names[] = {
-    [CFG_MEM] = "mem", [CFG_NULL] = "null", [CFG_FILE] = "file", [CFG_FILE + 1] = NULL};
+    [CFG_MEM] = "mem",   [CFG_NULL] = "null",   [CFG_FILE] = "file",
+    [CFG_POOL] = "pool", [CFG_POOL + 1] = NULL,
+};
 static const char *const sync_names[] = {[VOL_SYNC_ALWAYS] = "always",
                                          [VOL_SYNC_STANDARD] = "standard",
                                          [VOL_SYNC_DISABLED] = "disabled",
@@ -33,6 +35,7 @@ static const struct field volume_fields[] = {
     FIELD(struct cfg_volume, id, F_UUID),
     FIELD(struct cfg_volume, engine, F_ENUM, .names = engine_names, .always = true),
     FIELD_STR(struct cfg_volume, path),
+    FIELD_STR(struct cfg_volume, dataset),
     FIELD(struct cfg_volume, size, F_U64, .max = VOLUME_MAX),
     FIELD(struct cfg_volume, block_size, F_U32, .min = 512, .max = 4096, .always = true),
     FIELD(struct cfg_volume, physical_block, F_U32, .max = 65536),

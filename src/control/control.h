@@ -19,6 +19,7 @@ struct control_env {
     struct config_store *store;
     struct net *net;
     struct events *events;
+    struct pools *pools;
     const char *volumes_dir; /* where file volumes go that come without a path; made at need */
     /* Makes the file of a new file volume. Wired by cmd/ (control/ knows no store). Parks. */
     int (*create_file)(const char *path, uint64_t size, bool thin, struct err *reterr);

@@ -93,6 +93,20 @@ const struct net_volume_info *live_volume(const struct live *l, const char *name
 unsigned live_sessions(const struct live *l, const char *host, const char *initiator,
                        const char *target);
 
+/* ---- volumes in pools (volume_pool.c) ------------------------------------------------------ */
+
+struct args_volume_create;
+bool volume_wants_pool(const struct args_volume_create *a);
+/* Fills in where it lies and, of one that is there, how large it is. Parks. */
+int volume_pool_plan(struct control *c, const struct args_volume_create *a,
+                     struct cfg_volume *v, struct err *reterr);
+/* A new dataset for it. Parks. */
+int volume_pool_make(struct control *c, const struct args_volume_create *a,
+                     const struct cfg_volume *v, struct err *reterr);
+int volume_pool_destroy(struct control *c, const struct cfg_volume *v, struct err *reterr);
+/* The dataset says the same as the configuration, also to OpenZFS. Parks. */
+int volume_pool_set_sync(struct control *c, struct cfg_volume *v, struct err *reterr);
+
 /* ---- objects as JSON --------------------------------------------------------------------- */
 
 json_t *volume_json(struct jb *b, const struct config *cfg, const struct cfg_volume *v,

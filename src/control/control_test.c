@@ -4,10 +4,12 @@
  * unix socket, and what comes out is kept as text. Steps run in a fiber; the assertions stand
  * outside.
  */
+#include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "control/control_int.h"
 #include "control/fake_net.h"
+#include "control/pools.h"
 #include "run/file.h"
 #include "run/sim/sim.h"
 #include "store/store.h"
@@ -28,6 +30,7 @@ struct world {
     struct run *run;
     struct config_store *store;
     struct net net;
+    struct pools *pools;
     struct control *control;
     struct sock *peer;
     void (*steps)(struct world *w);
@@ -67,11 +70,17 @@ static void live(void *arg)
     struct events *events = events_new();
     w->open_rc = config_store_open("/state/config", &w->store, &e);
     config_subscribe(w->store, fake_net_apply, &w->net);
+    const struct pools_env pools_env = {.run = w->run, .dir = "/state"};
+    if (w->open_rc == 0)
+        w->open_rc = pools_open(&pools_env, &w->pools, &e);
+    if (w->open_rc == 0)
+        pools_start(w->pools);
     const struct control_env env = {
         .run = w->run,
         .store = w->store,
         .net = &w->net,
         .events = events,
+        .pools = w->pools,
         .volumes_dir = "/state/volumes",
         .create_file = store_file_create,
     };
@@ -86,6 +95,9 @@ static void live(void *arg)
             snprintf(w->note, sizeof(w->note), "closing took too long");
         sock_close(w->peer);
     }
+    if (pools_stop(w->pools) < 0)
+        snprintf(w->note, sizeof(w->note), "a pool does not close");
+    pools_free(w->pools);
     fake_net_end(&w->net);
     config_store_close(w->store);
     events_free(events);
@@ -157,6 +169,111 @@ static void follow(struct world *w, const struct step *s, size_t n)
 }
 
 /* ---- tests ------------------------------------------------------------------------------- */
+
+/* ---- pools ------------------------------------------------------------------------------- */
+
+static const struct step pool_day[] = {
+    {"pool.list",     "{}",                                                                     "\"result\":[]"                 },
+    {"pool.status",   "{}",                                                                     "no pools"                      },
+    {"pool.status",   "{\"name\":\"tank\"}",                                                    "\"ENOENT\""                    },
+    {"pool.create",   "{\"name\":\"tank\",\"vdevs\":[\"mirror\",\"/d0\"]}",                     "\"EINVAL\""                    },
+    {"pool.create",   "{\"name\":\"tank\",\"vdevs\":[\"/d9\"]}",                                "\"ENOENT\""                    },
+    {"pool.create",   "{\"name\":\"tank\",\"vdevs\":[\"sdx\"]}",                                "whole path"                    },
+    {"pool.create",   "{\"name\":\"tank\",\"vdevs\":[\"mirror\",\"/d0\",\"/d1\"]}",
+     "\"state\":\"ONLINE\""                                                                                                     },
+    {"pool.create",   "{\"name\":\"tank\",\"vdevs\":[\"/d2\"]}",                                "\"EEXIST\""                    },
+    {"pool.create",   "{\"name\":\"other\",\"vdevs\":[\"/d0\"]}",                               "\"EBUSY\""                     },
+    {"volume.create", "{\"name\":\"tank\",\"engine\":\"pool\",\"size\":1048576}",               "POOL/NAME"                     },
+    {"volume.create",
+     "{\"name\":\"v\",\"engine\":\"mem\",\"dataset\":\"tank/v\",\"size\":1048576}",             "engine pool"                   },
+    {"volume.create", "{\"name\":\"a/b\",\"engine\":\"mem\",\"size\":1048576}",                 "\"EINVAL\""                    },
+    {"volume.create", "{\"name\":\"tank/v\",\"size\":1048576,\"compression\":\"zip\"}",
+     "\"EINVAL\""                                                                                                               },
+    {"volume.create", "{\"name\":\"tank/v\",\"size\":1048576}",                                 "\"dataset\":\"tank/v\""        },
+    {"volume.create", "{\"name\":\"w\",\"dataset\":\"tank/v\"}",                                "same dataset"                  },
+    {"volume.create", "{\"name\":\"w\",\"dataset\":\"tank/w\",\"thick\":true}",                 "\"EINVAL\""                    },
+    {"volume.set",    "{\"name\":\"tank/v\",\"sync\":\"standard\"}",                            "\"sync\":\"standard\""         },
+    {"volume.delete", "{\"name\":\"tank/v\",\"keep\":true}",                                    "\"result\":{}"                 },
+    {"volume.create", "{\"name\":\"w\",\"dataset\":\"tank/v\"}",                                "\"sync\":\"standard\""         },
+    {"volume.delete", "{\"name\":\"w\"}",                                                       "\"result\":{}"                 },
+    {"volume.create", "{\"name\":\"w\",\"dataset\":\"tank/v\"}",                                "\"ENOENT\""                    },
+    {"pool.offline",  "{\"name\":\"tank\",\"disk\":\"/d0\"}",                                   "\"result\":{}"                 },
+    {"pool.list",     "{}",                                                                     "\"state\":\"DEGRADED\""        },
+    {"pool.offline",  "{\"name\":\"tank\",\"disk\":\"/d1\"}",                                   "\"EBUSY\""                     },
+    {"status",        "{}",                                                                     "out of service by the operator"},
+    {"pool.online",   "{\"name\":\"tank\",\"disk\":\"/d0\"}",                                   "\"result\":{}"                 },
+    {"pool.scrub",    "{\"name\":\"tank\",\"pause\":true,\"stop\":true}",                       "not both"                      },
+    {"pool.scrub",    "{\"name\":\"tank\",\"pause\":true}",                                     "\"ENOENT\""                    },
+    {"pool.status",   "{\"name\":\"tank\"}",                                                    "mirror-0"                      },
+    {"pool.export",   "{\"name\":\"tank\"}",                                                    "\"result\":{}"                 },
+    {"pool.list",     "{}",                                                                     "\"result\":[]"                 },
+    {"volume.create", "{\"name\":\"tank/v\",\"size\":1048576}",                                 "zsan pool import"              },
+    {"pool.import",   "{\"name\":\"tank\",\"devices\":[\"/d2\"]}",                              "\"ENOENT\""                    },
+    {"pool.import",   "{\"name\":\"tank\",\"new_name\":\"pot\",\"devices\":[\"/d0\",\"/d1\"]}",
+     "\"name\":\"pot\""                                                                                                         },
+    {"pool.import",   "{\"name\":\"pot\",\"devices\":[\"/d0\",\"/d1\"]}",                       "\"EEXIST\""                    },
+};
+
+static void make_disk(const char *path)
+{
+    const struct file_opts opts = {.mode = FILE_RDWR, .create = true};
+    struct file *f;
+    check(file_open(path, &opts, &f, NULL) == 0 && file_resize(f, 72u << 20) == 0);
+    file_close(f);
+}
+
+static void live_pool_day(struct world *w)
+{
+    make_disk("/d0");
+    make_disk("/d1");
+    make_disk("/d2");
+    follow(w, pool_day, ARRAY_LEN(pool_day));
+}
+
+static void test_pools_come_and_go(void **state)
+{
+    (void)state;
+    free(play(live_pool_day));
+}
+
+/* The next start finds what the last one left: the pool as soon as its disks are there. */
+static void live_again(struct world *w)
+{
+    static const struct step first[] = {
+        {"pool.create",   "{\"name\":\"tank\",\"vdevs\":[\"/d0\"]}", "\"ONLINE\"" },
+        {"volume.create", "{\"name\":\"tank/v\",\"size\":1048576}",  "\"dataset\""},
+    };
+    static const struct step missing[] = {
+        {"pool.list",     "{}",                                     "\"missing\""     },
+        {"status",        "{}",                                     "its volumes wait"},
+        {"volume.create", "{\"name\":\"tank/w\",\"size\":1048576}", "\"EAGAIN\""      },
+    };
+    static const struct step back[] = {
+        {"pool.list", "{}", "\"ONLINE\""}
+    };
+    const struct pools_env env = {.run = w->run, .dir = "/state"};
+    make_disk("/d0");
+    follow(w, first, ARRAY_LEN(first));
+    check(pools_stop(w->pools) == 0);
+    check(file_rename("/d0", "/away") == 0);
+    pools_free(w->pools);
+    check(pools_open(&env, &w->pools, NULL) == 0);
+    w->control->env.pools = w->pools;
+    pools_start(w->pools);
+    fiber_sleep_until(run_deadline_ms(20000), NULL);
+    follow(w, missing, ARRAY_LEN(missing));
+    check(file_rename("/away", "/d0") == 0);
+    fiber_sleep_until(run_deadline_ms(4000), NULL);
+    follow(w, back, ARRAY_LEN(back));
+}
+
+static void test_pools_are_waited_for(void **state)
+{
+    (void)state;
+    free(play(live_again));
+}
+
+/* ---- a day ------------------------------------------------------------------------------- */
 
 static const struct step day[] = {
     {"target.create",      "{\"name\":\"t\"}",                                                        "zsan portal add"            },
@@ -562,6 +679,8 @@ static void test_who_does_not_listen_delays_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pools_come_and_go),
+        cmocka_unit_test(test_pools_are_waited_for),
         cmocka_unit_test(test_a_day_of_an_operator),
         cmocka_unit_test(test_secrets_are_told_once),
         cmocka_unit_test(test_files_follow_their_volumes),

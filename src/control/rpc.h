@@ -14,7 +14,7 @@
 
 #define RPC_LINE_MAX  (16u << 20) /* bytes of a request, without the newline */
 #define RPC_DEPTH_MAX 32          /* objects and lists inside each other */
-#define RPC_LIST_MAX  64          /* elements of a parameter that is a list */
+#define RPC_LIST_MAX  256         /* elements of a parameter that is a list */
 
 enum rpc_code {
     RPC_PARSE = -32700,

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "control/api_gen.h"
 #include "control/control_int.h"
+#include "control/pool_look.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -68,6 +69,20 @@ static void look_at_closing(struct report *r, const struct config *cfg, const st
         snprintf(object, sizeof(object), "volume %s", v->name);
         problem(r, object, "removed, but still open: %s; it is closed when it does", v->reason);
     }
+}
+
+static void look_at_pool(void *arg, const struct held_info *h, const struct pool_view *v)
+{
+    struct report *r = arg;
+    char object[CFG_DATASET_LEN + 16];
+    const char *action = NULL, *what = v ? pool_problem(v, &action) : NULL;
+    snprintf(object, sizeof(object), "pool %s", h->name);
+    if (!v)
+        problem(r, object, "%s, its volumes wait%s%s", held_state_name(h->state),
+                h->reason[0] ? ": " : "", h->reason);
+    else if (what)
+        problem(r, object, "%s: %s %s (zsan pool status %s)", v->status.health, what, action,
+                h->name);
 }
 
 static int look_at_portals(struct report *r, struct net *net)
@@ -151,6 +166,8 @@ int rpc_status(struct control *c, const struct args_status *a, json_t **ret_resu
         return -ENOMEM;
     r.problems = jb_list(&r.b);
     net_totals(c->env.net, t);
+    if (pools_each(c->env.pools, NULL, look_at_pool, &r, reterr) < 0)
+        r.b.bad = true;
     look_at_volumes(&r, cfg, &l);
     look_at_closing(&r, cfg, &l);
     look_at_sessions(&r, &l);

@@ -17,7 +17,7 @@
 #include <string.h>
 
 static const char *const engine_text[] = {
-    [CFG_MEM] = "mem", [CFG_NULL] = "null", [CFG_FILE] = "file"};
+    [CFG_MEM] = "mem", [CFG_NULL] = "null", [CFG_FILE] = "file", [CFG_POOL] = "pool"};
 
 /* ---- as JSON ----------------------------------------------------------------------------- */
 
@@ -81,6 +81,7 @@ json_t *volume_json(struct jb *b, const struct config *cfg, const struct cfg_vol
     jb_text(b, j, "reason", i ? i->reason : NULL);
     jb_put(b, j, "luns", mappings(b, cfg, v));
     jb_text(b, j, "path", v->path);
+    jb_text(b, j, "dataset", v->dataset);
     jb_uint(b, j, "block_size", v->block_size);
     jb_bool(b, j, "thin", v->thin);
     jb_bool(b, j, "read_only", v->read_only);
@@ -186,11 +187,14 @@ static int check_create(const struct args_volume_create *a, enum cfg_engine engi
     if (engine != CFG_FILE && a->path)
         return err_set(reterr, -EINVAL,
                        "volume \"%s\": only a volume of engine file has a --path", a->name);
+    if (engine != CFG_POOL && a->dataset)
+        return err_set(reterr, -EINVAL,
+                       "volume \"%s\": only a volume of engine pool has a --dataset", a->name);
     if (a->path && a->has_size)
         return err_set(reterr, -EINVAL,
                        "volume \"%s\": leave out --size: what is at --path has its own",
                        a->name);
-    if (!a->path && !a->has_size)
+    if (!a->path && !a->has_size && engine != CFG_POOL)
         return err_set(reterr, -EINVAL, "volume \"%s\": give its --size", a->name);
     return check_sync(a->has_sync, a->sync, a->force, a->name, reterr);
 }
@@ -203,7 +207,9 @@ static int plan(struct control *c, const struct args_volume_create *a, struct cf
     if (config_volume(cfg, a->name))
         return err_set(reterr, -EEXIST, "there is a volume \"%s\" already", a->name);
     *v = (struct cfg_volume){
-        .engine = a->has_engine ? (enum cfg_engine)a->engine : CFG_FILE,
+        .engine = a->has_engine          ? (enum cfg_engine)a->engine
+                  : volume_wants_pool(a) ? CFG_POOL
+                                         : CFG_FILE,
         .size = a->size,
         .block_size = a->has_block_size ? (uint32_t)a->block_size : 512,
         .physical_block = (uint32_t)a->physical_block,
@@ -215,6 +221,8 @@ static int plan(struct control *c, const struct args_volume_create *a, struct cf
     };
     text_copy(v->name, sizeof(v->name), a->name);
     int rc = check_create(a, v->engine, reterr);
+    if (rc == 0 && v->engine == CFG_POOL)
+        return volume_pool_plan(c, a, v, reterr);
     if (rc < 0 || v->engine != CFG_FILE)
         return rc;
     if (!a->path)
@@ -235,26 +243,48 @@ static int make_file(struct control *c, const struct cfg_volume *v, struct err *
     return rc;
 }
 
+/* The store that it brings along; *ret_own: there is one, to be taken back when the commit fails. */
+static int make_store(struct control *c, const struct args_volume_create *a,
+                      const struct cfg_volume *v, bool *ret_own, struct err *reterr)
+{
+    int rc = 0;
+    *ret_own = false;
+    if (v->engine == CFG_FILE && !a->path)
+        rc = make_file(c, v, reterr);
+    else if (v->engine == CFG_POOL && a->has_size)
+        rc = volume_pool_make(c, a, v, reterr);
+    else
+        return 0;
+    *ret_own = rc == 0;
+    return rc;
+}
+
+static void take_back(struct control *c, const struct cfg_volume *v)
+{
+    if (v->engine == CFG_FILE)
+        file_unlink(v->path);
+    else
+        volume_pool_destroy(c, v, NULL);
+}
+
 int rpc_volume_create(struct control *c, const struct args_volume_create *a,
                       json_t **ret_result, struct err *reterr)
 {
     EDIT(e);
     CLEANUP(freep) struct cfg_volume *v = calloc(1, sizeof(*v));
-    bool own_file = false;
+    bool own = false;
     /* Before the transaction: what is at its path may be long in answering, and others would wait. */
     int rc = v ? plan(c, a, v, reterr) : -ENOMEM;
     if (rc == 0)
         rc = config_edit_begin(c->env.store, &e, reterr);
     if (rc == 0)
         rc = edit_volume_add(e, v, reterr);
-    if (rc == 0 && v->engine == CFG_FILE && !a->path) {
-        rc = make_file(c, v, reterr);
-        own_file = rc == 0;
-    }
+    if (rc == 0)
+        rc = make_store(c, a, v, &own, reterr);
     if (rc == 0)
         rc = config_edit_commit(e, reterr);
-    if (rc < 0 && own_file)
-        file_unlink(v->path);
+    if (rc < 0 && own)
+        take_back(c, v);
     return rc < 0 ? rc : done(c, e, a->name, ret_result, reterr);
 }
 
@@ -303,6 +333,8 @@ int rpc_volume_set(struct control *c, const struct args_volume_set *a, json_t **
         apply_settings(a, v);
         rc = edit_volume_put(e, v, reterr);
     }
+    if (rc == 0 && a->has_sync && v->engine == CFG_POOL)
+        rc = volume_pool_set_sync(c, v, reterr);
     if (rc == 0)
         rc = config_edit_commit(e, reterr);
     return rc < 0 ? rc : done(c, e, a->name, ret_result, reterr);
@@ -386,6 +418,11 @@ static void clear_away(struct control *c, const struct cfg_volume *v, bool keep,
     if (rc < 0) {
         snprintf(text, sizeof(text), "volume \"%s\": its attributes stay: %s", v->name,
                  strerror(-rc));
+        jb_text(b, result, "warning", text);
+    }
+    struct err why = {.code = 0};
+    if (!keep && v->engine == CFG_POOL && volume_pool_destroy(c, v, &why) < 0) {
+        snprintf(text, sizeof(text), "%.60s stays: %s", v->dataset, why.msg);
         jb_text(b, result, "warning", text);
     }
     if (keep || v->engine != CFG_FILE || own_path(c, v->name, own, NULL) < 0 ||

@@ -19,6 +19,10 @@ struct net_env {
      * by cmd/ (net/ knows no store). Parks. */
     int (*open_volume)(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
                        struct err *reterr);
+    /* The reactor that a volume is to be opened on (untouched: any), or why it can't be served now;
+     * one that is open is closed then. On reactor 0, does not park. NULL: all are anybody's. */
+    int (*volume_home)(void *arg, const struct cfg_volume *v, struct reactor **ret_home,
+                       struct err *reterr);
     void *arg;
     uint8_t power_epoch[16]; /* of the machine's boot, see struct scsi_lu_params */
 };

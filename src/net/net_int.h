@@ -83,6 +83,8 @@ struct served_volume {
     bool closing;             /* its LU is about to go: mapped no more */
     bool seen;                /* mark of a running apply */
 };
+/* Keeps why it is not open, logs it once, and returns its code. */
+int served_complain(struct served_volume *v, const struct err *why, struct err *reterr);
 /* All on reactor 0. Opens it, or finds that it has been opened meanwhile. Errors: the engine's,
  * -ETIMEDOUT: goes on, to be tried again; -EBUSY: it is still closing. Parks. */
 int served_open(struct net *net, struct served_volume *v, struct patience *p,

@@ -152,7 +152,7 @@ static struct opening *opening_new(struct net *net, const struct served_volume *
 }
 
 /* Logged once, however often it is tried. */
-static int complain(struct served_volume *v, const struct err *why, struct err *reterr)
+int served_complain(struct served_volume *v, const struct err *why, struct err *reterr)
 {
     if (strcmp(v->reason, why->msg) != 0) {
         text_copy(v->reason, sizeof(v->reason), why->msg);
@@ -169,7 +169,7 @@ static int opened(struct served_volume *v, struct opening *w, struct err *reterr
     int r = w->result;
     v->opening = NULL;
     if (r < 0) {
-        complain(v, &w->err, reterr);
+        served_complain(v, &w->err, reterr);
     } else {
         v->open = TAKE(w->o);
         v->reason[0] = '\0';
@@ -205,7 +205,7 @@ int served_open(struct net *net, struct served_volume *v, struct patience *p,
     if (!v->opening && still_closing(net, &v->id)) {
         err_set(&why, -EBUSY, "volume %s: it is still closing: its store does not answer",
                 v->cfg.name);
-        return complain(v, &why, reterr);
+        return served_complain(v, &why, reterr);
     }
     if (!v->opening) {
         v->opening = opening_new(net, v);
@@ -216,7 +216,7 @@ int served_open(struct net *net, struct served_volume *v, struct patience *p,
     }
     err_set(&why, -ETIMEDOUT, "volume %s: it is still opening: its store does not answer",
             v->cfg.name);
-    return complain(v, &why, reterr);
+    return served_complain(v, &why, reterr);
 }
 
 void served_stop_opening(struct served_volume *v)

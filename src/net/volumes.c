@@ -50,9 +50,25 @@ static struct reactor *least_loaded(struct net *net)
     return run_reactor(net->run, best);
 }
 
+/* Where cmd/ wants it; *ret_home NULL: anywhere. Negative: not to be had now. */
+static int home_asked(struct net *net, const struct cfg_volume *cfg, struct reactor **ret_home,
+                      struct err *reterr)
+{
+    *ret_home = NULL;
+    return net->env.volume_home ? net->env.volume_home(net->env.arg, cfg, ret_home, reterr) : 0;
+}
+
 static int volume_up(struct net *net, struct served_volume *v, struct patience *p,
                      struct err *reterr)
 {
+    struct reactor *home;
+    struct err why = {0};
+    if (!v->opening) {
+        if (home_asked(net, &v->cfg, &home, &why) < 0)
+            return served_complain(v, &why, reterr);
+        if (home)
+            v->home = home;
+    }
     if (!v->home)
         v->home = least_loaded(net);
     return served_open(net, v, p, reterr);
@@ -83,7 +99,18 @@ static bool must_reopen(const struct cfg_volume *a, const struct cfg_volume *b)
     return a->engine != b->engine || strcmp(a->path, b->path) != 0 ||
            a->block_size != b->block_size || a->physical_block != b->physical_block ||
            a->read_only != b->read_only || a->thin != b->thin ||
-           (a->engine != CFG_FILE && b->size < a->size);
+           strcmp(a->dataset, b->dataset) != 0 ||
+           ((a->engine == CFG_MEM || a->engine == CFG_NULL) && b->size < a->size);
+}
+
+/* Its pool goes, or has come back elsewhere. */
+static bool must_leave(struct net *net, const struct served_volume *v,
+                       const struct cfg_volume *want)
+{
+    struct reactor *home;
+    if (!v->open && !v->opening)
+        return false;
+    return home_asked(net, want, &home, NULL) < 0 || (home && home != v->home);
 }
 
 void volumes_mark(struct net *net, const struct config *c)
@@ -95,7 +122,8 @@ void volumes_mark(struct net *net, const struct config *c)
         v = served_find(net, &c->volumes[i].id);
         if (v) {
             v->seen = true;
-            v->closing = must_reopen(&v->cfg, &c->volumes[i]);
+            v->closing =
+                must_reopen(&v->cfg, &c->volumes[i]) || must_leave(net, v, &c->volumes[i]);
         }
     }
     list_for_each (v, &net->volumes, node)

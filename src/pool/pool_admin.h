@@ -79,6 +79,32 @@ bool pool_suspended(const struct pool *p);
  * in the log or in the tree. */
 void pool_let_go(struct pool *p);
 
+/* ---- how it is (status.c) --------------------------------------------------------------------------- */
+
+/* One vdev, in the order and depth in which `zpool status` shows them. */
+struct pool_vdev_status {
+    unsigned depth;    /* 1: a top-level vdev */
+    bool leaf;         /* a disk; else a group */
+    char name[256];    /* a disk's path; "mirror-0", "raidz1-2", "spare-0" */
+    const char *state; /* "ONLINE", "DEGRADED", "OFFLINE", "UNAVAIL", ... */
+    uint64_t guid;
+    uint64_t read_errors, write_errors, checksum_errors;
+    uint64_t repaired; /* bytes rewritten from redundancy */
+    char note[160];    /* "resilvering", "was at PATH", ...; "": nothing to say */
+};
+struct pool_status {
+    uint64_t guid;
+    const char *health; /* the state of the whole */
+    bool read_only;
+    char suspended[512]; /* why it is suspended or has failed; "": it is neither */
+    unsigned open_volumes;
+    struct pool_vdev_status *vdevs; /* pool_status_free() */
+    unsigned nvdevs;
+};
+/* Does not park. -ENOMEM. */
+int pool_status(const struct pool *p, struct pool_status *ret);
+void pool_status_free(struct pool_status *s);
+
 /* ---- repair (repair.c) ------------------------------------------------------------------------------ */
 
 /* Reads all that the pool holds, snapshots included, and repairs what is bad, in the background. Starting goes on with a

@@ -33,6 +33,7 @@ struct life {
     struct config_store *store;
     struct net *net;
     struct control *control;
+    struct engines engines;
     char *volumes_dir;
     struct waitq stop_asked;
     bool stopping;
@@ -66,6 +67,22 @@ static void apply_current(struct life *l)
     config_put(c);
 }
 
+/* A pool came, or goes: what is served follows. */
+static void pools_changed(void *arg)
+{
+    struct life *l = arg;
+    const struct config *c = config_current(l->store);
+    net_apply(l->net, c, NULL); /* what it could not do it has logged, and does again */
+    config_put(c);
+}
+
+static int open_pools(struct life *l, struct err *reterr)
+{
+    const struct pools_env env = {
+        .run = l->run, .dir = l->d->options->state, .changed = pools_changed, .arg = l};
+    return pools_open(&env, &l->engines.pools, reterr);
+}
+
 static int start_control(struct life *l, struct err *reterr)
 {
     const struct options *o = l->d->options;
@@ -74,6 +91,7 @@ static int start_control(struct life *l, struct err *reterr)
         .store = l->store,
         .net = l->net,
         .events = l->d->events,
+        .pools = l->engines.pools,
         .volumes_dir = l->volumes_dir,
         .create_file = store_file_create,
     };
@@ -100,11 +118,16 @@ static int start(struct life *l, struct err *reterr)
     int rc = config_store_open(dir, &l->store, reterr);
     if (rc < 0)
         return rc;
-    struct net_env env = {.open_volume = open_volume, .arg = l->store};
+    l->engines.store = l->store;
+    if ((rc = open_pools(l, reterr)) < 0)
+        return rc;
+    struct net_env env = {
+        .open_volume = open_volume, .volume_home = volume_home, .arg = &l->engines};
     boot_id(env.power_epoch);
     if ((rc = net_new(l->run, &env, &l->net, reterr)) < 0)
         return rc;
     config_subscribe(l->store, apply, l);
+    pools_start(l->engines.pools);
     apply_current(l);
     if ((rc = start_control(l, reterr)) < 0)
         return rc;
@@ -132,13 +155,15 @@ static void stop(struct life *l)
     sd_notify(0, "STOPPING=1");
     fiber_start(watch_stop, NULL, "stop-watch");
     int control = control_close(l->control);
-    if (l->net && net_stop(l->net) < 0)
+    int net = l->net ? net_stop(l->net) : 0;
+    if (pools_stop(l->engines.pools) < 0 || net < 0)
         leave();
     if (control < 0) {
         log_error("stop.forced", KV("error", "a call of the control socket does not end"));
         leave();
     }
     net_free(l->net);
+    pools_free(l->engines.pools);
     if (l->store)
         config_store_close(l->store);
     free(l->volumes_dir);

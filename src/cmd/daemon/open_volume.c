@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From a configured volume to its engine, on the reactor that becomes its home (net/ puts
- * counters and limits on top). All engines keep attributes in the configuration's store: also a
- * volume in memory keeps its identity over a restart. */
+ * counters and limits on top). Pools keep the attributes of their volumes themselves; all others keep them in
+ * the configuration's store: also a volume in memory keeps its identity over a restart. */
 #include "cmd/daemon/open_volume.h"
 
 #include "store/store.h"
 
+int volume_home(void *arg, const struct cfg_volume *v, struct reactor **ret_home,
+                struct err *reterr)
+{
+    const struct engines *e = arg;
+    return pools_volume_home(e->pools, v, ret_home, reterr);
+}
+
 int open_volume(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
                 struct err *reterr)
 {
+    const struct engines *e = arg;
+    if (v->engine == CFG_POOL)
+        return pools_volume_open(e->pools, v, ret_volume, reterr);
     const struct store_params p = {
         .name = v->name,
         .id = v->id,
@@ -17,7 +27,7 @@ int open_volume(void *arg, const struct cfg_volume *v, struct volume **ret_volum
         .thick = !v->thin,
         .read_only = v->read_only,
         .sync = v->sync,
-        .attrs = config_attrs(arg),
+        .attrs = config_attrs(e->store),
     };
     if (v->engine == CFG_FILE)
         return store_file_open(&p, v->path, ret_volume, reterr);

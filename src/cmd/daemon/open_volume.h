@@ -3,9 +3,16 @@
 #ifndef CMD_DAEMON_OPEN_VOLUME_H
 #define CMD_DAEMON_OPEN_VOLUME_H
 
-#include "config/config.h"
+#include "control/pools.h"
 
-/* Fits net_env: arg is the struct config_store. Parks. */
+struct engines {
+    struct config_store *store;
+    struct pools *pools;
+};
+/* Both fit net_env; arg is a struct engines. */
+int volume_home(void *arg, const struct cfg_volume *v, struct reactor **ret_home,
+                struct err *reterr);
+/* Parks. */
 int open_volume(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
                 struct err *reterr);
 

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A pool's state in words: lines and columns are zpool's, so that people who know the one read the
+ * other. Pure. */
+#include "control/pool_text.h"
+
+#include "base/text.h"
+#include "run/run.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define SIZE_TEXT 24
+
+static void put(struct wbuf *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void put(struct wbuf *w, const char *fmt, ...)
+{
+    char line[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    wb_str(w, line);
+}
+
+/* ---- what is wrong ----------------------------------------------------------------------- */
+
+static bool any_disk(const struct pool_view *v, const char *state)
+{
+    for (unsigned i = 0; i < v->status.nvdevs; i++)
+        if (v->status.vdevs[i].leaf && strcmp(v->status.vdevs[i].state, state) == 0)
+            return true;
+    return false;
+}
+
+static bool any_errors(const struct pool_view *v)
+{
+    for (unsigned i = 0; i < v->status.nvdevs; i++) {
+        const struct pool_vdev_status *d = &v->status.vdevs[i];
+        if (d->read_errors + d->write_errors + d->checksum_errors > 0)
+            return true;
+    }
+    return false;
+}
+
+const char *pool_problem(const struct pool_view *v, const char **ret_action)
+{
+    static const struct {
+        const char *state, *problem, *action;
+    } disks[] = {
+        {"FAULTED", "A disk failed and is not used any more.",
+         "Replace it, or bring it back with zsan pool online."},
+        {"REMOVED", "A disk was taken away.",
+         "Bring it back with zsan pool online, or replace it."},
+        {"UNAVAIL", "A disk is missing, or holds no part of the pool.",
+         "Attach it and use zsan pool online, or replace it." },
+        {"OFFLINE", "A disk was taken out of service by the operator.",
+         "Bring it back with zsan pool online."               },
+    };
+    if (v->status.suspended[0]) {
+        *ret_action = "Mend the disks, then restart zsand or export and import the pool.";
+        return "The pool cannot be written any more; commands wait or fail.";
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(disks); i++)
+        if (any_disk(v, disks[i].state)) {
+            *ret_action = disks[i].action;
+            return disks[i].problem;
+        }
+    if (v->scan.state == POOL_SCAN_RUNNING && v->scan.resilver) {
+        *ret_action = "Wait for the resilver to end.";
+        return "A disk is being brought up to date.";
+    }
+    if (any_errors(v)) {
+        *ret_action = "Find out whether a disk is failing; zsan pool scrub reads all of them.";
+        return "A disk gave errors; what it lost was taken from the others as far as they have "
+               "it.";
+    }
+    return NULL;
+}
+
+/* ---- scrub and resilver ------------------------------------------------------------------ */
+
+static void time_text(uint64_t seconds, char *ret, size_t cap)
+{
+    time_t t = (time_t)seconds;
+    struct tm tm;
+    if (!localtime_r(&t, &tm) || strftime(ret, cap, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+        snprintf(ret, cap, "?");
+}
+
+static void span_text(uint64_t s, char *ret, size_t cap)
+{
+    int days = (int)(s / 86400), h = (int)(s / 3600 % 24), m = (int)(s / 60 % 60);
+    if (days > 0)
+        snprintf(ret, cap, "%d days %02d:%02d:%02d", days, h, m, (int)(s % 60));
+    else
+        snprintf(ret, cap, "%02d:%02d:%02d", h, m, (int)(s % 60));
+}
+
+unsigned pool_scan_percent(const struct pool_scan_status *s)
+{
+    if (s->to_examine == 0)
+        return s->state == POOL_SCAN_FINISHED ? 100 : 0;
+    return (unsigned)(MIN(s->examined, s->to_examine) / (double)s->to_examine * 100);
+}
+
+static void running_text(const struct pool_scan_status *s, char *ret, size_t cap)
+{
+    char since[32], done[SIZE_TEXT], all[SIZE_TEXT], left[48] = "";
+    time_text(s->start, since, sizeof(since));
+    text_from_size(s->examined, done, sizeof(done));
+    text_from_size(s->to_examine, all, sizeof(all));
+    if (s->seconds_left > 0) {
+        char span[32];
+        span_text(s->seconds_left, span, sizeof(span));
+        snprintf(left, sizeof(left), ", %s to go", span);
+    }
+    snprintf(ret, cap, "%s %s since %s: %s of %s, %u%% done%s",
+             s->resilver ? "resilver" : "scrub",
+             s->state == POOL_SCAN_PAUSED ? "paused, in progress" : "in progress", since, done,
+             all, pool_scan_percent(s), left);
+}
+
+void pool_scan_text(const struct pool_scan_status *s, char *ret, size_t cap)
+{
+    char repaired[SIZE_TEXT], span[32], when[32];
+    text_from_size(s->repaired, repaired, sizeof(repaired));
+    span_text(s->end > s->start ? s->end - s->start : 0, span, sizeof(span));
+    time_text(s->end, when, sizeof(when));
+    switch (s->state) {
+    case POOL_SCAN_NEVER:
+        snprintf(ret, cap, "none requested");
+        break;
+    case POOL_SCAN_RUNNING:
+    case POOL_SCAN_PAUSED:
+        running_text(s, ret, cap);
+        break;
+    case POOL_SCAN_FINISHED:
+        snprintf(ret, cap, "%s %s in %s with %llu errors on %s",
+                 s->resilver ? "resilvered" : "scrub repaired", repaired, span,
+                 (unsigned long long)s->errors, when);
+        break;
+    case POOL_SCAN_CANCELLED:
+        snprintf(ret, cap, "%s canceled on %s", s->resilver ? "resilver" : "scrub", when);
+        break;
+    }
+}
+
+/* ---- the tree ---------------------------------------------------------------------------- */
+
+static void row(struct wbuf *w, int wide, unsigned depth, const char *name,
+                const struct pool_vdev_status *d, const char *state)
+{
+    put(w, "\t%*s%-*s  %-8s %5llu %5llu %5llu%s%s%s\n", (int)depth * 2, "",
+        wide - (int)depth * 2, name, state, d ? (unsigned long long)d->read_errors : 0,
+        d ? (unsigned long long)d->write_errors : 0,
+        d ? (unsigned long long)d->checksum_errors : 0, d && d->note[0] ? "  (" : "",
+        d ? d->note : "", d && d->note[0] ? ")" : "");
+}
+
+static int width(const struct pool_view *v)
+{
+    size_t wide = MAX(strlen(v->name), strlen("NAME"));
+    for (unsigned i = 0; i < v->status.nvdevs; i++)
+        wide = MAX(wide, strlen(v->status.vdevs[i].name) + 2 * v->status.vdevs[i].depth);
+    return (int)wide;
+}
+
+void pool_text(const struct pool_view *v, struct wbuf *w)
+{
+    char scan[200];
+    const char *action = NULL, *problem = pool_problem(v, &action);
+    const struct pool_status *s = &v->status;
+    int wide = width(v);
+    put(w, "  pool: %s\n state: %s%s\n", v->name, s->health,
+        s->read_only ? " (read-only)" : "");
+    if (problem)
+        put(w, "status: %s%s%s\naction: %s\n", problem, s->suspended[0] ? "\n        " : "",
+            s->suspended, action);
+    pool_scan_text(&v->scan, scan, sizeof(scan));
+    put(w, "  scan: %s\nconfig:\n\n", scan);
+    put(w, "\t%-*s  %-8s %5s %5s %5s\n", wide, "NAME", "STATE", "READ", "WRITE", "CKSUM");
+    row(w, wide, 0, v->name, NULL, s->health);
+    for (unsigned i = 0; i < s->nvdevs; i++)
+        row(w, wide, s->vdevs[i].depth, s->vdevs[i].name, &s->vdevs[i], s->vdevs[i].state);
+    if (v->scan.errors > 0)
+        put(w, "\nerrors: %llu blocks could not be repaired\n",
+            (unsigned long long)v->scan.errors);
+    else
+        put(w, "\nerrors: No known data errors\n");
+}

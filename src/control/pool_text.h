@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A pool's state in words, as zpool status prints it. Pure. */
+#ifndef CONTROL_POOL_TEXT_H
+#define CONTROL_POOL_TEXT_H
+
+#include "base/buf.h"
+#include "pool/pool_admin.h"
+
+/* One pool, looked at. */
+struct pool_view {
+    char name[256];
+    struct pool_status status;
+    struct pool_scan_status scan;
+    struct pool_space space;
+};
+/* What is wrong and what to do, one sentence each; NULL: all is well. */
+const char *pool_problem(const struct pool_view *v, const char **ret_action);
+/* "scrub repaired 0B in 00:00:10 with 0 errors on 2026-11-29 01:02:03" */
+void pool_scan_text(const struct pool_scan_status *s, char *ret, size_t cap);
+/* 0..100. */
+unsigned pool_scan_percent(const struct pool_scan_status *s);
+void pool_text(const struct pool_view *v, struct wbuf *w);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Shared by pools.c (the table), pools_run.c (opening and closing) and pools_file.c (what is kept). */
+#ifndef CONTROL_POOLS_INT_H
+#define CONTROL_POOLS_INT_H
+
+#include "base/cleanup.h"
+#include "control/pools.h"
+#include "run/fiber.h"
+
+struct held_pool {
+    struct list node;
+    struct pools *ps;
+    char name[CFG_DATASET_LEN];
+    uint64_t guid;
+    bool read_only;
+    char **paths; /* of its disks when it was last open; NULL at the end */
+    enum held_state state;
+    char reason[240];
+    struct reactor *home;
+    struct pool *p; /* on home; NULL: not open */
+    unsigned users; /* calls inside */
+    struct waitq idle;
+    struct fmutex opening; /* held by who opens or closes it */
+    struct cancel unwanted;
+    bool trying; /* a fiber imports it; it frees the entry when that is gone from the table */
+    bool gone;
+};
+
+struct pools {
+    struct pools_env env;
+    uint64_t hostid;
+    char hostname[64];
+    struct list list;
+    uint64_t patient_until; /* for disks that are late at the start */
+    unsigned ntrying;
+    struct waitq tried;
+    bool stopping;
+};
+
+/* ---- the table (pools.c) ----------------------------------------------------------------- */
+
+struct held_pool *held_find(struct pools *ps, const char *name);
+/* Adds one in the given state, on the reactor with the fewest. NULL: no memory. */
+struct held_pool *held_add(struct pools *ps, const char *name, enum held_state state);
+void held_drop(struct held_pool *h);
+/* Tells those who follow. Parks. */
+void held_changed(struct pools *ps);
+/* What a pool that is open says of itself, for the next start. Parks. */
+void held_note(struct held_pool *h);
+
+/* ---- what is kept (pools_file.c) --------------------------------------------------------- */
+
+/* Fills ps->hostid and the table. Parks. */
+int pools_file_load(struct pools *ps, struct err *reterr);
+/* Writes the table. An error is logged: the next start then knows what the last one did. Parks. */
+void pools_file_save(struct pools *ps);
+
+#endif

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pools come and go. Each one that was open at the last stop has a fiber of its own that tries to
+ * import it until that succeeds, so that neither the start nor other pools wait for a disk. For the
+ * first moments disks may be late: a pool that could only be had without some of them waits. A pool
+ * goes in this order: it takes no more calls, its volumes are closed by who follows, the last call
+ * ends, it is closed.
+ */
+#include "control/pools_int.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "run/file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_MS    3000
+#define PATIENCE_MS 6000 /* for disks that are late at the start */
+#define STOP_MS     5000
+#define BY_ID       "/dev/disk/by-id"
+
+int pools_open(const struct pools_env *env, struct pools **ret_pools, struct err *reterr)
+{
+    struct pools *ps = calloc(1, sizeof(*ps));
+    if (!ps)
+        return err_set(reterr, -ENOMEM, "out of memory");
+    ps->env = *env;
+    list_init(&ps->list);
+    waitq_init(&ps->tried);
+    ps->patient_until = run_deadline_ms(PATIENCE_MS);
+    int rc = pools_file_load(ps, reterr);
+    if (rc < 0) {
+        pools_free(ps);
+        return rc;
+    }
+    *ret_pools = ps;
+    return 0;
+}
+
+/* ---- on a pool's home -------------------------------------------------------------------- */
+
+struct job {
+    struct pool_create_want *create;
+    struct pool_import_want *import;
+    struct pool *p;
+    struct pool_status status; /* of what was opened */
+    struct err *reterr;
+    int result;
+};
+
+static void create_here(void *arg)
+{
+    struct job *j = arg;
+    j->result = pool_create(j->create, &j->p, j->reterr);
+}
+
+static void import_here(void *arg)
+{
+    struct job *j = arg;
+    j->result = pool_import(j->import, &j->p, j->reterr);
+}
+
+static void export_here(void *arg)
+{
+    struct job *j = arg;
+    j->result = pool_export(j->p, j->reterr);
+}
+
+static void close_here(void *arg)
+{
+    pool_close(arg);
+}
+
+static void status_here(void *arg)
+{
+    struct job *j = arg;
+    j->result = pool_status(j->p, &j->status);
+}
+
+/* ---- keeping note ------------------------------------------------------------------------ */
+
+static char **disk_paths(const struct pool_status *s)
+{
+    char **paths = calloc(s->nvdevs + 1, sizeof(*paths));
+    unsigned n = 0;
+    for (unsigned i = 0; paths && i < s->nvdevs; i++)
+        if (s->vdevs[i].leaf && s->vdevs[i].name[0] == '/' &&
+            (paths[n] = strdup(s->vdevs[i].name)))
+            n++;
+    return paths;
+}
+
+void held_note(struct held_pool *h)
+{
+    struct job j = {.p = h->p};
+    call_on(h->home, status_here, &j);
+    if (j.result < 0)
+        return;
+    char **paths = disk_paths(&j.status);
+    h->guid = j.status.guid;
+    h->read_only = j.status.read_only;
+    pool_status_free(&j.status);
+    if (paths) {
+        names_free(h->paths);
+        h->paths = paths;
+    }
+    pools_file_save(h->ps);
+}
+
+static int note_visit(struct pool *p, void *arg, struct err *reterr)
+{
+    (void)p, (void)arg, (void)reterr;
+    return 0;
+}
+
+void pools_note(struct pools *ps, const char *name)
+{
+    struct held_pool *h = held_find(ps, name);
+    if (!h || pools_with(ps, name, note_visit, NULL, NULL) < 0)
+        return;
+    h->users++;
+    held_note(h);
+    if (--h->users == 0)
+        waitq_wake_all(&h->idle);
+}
+
+static void came(struct held_pool *h, struct pool *p, const char *how)
+{
+    h->p = p;
+    h->state = HELD_ONLINE;
+    h->reason[0] = '\0';
+    text_copy(h->name, sizeof(h->name), pool_name(p));
+    held_note(h);
+    log_info("pool.online", KV("pool", "%s", h->name), KV("how", "%s", how),
+             KV("reactor", "%u", reactor_index(h->home)));
+    held_changed(h->ps);
+}
+
+static struct pool_opts opts_of(const struct pools *ps)
+{
+    return (struct pool_opts){.hostid = ps->hostid, .hostname = ps->hostname};
+}
+
+/* ---- trying to import -------------------------------------------------------------------- */
+
+static bool there(const char *path)
+{
+    const struct file_opts opts = {.mode = FILE_RDONLY};
+    struct file *f;
+    if (file_open(path, &opts, &f, NULL) < 0)
+        return false;
+    file_close(f);
+    return true;
+}
+
+static bool all_there(const struct held_pool *h)
+{
+    for (char **p = h->paths; p && *p; p++)
+        if (!there(*p))
+            return false;
+    return true;
+}
+
+static char **path_join(const char *dir, const char *name, char **at)
+{
+    if (asprintf(at, "%s/%s", dir, name) < 0)
+        *at = NULL;
+    return *at ? at + 1 : at;
+}
+
+/* The paths that are known and, when some are not there, all disks that have a name. malloc'd;
+ * NULL: no memory. */
+static char **look_where(const struct held_pool *h, bool everywhere)
+{
+    char **names = NULL;
+    size_t n = 0, more = 0;
+    while (h->paths && h->paths[n])
+        n++;
+    if (everywhere && file_list(BY_ID, &names) == 0)
+        while (names[more])
+            more++;
+    char **out = calloc(n + more + 1, sizeof(*out)), **at = out;
+    for (size_t i = 0; out && i < n; i++)
+        if ((*at = strdup(h->paths[i])))
+            at++;
+    for (size_t i = 0; out && i < more; i++)
+        at = path_join(BY_ID, names[i], at);
+    names_free(names);
+    return out;
+}
+
+static int import_known(struct held_pool *h, struct err *reterr)
+{
+    bool whole = all_there(h);
+    if (!whole && run_now() < h->ps->patient_until)
+        return err_set(reterr, -EAGAIN, "some of its disks are not there yet");
+    char **paths = look_where(h, !whole);
+    if (!paths)
+        return err_set(reterr, -ENOMEM, "out of memory");
+    struct pool_import_want want = {.paths = (const char *const *)paths,
+                                    .guid = h->guid,
+                                    .new_name = h->name,
+                                    .read_only = h->read_only,
+                                    .opts = opts_of(h->ps)};
+    struct job j = {.import = &want, .reterr = reterr};
+    call_on(h->home, import_here, &j);
+    names_free(paths);
+    if (j.result == 0)
+        came(h, j.p, "known");
+    return j.result;
+}
+
+/* Logged once, however often it is tried. */
+static void complain(struct held_pool *h, const struct err *why)
+{
+    h->state =
+        h->state == HELD_IMPORTING && why->code == -EAGAIN ? HELD_IMPORTING : HELD_MISSING;
+    if (strcmp(h->reason, why->msg) == 0)
+        return;
+    text_copy(h->reason, sizeof(h->reason), why->msg);
+    if (h->state == HELD_MISSING)
+        log_error("pool.unavailable", KV("pool", "%s", h->name), KV("error", "%s", why->msg));
+}
+
+static void try_once(struct held_pool *h)
+{
+    struct err why = {.code = 0};
+    fmutex_lock(&h->opening);
+    if (!h->p && !h->gone && !h->ps->stopping && import_known(h, &why) < 0)
+        complain(h, &why);
+    fmutex_unlock(&h->opening);
+}
+
+static void try_fiber(void *arg)
+{
+    struct held_pool *h = arg;
+    struct pools *ps = h->ps;
+    do
+        try_once(h);
+    while (!h->p && !h->gone &&
+           fiber_sleep_until(run_deadline_ms(RETRY_MS), &h->unwanted) == 0);
+    h->trying = false;
+    if (h->gone)
+        held_drop(h);
+    ps->ntrying--;
+    waitq_wake_all(&ps->tried);
+}
+
+void pools_start(struct pools *ps)
+{
+    struct held_pool *h;
+    list_for_each (h, &ps->list, node) {
+        h->trying = fiber_start(try_fiber, h, "pool-import") != NULL;
+        ps->ntrying += h->trying;
+    }
+}
+
+/* ---- the operator's verbs ---------------------------------------------------------------- */
+
+static int taken(const char *name, struct err *reterr)
+{
+    return err_set(reterr, -EEXIST, "there is a pool \"%.60s\" already", name);
+}
+
+int pools_create(struct pools *ps, struct pool_create_want *want, struct err *reterr)
+{
+    if (held_find(ps, want->name))
+        return taken(want->name, reterr);
+    struct held_pool *h = held_add(ps, want->name, HELD_IMPORTING);
+    if (!h)
+        return err_set(reterr, -ENOMEM, "out of memory");
+    want->opts = opts_of(ps);
+    struct job j = {.create = want, .reterr = reterr};
+    call_on(h->home, create_here, &j);
+    if (j.result < 0) {
+        held_drop(h);
+        return j.result;
+    }
+    came(h, j.p, "created");
+    return 0;
+}
+
+/* Under a name that is free, or of one that waits. */
+static int import_as(struct pools *ps, struct held_pool *h, struct pool_import_want *want,
+                     struct err *reterr)
+{
+    struct job j = {.import = want, .reterr = reterr};
+    want->opts = opts_of(ps);
+    call_on(h->home, import_here, &j);
+    if (j.result < 0)
+        return j.result;
+    struct held_pool *other = held_find(ps, pool_name(j.p));
+    if (other && other != h) {
+        taken(pool_name(j.p), reterr);
+        call_on(h->home, close_here, j.p);
+        return -EEXIST;
+    }
+    came(h, j.p, "imported");
+    return 0;
+}
+
+static int import_new(struct pools *ps, struct pool_import_want *want, struct held_pool **ret,
+                      struct err *reterr)
+{
+    struct held_pool *h = held_add(ps, want->new_name ? want->new_name : "", HELD_IMPORTING);
+    if (!h)
+        return err_set(reterr, -ENOMEM, "out of memory");
+    int rc = import_as(ps, h, want, reterr);
+    if (rc < 0)
+        held_drop(h);
+    else
+        *ret = h;
+    return rc;
+}
+
+/* The fiber that tries it stands aside meanwhile. */
+static int import_waiting(struct held_pool *h, struct pool_import_want *want,
+                          struct err *reterr)
+{
+    fmutex_lock(&h->opening);
+    char **paths = want->paths ? NULL : look_where(h, true);
+    int rc = h->p ? taken(h->name, reterr) : 0;
+    if (paths)
+        want->paths = (const char *const *)paths;
+    if (rc == 0)
+        rc = import_as(h->ps, h, want, reterr);
+    fmutex_unlock(&h->opening);
+    names_free(paths);
+    return rc;
+}
+
+static int import_somewhere(struct pools *ps, struct pool_import_want *want,
+                            struct held_pool **ret, struct err *reterr)
+{
+    struct held_pool none = {.ps = ps};
+    char **paths = want->paths ? NULL : look_where(&none, true);
+    if (paths)
+        want->paths = (const char *const *)paths;
+    int rc = want->paths ? import_new(ps, want, ret, reterr)
+                         : err_set(reterr, -ENOMEM, "out of memory");
+    names_free(paths);
+    return rc;
+}
+
+int pools_import(struct pools *ps, struct pool_import_want *want,
+                 char ret_name[CFG_DATASET_LEN], struct err *reterr)
+{
+    const char *as = want->new_name ? want->new_name : want->name;
+    struct held_pool *h = as ? held_find(ps, as) : NULL;
+    if (h && h->state == HELD_ONLINE)
+        return taken(as, reterr);
+    int rc = h ? import_waiting(h, want, reterr) : import_somewhere(ps, want, &h, reterr);
+    if (rc == 0)
+        text_copy(ret_name, CFG_DATASET_LEN, h->name);
+    return rc;
+}
+
+/* Nobody is inside any more, and its volumes are closed as far as they let go. */
+static void empty(struct held_pool *h)
+{
+    h->state = HELD_CLOSING;
+    held_changed(h->ps);
+    while (h->users != 0)
+        waitq_wait(&h->idle, NO_DEADLINE, NULL);
+}
+
+static int forget(struct held_pool *h)
+{
+    struct pools *ps = h->ps;
+    log_info("pool.forgotten", KV("pool", "%s", h->name));
+    held_drop(h);
+    pools_file_save(ps);
+    return 0;
+}
+
+static int export_open(struct held_pool *h, struct err *reterr)
+{
+    struct job j = {.p = h->p, .reterr = reterr}, *look = &j;
+    empty(h);
+    call_on(h->home, status_here, look);
+    unsigned busy = j.result == 0 ? j.status.open_volumes : 0;
+    pool_status_free(&j.status);
+    if (busy > 0) {
+        h->state = HELD_ONLINE;
+        held_changed(h->ps);
+        return err_set(reterr, -EBUSY,
+                       "pool %.60s: %u of its volumes are in use and don't let go: zsan volume "
+                       "list shows them",
+                       h->name, busy);
+    }
+    call_on(h->home, export_here, &j);
+    h->p = NULL;
+    log_info("pool.exported", KV("pool", "%s", h->name));
+    return j.result;
+}
+
+int pools_export(struct pools *ps, const char *name, struct err *reterr)
+{
+    struct held_pool *h = held_find(ps, name);
+    if (!h)
+        return err_set(reterr, -ENOENT,
+                       "there is no pool \"%.60s\" (zsan pool list shows them)", name);
+    if (h->state == HELD_CLOSING)
+        return err_set(reterr, -EBUSY, "pool %.60s is being closed already", name);
+    if (h->state != HELD_ONLINE)
+        return forget(h);
+    int rc = export_open(h, reterr);
+    if (h->p)
+        return rc;
+    held_drop(h);
+    pools_file_save(ps);
+    return rc;
+}
+
+/* ---- the end ----------------------------------------------------------------------------- */
+
+struct ending {
+    struct held_pool *h;
+    struct waitgroup *all;
+};
+
+static void end_fiber(void *arg)
+{
+    struct held_pool *h = arg;
+    struct pools *ps = h->ps;
+    struct job j = {.p = h->p};
+    while (h->users != 0)
+        waitq_wait(&h->idle, NO_DEADLINE, NULL);
+    call_on(h->home, status_here, &j);
+    bool busy = j.result < 0 || j.status.open_volumes > 0;
+    pool_status_free(&j.status);
+    if (busy) /* net has said which volume does not let go */
+        return;
+    call_on(h->home, close_here, h->p);
+    h->p = NULL;
+    log_info("pool.closed", KV("pool", "%s", h->name));
+    ps->ntrying--;
+    waitq_wake_all(&ps->tried);
+}
+
+static void say_abandoned(struct pools *ps)
+{
+    const struct held_pool *h;
+    list_for_each (h, &ps->list, node)
+        if (h->p)
+            log_error("pool.abandoned", KV("pool", "%s", h->name),
+                      KV("error", "it does not let go: the daemon stops without it"));
+}
+
+int pools_stop(struct pools *ps)
+{
+    uint64_t deadline = run_deadline_ms(STOP_MS);
+    struct held_pool *h, *tmp;
+    int rc = 0;
+    if (!ps)
+        return 0;
+    ps->stopping = true;
+    list_for_each (h, &ps->list, node) {
+        cancel_fire(&h->unwanted);
+        if (!h->p)
+            continue;
+        h->state = HELD_CLOSING;
+        if (fiber_start(end_fiber, h, "pool-close"))
+            ps->ntrying++;
+        else
+            rc = -ENOMEM;
+    }
+    while (rc == 0 && ps->ntrying != 0)
+        rc = waitq_wait(&ps->tried, deadline, NULL);
+    if (rc < 0) {
+        say_abandoned(ps);
+        return -ETIMEDOUT;
+    }
+    list_for_each_safe (h, tmp, &ps->list, node)
+        held_drop(h);
+    return 0;
+}
+
+void pools_free(struct pools *ps)
+{
+    struct held_pool *h, *tmp;
+    if (!ps)
+        return;
+    list_for_each_safe (h, tmp, &ps->list, node)
+        held_drop(h);
+    free(ps);
+}
