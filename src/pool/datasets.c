@@ -5,10 +5,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DESTROY_BLOCKS 100000u /* freed in one txg */
 
 int pool_dataset_name_check(const struct pool *p, const char *name, struct err *reterr)
 {
@@ -84,7 +83,7 @@ static int step_task(void *arg, uint64_t txg, struct err *reterr)
 {
     struct destroy_task *t = arg;
     (void)txg, (void)reterr;
-    t->left = dsl_destroy_step(t->dd, DESTROY_BLOCKS);
+    t->left = dsl_destroy_step(t->dd, t->p->free_step);
     return MIN(t->left, 0);
 }
 
@@ -96,27 +95,91 @@ static int steps_run(struct destroy_task *t, struct err *reterr)
     return r;
 }
 
-int pool_volume_destroy(struct pool *p, const char *name, struct err *reterr)
+static int destroy(struct pool *p, const char *name, struct err *reterr)
 {
     struct destroy_task t = {.p = p, .name = name};
     int r = txg_run(p, destroy_task, &t, reterr);
     return r ? r : steps_run(&t, reterr);
 }
 
-int pool_destroys_finish(struct pool *p, struct err *reterr)
+/* Before anything of a whole tree goes: it may all go. */
+static int tree_check(const struct pool *p, const struct pool_dataset *list, unsigned n,
+                      struct err *reterr)
 {
-    struct dsl_dir *dd = NULL;
-    while ((dd = dsl_next(&p->dsl, dd))) {
-        if (!dd->parent || !dsl_dataset_is_going(dd->head) ||
-            dsl_dataset_type(dd->head) != OBJSET_ZVOL)
-            continue;
-        struct destroy_task t = {.p = p, .dd = dd, .left = 1};
-        int r = steps_run(&t, reterr);
-        if (r)
-            return r;
-        dd = NULL; /* it is gone: from the start */
+    for (unsigned i = 0; i < n; i++) {
+        const struct dsl_dir *dd = dsl_find(&p->dsl, list[i].name);
+        if (list[i].type == POOL_SNAPSHOT)
+            return err_set(reterr, E(-EBUSY), "%s/%s: destroy the snapshot first", p->name,
+                           list[i].name);
+        if (dd && dd->head && dd->head->sync)
+            return err_set(reterr, E(-EBUSY), "volume %s/%s is in use", p->name, list[i].name);
     }
     return 0;
+}
+
+int pool_dataset_destroy(struct pool *p, const char *name, bool recursive, struct err *reterr)
+{
+    struct pool_dataset *list;
+    unsigned n;
+    if (!recursive)
+        return destroy(p, name, reterr);
+    if (*name == 0)
+        return err_set(reterr, E(-EINVAL), "the root dataset goes with its pool only");
+    int r = pool_list(p, name, UINT_MAX, POOL_FOLDER | POOL_VOLUME | POOL_SNAPSHOT, &list, &n,
+                      reterr);
+    if (r)
+        return r;
+    r = tree_check(p, list, n, reterr);
+    while (r == 0 && n > 0) /* children come after their parents */
+        r = destroy(p, list[--n].name, reterr);
+    free(list);
+    return r;
+}
+
+int pool_volume_destroy(struct pool *p, const char *name, struct err *reterr)
+{
+    return destroy(p, name, reterr);
+}
+
+uint64_t pool_freeing(const struct pool *p)
+{
+    uint64_t sum = 0;
+    struct dsl_dir *dd = NULL;
+    while ((dd = dsl_next(&p->dsl, dd)))
+        if (dd->head && dsl_dataset_is_going(dd->head))
+            sum += le64_get(dsl_dir_phys(dd)->used);
+    return sum;
+}
+
+/* ---- what a crash interrupted --------------------------------------------------------------------------------- */
+
+static struct dsl_dir *interrupted(const struct pool *p)
+{
+    struct dsl_dir *dd = NULL;
+    while ((dd = dsl_next(&p->dsl, dd)))
+        if (dd->holds == 0 && dsl_destroy_is_ours(dd))
+            return dd;
+    return NULL;
+}
+
+/* Ends with the pool at the latest, which goes on with the rest when it is imported again. */
+static void destroys_finish(void *arg)
+{
+    struct pool *p = arg;
+    struct dsl_dir *dd;
+    int r = 0;
+    while (r == 0 && (dd = interrupted(p))) {
+        struct destroy_task t = {.p = p, .dd = dd, .left = 1};
+        r = steps_run(&t, NULL);
+    }
+    waitgroup_done(&p->errands);
+}
+
+void pool_destroys_finish(struct pool *p)
+{
+    waitgroup_add(&p->errands, 1);
+    if (!interrupted(p) || !fiber_start(destroys_finish, p, "pool-destroys"))
+        destroys_finish(p);
 }
 
 /* ---- renaming ------------------------------------------------------------------------------------------------ */
@@ -130,7 +193,7 @@ static int rename_task(void *arg, uint64_t txg, struct err *reterr)
     (void)txg;
     if (!dd || !(parent = find(t->p, above, reterr)))
         return -ENOENT;
-    return dsl_rename(dd, parent, component, reterr);
+    return dsl_rename(dd, parent, component, pool_capacity(t->p), reterr);
 }
 
 int pool_rename(struct pool *p, const char *from, const char *to, struct err *reterr)

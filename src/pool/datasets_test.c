@@ -2,85 +2,18 @@
 /* Datasets as the operator sees them, in the simulated world: listing, properties and where they come from, sizes. */
 #include "base/check.h"
 #include "base/log.h"
-#include "pool/look.h"
-#include "run/file.h"
+#include "pool/pool_fixture.h"
 #include "volume/expect.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 
-#define MIB       (1ull << 20)
-#define DISK_SIZE (96 * MIB)
-#define ALL       (POOL_FOLDER | POOL_VOLUME | POOL_SNAPSHOT)
+#define MIB FIXTURE_MIB
+#define ALL (POOL_FOLDER | POOL_VOLUME | POOL_SNAPSHOT)
 
-static const char *const disks[] = {"/d0", "/d1", "/d2", NULL};
-
-/* ---- the pool ---------------------------------------------------------------------------- */
-
-static struct pool *make(void)
-{
-    struct pool *p;
-    struct err err = {0};
-    for (unsigned i = 0; disks[i]; i++) {
-        struct file *f;
-        const struct file_opts opts = {.mode = FILE_RDWR, .create = true};
-        check(file_open(disks[i], &opts, &f, NULL) == 0 && file_resize(f, DISK_SIZE) == 0);
-        check(file_flush(f) == 0);
-        file_close(f);
-    }
-    const struct pool_group group = {LAYOUT_RAIDZ1, 3, disks};
-    const struct pool_create_want want = {
-        .name = "tank", .groups = &group, .ngroups = 1, .opts = {.dirty_bytes = 4 * MIB}};
-    check(pool_create(&want, &p, &err) == 0);
-    return p;
-}
-
-static struct pool *import(void)
-{
-    struct pool *p;
-    const struct pool_import_want want = {
-        .paths = disks, .name = "tank", .opts = {.dirty_bytes = 4 * MIB}};
-    check(pool_import(&want, &p, NULL) == 0);
-    return p;
-}
-
-static int folder(struct pool *p, const char *name)
-{
-    const struct pool_folder_want want = {.name = name};
-    return pool_folder_create(p, &want, NULL);
-}
-
-static int volume(struct pool *p, const char *name, uint64_t size, bool reserve)
-{
-    const struct pool_volume_want want = {.name = name,
-                                          .size = size,
-                                          .block_size = 8192,
-                                          .reserve = reserve,
-                                          .make_parents = true};
-    return pool_volume_create(p, &want, NULL);
-}
-
-/* "VALUE SOURCE", or the error's number. */
-static const char *get(struct pool *p, const char *dataset, const char *property)
-{
-    static char text[POOL_VALUE_MAX + POOL_SOURCE_MAX + 1];
-    char source[POOL_SOURCE_MAX];
-    static char value[POOL_VALUE_MAX];
-    int r = pool_get(p, dataset, property, value, sizeof(value), source, NULL);
-    if (r)
-        snprintf(text, sizeof(text), "%d", r);
-    else
-        snprintf(text, sizeof(text), "%s %s", value, source);
-    return text;
-}
 #define EXPECT_GET(e, p, dataset, property, want)                                              \
-    EXPECT_EQ(e, strcmp(get(p, dataset, property), want), 0)
-
-static uint64_t number(struct pool *p, const char *dataset, const char *property)
-{
-    return strtoull(get(p, dataset, property), NULL, 10);
-}
+    EXPECT_EQ(e, strcmp(fixture_get(p, dataset, property), want), 0)
 
 /* ---- listing ------------------------------------------------------------------------------- */
 
@@ -104,16 +37,16 @@ static bool lists(struct pool *p, const char *below, unsigned depth, unsigned ty
 
 static void list_body(struct expect *e)
 {
-    struct pool *p = make();
-    EXPECT_EQ(e, folder(p, "b"), 0);
-    EXPECT_EQ(e, folder(p, "b"), -EEXIST);
-    EXPECT_EQ(e, folder(p, "x/y"), -ENOENT);
-    EXPECT_EQ(e, folder(p, "b/"), -EINVAL);
-    EXPECT_EQ(e, volume(p, "b/z", MIB, false), 0);
-    EXPECT_EQ(e, folder(p, "b/z/no"), -EINVAL);
-    EXPECT_EQ(e, volume(p, "b/a/deep", MIB, false), 0);
-    EXPECT_EQ(e, volume(p, "b-", MIB, false), 0);
-    EXPECT_EQ(e, volume(p, "a", MIB, false), 0);
+    struct pool *p = fixture_make();
+    EXPECT_EQ(e, fixture_folder(p, "b"), 0);
+    EXPECT_EQ(e, fixture_folder(p, "b"), -EEXIST);
+    EXPECT_EQ(e, fixture_folder(p, "x/y"), -ENOENT);
+    EXPECT_EQ(e, fixture_folder(p, "b/"), -EINVAL);
+    EXPECT_EQ(e, fixture_volume(p, "b/z", MIB, false), 0);
+    EXPECT_EQ(e, fixture_folder(p, "b/z/no"), -EINVAL);
+    EXPECT_EQ(e, fixture_volume(p, "b/a/deep", MIB, false), 0);
+    EXPECT_EQ(e, fixture_volume(p, "b-", MIB, false), 0);
+    EXPECT_EQ(e, fixture_volume(p, "a", MIB, false), 0);
     EXPECT(e, lists(p, "", UINT_MAX, ALL, ":0 a:1V b:1 b/a:2 b/a/deep:3V b/z:2V b-:1V "));
     EXPECT(e, lists(p, "", 1, ALL, ":0 a:1V b:1 b-:1V "));
     EXPECT(e, lists(p, "b", UINT_MAX, POOL_VOLUME, "b/a/deep:2V b/z:1V "));
@@ -124,7 +57,7 @@ static void list_body(struct expect *e)
     EXPECT_EQ(e, pool_rename(p, "b/a", "c", NULL), 0);
     EXPECT(e, lists(p, "c", UINT_MAX, ALL, "c:0 c/deep:1V "));
     EXPECT_EQ(e, pool_export(p, NULL), 0);
-    p = import();
+    p = fixture_import(false);
     EXPECT(e, lists(p, "", UINT_MAX, ALL, ":0 a:1V b:1 b/z:2V b-:1V c:1 c/deep:2V "));
     EXPECT_EQ(e, pool_export(p, NULL), 0);
 }
@@ -133,8 +66,8 @@ static void list_body(struct expect *e)
 
 static void sources_body(struct expect *e)
 {
-    struct pool *p = make();
-    EXPECT_EQ(e, volume(p, "f/v", MIB, false), 0);
+    struct pool *p = fixture_make();
+    EXPECT_EQ(e, fixture_volume(p, "f/v", MIB, false), 0);
     EXPECT_GET(e, p, "f/v", "type", "volume -");
     EXPECT_GET(e, p, "f", "type", "filesystem -");
     EXPECT_GET(e, p, "f/v", "volsize", "1048576 local");
@@ -157,7 +90,7 @@ static void sources_body(struct expect *e)
     EXPECT_EQ(e, pool_set(p, "f", "compression", NULL, NULL), 0);
     EXPECT_EQ(e, pool_set(p, "f/v", "a:b", NULL, NULL), 0);
     EXPECT_EQ(e, pool_export(p, NULL), 0);
-    p = import();
+    p = fixture_import(false);
     EXPECT_GET(e, p, "f/v", "compression", "lz4 inherited from tank");
     EXPECT_GET(e, p, "f/v", "a:b", "some text inherited from tank/f");
     EXPECT_EQ(e, pool_export(p, NULL), 0);
@@ -179,9 +112,9 @@ static int see(void *arg, const char *property, const char *value, const char *s
 
 static void all_body(struct expect *e)
 {
-    struct pool *p = make();
+    struct pool *p = fixture_make();
     struct seen s = {0};
-    EXPECT_EQ(e, volume(p, "f/v", MIB, false), 0);
+    EXPECT_EQ(e, fixture_volume(p, "f/v", MIB, false), 0);
     EXPECT_EQ(e, pool_set(p, "", "x:1", "1", NULL), 0);
     EXPECT_EQ(e, pool_set(p, "f", "x:1", "2", NULL), 0);
     EXPECT_EQ(e, pool_set(p, "f/v", "x:2", "3", NULL), 0);
@@ -224,8 +157,8 @@ static void refused_body(struct expect *e)
         {"none", "a:b",            "1",         -ENOENT    },
         {"f@s",  "a:b",            "1",         -ENOENT    },
     };
-    struct pool *p = make();
-    EXPECT_EQ(e, volume(p, "f/v", MIB, false), 0);
+    struct pool *p = fixture_make();
+    EXPECT_EQ(e, fixture_volume(p, "f/v", MIB, false), 0);
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
         struct err err = {0};
         int r = pool_set(p, rows[i].dataset, rows[i].property, rows[i].value, &err);
@@ -237,20 +170,218 @@ static void refused_body(struct expect *e)
 
 static void limits_body(struct expect *e)
 {
-    struct pool *p = make();
-    EXPECT_EQ(e, volume(p, "f/v", MIB, false), 0);
-    uint64_t before = number(p, "", "available");
+    struct pool *p = fixture_make();
+    EXPECT_EQ(e, fixture_volume(p, "f/v", MIB, false), 0);
+    uint64_t before = fixture_number(p, "", "available");
     EXPECT_EQ(e, pool_set(p, "f", "reservation", "10000000", NULL), 0);
-    uint64_t used = number(p, "f", "used");
-    EXPECT_EQ(e, number(p, "", "available"), before - (10000000 - used));
-    EXPECT_EQ(e, number(p, "f", "available"), before);
+    uint64_t used = fixture_number(p, "f", "used");
+    EXPECT_EQ(e, fixture_number(p, "", "available"), before - (10000000 - used));
+    EXPECT_EQ(e, fixture_number(p, "f", "available"), before);
     EXPECT_EQ(e, pool_set(p, "f", "quota", "9000000", NULL), -ENOSPC);
     EXPECT_EQ(e, pool_set(p, "f", "quota", "12000000", NULL), 0);
-    EXPECT_EQ(e, number(p, "f/v", "available"), 12000000 - used);
+    EXPECT_EQ(e, fixture_number(p, "f/v", "available"), 12000000 - used);
     EXPECT_EQ(e, pool_set(p, "f", "reservation", "12000001", NULL), -ENOSPC);
     EXPECT_EQ(e, pool_set(p, "f", "quota", "none", NULL), 0);
     EXPECT_EQ(e, pool_set(p, "f", "reservation", NULL, NULL), 0);
-    EXPECT_EQ(e, number(p, "", "available"), before);
+    EXPECT_EQ(e, fixture_number(p, "", "available"), before);
+    EXPECT_EQ(e, pool_export(p, NULL), 0);
+}
+
+/* ---- destroying ---------------------------------------------------------------------------- */
+
+static void destroy_body(struct expect *e)
+{
+    struct pool *p = fixture_make();
+    EXPECT_EQ(e, fixture_volume(p, "f/g/v", 4 * MIB, true), 0);
+    EXPECT_EQ(e, fixture_volume(p, "f/w", MIB, false), 0);
+    EXPECT_EQ(e, fixture_volume(p, "g", MIB, false), 0);
+    uint64_t before = fixture_number(p, "", "available");
+    EXPECT_EQ(e, pool_dataset_destroy(p, "f", false, NULL), -EBUSY);
+    EXPECT_EQ(e, pool_dataset_destroy(p, "", true, NULL), -EINVAL);
+    EXPECT_EQ(e, pool_dataset_destroy(p, "h", true, NULL), -ENOENT);
+    struct volume *v = fixture_open(p, "f/g/v");
+    EXPECT_EQ(e, fixture_write(v, 0, MIB, 1), 0);
+    EXPECT_EQ(e, pool_dataset_destroy(p, "f", true, NULL), -EBUSY);
+    volume_close(v);
+    EXPECT(e, lists(p, "f", UINT_MAX, ALL, "f:0 f/g:1 f/g/v:2V f/w:1V "));
+    EXPECT_EQ(e, pool_dataset_destroy(p, "f", true, NULL), 0);
+    EXPECT(e, lists(p, "", UINT_MAX, ALL, ":0 g:1V "));
+    EXPECT(e, fixture_number(p, "", "available") > before + 4 * MIB);
+    EXPECT_EQ(e, pool_freeing(p), 0);
+    EXPECT_EQ(e, pool_export(p, NULL), 0);
+}
+
+struct errand {
+    struct pool *p;
+    const char *name;
+    uint64_t size;
+    int result;
+    struct waitgroup done;
+};
+
+static void destroy_fiber(void *arg)
+{
+    struct errand *d = arg;
+    d->result = pool_volume_destroy(d->p, d->name, NULL);
+    waitgroup_done(&d->done);
+}
+
+static void errand_start(struct errand *d, void (*fn)(void *arg))
+{
+    waitgroup_init(&d->done);
+    waitgroup_add(&d->done, 1);
+    check(fiber_start(fn, d, "errand") != NULL);
+}
+
+/* The pool closes in the middle of a destroy, again and again, until it is through. */
+static void interrupted_body(struct expect *e)
+{
+    struct pool *p = fixture_make();
+    EXPECT_EQ(e, fixture_volume(p, "v", 8 * MIB, false), 0);
+    uint64_t before = fixture_number(p, "", "used");
+    struct volume *v = fixture_open(p, "v");
+    EXPECT_EQ(e, fixture_write(v, 0, 8 * MIB, 1), 0);
+    volume_close(v);
+    struct errand d = {.p = p, .name = "v"};
+    errand_start(&d, destroy_fiber);
+    EXPECT_EQ(e, pool_sync(p), 0);
+    EXPECT_EQ(e, pool_sync(p), 0);
+    uint64_t freeing = pool_freeing(p);
+    pool_close(p);
+    waitgroup_wait(&d.done);
+    EXPECT_EQ(e, d.result, -ENODEV);
+    unsigned imports = 0;
+    for (; freeing > 0; imports++) {
+        p = fixture_import(false);
+        EXPECT(e, pool_freeing(p) <= freeing);
+        EXPECT(e, lists(p, "", UINT_MAX, ALL, ":0 "));
+        EXPECT_EQ(e, pool_sync(p), 0);
+        freeing = pool_freeing(p);
+        pool_close(p);
+    }
+    EXPECT(e, imports > 2);
+    p = fixture_import(false);
+    EXPECT_EQ(e, fixture_volume(p, "v", MIB, false), 0);
+    EXPECT(e, fixture_number(p, "", "used") < before + MIB / 4);
+    EXPECT_EQ(e, pool_export(p, NULL), 0);
+}
+
+/* ---- sizes ----------------------------------------------------------------------------------- */
+
+static void told(void *arg, unsigned what)
+{
+    unsigned *sum = arg;
+    *sum |= what;
+}
+
+static void resize_body(struct expect *e)
+{
+    struct pool *p = fixture_make();
+    unsigned what = 0;
+    EXPECT_EQ(e, fixture_volume(p, "v", 8 * MIB + 1, true), 0);
+    EXPECT_GET(e, p, "v", "volsize", "8396800 local");
+    EXPECT_EQ(e, pool_set(p, "v", "volsize", "8388608", NULL), 0);
+    uint64_t reserve = fixture_number(p, "v", "refreservation");
+    EXPECT_EQ(e, reserve, pool_full_reservation(p, 8 * MIB, FIXTURE_BLOCK, 1));
+    struct volume *v = fixture_open(p, "v");
+    v->notify = told;
+    v->notify_arg = &what;
+    EXPECT_EQ(e, fixture_write(v, 0, 8 * MIB, 1), 0);
+    EXPECT_EQ(e, pool_set(p, "v", "volsize", "2097152", NULL), 0);
+    EXPECT_EQ(e, v->geo.size, 2 * MIB);
+    EXPECT_EQ(e, what, VOL_CHANGED_SIZE);
+    EXPECT(e, fixture_number(p, "v", "refreservation") < reserve / 2);
+    EXPECT(e, fixture_number(p, "v", "referenced") < 3 * MIB);
+    EXPECT(e, fixture_holds(v, 0, 2 * MIB, 1));
+    EXPECT_EQ(e, volume_resize(v, 4 * MIB), 0);
+    EXPECT_EQ(e, v->geo.size, 4 * MIB);
+    EXPECT(e, fixture_holds(v, 2 * MIB, 2 * MIB, 0));
+    EXPECT_EQ(e, pool_set(p, "v", "volsize", "400000000000", NULL), -ENOSPC);
+    EXPECT_EQ(e, v->geo.size, 4 * MIB);
+    v->notify = NULL;
+    volume_close(v);
+    EXPECT_EQ(e, pool_set(p, "v", "refreservation", "none", NULL), 0);
+    EXPECT_EQ(e, pool_set(p, "v", "volsize", "400000000000", NULL), 0);
+    EXPECT_GET(e, p, "v", "refreservation", "0 default");
+    EXPECT_EQ(e, pool_set(p, "v", "volsize", "16384", NULL), 0);
+    EXPECT_EQ(e, pool_export(p, NULL), 0);
+}
+
+static void shrink_fiber(void *arg)
+{
+    struct errand *d = arg;
+    d->result = pool_volume_resize(d->p, d->name, d->size, NULL);
+    waitgroup_done(&d->done);
+}
+
+/* The pool closes when the new size is on disk, and what lies beyond is not gone. */
+static struct pool *shrink_interrupted(struct expect *e)
+{
+    struct pool *p = fixture_make();
+    EXPECT_EQ(e, fixture_volume(p, "v", 8 * MIB, false), 0);
+    struct volume *v = fixture_open(p, "v");
+    EXPECT_EQ(e, fixture_write(v, 0, 8 * MIB, 1), 0);
+    volume_close(v);
+    struct errand d = {.p = p, .name = "v", .size = MIB};
+    errand_start(&d, shrink_fiber);
+    EXPECT_EQ(e, pool_sync(p), 0);
+    EXPECT_EQ(e, pool_sync(p), 0);
+    pool_close(p);
+    waitgroup_wait(&d.done);
+    EXPECT_EQ(e, d.result, -ENODEV);
+    p = fixture_import(false);
+    EXPECT_GET(e, p, "v", "volsize", "1048576 local");
+    EXPECT(e, fixture_number(p, "v", "referenced") > 4 * MIB);
+    return p;
+}
+
+static void shrink_opened_body(struct expect *e)
+{
+    struct pool *p = shrink_interrupted(e);
+    struct volume *v = fixture_open(p, "v");
+    EXPECT(e, fixture_number(p, "v", "referenced") < 2 * MIB);
+    EXPECT(e, fixture_holds(v, 0, MIB, 1));
+    volume_close(v);
+    EXPECT_EQ(e, pool_export(p, NULL), 0);
+}
+
+static void shrink_grown_body(struct expect *e)
+{
+    struct pool *p = shrink_interrupted(e);
+    EXPECT_EQ(e, pool_volume_resize(p, "v", 8 * MIB, NULL), 0);
+    struct volume *v = fixture_open(p, "v");
+    EXPECT(e, fixture_holds(v, 0, MIB, 1));
+    EXPECT(e, fixture_holds(v, MIB, 7 * MIB, 0));
+    volume_close(v);
+    EXPECT_EQ(e, pool_export(p, NULL), 0);
+}
+
+/* ---- what open volumes follow ------------------------------------------------------------------- */
+
+static void follow_body(struct expect *e)
+{
+    struct pool *p = fixture_make();
+    unsigned what = 0;
+    EXPECT_EQ(e, fixture_volume(p, "f/v", MIB, false), 0);
+    struct volume *v = fixture_open(p, "f/v"), *top;
+    EXPECT_EQ(e, filter_stats_new(v, &top), 0);
+    top->notify = told;
+    top->notify_arg = &what;
+    EXPECT_EQ(e, v->sync, VOL_SYNC_ALWAYS);
+    EXPECT_EQ(e, pool_set(p, "f", "sync", "standard", NULL), 0);
+    EXPECT_EQ(e, top->sync, VOL_SYNC_STANDARD);
+    EXPECT(e, top->write_cache);
+    EXPECT_EQ(e, what, VOL_CHANGED_POLICY);
+    EXPECT_EQ(e, fixture_write(top, 0, MIB, 1), 0);
+    EXPECT_EQ(e, pool_set(p, "f/v", "sync", "always", NULL), 0);
+    EXPECT_EQ(e, top->sync, VOL_SYNC_ALWAYS);
+    EXPECT_EQ(e, p->dirty_bytes, 0); /* what was acknowledged is durable now */
+    EXPECT_EQ(e, pool_set(p, "", "readonly", "on", NULL), 0);
+    EXPECT_EQ(e, fixture_write(top, 0, 8192, 2), -EROFS);
+    EXPECT_EQ(e, pool_set(p, "f", "readonly", "off", NULL), 0);
+    EXPECT_EQ(e, fixture_write(top, 0, 8192, 2), 0);
+    top->notify = NULL;
+    volume_close(top);
     EXPECT_EQ(e, pool_export(p, NULL), 0);
 }
 
@@ -271,6 +402,12 @@ TEST(properties_have_sources, sources_body)
 TEST(all_properties_are_told, all_body)
 TEST(bad_values_are_refused, refused_body)
 TEST(reservations_and_quotas_limit, limits_body)
+TEST(trees_are_destroyed, destroy_body)
+TEST(an_interrupted_destroy_goes_on, interrupted_body)
+TEST(volumes_shrink_and_grow, resize_body)
+TEST(an_interrupted_shrink_ends_at_open, shrink_opened_body)
+TEST(an_interrupted_shrink_shows_nothing_old, shrink_grown_body)
+TEST(open_volumes_follow, follow_body)
 
 int main(void)
 {
@@ -280,6 +417,12 @@ int main(void)
         cmocka_unit_test(test_all_properties_are_told),
         cmocka_unit_test(test_bad_values_are_refused),
         cmocka_unit_test(test_reservations_and_quotas_limit),
+        cmocka_unit_test(test_trees_are_destroyed),
+        cmocka_unit_test(test_an_interrupted_destroy_goes_on),
+        cmocka_unit_test(test_volumes_shrink_and_grow),
+        cmocka_unit_test(test_an_interrupted_shrink_ends_at_open),
+        cmocka_unit_test(test_an_interrupted_shrink_shows_nothing_old),
+        cmocka_unit_test(test_open_volumes_follow),
     };
     log_set_sink(quiet, NULL);
     return cmocka_run_group_tests_name("pool_datasets", tests, NULL, NULL);

@@ -395,8 +395,8 @@ static int import_found(struct pool *p, const struct pool_import_want *want,
     if (r == 0)
         r = txg_run(p, first_txg, p, reterr);
     if (r == 0)
-        r = pool_destroys_finish(p, reterr);
-    if (r)
+        pool_destroys_finish(p);
+    else
         pool_stop(p);
     return r;
 }

@@ -156,7 +156,9 @@ static int make_check(const struct make *m, struct err *reterr)
     name_split(m->name, above);
     struct dsl_dir *at = dsl_find(&m->p->dsl, m->name), *parent = nearest(m->p, m->name);
     if (at)
-        return err_set(reterr, E(-EEXIST), "dataset %s/%s exists already", m->p->name, m->name);
+        return err_set(reterr, E(-EEXIST), "dataset %s/%s %s", m->p->name, m->name,
+                       dsl_dataset_is_going(at->head) ? "is still being destroyed"
+                                                      : "exists already");
     if (dsl_dataset_is_going(parent->head))
         return err_set(reterr, E(-ENOENT), "%s/%s: its folder is being destroyed", m->p->name,
                        m->name);

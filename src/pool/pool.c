@@ -36,8 +36,10 @@ struct pool *pool_new(const char *name, const struct pool_opts *opts)
     p->hostid = opts->hostid;
     strncpy(p->hostname, opts->hostname ? opts->hostname : "", sizeof(p->hostname) - 1);
     p->dirty_max = opts->dirty_bytes ? opts->dirty_bytes : POOL_DIRTY_DEFAULT;
+    p->free_step = opts->free_step ? opts->free_step : POOL_FREE_STEP;
     waitq_init(&p->dirty_less);
     suspend_init(p);
+    waitgroup_init(&p->errands);
     list_init(&p->volumes);
     return p;
 }
@@ -66,6 +68,7 @@ static void after_commit(struct pool *p, uint64_t txg)
 {
     (void)txg;
     scan_poke(p);
+    pool_watch(p);
 }
 
 int pool_start(struct pool *p, uint64_t synced, struct err *reterr)
@@ -83,6 +86,7 @@ void pool_stop(struct pool *p)
     if (p->txgs.running)
         txg_stop(p);
     suspend_stop(p);
+    waitgroup_wait(&p->errands);
 }
 
 void pool_free(struct pool *p)

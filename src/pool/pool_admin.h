@@ -22,6 +22,8 @@ struct pool_group {
 struct pool_opts {
     uint64_t cache_bytes; /* 0: 64 MiB */
     uint64_t dirty_bytes; /* most that may wait to be written; 0: 128 MiB */
+    unsigned
+        free_step; /* most blocks that a destroy or shrinking gives back in one txg; 0: 100,000 */
     uint64_t hostid;
     const char *hostname;
 };
@@ -197,7 +199,12 @@ struct pool_folder_want {
     unsigned nprops;
 };
 int pool_folder_create(struct pool *p, const struct pool_folder_want *want, struct err *reterr);
-/* Any dataset without children or snapshots. -EBUSY names them, or says that it is in use. */
+/* A dataset without snapshots, and without children unless they go with it. -EBUSY names what is in the way, or says what is in
+ * use; nothing is destroyed then. Returns when all is given back, in bounded steps; a crash in between leaves the dataset
+ * hidden, and the next import goes on in the background. */
+int pool_dataset_destroy(struct pool *p, const char *name, bool recursive, struct err *reterr);
+/* Bytes that destroys have yet to give back; OpenZFS: the pool's `freeing`. */
+uint64_t pool_freeing(const struct pool *p);
 int pool_volume_destroy(struct pool *p, const char *name, struct err *reterr);
 int pool_rename(struct pool *p, const char *from, const char *to, struct err *reterr);
 /* Properties by OpenZFS's names; user properties have a colon in theirs. value NULL: inherit, or the default. Open volumes

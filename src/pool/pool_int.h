@@ -8,6 +8,7 @@
 
 #define POOL_CACHE_DEFAULT (64ull << 20)
 #define POOL_DIRTY_DEFAULT (128ull << 20)
+#define POOL_FREE_STEP     100000u
 
 /* A pool with its tables made: what creation and import share. */
 struct pool *pool_new(const char *name, const struct pool_opts *opts);
@@ -26,8 +27,18 @@ void pool_stop(struct pool *p);
 uint64_t pool_block_cost(const struct pool *p, uint64_t psize);
 /* What all datasets together may use, as OpenZFS counts it: what dsl_dir_available() wants. */
 uint64_t pool_capacity(const struct pool *p);
-/* Bytes that users' data may still take: free space less slop and what is dirty. */
-uint64_t pool_available(const struct pool *p);
+/* Bytes, as the books count them, that can still be allocated without touching the slop, or all but so much of it. */
+uint64_t pool_disks_left(const struct pool *p, unsigned slop_shift);
+/* Something was freed that may not be used again yet. */
+bool pool_held_back(const struct pool *p);
+/* User properties: percent, or "off". The pool's is the root dataset's and is for all of it. */
+#define POOL_THRESHOLD         "zsan:threshold"
+#define POOL_THRESHOLD_DEFAULT 80u
+#define VOLUME_THRESHOLD       "zsan:volume-threshold"
+uint64_t threshold_of(const struct dsl_dir *dd, const char *property, uint64_t otherwise);
+/* 1: used is above now, -1: it is below again; percent 0: there is no threshold. */
+int threshold_cross(bool *above, uint64_t percent, uint64_t used, uint64_t size);
+void pool_watch(struct pool *p);
 /* What `zfs create -V` reserves for a volume that isn't sparse. */
 uint64_t pool_full_reservation(const struct pool *p, uint64_t size, uint32_t block_size,
                                unsigned copies);
@@ -37,8 +48,8 @@ const char *name_split(const char *name, char buf[DSL_NAME_MAX + 1]);
 int pool_dataset_name_check(const struct pool *p, const char *name, struct err *reterr);
 /* Volumes with something in the txg that closes take part in it. */
 int volumes_before_sync(struct pool *p, uint64_t txg);
-/* Goes on with the volumes whose destruction a crash interrupted. Parks. */
-int pool_destroys_finish(struct pool *p, struct err *reterr);
+/* Goes on in the background with destroys that a crash interrupted. */
+void pool_destroys_finish(struct pool *p);
 /* Open volumes take over what their properties say now; what was acknowledged before is durable on return. Parks. */
 int volumes_follow(struct pool *p);
 /* The open volume on a dataset, if there is one, has another size: who serves it is told. */

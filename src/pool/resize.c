@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define TAIL_BLOCKS 100000u /* freed in one txg */
-
 struct resize {
     struct pool *p;
     struct dsl_dir *dd;
@@ -42,7 +40,7 @@ static int tail_step(struct resize *z, uint64_t txg)
         return r;
     z->more = object_max_block(obj) >= z->next && z->next > 0;
     if (z->more)
-        r = object_free_blocks(obj, z->next, UINT64_MAX, TAIL_BLOCKS, &z->next);
+        r = object_free_blocks(obj, z->next, UINT64_MAX, z->p->free_step, &z->next);
     object_release(obj);
     return r;
 }

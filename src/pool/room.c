@@ -4,8 +4,15 @@
  * OpenZFS deflates them, against the pool's capacity: its size less the slop; the differences are what `available` says,
  * to the byte as OpenZFS would. The disks count what is allocated, what was freed but may not be used yet, and what the
  * dirty blocks may take at most.
+ *
+ * Thresholds are percentages in user properties; crossing one raises an event, once until it has been left behind by a
+ * margin. They are looked at after each txg.
  */
+#include "base/log.h"
 #include "pool/pool_int.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
 
 #define SLOP_SHIFT 5 /* OpenZFS keeps 1/32 back for frees and its own needs */
 #define SLOP_MIN   (128ull << 20)
@@ -73,13 +80,17 @@ uint64_t pool_block_cost(const struct pool *p, uint64_t psize)
     return most;
 }
 
-uint64_t pool_available(const struct pool *p)
+uint64_t pool_disks_left(const struct pool *p, unsigned shift)
 {
     struct space_totals t = space_totals(p->space);
-    uint64_t kept = MAX(t.size >> SLOP_SHIFT, MIN(SLOP_MIN, t.size / 2));
+    uint64_t kept = MAX(t.size >> SLOP_SHIFT, MIN(SLOP_MIN, t.size / 2)) >> shift;
     uint64_t taken = t.allocated + t.deferred + kept;
-    uint64_t left = taken < t.size ? deflated(p, t.size - taken) : 0;
-    return left > p->dirty_cost ? left - p->dirty_cost : 0;
+    return taken < t.size ? deflated(p, t.size - taken) : 0;
+}
+
+bool pool_held_back(const struct pool *p)
+{
+    return space_totals(p->space).deferred > 0;
 }
 
 void pool_space(const struct pool *p, struct pool_space *ret)
@@ -87,4 +98,44 @@ void pool_space(const struct pool *p, struct pool_space *ret)
     struct space_totals t = space_totals(p->space);
     *ret = (struct pool_space){t.size, t.allocated,
                                dsl_dir_available(p->dsl.root, pool_capacity(p))};
+}
+
+/* ---- thresholds ------------------------------------------------------------------------------------------------- */
+
+#define HYSTERESIS 2u /* percent below a threshold that it is left behind */
+
+uint64_t threshold_of(const struct dsl_dir *dd, const char *property, uint64_t otherwise)
+{
+    const char *text;
+    char *end;
+    if (!dsl_prop_str(dd, property, &text, NULL))
+        return otherwise;
+    uint64_t v = strtoull(text, &end, 10);
+    return *end || end == text || v > 100 ? 0 : v; /* "off" */
+}
+
+int threshold_cross(bool *above, uint64_t percent, uint64_t used, uint64_t size)
+{
+    uint64_t at = size / 100 * percent,
+             back = size / 100 * (percent - MIN(percent, HYSTERESIS));
+    bool now = percent && used >= (*above ? back : at);
+    int crossed = (int)now - (int)*above;
+    *above = now;
+    return crossed;
+}
+
+void pool_watch(struct pool *p)
+{
+    struct space_totals t = space_totals(p->space);
+    uint64_t limit = threshold_of(p->dsl.root, POOL_THRESHOLD, POOL_THRESHOLD_DEFAULT);
+    switch (threshold_cross(&p->filling, limit, t.allocated, t.size)) {
+    case 1:
+        log_warn("pool.filling", KV("pool", "%s", p->name), KV("threshold", "%" PRIu64, limit),
+                 KV("allocated", "%" PRIu64, t.allocated), KV("size", "%" PRIu64, t.size));
+        break;
+    case -1:
+        log_info("pool.relaxed", KV("pool", "%s", p->name), KV("threshold", "%" PRIu64, limit),
+                 KV("allocated", "%" PRIu64, t.allocated), KV("size", "%" PRIu64, t.size));
+        break;
+    }
 }

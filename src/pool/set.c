@@ -18,7 +18,7 @@ static int word_parse(struct setting *s, struct err *reterr)
     const struct word *w = word_of_text(s->prop->words, s->value);
     if (!w)
         return err_set(reterr, E(-EINVAL), "%s: %s is none of its values", s->name, s->value);
-    if (w->read_only && s->prop->initial == ZCHECK_ON && w->value == ZCHECK_OFF)
+    if (strcmp(s->name, "checksum") == 0 && w->value == ZCHECK_OFF)
         return err_set(reterr, E(-EINVAL),
                        "checksum off: damage would go unnoticed; choose fletcher4 or sha256");
     if (w->read_only)
@@ -44,6 +44,21 @@ static int bytes_parse(struct setting *s, struct err *reterr)
     return 0;
 }
 
+/* Those user properties that mean something to us. */
+static int threshold_parse(const struct setting *s, struct err *reterr)
+{
+    char *end;
+    if (strcmp(s->name, POOL_THRESHOLD) != 0 && strcmp(s->name, VOLUME_THRESHOLD) != 0)
+        return 0;
+    if (!s->value || strcmp(s->value, "off") == 0)
+        return 0;
+    uint64_t v = strtoull(s->value, &end, 10);
+    return *end || *s->value < '0' || *s->value > '9' || v == 0 || v > 100
+               ? err_set(reterr, E(-EINVAL), "%s: %.32s is no percentage, nor off", s->name,
+                         s->value)
+               : 0;
+}
+
 static int user_parse(const struct setting *s, struct err *reterr)
 {
     if (!strchr(s->name, ':'))
@@ -60,7 +75,7 @@ static int user_parse(const struct setting *s, struct err *reterr)
     if (s->value && strlen(s->value) >= ZAP_VALUE_MAX)
         return err_set(reterr, E(-E2BIG), "property %.64s: its value is longer than %u bytes",
                        s->name, ZAP_VALUE_MAX - 1);
-    return 0;
+    return threshold_parse(s, reterr);
 }
 
 int setting_parse(const char *name, const char *value, struct setting *ret, struct err *reterr)
@@ -181,6 +196,11 @@ int setting_check(const struct setting *s, const struct pool *p, const struct ds
                   struct err *reterr)
 {
     const struct limit *limit = limit_of(s);
+    bool lz4 = s->prop && s->number == ZCOMP_LZ4 && strcmp(s->name, "compression") == 0;
+    if (lz4 && !p->dsl.lz4)
+        return err_set(reterr, E(-EOPNOTSUPP),
+                       "compression lz4: pool %s has the feature lz4_compress disabled",
+                       p->name);
     return limit ? limit->check(s, p, dd, reterr) : 0;
 }
 

@@ -164,9 +164,12 @@ static int create_check(struct dsl_dir *parent, const char *component, struct er
     if (strlen(above) + 1 + strlen(component) + parent->dsl->name_over > DSL_NAME_MAX)
         return err_set(reterr, E(-ENAMETOOLONG), "%s/%s: longer than %u characters", above,
                        component, DSL_NAME_MAX);
-    if (dsl_child(parent, component))
-        return err_set(reterr, E(-EEXIST), "dataset %s%s%s exists already", above,
-                       *above ? "/" : "", component);
+    struct dsl_dir *there = dsl_child(parent, component);
+    if (there)
+        return err_set(
+            reterr, E(-EEXIST), "dataset %s%s%s %s", above, *above ? "/" : "", component,
+            there->head && dsl_dataset_is_going(there->head) ? "is still being destroyed"
+                                                             : "exists already");
     if (parent->parent && dsl_dataset_type(parent->head) == OBJSET_ZVOL)
         return err_set(reterr, E(-EINVAL), "%s is a volume: it can't hold datasets", above);
     return 0;

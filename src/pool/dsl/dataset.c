@@ -139,6 +139,7 @@ void dsl_dataset_close(struct dsl_dataset *ds)
 
 /* ---- a txg --------------------------------------------------------------------------------------- */
 
+/* Where a method is asked for that we don't write, OpenZFS's own default takes its place. */
 void dsl_dataset_policy(struct dsl_dataset *ds, struct objset_policy *ret)
 {
     uint64_t compress = ZCOMP_OFF, checksum = ZCHECK_ON, copies = 1;
@@ -147,11 +148,12 @@ void dsl_dataset_policy(struct dsl_dataset *ds, struct objset_policy *ret)
     dsl_prop_u64(ds->dir, "copies", &copies, NULL);
     bool strong = checksum == ZCHECK_SHA256;
     copies = MAX(1u, MIN(copies, BP_DVAS));
+    uint8_t lz4 = ds->dir->dsl->lz4 ? ZCOMP_LZ4 : ZCOMP_OFF;
     *ret = (struct objset_policy){
-        .data_compress = compress == ZCOMP_OFF ? ZCOMP_OFF : ZCOMP_LZ4,
+        .data_compress = compress == ZCOMP_OFF ? ZCOMP_OFF : lz4,
         .data_checksum = strong ? ZCHECK_SHA256 : ZCHECK_FLETCHER4,
         .data_copies = (uint8_t)copies,
-        .meta_compress = ZCOMP_LZ4,
+        .meta_compress = lz4,
         .meta_checksum = strong ? ZCHECK_SHA256 : ZCHECK_FLETCHER4,
         .meta_copies = (uint8_t)MIN(copies + 1, BP_DVAS),
     };

@@ -38,6 +38,15 @@ static int snapshots_refuse(struct dsl_dir *dd, const char *name, struct err *re
     return 0;
 }
 
+/* What receives left half done looks the same, but for what they keep to go on with, which makes the record a ZAP. */
+bool dsl_destroy_is_ours(struct dsl_dir *dd)
+{
+    return dd->parent && dd->head && dsl_dataset_is_going(dd->head) &&
+           object_type(dd->head->obj) == DMU_DSL_DATASET &&
+           (dsl_dataset_type(dd->head) == OBJSET_ZVOL ||
+            bp_fill(&dsl_dataset_phys(dd->head)->bp) <= FOLDER_OBJECTS);
+}
+
 int dsl_destroy_begin(struct dsl_dir *dd, struct err *reterr)
 {
     char name[DSL_NAME_MAX + 1];

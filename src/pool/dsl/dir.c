@@ -200,7 +200,12 @@ int dsl_load(struct dsl *dsl, struct blocks *b, struct objset *mos, struct err *
                            "the pool's directory lacks %s", directory_entries[i].key);
     }
     uint64_t root;
-    int r = zap_get_u64(mos, DMU_OBJECT_DIRECTORY, "root_dataset", &root);
+    int64_t lz4;
+    int r = dsl_feature_get(dsl, "org.illumos:lz4_compress", &lz4);
+    if (r)
+        return err_set(reterr, r, "the pool's features cannot be read");
+    dsl->lz4 = lz4 > 0;
+    r = zap_get_u64(mos, DMU_OBJECT_DIRECTORY, "root_dataset", &root);
     if (r)
         return err_set(reterr, r, "the pool's directory lacks root_dataset");
     r = dir_load(dsl, NULL, "", root, &dsl->root, reterr);

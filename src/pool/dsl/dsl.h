@@ -26,10 +26,11 @@ struct dsl {
     uint64_t origin_snap;                      /* $ORIGIN@$ORIGIN */
     uint64_t origin_clones, origin_dir_clones; /* its next-clones, its directory's clones */
     uint64_t feat_read, feat_write, feat_enabled_txg; /* ZAPs; the last 0: none */
-    uint64_t empty_bpobj;                   /* shared by OpenZFS's empty deadlists; 0: none */
-    uint64_t free_bpobj, sync_bplist;       /* what OpenZFS left to free */
-    uint64_t leftover;                      /* bytes in sync_bplist */
-    struct list dirty;                      /* datasets to be synced in this txg */
+    bool lz4;                         /* the feature is active: we may write such blocks */
+    uint64_t empty_bpobj;             /* shared by OpenZFS's empty deadlists; 0: none */
+    uint64_t free_bpobj, sync_bplist; /* what OpenZFS left to free */
+    uint64_t leftover;                /* bytes in sync_bplist */
+    struct list dirty;                /* datasets to be synced in this txg */
     int64_t mos_used, mos_comp, mos_uncomp; /* not yet in $MOS */
 };
 
@@ -113,6 +114,8 @@ void dsl_dir_charge(struct dsl_dir *dd, const int64_t by[DD_USED_NUM], int64_t c
 void dsl_dataset_settle(struct dsl_dataset *ds);
 /* Bytes that a directory could still get: what quotas and others' reservations leave of the pool's capacity. */
 uint64_t dsl_dir_available(const struct dsl_dir *dd, uint64_t capacity);
+/* Whether dd would find room below another parent, with what moves along (OpenZFS dsl_dir_transfer_possible()). */
+bool dsl_dir_fits(const struct dsl_dir *dd, const struct dsl_dir *parent, uint64_t capacity);
 /* And a head: what its refreservation keeps for it, too. */
 uint64_t dsl_dataset_available(const struct dsl_dataset *ds, uint64_t capacity);
 /* The MOS's own totals: touch before its plan, settle when all of it has a place. */
@@ -150,9 +153,11 @@ int dsl_create(struct dsl_dir *parent, const char *component, enum objset_type t
  * with children or snapshots (-EBUSY). Parks. */
 int dsl_destroy_begin(struct dsl_dir *dd, struct err *reterr);
 int dsl_destroy_step(struct dsl_dir *dd, uint64_t max_blocks);
+/* A destroy of it was interrupted, and is to go on. Parks. */
+bool dsl_destroy_is_ours(struct dsl_dir *dd);
 /* Moves dd below new_parent as component. -EEXIST, -EINVAL (below itself), -ENOSPC. Parks. */
 int dsl_rename(struct dsl_dir *dd, struct dsl_dir *new_parent, const char *component,
-               struct err *reterr);
+               uint64_t capacity, struct err *reterr);
 
 /* ---- properties (props.c) -------------------------------------------------------------------------- */
 

@@ -55,12 +55,15 @@ static void charge_parent(struct dsl_dir *dd, int64_t sign)
 }
 
 int dsl_rename(struct dsl_dir *dd, struct dsl_dir *new_parent, const char *component,
-               struct err *reterr)
+               uint64_t capacity, struct err *reterr)
 {
     struct objset *mos = dd->dsl->mos;
     int r = rename_check(dd, new_parent, component, reterr);
     if (r)
         return r;
+    if (new_parent != dd->parent && !dsl_dir_fits(dd, new_parent, capacity))
+        return err_set(reterr, E(-ENOSPC), "%s: what it uses and reserves doesn't fit there",
+                       dd->name);
     r = zap_remove(mos, le64_get(dsl_dir_phys(dd->parent)->child_zap), dd->name);
     if (r == 0)
         r = zap_set_u64(mos, le64_get(dsl_dir_phys(new_parent)->child_zap), component, dd->id);

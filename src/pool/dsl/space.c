@@ -123,9 +123,21 @@ int dsl_set_refreservation(struct dsl_dir *dd, uint64_t bytes)
     return 0;
 }
 
+/* What a charge of that much to dd comes to at the ancestor above it (would_change()). */
+static int64_t reaches(const struct dsl_dir *dd, int64_t by, const struct dsl_dir *ancestor)
+{
+    for (; dd != ancestor; dd = dd->parent) {
+        const struct dsl_dir_phys *p = dsl_dir_phys(dd);
+        uint64_t used = le64_get(p->used), reserved = le64_get(p->reserved);
+        by = (int64_t)(MAX(used + (uint64_t)by, reserved) - MAX(used, reserved));
+    }
+    return by;
+}
+
 /* Climbs to the root: each level's quota, and its unused reservation as an extra of its own (OpenZFS
- * dsl_dir_space_available()). */
-uint64_t dsl_dir_available(const struct dsl_dir *dd, uint64_t capacity)
+ * dsl_dir_space_available()). As if the ancestor used delta less. */
+static uint64_t available_after(const struct dsl_dir *dd, uint64_t capacity,
+                                const struct dsl_dir *ancestor, uint64_t delta)
 {
     const struct dsl_dir_phys *p = dsl_dir_phys(dd);
     uint64_t used = le64_get(p->used), quota = le64_get(p->quota);
@@ -133,12 +145,36 @@ uint64_t dsl_dir_available(const struct dsl_dir *dd, uint64_t capacity)
     if (quota == 0)
         quota = UINT64_MAX;
     if (dd->parent)
-        avail = dsl_dir_available(dd->parent, capacity);
+        avail = available_after(dd->parent, capacity, ancestor, delta);
     else
         quota = MIN(quota, capacity);
     if (reserved > used && avail != UINT64_MAX)
-        avail = reserved - used > UINT64_MAX - avail ? UINT64_MAX : avail + (reserved - used);
+        avail += MIN(reserved - used, UINT64_MAX - avail);
+    if (dd == ancestor) {
+        used -= MIN(used, delta);
+        avail += MIN(delta, UINT64_MAX - avail);
+    }
     return MIN(avail, quota > used ? quota - used : 0);
+}
+
+uint64_t dsl_dir_available(const struct dsl_dir *dd, uint64_t capacity)
+{
+    return available_after(dd, capacity, NULL, 0);
+}
+
+bool dsl_dir_fits(const struct dsl_dir *dd, const struct dsl_dir *parent, uint64_t capacity)
+{
+    const struct dsl_dir *common = parent;
+    const struct dsl_dir *up = dd->parent;
+    for (; common; common = common->parent) {
+        for (up = dd->parent; up && up != common; up = up->parent)
+            ;
+        if (up)
+            break;
+    }
+    uint64_t space = taken(dsl_dir_phys(dd));
+    int64_t less = reaches(dd->parent, -(int64_t)space, common);
+    return available_after(parent, capacity, common, (uint64_t)-less) >= space;
 }
 
 uint64_t dsl_dataset_available(const struct dsl_dataset *ds, uint64_t capacity)

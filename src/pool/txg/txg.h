@@ -83,11 +83,15 @@ struct pool {
     unsigned nlabel_features;
     /* Written by users and not yet on disk; writers wait above the most. */
     uint64_t dirty_bytes, dirty_max;
-    uint64_t dirty_cost; /* what they may take on disk at most, as the books count it */
+    uint64_t dirty_cost;    /* what they may take on disk at most, as the books count it */
+    uint64_t promised_cost; /* and what was promised to writers on their way */
+    bool filling;           /* above its threshold */
     struct waitq dirty_less;
     unsigned open_volumes;
+    unsigned free_step; /* most blocks that a destroyed or shrunk volume gives back in a txg */
     struct list volumes;
-    struct scan *scan; /* NULL: read-only, or not started yet */
+    struct waitgroup errands; /* fibers that work on the pool and end with it */
+    struct scan *scan;        /* NULL: read-only, or not started yet */
     /* Called in the sync fiber: before datasets are written (the txg is quiesced), and after a commit. */
     int (*before_sync)(struct pool *p, uint64_t txg);
     void (*after_commit)(struct pool *p, uint64_t txg);

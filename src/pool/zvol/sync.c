@@ -34,6 +34,7 @@ void pvol_committed(void *arg, uint64_t txg)
     struct vdirty *d = &pv->dirty[txg % TXG_SLOTS];
     pvol_count_dirty(pv, -(int64_t)d->nblocks);
     vdirty_clear(d);
+    pvol_watch(pv);
 }
 
 int volumes_before_sync(struct pool *p, uint64_t txg)

@@ -98,30 +98,8 @@ int pvol_change(struct pvol *pv, uint64_t txg, uint64_t off, const struct sgl *d
     return 0;
 }
 
-static bool room_for(const struct pvol *pv, uint64_t cost)
-{
-    uint64_t unique = le64_get(dsl_dataset_phys(pv->ds)->unique), reserve = 0;
-    if (dsl_prop_u64(pv->ds->dir, "refreservation", &reserve, NULL) && unique + cost <= reserve)
-        return true;
-    return cost <= pool_available(pv->p) &&
-           cost + pv->p->dirty_cost <= dsl_dir_available(pv->ds->dir, pool_capacity(pv->p));
-}
-
-/* Foreseen, so that no txg runs out of space. What is dirty counts with the most that it may take, and what was freed is
- * held back for some txgs; so before a write is refused a few txgs are written. */
-static int room_check(struct pvol *pv, uint64_t len)
-{
-    uint64_t cost = (len / pv->bs + 2) * pv->cost;
-    for (unsigned i = 0; !room_for(pv, cost); i++) {
-        int r = i < TXG_HOLD_BACK + 2 ? txg_wait(pv->p, 0) : E(-ENOSPC);
-        if (r)
-            return r;
-    }
-    return 0;
-}
-
-/* What every change begins with: 0 and the txg that it holds. Room is needed for so many bytes of the range. The range is looked
- * at again, for the volume may shrink while this waits. */
+/* What every change begins with: 0 and the txg that it holds. Room is needed for so many bytes of the range; 0: for none. The
+ * range is looked at again, for the volume may shrink while this waits. */
 static int change_begin(struct pvol *pv, uint64_t off, uint64_t len, uint64_t room,
                         uint64_t *ret_txg)
 {
@@ -129,12 +107,15 @@ static int change_begin(struct pvol *pv, uint64_t off, uint64_t len, uint64_t ro
         return pv->p->txgs.failed;
     int r = suspend_pass(pv->p);
     if (r == 0 && room)
-        r = room_check(pv, room);
+        r = pvol_room_take(pv, room);
     if (r)
         return r;
     pvol_throttle(pv->p, room);
-    if (off + len > pv->v.geo.size)
+    if (off + len > pv->v.geo.size) {
+        if (room)
+            pvol_room_give(pv, room);
         return E(-EINVAL);
+    }
     *ret_txg = txg_hold(pv->p);
     txg_changed(pv->p);
     return 0;
@@ -163,6 +144,7 @@ int pvol_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned 
     if (r)
         return r;
     r = pvol_change(pv, txg, off, data);
+    pvol_room_give(pv, data->len);
     uint64_t ticket = r == 0 && (flags & VOL_FUA) ? zil_write(pv->zil, txg, off, data) : 0;
     return change_end(pv, txg, flags, ticket, r);
 }

@@ -29,6 +29,8 @@ struct pvol {
     uint64_t guid;
     struct vdirty dirty[TXG_SLOTS];
     struct list node; /* in the pool's list of open volumes */
+    bool full;        /* a write was refused */
+    bool filling;     /* above its threshold */
 };
 
 static inline struct pvol *pvol_of(struct volume *v)
@@ -61,6 +63,14 @@ int pvol_zero(struct pvol *pv, uint64_t txg, uint64_t off, uint64_t len);
 void pvol_throttle(struct pool *p, uint64_t len);
 /* So many blocks more are dirty, or fewer. */
 void pvol_count_dirty(struct pvol *pv, int64_t blocks);
+
+/* ---- room.c ------------------------------------------------------------------------------ */
+
+/* Room for a write of len bytes is promised until it is given back, when what is dirty counts itself. -ENOSPC. Parks. */
+int pvol_room_take(struct pvol *pv, uint64_t len);
+void pvol_room_give(struct pvol *pv, uint64_t len);
+/* After a txg: has a threshold been crossed? */
+void pvol_watch(struct pvol *pv);
 
 /* ---- sync.c ------------------------------------------------------------------------------ */
 

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Whether a write fits, foreseen so that no txg runs out of space: the books have to have room, and so have the disks, with
+ * all that is dirty and all that was promised to writers on their way counted with the most that it may take. What doesn't
+ * fit for that alone waits for the next txg, which counts it as it is; so does what lacks space that was freed and is held
+ * back. Anything else is refused at once.
+ *
+ * A refreservation that covers the whole volume is a promise: such a volume is never refused by the books, and may use half
+ * of the slop. Frees are never refused; what they need for themselves is in the slop, too.
+ */
+#include "base/log.h"
+#include "pool/zvol/zvol_int.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define WAITS (TXG_HOLD_BACK + 2u) /* txgs until what is freed now can be used */
+
+static bool covered(const struct pvol *pv, uint64_t reserve)
+{
+    return reserve && reserve >= pool_full_reservation(pv->p, pv->v.geo.size, pv->bs, 1);
+}
+
+/* Bytes that lack for so many more. */
+static uint64_t books_lack(const struct pvol *pv, uint64_t cost)
+{
+    uint64_t avail = dsl_dir_available(pv->ds->dir, pool_capacity(pv->p)), reserve = 0;
+    if (cost <= avail)
+        return 0;
+    dsl_prop_u64(pv->ds->dir, "refreservation", &reserve, NULL);
+    uint64_t unique = le64_get(dsl_dataset_phys(pv->ds)->unique);
+    uint64_t own = reserve > unique ? reserve - unique : 0;
+    return covered(pv, reserve) || cost - avail <= own ? 0 : cost - avail - own;
+}
+
+static uint64_t disks_lack(const struct pvol *pv, uint64_t cost)
+{
+    uint64_t reserve = 0;
+    dsl_prop_u64(pv->ds->dir, "refreservation", &reserve, NULL);
+    uint64_t left = pool_disks_left(pv->p, covered(pv, reserve) ? 1 : 0);
+    return cost > left ? cost - left : 0;
+}
+
+static uint64_t lack(const struct pvol *pv, uint64_t cost)
+{
+    return MAX(books_lack(pv, cost), disks_lack(pv, cost));
+}
+
+/* The next txgs may give something back. */
+static bool may_grow(const struct pool *p)
+{
+    return p->txgs.first_change || p->txgs.open - 1 > p->txgs.synced || p->dirty_cost ||
+           p->promised_cost || pool_held_back(p);
+}
+
+static int refuse(struct pvol *pv, uint64_t cost)
+{
+    if (!pv->full)
+        log_error("volume.full", KV("pool", "%s", pv->p->name), KV("volume", "%s", pv->v.name),
+                  KV("lacks", "%" PRIu64, lack(pv, cost)));
+    pv->full = true;
+    return E(-ENOSPC);
+}
+
+int pvol_room_take(struct pvol *pv, uint64_t len)
+{
+    uint64_t cost = (len / pv->bs + 2) * pv->cost;
+    struct pool *p = pv->p;
+    for (unsigned i = 0; lack(pv, cost + p->dirty_cost + p->promised_cost); i++) {
+        if (lack(pv, cost) && (i >= WAITS || !may_grow(p)))
+            return refuse(pv, cost);
+        int r = txg_wait(p, 0);
+        if (r)
+            return r;
+    }
+    p->promised_cost += cost;
+    return 0;
+}
+
+void pvol_room_give(struct pvol *pv, uint64_t len)
+{
+    pv->p->promised_cost -= (len / pv->bs + 2) * pv->cost;
+}
+
+/* ---- thresholds ------------------------------------------------------------------------------------------------- */
+
+#define FULL_SHIFT 6 /* a volume is full no more when it could get 1/64 of its size */
+
+void pvol_watch(struct pvol *pv)
+{
+    uint64_t used = le64_get(dsl_dataset_phys(pv->ds)->referenced), size = pv->v.geo.size;
+    uint64_t avail = dsl_dataset_available(pv->ds, pool_capacity(pv->p));
+    uint64_t limit = threshold_of(pv->ds->dir, VOLUME_THRESHOLD, 0);
+    if (pv->full && avail >= size >> FULL_SHIFT)
+        pv->full = false;
+    switch (threshold_cross(&pv->filling, limit, used, size)) {
+    case 1:
+        log_warn("volume.filling", KV("pool", "%s", pv->p->name),
+                 KV("volume", "%s", pv->v.name), KV("threshold", "%" PRIu64, limit),
+                 KV("used", "%" PRIu64, used), KV("size", "%" PRIu64, size));
+        break;
+    case -1:
+        log_info("volume.relaxed", KV("pool", "%s", pv->p->name),
+                 KV("volume", "%s", pv->v.name), KV("threshold", "%" PRIu64, limit),
+                 KV("used", "%" PRIu64, used));
+        break;
+    }
+}
