@@ -67,6 +67,7 @@ void pool_feature_active(struct pool *p, const struct feature *f)
 static void after_commit(struct pool *p, uint64_t txg)
 {
     (void)txg;
+    throttle_sync_ended(p);
     scan_poke(p);
     pool_watch(p);
 }
@@ -98,6 +99,7 @@ void pool_free(struct pool *p)
         objset_close(p->mos);
     if (p->space)
         space_free(p->space);
+    shortcuts_free(p->shortcuts);
     blocks_fini(&p->blocks);
     vdev_free(p->root);
     nv_free(p->extra);

@@ -48,6 +48,11 @@ const char *name_split(const char *name, char buf[DSL_NAME_MAX + 1]);
 int pool_dataset_name_check(const struct pool *p, const char *name, struct err *reterr);
 /* Volumes with something in the txg that closes take part in it. */
 int volumes_before_sync(struct pool *p, uint64_t txg);
+/* The txg is on disk: how fast that was. */
+void throttle_sync_ended(struct pool *p);
+/* Shortcuts for a cache of so many bytes (zvol/shortcut.c). NULL: no memory. */
+struct shortcuts *shortcuts_new(uint64_t cache_bytes);
+void shortcuts_free(struct shortcuts *s); /* NULL is fine */
 /* Goes on in the background with destroys that a crash interrupted. */
 void pool_destroys_finish(struct pool *p);
 /* Open volumes take over what their properties say now; what was acknowledged before is durable on return. Parks. */

@@ -25,7 +25,7 @@ void op_write_atomic(struct scsi_lu *lu, struct scsi_task *t)
     }
     sgl_init(&data);
     if (blk_pull_all(t, &data) && blk_lock(lu, t, &lock, r)) {
-        blk_write(lu, t, r.lba, &data, blk_flags(t));
+        blk_write(lu, t, r.lba, &data, blk_flags(t) | VOL_ATOMIC);
         range_unlock(lu, &lock);
     }
     sgl_clear(&data);

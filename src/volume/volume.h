@@ -15,8 +15,8 @@
  *
  * Ordering: the contract promises nothing between calls in flight at the same time on
  * overlapping ranges (SCSI's range lock and ordering table care for that); a call that returned
- * is visible to every later one. A single write up to atomic_max bytes is all or nothing across
- * a power loss.
+ * is visible to every later one. A single write up to atomic_max bytes with VOL_ATOMIC is all or
+ * nothing across a power loss.
  *
  * Durability: what a write means when it returns is decided by VOL_FUA and flush();
  * volume_write() of the sync policy layer (volume.c) adds the flag or the flush that `sync`
@@ -60,8 +60,9 @@ struct volume_space {
     uint64_t available; /* that it could still get */
 };
 
-#define VOL_FUA   (1u << 0) /* durable when the call returns */
-#define VOL_LATER (1u << 1) /* one of several of a command, which ends with volume_settle() */
+#define VOL_FUA    (1u << 0) /* durable when the call returns */
+#define VOL_LATER  (1u << 1) /* one of several of a command, which ends with volume_settle() */
+#define VOL_ATOMIC (1u << 2) /* of a write of at most geometry.atomic_max bytes */
 
 struct volume_ops {
     const char *engine; /* "mem", "file", ... */

@@ -120,7 +120,9 @@ static void op_write(struct story *st, struct slot *s)
     if (!claim_draw(st, s, true, &first, &n))
         return;
     unsigned flags = flags_draw(st);
-    bool atomic = n * SECTOR <= s->v->geo.atomic_max;
+    bool atomic = n * SECTOR <= s->v->geo.atomic_max && one_in(st, 2);
+    if (atomic)
+        flags |= VOL_ATOMIC;
     uint32_t number =
         model_begin(s->m, first, n, one_in(st, 3) ? CHANGE_TEXT : CHANGE_DATA, atomic);
     int r = write_bytes(s, first, n, number, flags);

@@ -85,6 +85,10 @@ struct block_want {
  * batch is through. data may not change any more. -ENOSPC. Parks. */
 int block_write(struct blocks *b, uint64_t txg, const struct block_want *want,
                 struct iobuf *data, struct bp *ret_bp);
+/* The same without queueing the write, in txg, which may also be the open one while the caller holds it: *ret_raw, with a
+ * reference, has the bytes to be written; NULL for a hole. */
+int block_make(struct blocks *b, uint64_t txg, const struct block_want *want,
+               struct iobuf *data, struct bp *ret_bp, struct iobuf **ret_raw);
 /* The same in two steps, uncompressed: first the place, then content. For the MOS, where the
  * content depends on where everything went. ret_bp has DVAs, no checksum. */
 int block_place(struct blocks *b, uint64_t txg, const struct block_want *want,
@@ -102,6 +106,17 @@ int block_check(const struct blocks *b, const struct bp *bp);
 struct bp_sums block_sums(const struct blocks *b, const struct bp *bp);
 
 /* ---- the cache --------------------------------------------------------------------------- */
+
+/* Somebody's way to a cached block without its pointer; one to a block. The cache cuts it when the block leaves. */
+struct cache_link {
+    struct cache_entry *entry; /* NULL: cut */
+};
+/* Leads to the block that bp names, if it is cached. */
+void cache_link_set(struct cache *c, const struct bp *bp, struct cache_link *l);
+/* The block, with a reference; counts as a use. The link isn't cut. */
+struct iobuf *cache_link_get(struct cache *c, const struct cache_link *l);
+void cache_link_move(struct cache_link *from, struct cache_link *to);
+void cache_link_cut(struct cache_link *l);
 
 /* Decompressed blocks by (vdev, offset, birth) of the first DVA, scan-resistant, within a
  * budget of bytes. A block in use is never dropped. */

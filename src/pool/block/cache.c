@@ -28,6 +28,7 @@ enum place { PLACE_READING, PLACE_SMALL, PLACE_MAIN, PLACE_GHOST, PLACES };
 
 #define SMALL_SHARE     10u /* the small queue's part of the budget is 1 / this */
 #define USES_MAX        3u
+#define STEPS_IDLE      32u
 #define BYTES_PER_CHAIN 8192u /* of the budget: as many hash chains */
 #define CHAINS_MIN      256u
 
@@ -44,6 +45,7 @@ struct cache_entry {
     uint8_t place, uses;
     bool prefetched;    /* and not used yet */
     struct waitq *done; /* while it is read */
+    struct cache_link *link;
 };
 
 struct cache {
@@ -114,12 +116,20 @@ static struct cache_entry *entry_new(struct cache *c, const struct name *n)
     return e;
 }
 
+static void cut(struct cache_entry *e)
+{
+    if (e->link)
+        e->link->entry = NULL;
+    e->link = NULL;
+}
+
 static void entry_free(struct cache *c, struct cache_entry *e)
 {
     struct cache_entry **at = chain_of(c, &e->name);
     while (*at != e)
         at = &(*at)->next;
     *at = e->next;
+    cut(e);
     dequeue(c, e);
     iobuf_put(e->buf);
     free(e);
@@ -135,6 +145,7 @@ static bool in_use(const struct cache_entry *e)
 static void evict(struct cache *c, struct cache_entry *e)
 {
     c->stats.evictions++;
+    cut(e);
     dequeue(c, e);
     iobuf_put(e->buf);
     e->buf = NULL;
@@ -174,12 +185,13 @@ static bool step_main(struct cache *c)
     return true;
 }
 
-/* Evicts until the budget holds. What is in use stays, so a whole round without effect ends
- * it. */
+/* Evicts until the budget holds. What is in use stays: a few steps without effect end it, and the next block that comes goes on
+ * from there. */
 static void make_room(struct cache *c)
 {
     unsigned idle = 0;
-    while (c->bytes[PLACE_SMALL] + c->bytes[PLACE_MAIN] > c->stats.budget && idle < 4096) {
+    while (c->bytes[PLACE_SMALL] + c->bytes[PLACE_MAIN] > c->stats.budget &&
+           idle < STEPS_IDLE) {
         bool small = !list_empty(&c->queue[PLACE_SMALL]) &&
                      (c->bytes[PLACE_SMALL] > c->stats.budget / SMALL_SHARE ||
                       list_empty(&c->queue[PLACE_MAIN]));
@@ -202,14 +214,8 @@ static void keep(struct cache *c, struct cache_entry *e, struct iobuf *buf, enum
 
 /* ---- what the readers and the writer call ------------------------------------------------ */
 
-struct iobuf *cache_find(struct cache *c, const struct bp *bp, enum block_hint hint)
+static struct iobuf *use(struct cache *c, struct cache_entry *e, enum block_hint hint)
 {
-    struct name n = name_of(bp);
-    struct cache_entry *e = find(c, &n);
-    if (!e || !e->buf) {
-        c->stats.misses += hint != BLOCK_PREFETCH;
-        return NULL;
-    }
     if (hint != BLOCK_PREFETCH) {
         c->stats.hits++;
         c->stats.prefetch_hits += e->prefetched;
@@ -220,6 +226,16 @@ struct iobuf *cache_find(struct cache *c, const struct bp *bp, enum block_hint h
     e->prefetched &= hint == BLOCK_PREFETCH;
     iobuf_ref(e->buf);
     return e->buf;
+}
+
+struct iobuf *cache_find(struct cache *c, const struct bp *bp, enum block_hint hint)
+{
+    struct name n = name_of(bp);
+    struct cache_entry *e = find(c, &n);
+    if (e && e->buf)
+        return use(c, e, hint);
+    c->stats.misses += hint != BLOCK_PREFETCH;
+    return NULL;
 }
 
 bool cache_wait(struct cache *c, const struct bp *bp)
@@ -281,6 +297,40 @@ void cache_insert(struct cache *c, const struct bp *bp, struct iobuf *buf)
         e = entry_new(c, &n);
     if (e)
         keep(c, e, buf, PLACE_SMALL);
+}
+
+/* ---- links ------------------------------------------------------------------------------- */
+
+void cache_link_cut(struct cache_link *l)
+{
+    if (l->entry)
+        cut(l->entry);
+}
+
+void cache_link_set(struct cache *c, const struct bp *bp, struct cache_link *l)
+{
+    struct name n = name_of(bp);
+    struct cache_entry *e = find(c, &n);
+    cache_link_cut(l);
+    if (!e || !e->buf)
+        return;
+    cut(e);
+    e->link = l;
+    l->entry = e;
+}
+
+void cache_link_move(struct cache_link *from, struct cache_link *to)
+{
+    cache_link_cut(to);
+    *to = *from;
+    if (to->entry)
+        to->entry->link = to;
+    from->entry = NULL;
+}
+
+struct iobuf *cache_link_get(struct cache *c, const struct cache_link *l)
+{
+    return use(c, l->entry, BLOCK_NORMAL);
 }
 
 /* ---- making, budget, numbers ------------------------------------------------------------- */

@@ -58,8 +58,8 @@ static void queue(struct blocks *b, const struct bp *bp, struct iobuf *buf)
     }
 }
 
-static int write_plain(struct blocks *b, uint64_t txg, const struct block_want *w,
-                       struct iobuf *data, struct bp *ret_bp)
+static int make_plain(struct blocks *b, uint64_t txg, const struct block_want *w,
+                      struct iobuf *data, struct bp *ret_bp)
 {
     struct cksum sum;
     int rc = place(b, txg, w, w->lsize, ZCOMP_OFF, ret_bp);
@@ -67,13 +67,12 @@ static int write_plain(struct blocks *b, uint64_t txg, const struct block_want *
         return rc;
     check(cksum_compute(w->checksum, data->p, w->lsize, &sum));
     bp_set_cksum(ret_bp, &sum);
-    queue(b, ret_bp, data);
     return 0;
 }
 
 /* psize bytes in the scratch buffer: copied out of it before anything can park. */
-static int write_compressed(struct blocks *b, uint64_t txg, const struct block_want *w,
-                            uint32_t psize, struct bp *ret_bp)
+static int make_compressed(struct blocks *b, uint64_t txg, const struct block_want *w,
+                           uint32_t psize, struct bp *ret_bp, struct iobuf **ret_raw)
 {
     struct cksum sum;
     struct iobuf *buf = iobuf_get(psize);
@@ -86,19 +85,21 @@ static int write_compressed(struct blocks *b, uint64_t txg, const struct block_w
         check(cksum_compute(w->checksum, buf->p, psize, &sum));
     }
     int rc = place(b, txg, w, psize, w->compress, ret_bp);
-    if (rc == 0) {
-        bp_set_cksum(ret_bp, &sum);
-        queue(b, ret_bp, buf);
+    if (rc != 0) {
+        iobuf_put(buf);
+        return rc;
     }
-    iobuf_put(buf);
-    return rc;
+    bp_set_cksum(ret_bp, &sum);
+    *ret_raw = buf;
+    return 0;
 }
 
-int block_write(struct blocks *b, uint64_t txg, const struct block_want *want,
-                struct iobuf *data, struct bp *ret_bp)
+int block_make(struct blocks *b, uint64_t txg, const struct block_want *want,
+               struct iobuf *data, struct bp *ret_bp, struct iobuf **ret_raw)
 {
     uint32_t psize = 0;
     bool compress = want->compress > ZCOMP_OFF;
+    *ret_raw = NULL;
     if (compress && block_is_zero(data->p, want->lsize)) {
         bp_make_hole(ret_bp, want->lsize, want->type, want->level, 0);
         return 0;
@@ -106,10 +107,27 @@ int block_write(struct blocks *b, uint64_t txg, const struct block_want *want,
     if (compress && want->lsize <= BLOCK_MAX)
         psize = compress_block(b->comp, want->compress, data->p, want->lsize, b->scratch,
                                b->min_ashift);
-    int rc = psize ? write_compressed(b, txg, want, psize, ret_bp)
-                   : write_plain(b, txg, want, data, ret_bp);
+    int rc = psize ? make_compressed(b, txg, want, psize, ret_bp, ret_raw)
+                   : make_plain(b, txg, want, data, ret_bp);
+    if (rc != 0)
+        return rc;
+    if (psize == 0) {
+        iobuf_ref(data);
+        *ret_raw = data;
+    }
+    cache_insert(b->cache, ret_bp, data);
+    return 0;
+}
+
+int block_write(struct blocks *b, uint64_t txg, const struct block_want *want,
+                struct iobuf *data, struct bp *ret_bp)
+{
+    struct iobuf *raw;
+    int rc = block_make(b, txg, want, data, ret_bp, &raw);
+    if (rc == 0 && raw)
+        queue(b, ret_bp, raw);
     if (rc == 0)
-        cache_insert(b->cache, ret_bp, data);
+        iobuf_put(raw);
     return rc;
 }
 

@@ -275,6 +275,13 @@ int object_destroy(struct objset *os, uint64_t id)
 
 /* ---- what a dnode says ------------------------------------------------------------------- */
 
+struct block_want object_data_want(const struct object *obj)
+{
+    struct block_want w = want_of(obj, 0);
+    w.fill = 1;
+    return w;
+}
+
 uint64_t object_id(const struct object *obj)
 {
     return obj->id;

@@ -89,6 +89,8 @@ int object_destroy(struct objset *os, uint64_t id);
  * (others than the sync fiber with a reader's ticket). Parks. */
 int object_hold(struct objset *os, uint64_t id, struct object **ret_obj);
 void object_release(struct object *obj); /* NULL is fine */
+/* How its level-0 blocks are written. */
+struct block_want object_data_want(const struct object *obj);
 /* The next object in use after id; -ENOENT: none. Parks. */
 int object_next(struct objset *os, uint64_t id, uint64_t *ret_id);
 

@@ -143,6 +143,12 @@ uint64_t txg_hold(struct pool *p)
     return t->open;
 }
 
+void txg_hold_more(struct pool *p, uint64_t txg)
+{
+    assert(p->txgs.holds[txg % TXG_SLOTS] > 0);
+    p->txgs.holds[txg % TXG_SLOTS]++;
+}
+
 void txg_release(struct pool *p, uint64_t txg)
 {
     struct txgs *t = &p->txgs;

@@ -56,7 +56,15 @@ struct suspension {
     struct waitq over;
 };
 
+/* How fast txgs get to disk, and when the next writer may go on (zvol/throttle.c). */
+struct pool_pace {
+    uint64_t rate;         /* bytes a second; 0: not known yet */
+    uint64_t next;         /* run_now() units */
+    uint64_t began, bytes; /* of the txg that is being written */
+};
+
 struct scan;
+struct shortcuts;
 struct pool {
     char name[POOL_NAME_MAX + 1];
     uint64_t guid;
@@ -87,6 +95,8 @@ struct pool {
     uint64_t promised_cost; /* and what was promised to writers on their way */
     bool filling;           /* above its threshold */
     struct waitq dirty_less;
+    struct pool_pace pace;       /* of writers while much is dirty */
+    struct shortcuts *shortcuts; /* into the cache, of its volumes' blocks */
     unsigned open_volumes;
     unsigned free_step; /* most blocks that a destroyed or shrunk volume gives back in a txg */
     struct list volumes;
@@ -108,6 +118,8 @@ int txg_start(struct pool *p, uint64_t synced);
 void txg_stop(struct pool *p);
 /* Keeps the open txg open: what the caller changes until txg_release() is in it. Never parks. */
 uint64_t txg_hold(struct pool *p);
+/* One more hold on a txg that the caller holds. */
+void txg_hold_more(struct pool *p, uint64_t txg);
 void txg_release(struct pool *p, uint64_t txg);
 /* Waits until the txg before, if it was closed meanwhile, has no holder any more: what it changes is all there. The caller
  * holds txg. Parks. */

@@ -50,6 +50,7 @@ struct wave {
 struct vbatch {
     struct vdev *root;
     uint64_t txg;
+    enum io_class class;
     unsigned nlanes;
     int err;         /* the first one, but -ENOMEM before -EIO: that is for good */
     uint64_t losses; /* the root's, before the first write */
@@ -111,7 +112,7 @@ static int write_extent(struct lane *l, unsigned first, unsigned end)
     for (unsigned i = first; rc == 0 && i < end; i++)
         rc = sgl_add(&s, NULL, v[i].p, v[i].len);
     if (rc == 0)
-        rc = leaf_write(v[first].leaf, v[first].off, &s, l->batch->txg, IO_TXG);
+        rc = leaf_write(v[first].leaf, v[first].off, &s, l->batch->txg, l->batch->class);
     sgl_clear(&s);
     return rc;
 }
@@ -397,6 +398,7 @@ struct vbatch *vbatch_new(struct vdev *root, uint64_t txg)
     b->root = root;
     b->txg = txg;
     b->losses = root->losses;
+    b->class = IO_TXG;
     waitgroup_init(&b->flight);
     for (; (leaf = vdev_leaf(root, b->nlanes)); b->nlanes++)
         leaf->slot = b->nlanes;
@@ -423,4 +425,25 @@ void vbatch_free(struct vbatch *b)
     drop_kept(b);
     free(b->kept);
     free(b);
+}
+
+/* ---- a few blocks at once ---------------------------------------------------------------- */
+
+int vdev_write_blocks(struct vdev *root, const struct vdev_block *v, unsigned n, uint64_t txg,
+                      enum io_class class)
+{
+    gate_enter(root);
+    struct vbatch *b = vbatch_new(root, txg);
+    int rc = b ? 0 : E(-ENOMEM);
+    if (b)
+        b->class = class;
+    for (unsigned i = 0; b && i < n; i++) {
+        iobuf_ref(v[i].buf);
+        vbatch_add(b, root->child[v[i].top], v[i].off, v[i].buf, v[i].size);
+    }
+    if (b)
+        rc = vbatch_wait(b);
+    vbatch_free(b);
+    gate_leave(root);
+    return rc;
 }

@@ -221,6 +221,16 @@ int vbatch_wait(struct vbatch *b);
 int vbatch_finish(struct vbatch *b);
 void vbatch_free(struct vbatch *b);
 
+/* Writes some blocks at once, merged as a txg's are; buffers are borrowed. Errors as vdev_write(). Parks. */
+struct vdev_block {
+    uint32_t top; /* child of the root */
+    uint64_t off;
+    struct iobuf *buf;
+    uint32_t size;
+};
+int vdev_write_blocks(struct vdev *root, const struct vdev_block *v, unsigned n, uint64_t txg,
+                      enum io_class class);
+
 /* Flushes all leaves that were written since their last flush (a flush covers only writes
  * completed before it was submitted; nobody joins one in flight). A leaf whose flush fails
  * is faulted and lacks everything since its last good flush. -EIO: too few are left. What failed

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Group commit: the first fiber that wants a record durable becomes the leader, writes all that is queued into as many blocks
- * as it takes, flushes once, and wakes everybody whose record that covered. Who comes meanwhile is the next group.
+ * Group commit: one fiber, started when there is something to do, writes all that is queued into as many blocks as it takes,
+ * flushes once, and wakes everybody whose record that covered. Who comes meanwhile is the next group. Writers queue their
+ * record before they change memory, so reading the rest of a block that is written in part goes on beside the log.
  *
  * A block's size is fixed when the block before it is sealed, so it is a guess: the mean of the last groups. A record too
  * large for the block at hand is preceded by an empty block that names a larger one.
  *
  * When the log cannot be written (no space for the next block, too few disks, or disks that went and came back before the
- * flush) records become durable with their txg. The chain ends there: what follows the gap would not be found.
+ * flush) records become durable with their txg. The chain ends there: what follows the gap would not be found. A txg that has
+ * all that the chain holds puts a new one in its place, which is used once the header that names it is on disk.
  */
-#include "pool/zil/log.h"
+#include "pool/zil/log_int.h"
+
 #include "base/mutant.h"
 
 #include <assert.h>
@@ -22,7 +25,9 @@
 struct record {
     struct list node;
     uint64_t ticket, txg, off, len;
-    struct sgl data; /* empty: a truncation */
+    struct sgl data;        /* of an immediate write; else empty */
+    struct bp bp;           /* of an indirect one; else a hole */
+    struct zil_data *block; /* the same */
 };
 
 struct block {
@@ -39,7 +44,10 @@ struct zil {
     struct list chain; /* of blocks; the last one is not written */
     uint64_t next_ticket, durable;
     uint64_t next_seq; /* of records in the log */
-    bool leading, broken;
+    bool leading;      /* the fiber is there */
+    bool broken;       /* the chain ended early: records wait for their txg */
+    uint64_t renewed;  /* the txg in which the header names a new chain; 0: none */
+    int error;         /* why nothing becomes durable any more */
     uint32_t guess;
     struct waitq done;
     struct zil_stats stats;
@@ -67,6 +75,7 @@ static void record_free(struct record *rec)
 {
     list_remove(&rec->node);
     sgl_clear(&rec->data);
+    zil_data_put(rec->block);
     free(rec);
 }
 
@@ -93,6 +102,17 @@ uint64_t zil_truncate(struct zil *z, uint64_t txg, uint64_t off, uint64_t len)
     return rec ? rec->ticket : 0;
 }
 
+uint64_t zil_write_indirect(struct zil *z, uint64_t txg, uint64_t off, uint64_t len,
+                            const struct bp *bp, struct zil_data *data)
+{
+    struct record *rec = record_queue(z, txg, off, len);
+    if (!rec)
+        return 0;
+    rec->bp = *bp;
+    rec->block = zil_data_ref(data);
+    return rec->ticket;
+}
+
 /* ---- blocks ------------------------------------------------------------------------------------------------- */
 
 static uint32_t block_size_for(uint64_t bytes)
@@ -101,34 +121,41 @@ static uint32_t block_size_for(uint64_t bytes)
     return (uint32_t)MIN(size, BLOCK_MAX);
 }
 
-/* The block after prev (NULL: the first of a chain), allocated in the open txg. */
-static int block_new(struct zil *z, const struct bp *prev, uint32_t size,
+/* The block after prev (NULL: the first of a chain), allocated in txg, which is held or syncing. */
+static int block_new(struct zil *z, uint64_t txg, const struct bp *prev, uint32_t size,
                      struct block **ret_block)
 {
     struct dva dva[BP_DVAS];
     struct block *b = calloc(1, sizeof(*b));
     if (!b)
         return E(-ENOMEM);
-    uint64_t txg = txg_hold(z->p);
     int r = space_alloc(z->p->space, txg, size, 1, SPACE_LOG, dva);
-    if (r == 0) {
-        txg_changed(z->p);
-        if (prev) {
-            zil_bp_next(&b->bp, prev, size, txg);
-        } else {
-            uint64_t random[2];
-            run_random(random, sizeof(random));
-            zil_bp_make(&b->bp, size, txg, random, z->ds->id);
-        }
-        bp_set_dva(&b->bp, 0, &dva[0]);
-    }
-    txg_release(z->p, txg);
     if (r) {
         free(b);
         return r;
     }
+    if (prev) {
+        zil_bp_next(&b->bp, prev, size, txg);
+    } else {
+        uint64_t random[2];
+        run_random(random, sizeof(random));
+        zil_bp_make(&b->bp, size, txg, random, z->ds->id);
+    }
+    bp_set_dva(&b->bp, 0, &dva[0]);
     *ret_block = b;
     return 0;
+}
+
+/* The same in the open txg. */
+static int block_new_open(struct zil *z, const struct bp *prev, uint32_t size,
+                          struct block **ret_block)
+{
+    uint64_t txg = txg_hold(z->p);
+    int r = block_new(z, txg, prev, size, ret_block);
+    if (r == 0)
+        txg_changed(z->p);
+    txg_release(z->p, txg);
+    return r;
 }
 
 /* ---- a group ------------------------------------------------------------------------------------------------- */
@@ -139,7 +166,7 @@ struct group {
     struct waitgroup writes;
     int result;
     uint64_t last_txg;
-    bool tops[64]; /* written to; by id modulo */
+    struct tops tops;
 };
 struct block_write {
     struct group *g;
@@ -158,7 +185,7 @@ static void log_block_write(void *arg)
         w->g->result = r;
     else
         w->b->written = true;
-    w->g->tops[dva.vdev % ARRAY_LEN(w->g->tops)] = true;
+    *tops_at(&w->g->tops, dva.vdev) = true;
     iobuf_put(w->buf);
     waitgroup_done(&w->g->writes);
     free(w);
@@ -177,7 +204,7 @@ static int block_finish(struct group *g, struct iobuf *buf, uint32_t used, uint3
     struct zil *z = g->z;
     struct block *b = chain_tail(z), *next;
     struct block_write *w = malloc(sizeof(*w));
-    int r = w ? block_new(z, &b->bp, next_size, &next) : E(-ENOMEM);
+    int r = w ? block_new_open(z, &b->bp, next_size, &next) : E(-ENOMEM);
     if (r) {
         free(w);
         iobuf_put(buf);
@@ -204,14 +231,20 @@ static struct iobuf *block_buffer(const struct zil *z)
     return buf;
 }
 
+static bool is_truncation(const struct record *rec)
+{
+    return rec->data.len == 0 && !rec->block;
+}
+
 static void record_put(struct zil *z, const struct record *rec, uint8_t *block, uint32_t *used)
 {
     struct zil_record r = {
-        .type = rec->data.len ? ZIL_WRITE : ZIL_TRUNCATE,
+        .type = is_truncation(rec) ? ZIL_TRUNCATE : ZIL_WRITE,
         .txg = rec->txg,
         .seq = z->next_seq++,
         .offset = rec->off,
         .length = rec->len,
+        .bp = rec->bp,
     };
     uint8_t *place = zil_record_put(block, used, &r);
     if (place)
@@ -221,8 +254,8 @@ static void record_put(struct zil *z, const struct record *rec, uint8_t *block, 
 
 static uint32_t record_bytes(const struct record *rec)
 {
-    return rec->data.len ? zil_record_size(ZIL_WRITE, rec->len)
-                         : zil_record_size(ZIL_TRUNCATE, 0);
+    return is_truncation(rec) ? zil_record_size(ZIL_TRUNCATE, 0)
+                              : zil_record_size(ZIL_WRITE, rec->data.len);
 }
 
 /* Bytes that the queued records take from rec on. */
@@ -264,7 +297,7 @@ static int group_flush(struct group *g)
 {
     struct vdev *root = g->z->p->root;
     for (unsigned i = 0; i < root->nchildren; i++) {
-        if (!g->tops[i % ARRAY_LEN(g->tops)])
+        if (!*tops_at(&g->tops, i))
             continue;
         int r = vdev_flush_top(root->child[i]);
         if (r)
@@ -273,9 +306,21 @@ static int group_flush(struct group *g)
     return 0;
 }
 
+/* The blocks that records point to are written. Parks. */
+static int group_wait_data(struct group *g, struct list *records)
+{
+    struct record *rec;
+    int r = 0;
+    list_for_each (rec, records, node)
+        if (rec->block && r == 0)
+            r = zil_data_wait(rec->block, &g->tops);
+    return r;
+}
+
 static int group_write(struct zil *z, struct list *records)
 {
     struct group g = {.z = z};
+    struct record *rec;
     waitgroup_init(&g.writes);
     if (z->broken)
         return E(-EIO);
@@ -287,9 +332,14 @@ static int group_write(struct zil *z, struct list *records)
     if (r == 0)
         r = g.result;
     if (r == 0)
+        r = group_wait_data(&g, records);
+    if (r == 0)
         r = group_flush(&g);
     if (r == 0 && losses != z->p->root->losses)
         r = E(-EIO);
+    list_for_each (rec, records, node)
+        if (rec->block && r == 0)
+            zil_data_flushed(rec->block);
     z->stats.commits++;
     return r;
 }
@@ -319,24 +369,37 @@ static int lead(struct zil *z)
     return r;
 }
 
-int zil_commit(struct zil *z, uint64_t ticket)
+static void log_fiber(void *arg)
 {
-    int r = 0;
-    if (mutant_on(MUTANT_ACK_BEFORE_LOG))
-        return 0;
-    while (r == 0 && z->durable < ticket) {
-        if (z->leading) {
-            waitq_wait(&z->done, NO_DEADLINE, NULL);
-            if (z->durable < ticket && z->p->txgs.failed)
-                r = z->p->txgs.failed;
-            continue;
-        }
-        z->leading = true;
-        r = lead(z);
-        z->leading = false;
+    struct zil *z = arg;
+    while (!list_empty(&z->queue) && z->error == 0) {
+        z->error = lead(z);
         waitq_wake_all(&z->done);
     }
-    return r;
+    z->leading = false;
+    waitq_wake_all(&z->done);
+}
+
+void zil_kick(struct zil *z)
+{
+    if (!z->leading && !list_empty(&z->queue))
+        z->leading = fiber_start(log_fiber, z, "pool-log") != NULL;
+}
+
+int zil_commit(struct zil *z, uint64_t ticket)
+{
+    if (mutant_on(MUTANT_ACK_BEFORE_LOG))
+        return 0;
+    while (z->durable < ticket && z->error == 0) {
+        zil_kick(z);
+        if (z->leading) {
+            waitq_wait(&z->done, NO_DEADLINE, NULL);
+        } else { /* no fiber to be had: the caller's own */
+            z->leading = true;
+            log_fiber(z);
+        }
+    }
+    return z->durable < ticket ? z->error : 0;
 }
 
 /* ---- the sync fiber's side -------------------------------------------------------------------------------------- */
@@ -349,9 +412,21 @@ static bool first_is_done(const struct zil *z, uint64_t txg)
            bp_birth(&b->bp) <= txg;
 }
 
+/* Everything that a broken chain holds is in the tree when txg is. */
+static bool can_renew(const struct zil *z, uint64_t txg)
+{
+    const struct block *b;
+    if (!z->broken || z->leading || z->renewed)
+        return false;
+    list_for_each (b, &z->chain, node)
+        if (b->last_txg > txg)
+            return false;
+    return true;
+}
+
 bool zil_wants_sync(const struct zil *z, uint64_t txg)
 {
-    return !list_empty(&z->chain) && first_is_done(z, txg);
+    return (!list_empty(&z->chain) && first_is_done(z, txg)) || can_renew(z, txg);
 }
 
 /* Which block the header names after txg: the first that may hold what is not in the tree. */
@@ -373,15 +448,39 @@ static int block_free_first(struct zil *z, uint64_t txg)
     return space_free_dva(z->p->space, txg, &dva);
 }
 
+/* Without space for a new chain there is none, until a later txg finds some. */
+static int chain_renew(struct zil *z, uint64_t txg)
+{
+    struct block *first;
+    int r = 0;
+    while (r == 0 && !list_empty(&z->chain))
+        r = block_free_first(z, txg);
+    if (r == 0 && block_new(z, txg, NULL, block_size_for(z->guess), &first) == 0) {
+        list_push(&z->chain, &first->node);
+        z->renewed = txg;
+    }
+    return r;
+}
+
 int zil_sync(struct zil *z, uint64_t txg)
 {
     int r = 0;
     if (!zil_wants_sync(z, txg))
         return 0;
-    while (r == 0 && first_is_done(z, txg))
+    if (can_renew(z, txg))
+        r = chain_renew(z, txg);
+    while (r == 0 && !list_empty(&z->chain) && first_is_done(z, txg))
         r = block_free_first(z, txg);
     header_set(z);
     return r;
+}
+
+void zil_committed(struct zil *z, uint64_t txg)
+{
+    if (z->renewed != txg)
+        return;
+    z->renewed = 0;
+    z->broken = false;
 }
 
 /* ---- opening and closing ------------------------------------------------------------------------------------------ */
@@ -423,7 +522,7 @@ int zil_open(struct pool *p, struct dsl_dataset *ds, struct zil **ret_zil, struc
     list_init(&z->queue);
     list_init(&z->chain);
     waitq_init(&z->done);
-    int r = block_new(z, NULL, block_size_for(z->guess), &first);
+    int r = block_new_open(z, NULL, block_size_for(z->guess), &first);
     if (r == 0) {
         list_push(&z->chain, &first->node);
         r = txg_run(p, root_task, z, reterr);
@@ -444,6 +543,8 @@ void zil_close(struct zil *z)
 {
     if (!z)
         return;
+    while (z->leading)
+        waitq_wait(&z->done, NO_DEADLINE, NULL);
     txg_run(z->p, unroot_task, z, NULL);
     struct record *rec, *next;
     list_for_each_safe (rec, next, &z->queue, node)

@@ -22,15 +22,35 @@ int zil_open(struct pool *p, struct dsl_dataset *ds, struct zil **ret_zil, struc
 /* Everything logged is in the tree (the caller waited for the txg): frees the chain, durable when it returns. Parks. */
 void zil_close(struct zil *z); /* NULL is fine */
 
-/* Queue a record of txg, which the caller holds. data: references are taken. Returns the ticket to commit, 0: no memory (the
- * caller waits for the txg instead). */
+/* Queue a record of txg, which the caller holds, and whose order among records that overlap is the order in which they are
+ * queued. data: references are taken. Returns the ticket to commit, 0: no memory (the caller waits for the txg instead). */
 uint64_t zil_write(struct zil *z, uint64_t txg, uint64_t off, const struct sgl *data);
 uint64_t zil_truncate(struct zil *z, uint64_t txg, uint64_t off, uint64_t len);
+/* A write of a whole volume block that goes to its place in the pool, bp, at once, together with others of the same zil_data. */
+struct zil_data;
+uint64_t zil_write_indirect(struct zil *z, uint64_t txg, uint64_t off, uint64_t len,
+                            const struct bp *bp, struct zil_data *data);
+/* Starts writing what is queued, if nobody does. Never parks. */
+void zil_kick(struct zil *z);
 /* Waits until the record is durable, in the log or in its txg. Parks. */
 int zil_commit(struct zil *z, uint64_t ticket);
 
+/* ---- data blocks that records point to (data.c) ---------------------------------------------------------------- */
+
+/* The log's flush covers them too. Counted; the maker has one reference. NULL: no memory. */
+struct zil_data *zil_data_new(void);
+struct zil_data *zil_data_ref(struct zil_data *d);
+void zil_data_put(struct zil_data *d); /* NULL is fine */
+/* They are written, or it failed; touches: on the tops of these pointers. */
+void zil_data_touches(struct zil_data *d, const struct bp *bp);
+void zil_data_written(struct zil_data *d, int result);
+/* A flush has covered them: they may stay where they are. */
+bool zil_data_is_durable(const struct zil_data *d);
+
 /* In the sync fiber, before the objset is written: gives back the blocks whose records are all in the tree once txg is. */
 int zil_sync(struct zil *z, uint64_t txg);
+/* txg is on disk. */
+void zil_committed(struct zil *z, uint64_t txg);
 /* Whether the log has something to give back at txg, so that its dataset takes part in it. */
 bool zil_wants_sync(const struct zil *z, uint64_t txg);
 

@@ -10,9 +10,9 @@
 
 #define CHAINS_MIN 64u
 
-void vdirty_init(struct vdirty *d)
+void vdirty_init(struct vdirty *d, void (*unplace)(void *arg, struct vplace *place), void *arg)
 {
-    *d = (struct vdirty){0};
+    *d = (struct vdirty){.unplace = unplace, .arg = arg};
 }
 
 void vdirty_clear(struct vdirty *d)
@@ -26,7 +26,7 @@ void vdirty_clear(struct vdirty *d)
         }
     free(d->chains);
     free(d->freed);
-    vdirty_init(d);
+    vdirty_init(d, d->unplace, d->arg);
 }
 
 static size_t chain_of(const struct vdirty *d, uint64_t blkid)
@@ -75,7 +75,7 @@ int vdirty_add(struct vdirty *d, uint64_t blkid, struct iobuf *buf)
     if (!b)
         return E(-ENOMEM);
     size_t at = chain_of(d, blkid);
-    *b = (struct vblock){d->chains[at], blkid, buf};
+    *b = (struct vblock){.next = d->chains[at], .blkid = blkid, .buf = buf};
     d->chains[at] = b;
     d->nblocks++;
     return 0;
@@ -90,6 +90,8 @@ static bool drop(struct vdirty *d, uint64_t blkid)
     if (!b)
         return false;
     *at = b->next;
+    if (b->place)
+        d->unplace(d->arg, b->place);
     iobuf_put(b->buf);
     free(b);
     d->nblocks--;

@@ -8,10 +8,13 @@
 
 #include "run/iobuf.h"
 
+/* Where a block's content was written ahead of its txg, for the intent log (direct.c). */
+struct vplace;
 struct vblock {
     struct vblock *next; /* in its chain */
     uint64_t blkid;
-    struct iobuf *buf; /* the block's content */
+    struct iobuf *buf;    /* the block's content */
+    struct vplace *place; /* NULL: not written yet */
 };
 struct vrun {
     uint64_t first, n;
@@ -22,10 +25,13 @@ struct vdirty {
     struct vrun *
         freed; /* in order of arrival; runs of blocks that read as zeros unless they are among the blocks */
     size_t nfreed, freed_cap;
+    /* Called for the place of a block that is dropped because of newer content. */
+    void (*unplace)(void *arg, struct vplace *place);
+    void *arg;
 };
 
-void vdirty_init(struct vdirty *d);
-/* Drops everything. */
+void vdirty_init(struct vdirty *d, void (*unplace)(void *arg, struct vplace *place), void *arg);
+/* Drops everything; no block has a place any more. */
 void vdirty_clear(struct vdirty *d);
 static inline bool vdirty_empty(const struct vdirty *d)
 {

@@ -47,10 +47,13 @@ static int pvol_space(struct volume *v, struct volume_space *ret)
 static void pvol_close(struct volume *v)
 {
     struct pvol *pv = pvol_of(v);
+    ahead_stop(pv);
     if (pv->p->txgs.running)
         txg_wait(pv->p, 0);
+    shortcut_drop(pv, 0, UINT64_MAX);
     zil_close(pv->zil);
     for (unsigned i = 0; i < TXG_SLOTS; i++) {
+        pv->dirty[i].unplace = pvol_place_forget;
         pvol_count_dirty(pv, -(int64_t)pv->dirty[i].nblocks);
         vdirty_clear(&pv->dirty[i]);
     }
@@ -173,6 +176,15 @@ static int tail_free(struct pvol *pv, struct err *reterr)
     return volume_tail_free(pv->p, pv->ds->dir, pv->v.geo.size, pv->bs, reterr);
 }
 
+/* Without them reading takes longer, no more. */
+static void shortcuts_make(struct pool *p)
+{
+    struct cache_stats st;
+    cache_stats(p->blocks.cache, &st);
+    if (!p->shortcuts)
+        p->shortcuts = shortcuts_new(st.budget);
+}
+
 /* dd is held. */
 static int dir_open(struct pool *p, struct dsl_dir *dd, const char *name, struct volume **ret_v,
                     struct err *reterr)
@@ -183,6 +195,8 @@ static int dir_open(struct pool *p, struct dsl_dir *dd, const char *name, struct
         return err_set(reterr, E(-ENOMEM), "volume %s: no memory", name);
     pv->p = p;
     pv->ds = dd->head;
+    waitq_init(&pv->ahead.idle);
+    shortcuts_make(p);
     int r = open_objects(pv, &size, reterr);
     if (r) {
         free(pv);
@@ -195,7 +209,7 @@ static int dir_open(struct pool *p, struct dsl_dir *dd, const char *name, struct
         return err_set(reterr, E(-EBUSY), "volume %s/%s is in use", p->name, name);
     }
     for (unsigned i = 0; i < TXG_SLOTS; i++)
-        vdirty_init(&pv->dirty[i]);
+        vdirty_init(&pv->dirty[i], pvol_unplace, pv);
     pv->cost = pool_block_cost(p, pv->bs) + INDIRECT_COST;
     pv->guid = le64_get(dsl_dataset_phys(pv->ds)->guid);
     struct uuid id = volume_id(p->guid, pv->guid);

@@ -36,17 +36,67 @@ int pvol_block_get(struct pvol *pv, uint64_t txg, uint64_t blkid, enum block_hin
         return 0;
     }
     struct blocks *b = &pv->p->blocks;
-    uint64_t ticket = blocks_reader_enter(b);
+    uint64_t ticket = blocks_reader_enter(b), commits = pv->commits;
     struct bp bp;
     int r = object_lookup(pv->data, blkid, &bp);
     *ret_buf = NULL;
     if (r == 0 && !bp_is_hole(&bp))
         r = block_read(b, &bp, hint, ret_buf);
     blocks_reader_leave(b, ticket);
+    if (*ret_buf && commits == pv->commits)
+        shortcut_set(pv, blkid, &bp);
     return r;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------------------- */
+
+static int add_zeros(struct sgl *out, uint64_t len)
+{
+    uint64_t at = out->len;
+    int r = sgl_alloc(out, len);
+    if (r == 0)
+        sgl_zero(out, at, len);
+    return r;
+}
+
+/* Appends bytes [from, to) of a block (NULL: zeros) that begins at start. Takes over the reference. */
+static int append(struct sgl *out, struct iobuf *buf, uint64_t start, uint64_t from,
+                  uint64_t to)
+{
+    if (!buf)
+        return add_zeros(out, to - from);
+    int r = sgl_add(out, buf, buf->p + (from - start), (uint32_t)(to - from));
+    if (r)
+        iobuf_put(buf);
+    return r;
+}
+
+/* The block if that takes no parking: 1, 0 when it may take some. */
+static int at_hand(const struct pvol *pv, uint64_t txg, uint64_t blkid, struct iobuf **ret_buf)
+{
+    if (pvol_find_dirty(pv, txg, blkid, ret_buf)) {
+        if (*ret_buf)
+            iobuf_ref(*ret_buf);
+        return 1;
+    }
+    *ret_buf = shortcut_find(pv, blkid);
+    return *ret_buf != NULL;
+}
+
+/* As much of [off, end) from its beginning as is in memory; *ret_off is where that ends. */
+static int read_at_hand(const struct pvol *pv, uint64_t txg, uint64_t off, uint64_t end,
+                        struct sgl *out, uint64_t *ret_off)
+{
+    struct iobuf *buf;
+    int r = 0;
+    while (r == 0 && off < end && at_hand(pv, txg, off / pv->bs, &buf)) {
+        uint64_t start = round_down(off, pv->bs), to = MIN(end, start + pv->bs);
+        r = append(out, buf, start, off, to);
+        off = to;
+    }
+    *ret_off = off;
+    return r;
+}
 
 struct fetch {
     struct pvol *pv;
@@ -68,43 +118,53 @@ static int fetch_blocks(struct pvol *pv, uint64_t txg, uint64_t first, unsigned 
                         struct fetch *f)
 {
     struct waitgroup group;
+    int r = 0;
     waitgroup_init(&group);
     for (unsigned i = 0; i < n; i++) {
         f[i] = (struct fetch){.pv = pv, .txg = txg, .blkid = first + i, .group = &group};
+        if (at_hand(pv, txg, first + i, &f[i].buf))
+            continue;
         waitgroup_add(&group, 1);
         if (n == 1 || !fiber_start(fetch_block, &f[i], "pool-read"))
             fetch_block(&f[i]);
     }
     waitgroup_wait(&group);
-    for (unsigned i = 0; i < n; i++)
-        if (f[i].result)
-            return f[i].result;
-    return 0;
-}
-
-static int add_zeros(struct sgl *out, uint64_t len)
-{
-    uint64_t at = out->len;
-    int r = sgl_alloc(out, len);
-    if (r == 0)
-        sgl_zero(out, at, len);
+    for (unsigned i = 0; i < n && r == 0; i++)
+        r = f[i].result;
     return r;
 }
 
-/* Appends bytes [off, off + len) of what was fetched and drops the references. */
+/* Appends bytes [off, end) of what was fetched, unless it failed, and drops the references. */
 static int fetch_append(const struct pvol *pv, struct fetch *f, unsigned n, uint64_t off,
-                        uint64_t len, int r, struct sgl *out)
+                        uint64_t end, int r, struct sgl *out)
 {
     for (unsigned i = 0; i < n; i++) {
-        uint64_t start = f[i].blkid * pv->bs, from = MAX(off, start);
-        uint64_t to = MIN(off + len, start + pv->bs);
-        if (r == 0 && !f[i].buf)
-            r = add_zeros(out, to - from);
-        else if (r == 0 && (r = sgl_add(out, f[i].buf, f[i].buf->p + (from - start),
-                                        (uint32_t)(to - from))) == 0)
-            f[i].buf = NULL;
-        iobuf_put(f[i].buf);
+        uint64_t start = f[i].blkid * pv->bs;
+        if (r == 0)
+            r = append(out, f[i].buf, start, MAX(off, start), MIN(end, start + pv->bs));
+        else
+            iobuf_put(f[i].buf);
     }
+    return r;
+}
+
+static int read_rest(struct pvol *pv, uint64_t txg, uint64_t off, uint64_t end, struct sgl *out)
+{
+    struct fetch one, *f = &one;
+    uint64_t nblocks = (end - 1) / pv->bs - off / pv->bs + 1;
+    int r = 0;
+    if (nblocks > 1 && !(f = calloc(MIN(nblocks, READ_FIBERS), sizeof(*f))))
+        return E(-ENOMEM);
+    while (r == 0 && off < end) {
+        uint64_t first = off / pv->bs, last = (end - 1) / pv->bs;
+        unsigned n = (unsigned)MIN(last - first + 1, READ_FIBERS);
+        uint64_t to = MIN(end, (first + n) * pv->bs);
+        r = fetch_blocks(pv, txg, first, n, f);
+        r = fetch_append(pv, f, n, off, to, r, out);
+        off = to;
+    }
+    if (f != &one)
+        free(f);
     return r;
 }
 
@@ -112,20 +172,10 @@ int pvol_read(struct volume *v, uint64_t off, uint64_t len, struct sgl *out)
 {
     struct pvol *pv = pvol_of(v);
     uint64_t end = off + len, txg = pv->p->txgs.open;
-    int r = 0;
-    struct fetch *f = calloc(READ_FIBERS, sizeof(*f));
-    if (!f)
-        return E(-ENOMEM);
-    while (r == 0 && off < end) {
-        uint64_t first = off / pv->bs, last = (end - 1) / pv->bs;
-        unsigned n = (unsigned)MIN(last - first + 1, READ_FIBERS);
-        uint64_t part = MIN(end, (first + n) * pv->bs) - off;
-        r = fetch_blocks(pv, txg, first, n, f);
-        r = fetch_append(pv, f, n, off, part, r, out);
-        off += part;
-    }
-    free(f);
-    return r;
+    if (len)
+        ahead_note(pv, off / pv->bs, (end - 1) / pv->bs);
+    int r = read_at_hand(pv, txg, off, end, out, &off);
+    return r || off == end ? r : read_rest(pv, txg, off, end, out);
 }
 
 int pvol_extents(struct volume *v, uint64_t off, uint64_t len, uint64_t *ret_len,

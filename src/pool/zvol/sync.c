@@ -5,11 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int pvol_sync(void *arg, uint64_t txg)
+static int sync_freed(struct pvol *pv, const struct vdirty *d)
 {
-    struct pvol *pv = arg;
-    struct vdirty *d = &pv->dirty[txg % TXG_SLOTS];
-    int r = pv->zil ? zil_sync(pv->zil, txg) : 0;
+    int r = 0;
     for (size_t i = 0; r == 0 && i < d->nfreed; i++) {
         uint64_t end = MIN(d->freed[i].first + d->freed[i].n, object_max_block(pv->data) + 1);
         uint64_t next;
@@ -17,32 +15,72 @@ int pvol_sync(void *arg, uint64_t txg)
             r = object_free_blocks(pv->data, d->freed[i].first, end - d->freed[i].first,
                                    UINT64_MAX, &next);
     }
+    return r;
+}
+
+/* One that the intent log wrote stays where it is. */
+static int sync_block(struct pvol *pv, uint64_t txg, struct vblock *b)
+{
+    struct vplace *place = b->place;
+    struct bp bp;
+    b->place = NULL;
+    if (place && pvol_place_take(place, &bp))
+        return object_block_adopt(pv->data, b->blkid, &bp);
+    int r = place ? block_free(&pv->p->blocks, txg, &bp) : 0;
+    return r ? r : object_block_set(pv->data, b->blkid, b->buf);
+}
+
+int pvol_sync(void *arg, uint64_t txg)
+{
+    struct pvol *pv = arg;
+    struct vdirty *d = &pv->dirty[txg % TXG_SLOTS];
+    int r = pv->zil ? zil_sync(pv->zil, txg) : 0;
+    if (r == 0)
+        r = sync_freed(pv, d);
     struct vblock **v = vdirty_sorted(d);
     if (!v && d->nblocks)
         return E(-ENOMEM);
     for (size_t i = 0; r == 0 && i < d->nblocks; i++) {
-        r = object_block_set(pv->data, v[i]->blkid, v[i]->buf);
+        r = sync_block(pv, txg, v[i]);
         fiber_maybe_yield();
     }
     free(v);
     return r;
 }
 
+/* What the tables had is now in the tree that readers follow. */
+static void shortcuts_drop(const struct pvol *pv, const struct vdirty *d)
+{
+    for (size_t i = 0; i < d->nchains; i++)
+        for (const struct vblock *b = d->chains[i]; b; b = b->next)
+            shortcut_drop(pv, b->blkid, 1);
+    for (size_t i = 0; i < d->nfreed; i++)
+        shortcut_drop(pv, d->freed[i].first, d->freed[i].n);
+}
+
 void pvol_committed(void *arg, uint64_t txg)
 {
     struct pvol *pv = arg;
     struct vdirty *d = &pv->dirty[txg % TXG_SLOTS];
+    pv->commits++;
+    shortcuts_drop(pv, d);
     pvol_count_dirty(pv, -(int64_t)d->nblocks);
     vdirty_clear(d);
+    if (pv->zil)
+        zil_committed(pv->zil, txg);
     pvol_watch(pv);
 }
 
 int volumes_before_sync(struct pool *p, uint64_t txg)
 {
     struct pvol *pv;
-    list_for_each (pv, &p->volumes, node)
-        if (!vdirty_empty(&pv->dirty[txg % TXG_SLOTS]) ||
-            (pv->zil && zil_wants_sync(pv->zil, txg)))
+    uint64_t bytes = 0;
+    list_for_each (pv, &p->volumes, node) {
+        const struct vdirty *d = &pv->dirty[txg % TXG_SLOTS];
+        bytes += d->nblocks * pv->bs;
+        if (!vdirty_empty(d) || (pv->zil && zil_wants_sync(pv->zil, txg)))
             dsl_dataset_dirty(pv->ds);
+    }
+    throttle_sync_begins(p, bytes);
     return 0;
 }

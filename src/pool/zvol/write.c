@@ -5,18 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- writing --------------------------------------------------------------------------------------------------- */
+#define DIRECT_MIN (32u << 10)
 
-/* Writers wait while too much is dirty; the sync fiber is told early. */
-void pvol_throttle(struct pool *p, uint64_t len)
-{
-    while (p->dirty_bytes + len > p->dirty_max && p->dirty_bytes > 0 && !p->txgs.failed) {
-        txg_kick(p);
-        waitq_wait(&p->dirty_less, NO_DEADLINE, NULL);
-    }
-    if (p->dirty_bytes > p->dirty_max / 4)
-        txg_kick(p);
-}
+/* ---- writing --------------------------------------------------------------------------------------------------- */
 
 /* A fresh buffer with the old content (NULL: zeros). */
 static struct iobuf *copy_of(const struct pvol *pv, const struct iobuf *old)
@@ -61,6 +52,10 @@ static int block_change(struct pvol *pv, uint64_t txg, uint64_t blkid, bool whol
         if (r)
             return r;
         b = vdirty_find(d, blkid); /* others ran meanwhile */
+    }
+    if (b && b->place) {
+        d->unplace(d->arg, b->place);
+        b->place = NULL;
     }
     if (b && b->buf->refs > 1) {
         struct iobuf *mine = copy_of(pv, b->buf);
@@ -110,7 +105,7 @@ static int change_begin(struct pvol *pv, uint64_t off, uint64_t len, uint64_t ro
         r = pvol_room_take(pv, room);
     if (r)
         return r;
-    pvol_throttle(pv->p, room);
+    throttle_wait(pv->p, room);
     if (off + len > pv->v.geo.size) {
         if (room)
             pvol_room_give(pv, room);
@@ -136,16 +131,73 @@ static uint64_t log_truncate(struct pvol *pv, uint64_t txg, uint64_t off, uint64
     return r == 0 && (flags & VOL_FUA) ? zil_truncate(pv->zil, txg, off, len) : 0;
 }
 
+/* Bytes [at, at + len) of the write at off; 0 also when there is nothing to log. */
+static uint64_t log_part(struct pvol *pv, uint64_t txg, uint64_t off, const struct sgl *data,
+                         uint64_t at, uint64_t len, bool *ret_failed)
+{
+    struct sgl part;
+    uint64_t ticket = 0;
+    if (len == 0)
+        return 0;
+    sgl_init(&part);
+    if (sgl_slice(&part, data, at, len) == 0)
+        ticket = zil_write(pv->zil, txg, off + at, &part);
+    sgl_clear(&part);
+    *ret_failed |= ticket == 0;
+    return ticket;
+}
+
+/* A large write: its whole blocks go to their places, what is left of it into the log. The ticket, 0: wait for the txg. */
+static uint64_t change_large(struct pvol *pv, uint64_t txg, uint64_t off,
+                             const struct sgl *data, int *ret_r)
+{
+    uint64_t first = (off + pv->bs - 1) / pv->bs, last = (off + data->len) / pv->bs;
+    uint64_t head = first * pv->bs - off, tail = last * pv->bs - off;
+    bool failed = false;
+    uint64_t a = log_part(pv, txg, off, data, 0, head, &failed);
+    uint64_t b = log_part(pv, txg, off, data, tail, data->len - tail, &failed);
+    zil_kick(pv->zil);
+    *ret_r = pvol_change(pv, txg, off, data);
+    if (*ret_r)
+        return 0;
+    uint64_t c = pvol_direct(pv, txg, first, (unsigned)(last - first));
+    if (c == 0)
+        c = log_part(pv, txg, off, data, head, tail - head, &failed);
+    return failed ? 0 : MAX(MAX(a, b), c);
+}
+
+/* The record is queued first: the log is written beside the reading of what is around a partly written block. */
+static uint64_t change_logged(struct pvol *pv, uint64_t txg, uint64_t off,
+                              const struct sgl *data, int *ret_r)
+{
+    uint64_t ticket = zil_write(pv->zil, txg, off, data);
+    zil_kick(pv->zil);
+    *ret_r = pvol_change(pv, txg, off, data);
+    return ticket;
+}
+
+/* Whole blocks that make a write worth to be written twice not even for a moment. */
+static bool is_large(const struct pvol *pv, uint64_t off, uint64_t len)
+{
+    uint64_t first = (off + pv->bs - 1) / pv->bs, last = (off + len) / pv->bs;
+    return last > first && (last - first) * pv->bs >= DIRECT_MIN;
+}
+
 int pvol_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned flags)
 {
     struct pvol *pv = pvol_of(v);
-    uint64_t txg;
+    uint64_t txg, ticket = 0;
     int r = change_begin(pv, off, data->len, data->len, &txg);
     if (r)
         return r;
-    r = pvol_change(pv, txg, off, data);
+    bool one_record = data->len <= ZIL_DATA_MAX;
+    if (!(flags & VOL_FUA) || (flags & VOL_ATOMIC && !one_record))
+        r = pvol_change(pv, txg, off, data); /* all of it is in one txg */
+    else if (!(flags & VOL_ATOMIC) && is_large(pv, off, data->len))
+        ticket = change_large(pv, txg, off, data, &r);
+    else
+        ticket = change_logged(pv, txg, off, data, &r);
     pvol_room_give(pv, data->len);
-    uint64_t ticket = r == 0 && (flags & VOL_FUA) ? zil_write(pv->zil, txg, off, data) : 0;
     return change_end(pv, txg, flags, ticket, r);
 }
 

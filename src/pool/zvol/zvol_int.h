@@ -16,7 +16,22 @@
 #include "pool/zil/log.h"
 #include "pool/zvol/dirty.h"
 
-#define ATOMIC_MAX ZIL_DATA_MAX /* one record of the log is applied whole or not at all */
+#define ATOMIC_MAX (128u << 10) /* in one record of the log, or in one txg */
+
+/* A sequential reader. */
+struct ahead_stream {
+    uint64_t next;         /* block that comes if it goes on */
+    uint64_t fetched;      /* blocks below are cached or on their way */
+    uint32_t hits, window; /* reads in a row; blocks */
+    uint64_t used;
+};
+struct ahead {
+    struct ahead_stream stream[8];
+    uint64_t clock;
+    unsigned fibers;
+    bool stopping;
+    struct waitq idle;
+};
 
 struct pvol {
     struct volume v;
@@ -28,6 +43,8 @@ struct pvol {
     uint64_t cost;   /* of a dirty block on disk, at most */
     uint64_t guid;
     struct vdirty dirty[TXG_SLOTS];
+    uint64_t commits; /* of txgs that changed it */
+    struct ahead ahead;
     struct list node; /* in the pool's list of open volumes */
     bool full;        /* a write was refused */
     bool filling;     /* above its threshold */
@@ -59,8 +76,6 @@ int pvol_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags);
 /* What writing and zeroing do to the tables of txg, which the caller holds. Park. */
 int pvol_change(struct pvol *pv, uint64_t txg, uint64_t off, const struct sgl *data);
 int pvol_zero(struct pvol *pv, uint64_t txg, uint64_t off, uint64_t len);
-/* Waits while too much is dirty. */
-void pvol_throttle(struct pool *p, uint64_t len);
 /* So many blocks more are dirty, or fewer. */
 void pvol_count_dirty(struct pvol *pv, int64_t blocks);
 
@@ -71,6 +86,40 @@ int pvol_room_take(struct pvol *pv, uint64_t len);
 void pvol_room_give(struct pvol *pv, uint64_t len);
 /* After a txg: has a threshold been crossed? */
 void pvol_watch(struct pvol *pv);
+
+/* ---- throttle.c -------------------------------------------------------------------------- */
+
+/* Waits as long as becomes a writer of len bytes while much is dirty. Parks. */
+void throttle_wait(struct pool *p, uint64_t len);
+/* A txg with so many dirty bytes is about to be written. */
+void throttle_sync_begins(struct pool *p, uint64_t bytes);
+
+/* ---- shortcut.c -------------------------------------------------------------------------- */
+
+/* The block of the committed tree if it is cached and was read before, with a reference; else NULL. */
+struct iobuf *shortcut_find(const struct pvol *pv, uint64_t blkid);
+/* bp is where the committed tree has the block. */
+void shortcut_set(const struct pvol *pv, uint64_t blkid, const struct bp *bp);
+/* The tree is about to have others. */
+void shortcut_drop(const struct pvol *pv, uint64_t first, uint64_t n);
+
+/* ---- ahead.c ----------------------------------------------------------------------------- */
+
+/* Blocks [first, last] are being read: what a sequential reader wants next is read ahead. */
+void ahead_note(struct pvol *pv, uint64_t first, uint64_t last);
+/* Until nothing is read ahead any more. Parks. */
+void ahead_stop(struct pvol *pv);
+
+/* ---- direct.c ---------------------------------------------------------------------------- */
+
+/* Writes n dirty blocks of txg, which the caller holds, to their places and queues the records that point to them. The ticket
+ * to commit; 0: some have none, they are still just dirty. May park. */
+uint64_t pvol_direct(struct pvol *pv, uint64_t txg, uint64_t first, unsigned n);
+/* Takes it over. True: the tree may adopt the pointer; false: *ret_bp is to be freed and the block to be written. */
+bool pvol_place_take(struct vplace *pl, struct bp *ret_bp);
+/* Each takes it over (arg: the pvol): the block has newer content, and the space is given back; the pool is closed as it is. */
+void pvol_unplace(void *arg, struct vplace *pl);
+void pvol_place_forget(void *arg, struct vplace *pl);
 
 /* ---- sync.c ------------------------------------------------------------------------------ */
 

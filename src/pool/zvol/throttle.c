@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Back-pressure without stalls. Up to half of what may be dirty nobody waits; from there on writers are let through one after the
+ * other, at the pace at which txgs reach the disk times a factor that is 1 halfway and grows without limit towards the most
+ * (OpenZFS dmu_tx_delay() has the same curve). So a writer that is too fast is slowed down a little all the time instead of
+ * being stopped for a whole txg now and then.
+ */
+#include "pool/zvol/zvol_int.h"
+
+#define RATE_FIRST   (100ull << 20) /* bytes a second, until a txg has been measured */
+#define RATE_LEAST   (1ull << 20)
+#define MEASURED_MIN (4ull << 20) /* what smaller txgs take says nothing about the rate */
+#define PAUSE_MAX    (20 * NS_PER_MS)
+
+static uint64_t pause_of(const struct pool *p, uint64_t len)
+{
+    uint64_t calm = p->dirty_max / 2, rate = p->pace.rate ? p->pace.rate : RATE_FIRST;
+    if (p->dirty_bytes <= calm)
+        return 0;
+    uint64_t over = p->dirty_bytes - calm,
+             left = p->dirty_max - MIN(p->dirty_bytes, p->dirty_max);
+    double ns = (double)len / (double)rate * 1e9 * (double)over / (double)MAX(left, 1u);
+    return (uint64_t)MIN(ns, (double)PAUSE_MAX);
+}
+
+static void wait_for_room(struct pool *p, uint64_t len)
+{
+    while (p->dirty_bytes + len > p->dirty_max && p->dirty_bytes > 0 && !p->txgs.failed) {
+        txg_kick(p);
+        waitq_wait(&p->dirty_less, NO_DEADLINE, NULL);
+    }
+}
+
+void throttle_wait(struct pool *p, uint64_t len)
+{
+    uint64_t pause = pause_of(p, len), now = run_now();
+    if (p->dirty_bytes > p->dirty_max / 4)
+        txg_kick(p);
+    if (pause) {
+        p->pace.next = MAX(p->pace.next, now) + pause;
+        fiber_sleep_until(p->pace.next, NULL);
+    }
+    wait_for_room(p, len);
+}
+
+void throttle_sync_begins(struct pool *p, uint64_t bytes)
+{
+    p->pace.began = run_now_precise();
+    p->pace.bytes = bytes;
+}
+
+void throttle_sync_ended(struct pool *p)
+{
+    uint64_t took = run_now_precise() - p->pace.began;
+    if (p->pace.bytes < MEASURED_MIN || took == 0)
+        return;
+    uint64_t rate = (uint64_t)((double)p->pace.bytes * 1e9 / (double)took);
+    p->pace.rate = MAX(p->pace.rate ? (3 * p->pace.rate + rate) / 4 : rate, RATE_LEAST);
+}
