@@ -29,7 +29,7 @@ own_apt() { # apt-get with sources, lists and caches of our own
         -o APT::Sandbox::User="$(id -un)" -o Debug::NoLocking=1 -o Acquire::Retries=3 "${@:2}"
 }
 # One line for each Debian archive that the system knows, with component contrib added.
-sources() {
+archives() {
     local key=/usr/share/keyrings/debian-archive-keyring.gpg signed=
     [[ ! -r $key ]] || signed="[signed-by=$key] "
     apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)|$(RELEASE)' 'Created-By: Packages' |
@@ -37,7 +37,7 @@ sources() {
 }
 download() {
     mkdir -p "$out/apt/lists/partial" "$out/apt/cache/archives/partial" "$out/apt/debs"
-    sources > "$out/apt/sources.list"
+    archives > "$out/apt/sources.list"
     [[ -s $out/apt/sources.list ]] ||
         fail "apt knows no Debian archive (no package lists: run 'apt-get update' once, or this is no Debian)"
     own_apt apt-get update > "$out/apt/log" 2>&1 ||
@@ -65,10 +65,11 @@ fi
 
 # ---- our program ------------------------------------------------------------------------------
 lib=$out/prefix/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
+sources=("$here"/orc/*.c "$here"/../bench/libzpool/*.c)
 orc_is_current() {
     local src
     [[ -x $out/orc ]] || return 1
-    for src in "$here"/orc/*.[ch]; do
+    for src in "${sources[@]}" "$here"/orc/*.h; do
         [[ $out/orc -nt $src ]] || return 1
     done
 }
@@ -76,7 +77,7 @@ ln -sf libzpool.so.5 "$lib/libzpool.so"     # under this name zdb looks for the 
 if ! orc_is_current; then
     # -w: OpenZFS's headers are no model of cleanliness.
     "${CC:-cc}" -std=gnu17 -O1 -g -w -D_GNU_SOURCE -D_LARGEFILE64_SOURCE \
-        -I"$out/prefix/usr/include/libspl" -I"$out/prefix/usr/include/libzfs" "$here"/orc/*.c -o "$out/orc.new" \
+        -I"$out/prefix/usr/include/libspl" -I"$out/prefix/usr/include/libzfs" -I"$here/orc" "${sources[@]}" -o "$out/orc.new" \
         -L"$lib" -l:libzpool.so.5 -l:libnvpair.so.3 -l:libzfs_core.so.3 -lcrypto -lpthread \
         -Wl,-rpath,"$lib" -Wl,-rpath-link,"$lib" 2> "$out/orc.log" || {
         cat "$out/orc.log" >&2

@@ -28,7 +28,7 @@ enum place { PLACE_READING, PLACE_SMALL, PLACE_MAIN, PLACE_GHOST, PLACES };
 
 #define SMALL_SHARE     10u /* the small queue's part of the budget is 1 / this */
 #define USES_MAX        3u
-#define STEPS_IDLE      32u
+#define STEPS_IDLE      8u
 #define BYTES_PER_CHAIN 8192u /* of the budget: as many hash chains */
 #define CHAINS_MIN      256u
 

@@ -20,6 +20,8 @@ void volume_size_is(struct dsl_dataset *ds, uint64_t size)
         return;
     struct pvol *pv = ds->arg;
     pv->v.geo.size = size;
+    pv->commits++;
+    shortcut_drop(pv, 0, UINT64_MAX); /* what is cut off goes without this volume's tables */
     volume_changed(&pv->v, VOL_CHANGED_SIZE);
 }
 

@@ -128,6 +128,19 @@ static void step_write(objset_t *os, const struct step *s, const uint8_t *data, 
     dmu_tx_commit(tx);
 }
 
+void data_write(objset_t *os, uint64_t off, uint64_t len, const uint8_t *data, bool commit)
+{
+    const struct step s = {STEP_WRITE, off, len};
+    step_write(os, &s, data, commit);
+    if (commit)
+        zil_commit(dmu_objset_zil(os), VOLUME_DATA);
+}
+
+void data_log_open(objset_t *os)
+{
+    zil_open(os, log_data);
+}
+
 static void step_discard(objset_t *os, const struct step *s, bool logged)
 {
     if (logged) {

@@ -55,7 +55,8 @@ const char *full_name(const struct orc *o, const char *name)
     return to;
 }
 
-static const struct verb *const groups[] = {pool_verbs, dataset_verbs, props_verbs, data_verbs};
+static const struct verb *const groups[] = {pool_verbs, dataset_verbs, props_verbs, data_verbs,
+                                            bench_verbs};
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 
 static void usage(void)

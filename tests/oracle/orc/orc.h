@@ -28,8 +28,8 @@ struct verb {
     int min_args;
     const char *usage;
 };
-extern const struct verb pool_verbs[], dataset_verbs[], props_verbs[],
-    data_verbs[]; /* each ends with a NULL */
+extern const struct verb pool_verbs[], dataset_verbs[], props_verbs[], data_verbs[],
+    bench_verbs[]; /* each ends with a NULL */
 
 __attribute__((noreturn, format(printf, 1, 2))) void die(const char *fmt, ...);
 /* Dies unless rc is 0. */
@@ -55,6 +55,11 @@ uint64_t volume_block(struct objset *os);
 /* ---- data.c ---- */
 /* SHA-256 of the whole content, as hex with a NUL. */
 void volume_hash(struct objset *os, char ret_hex[65]);
+
+/* Writes; commit: durable in the intent log, which is open. */
+void data_write(struct objset *os, uint64_t off, uint64_t len, const uint8_t *data,
+                bool commit);
+void data_log_open(struct objset *os);
 
 /* ---- hash.c ---- */
 struct hash;
