@@ -143,5 +143,5 @@ const struct verb bench_verbs[] = {
     {"bench", do_bench, 1,
      "VOL [mode=read|write] [block=N] [depth=N] [sync=always] [sequential=1] [fill=1] "
      "[seconds=N] [warmup=N] (ends here)"},
-    {NULL, NULL, 0, NULL},
+    {NULL,    NULL,     0, NULL          },
 };
