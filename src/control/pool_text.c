@@ -102,7 +102,7 @@ unsigned pool_scan_percent(const struct pool_scan_status *s)
 {
     if (s->to_examine == 0)
         return s->state == POOL_SCAN_FINISHED ? 100 : 0;
-    return (unsigned)(MIN(s->examined, s->to_examine) / (double)s->to_examine * 100);
+    return (unsigned)((double)MIN(s->examined, s->to_examine) / (double)s->to_examine * 100);
 }
 
 static void running_text(const struct pool_scan_status *s, char *ret, size_t cap)
