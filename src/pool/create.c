@@ -229,6 +229,8 @@ static int first_commit(struct pool *p, struct err *reterr)
         r = dsl_prop_set_u64(p->dsl.root, "canmount", 0);
     p->config_dirty = true;
     if (r == 0)
+        r = history_internal(p, txg, "create", "pool version %u", ZFS_VERSION);
+    if (r == 0)
         r = commit(p, txg);
     if (r && !(reterr && reterr->code))
         err_set(reterr, r, "pool %s cannot be written", p->name);

@@ -12,7 +12,7 @@
 
 int pool_name_check(const char *name, struct err *reterr)
 {
-    static const char *const reserved[] = {"mirror", "raidz", "draid", "spare", "log"};
+    static const char *const reserved[] = {"mirror", "raidz", "draid", "spare"};
     int r = dsl_name_check(name, reterr);
     if (r)
         return r;
@@ -23,6 +23,8 @@ int pool_name_check(const char *name, struct err *reterr)
         if (strncmp(name, reserved[i], strlen(reserved[i])) == 0)
             return err_set(reterr, E(-EINVAL), "pool name %s: %s is a word of its own", name,
                            reserved[i]);
+    if (strcmp(name, "log") == 0)
+        return err_set(reterr, E(-EINVAL), "pool name log: a word of its own");
     return 0;
 }
 
@@ -155,16 +157,40 @@ void pool_close(struct pool *p)
     pool_free(p);
 }
 
-static int mark_exported(void *arg, uint64_t txg, struct err *reterr)
+bool pool_read_only(const struct pool *p, const char **ret_why)
 {
-    struct pool *p = arg;
-    (void)txg, (void)reterr;
-    p->state = POOL_STATE_EXPORTED;
-    p->config_dirty = true;
-    return 0;
+    if (ret_why)
+        *ret_why = p->read_only_why;
+    return p->read_only;
 }
 
-int pool_export(struct pool *p, struct err *reterr)
+struct leaving {
+    struct pool *p;
+    enum pool_state state;
+};
+
+static int mark_left(void *arg, uint64_t txg, struct err *reterr)
+{
+    const struct leaving *l = arg;
+    struct pool *p = l->p;
+    (void)reterr;
+    p->state = l->state;
+    p->config_dirty = true;
+    return history_internal(p, txg, l->state == POOL_STATE_DESTROYED ? "destroy" : "export",
+                            "%s", p->name);
+}
+
+/* The last txg, whose labels say what became of the pool. */
+static int pool_leave(struct pool *p, enum pool_state state, struct err *reterr)
+{
+    struct leaving l = {p, state};
+    scan_stop(p);
+    int r = p->read_only ? 0 : txg_run(p, mark_left, &l, reterr);
+    pool_close(p);
+    return r;
+}
+
+static int in_use_check(const struct pool *p, struct err *reterr)
 {
     if (p->suspended.on)
         return err_set(
@@ -172,11 +198,29 @@ int pool_export(struct pool *p, struct err *reterr)
             "pool %s is suspended: %s: bring back enough of its disks and clear it, or "
             "give up what it could not write with -f",
             p->name, p->suspended.why);
-    if (p->open_volumes > 0)
-        return err_set(reterr, E(-EBUSY), "pool %s: %u of its volumes are in use", p->name,
-                       p->open_volumes);
-    scan_stop(p);
-    int r = p->read_only ? 0 : txg_run(p, mark_exported, p, reterr);
-    pool_close(p);
-    return r;
+    if (p->open_volumes == 0)
+        return 0;
+    return err_set(reterr, E(-EBUSY), "pool %s: %u of its volumes are in use", p->name,
+                   p->open_volumes);
+}
+
+int pool_export(struct pool *p, struct err *reterr)
+{
+    int r = in_use_check(p, reterr);
+    return r ? r : pool_leave(p, POOL_STATE_EXPORTED, reterr);
+}
+
+int pool_destroy(struct pool *p, bool force, struct err *reterr)
+{
+    int r = in_use_check(p, reterr);
+    if (r)
+        return r;
+    if (p->read_only)
+        return err_set(reterr, E(-EROFS), "pool %s is imported read-only", p->name);
+    const struct dsl_dir *first = dsl_next(&p->dsl, dsl_next(&p->dsl, NULL));
+    if (first && !force)
+        return err_set(reterr, E(-EBUSY),
+                       "pool %s holds %s, perhaps more: use -f to destroy it all", p->name,
+                       first->name);
+    return pool_leave(p, POOL_STATE_DESTROYED, reterr);
 }

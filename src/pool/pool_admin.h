@@ -39,21 +39,47 @@ int pool_create(const struct pool_create_want *want, struct pool **ret_pool,
                 struct err *reterr);
 
 struct pool_import_want {
-    const char *const *paths; /* devices and files that may belong to it, NULL at the end */
+    const char *const *paths; /* where its disks may be, NULL at the end */
     const char *name;         /* NULL: the only one found, or by guid */
     uint64_t guid;            /* 0: by name */
     const char *new_name;     /* NULL: keep */
     bool read_only;
     bool force;       /* in use by another host, as far as its labels say */
     uint64_t max_txg; /* the newest state that is looked at; 0: any */
+    bool destroyed;   /* one that was destroyed, and no other (-D) */
+    bool
+        dry_run; /* only look: nothing is written, *ret_pool is NULL, report says what would be (-n) */
+    bool
+        rewind; /* the newest state that is whole, if the newest isn't: back by up to two txgs (-F) */
+    bool rewind_far; /* by more, though what it needs may have been written over (-FX) */
+    struct pool_import_report *report; /* filled when it works, or would; NULL: nobody asks */
     struct pool_opts opts;
 };
+struct pool_import_report {
+    const char *health; /* "ONLINE", "DEGRADED" */
+    bool read_only;
+    char read_only_why[200];  /* a feature, a device, an intent log; "": as was asked */
+    uint64_t txg, newest_txg; /* the state that is used; differ: it goes back */
+    uint64_t seconds_lost;
+};
+/* Paths are devices, files, and folders of these. Errors: -ENOENT, -EEXIST (ambiguous, or a copied disk), -EBUSY (another host
+ * or program has it), -ENXIO (disks are missing), -EBADMSG (damaged), -EOPNOTSUPP. What forbids writing but not reading makes it
+ * read-only, see pool_read_only(). */
 int pool_import(const struct pool_import_want *want, struct pool **ret_pool,
                 struct err *reterr);
 /* Writes what is there, marks it exported and closes it. -EBUSY: a volume is open; -EAGAIN: it is suspended (by force: pool_let_go(),
  * close its volumes, pool_close()). Else the pool is closed even when marking fails. */
 int pool_export(struct pool *p, struct err *reterr);
 /* Closes it as it is (a daemon's stop): the next start opens it again. A suspended pool lets go. */
+
+/* True: nothing can be written; *ret_why (may be NULL): what forces it, "" when it was asked for. */
+bool pool_read_only(const struct pool *p, const char **ret_why);
+/* Writes what is there, marks it exported and closes it. -EBUSY: a volume is open. The pool is closed even when marking fails. */
+int pool_export(struct pool *p, struct err *reterr);
+/* As export, but its labels then say that it was destroyed; import brings it back as long as its disks aren't used otherwise.
+ * -EBUSY: a volume is open; or, without force, it holds datasets. */
+int pool_destroy(struct pool *p, bool force, struct err *reterr);
+/* Closes it as it is (a daemon's stop): the next start opens it again. */
 void pool_close(struct pool *p);
 const char *pool_name(const struct pool *p);
 /* Everything that was acknowledged until now is in the tree on disk. */
@@ -106,6 +132,59 @@ struct pool_status {
 /* Does not park. -ENOMEM. */
 int pool_status(const struct pool *p, struct pool_status *ret);
 void pool_status_free(struct pool_status *s);
+
+/* ---- which pools there are (found.c) ------------------------------------------------------------------ */
+
+struct pool_found_disk {
+    unsigned depth;    /* 0: the pool itself */
+    char name[256];    /* a disk's path; "mirror-0", "raidz2-1" */
+    const char *state; /* "ONLINE", "UNAVAIL", ... */
+    char note[240];    /* why it cannot be used; "" */
+    uint64_t guid;
+};
+struct pool_found {
+    char name[256];
+    uint64_t guid;
+    const char *state;  /* "ACTIVE", "EXPORTED", "DESTROYED" */
+    const char *health; /* as it would be when imported; "UNAVAIL": too few disks are there */
+    char hostname[64];  /* that used it last */
+    uint64_t hostid;
+    bool
+        can_import; /* without force; reason says what is in the way, or of what the operator should know */
+    bool read_only; /* only so, and reason says why */
+    char reason[240];
+    struct pool_found_disk *disks; /* parents before children */
+    unsigned ndisks;
+};
+/* All pools that the devices, files and folders in paths (NULL at the end) carry labels of. hostid: ours. Writes nothing.
+ * *ret: free with pool_found_free(). Parks. */
+int pool_scan_devices(const char *const *paths, uint64_t hostid, struct pool_found **ret,
+                      unsigned *ret_n, struct err *reterr);
+void pool_found_free(struct pool_found *found, unsigned n);
+
+/* ---- a pool's properties and history (settings.c, history.c) --------------------------------------------------------- */
+
+/* autoreplace (on, off), failmode (wait, continue), comment (NULL or "": none). -EINVAL names what may be set. */
+int pool_prop_set(struct pool *p, const char *name, const char *value, struct err *reterr);
+/* These and what `zpool get` has of figures: guid, size, allocated, free, capacity, health, version, readonly, dedupratio; numbers
+ * are exact. *ret_source: "default", "local", "-". -EINVAL: no such property; -ENOSPC: cap is too small. */
+int pool_prop_get(const struct pool *p, const char *name, char *ret_value, size_t cap,
+                  const char **ret_source, struct err *reterr);
+/* The i-th name, NULL past the end. */
+const char *pool_prop_name(unsigned i);
+
+struct pool_history_entry {
+    uint64_t time;           /* seconds */
+    uint64_t txg;            /* 0: unknown */
+    bool internal;           /* by the engine; else a command */
+    const char *what, *text; /* internal: its name; the command, or the details */
+    const char *hostname;    /* "": unknown */
+};
+/* Calls fn for each entry, oldest first; not 0 ends it. -EBADMSG. Parks. */
+int pool_history(struct pool *p, int (*fn)(void *arg, const struct pool_history_entry *e),
+                 void *arg);
+/* Notes a command ("zsan pool scrub tank"); durable when it returns. */
+int pool_history_log(struct pool *p, const char *text, struct err *reterr);
 
 /* ---- repair (repair.c) ------------------------------------------------------------------------------ */
 

@@ -62,6 +62,15 @@ void volume_size_is(struct dsl_dataset *ds, uint64_t size);
 /* Gives back what a crash left beyond a volume's end. dd is held. Parks. */
 int volume_tail_free(struct pool *p, struct dsl_dir *dd, uint64_t size, uint32_t block_size,
                      struct err *reterr);
+/* A packed name-value list that is an object of the MOS. -EBADMSG. Parks. */
+int mos_nv_read(struct objset *mos, uint64_t id, struct nv **ret_nv, struct err *reterr);
+/* The pool's own properties (settings.c); in memory from then on. Parks. */
+int pool_props_load(struct pool *p, struct err *reterr);
+/* Notes what the engine itself did, in the syncing txg (history.c). Parks. */
+int history_internal(struct pool *p, uint64_t txg, const char *what, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+/* The same for an operator's command. */
+int history_command(struct pool *p, const char *text);
 int pool_name_check(const char *name, struct err *reterr);
 
 #endif

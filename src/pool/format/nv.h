@@ -39,5 +39,8 @@ int nv_pack(const struct nv *nv, uint8_t **ret_bytes, size_t *ret_len);
 /* Parses what a disk says: bounded depth (16) and memory (16 times len); trailing bytes are ignored.
  * -EBADMSG with where it breaks, -EOPNOTSUPP: not XDR. */
 int nv_parse(const void *bytes, size_t len, struct nv **ret_nv, struct err *reterr);
+/* The same for OpenZFS's native encoding, little-endian: its history has it. Pairs of types we don't know, arrays and lists of
+ * lists are left out. */
+int nv_parse_native(const void *bytes, size_t len, struct nv **ret_nv, struct err *reterr);
 
 #endif

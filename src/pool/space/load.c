@@ -193,6 +193,17 @@ int metaslab_load(struct space *sp, struct metaslab *ms)
     return rc;
 }
 
+int space_check(struct space *sp)
+{
+    for (unsigned i = 0; i < sp->ntops; i++)
+        for (unsigned k = 0; sp->tops[i] && k < sp->tops[i]->nms; k++) {
+            int rc = metaslab_load(sp, &sp->tops[i]->ms[k]);
+            if (rc != 0)
+                return rc;
+        }
+    return 0;
+}
+
 /* ---- unloading --------------------------------------------------------------------------- */
 
 static bool idle(const struct metaslab *ms)

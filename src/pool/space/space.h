@@ -109,6 +109,8 @@ int space_alloc(struct space *sp, uint64_t txg, uint32_t psize, unsigned ncopies
  * lists and is free only after the hold-back all the same. -ENOMEM; -EBADMSG: it lies in no
  * metaslab, or is not allocated as far as can be seen without loading. */
 int space_free_dva(struct space *sp, uint64_t txg, const struct dva *dva);
+/* Loads every map there is: 0, or what is wrong with the first that doesn't make sense. Parks. */
+int space_check(struct space *sp);
 /* Marks what a claimed log block occupies as allocated in txg: -EEXIST when it isn't free,
  * -EBADMSG: it lies in no metaslab, or that can't be loaded. Parks (loading). */
 int space_claim(struct space *sp, uint64_t txg, const struct dva *dva);

@@ -71,7 +71,8 @@ struct pool {
     uint64_t hostid; /* 0: none known */
     char hostname[64];
     bool read_only;
-    enum pool_state state; /* as the next label says it */
+    char read_only_why[200]; /* what forces it, "": the operator asked for it */
+    enum pool_state state;   /* as the next label says it */
     struct nv *
         extra; /* pairs of the MOS config that we keep as they came (comment, compatibility, ...) */
     struct vdev *root;
@@ -81,8 +82,9 @@ struct pool {
     struct dsl dsl;
     struct txgs txgs;
     struct suspension suspended;
-    struct uberblock ub; /* newest on disk */
-    uint64_t config_object;
+    struct uberblock ub;                                  /* newest on disk */
+    uint64_t config_object, history_object, props_object; /* the last two 0: none yet */
+    bool autoreplace;
     bool config_dirty;  /* labels and the MOS config are to be written */
     bool has_vdev_zaps; /* com.delphix:has_per_vdev_zaps */
     bool spacemap_histogram;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PAIR_SIZE   (2 * LABEL_SIZE) /* labels lie in pairs, at both ends */
@@ -51,6 +52,25 @@ static bool is_better(const struct labels *l, uint64_t txg)
     return fits ? txg > l->config_txg : txg < l->config_txg;
 }
 
+static uint64_t pool_of(const struct nv *config)
+{
+    uint64_t guid = 0;
+    nv_get_u64(config, "pool_guid", &guid);
+    return guid;
+}
+
+/* Two labels of one device that name different pools. Inactive spares name none. */
+static void note_other(struct label_info *found, const struct nv *config)
+{
+    const char *name = "?";
+    uint64_t had = found->config ? pool_of(found->config) : 0, has = pool_of(config);
+    if (!had || !has || had == has)
+        return;
+    found->other_pool = has;
+    nv_get_str(config, "name", &name);
+    snprintf(found->other_name, sizeof(found->other_name), "%s", name);
+}
+
 static void look_at_config(struct labels *l, unsigned i)
 {
     const uint8_t *bytes = l->bytes + (size_t)i * LABEL_SIZE + LABEL_CONFIG_OFF;
@@ -58,6 +78,8 @@ static void look_at_config(struct labels *l, unsigned i)
     if (label_config_parse(bytes, label_off(l->psize, i), &config, NULL) < 0)
         return;
     uint64_t txg = config_txg(config);
+    if (is_somebodys(config))
+        note_other(l->found, config);
     if (!is_somebodys(config) || !is_better(l, txg)) {
         nv_free(config);
         return;
@@ -76,19 +98,27 @@ static unsigned config_ashift(const struct nv *config)
     return ashift >= ASHIFT_MIN && ashift <= ASHIFT_READ ? (unsigned)ashift : 0;
 }
 
-static void look_at_ring(struct labels *l, unsigned i)
+static void walk_ring(const struct labels *l, unsigned i, unsigned ashift,
+                      void (*fn)(void *arg, const struct uberblock *ub), void *arg)
 {
-    uint32_t size = uberblock_slot_size(l->found->ashift);
+    uint32_t size = uberblock_slot_size(ashift);
     const uint8_t *label = l->bytes + (size_t)i * LABEL_SIZE;
     uint64_t at = label_off(l->psize, i);
     for (uint32_t off = LABEL_RING_OFF; off < LABEL_SIZE; off += size) {
         struct uberblock ub;
-        if (!uberblock_parse(label + off, size, at + off, &ub) || ub.txg > l->max_txg)
-            continue;
-        if (!l->found->has_ub || uberblock_better(&ub, &l->found->ub))
-            l->found->ub = ub;
-        l->found->has_ub = true;
+        if (uberblock_parse(label + off, size, at + off, &ub))
+            fn(arg, &ub);
     }
+}
+
+static void keep_best(void *arg, const struct uberblock *ub)
+{
+    struct labels *l = arg;
+    if (ub->txg > l->max_txg)
+        return;
+    if (!l->found->has_ub || uberblock_better(ub, &l->found->ub))
+        l->found->ub = *ub;
+    l->found->has_ub = true;
 }
 
 /* Both ends; one that cannot be read is as good as empty. The error when neither can. */
@@ -112,9 +142,26 @@ static void look_at_all(struct labels *l)
     if (l->found->config)
         l->found->ashift = config_ashift(l->found->config);
     for (unsigned i = 0; l->found->ashift && i < LABELS; i++) {
-        look_at_ring(l, i);
+        walk_ring(l, i, l->found->ashift, keep_best, l);
         fiber_maybe_yield();
     }
+}
+
+int label_uberblocks(struct file *f, unsigned ashift,
+                     void (*fn)(void *arg, const struct uberblock *ub), void *arg)
+{
+    struct labels l = {.psize = label_psize(file_info(f)->size)};
+    if (l.psize < 2 * PAIR_SIZE)
+        return 0;
+    struct iobuf *buf = iobuf_get(2 * PAIR_SIZE);
+    if (!buf)
+        return E(-ENOMEM);
+    l.bytes = buf->p;
+    int rc = read_ends(f, &l);
+    for (unsigned i = 0; rc == 0 && i < LABELS; i++)
+        walk_ring(&l, i, ashift, fn, arg);
+    iobuf_put(buf);
+    return rc;
 }
 
 int label_read(struct file *f, uint64_t max_txg, struct label_info *ret, struct err *reterr)

@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #define OPEN_WIDTH 8u /* disks whose labels are read at a time: 1 MiB each */
 
@@ -76,15 +78,25 @@ static int check_label(struct vdev *leaf, uint64_t pool_guid, struct err *reterr
 {
     struct label_info label;
     uint64_t pool = 0, guid = 0, top_guid = 0;
+    char name[65] = "another";
+    const char *text;
     int rc = label_read(leaf->file, UINT64_MAX, &label, reterr);
     if (rc < 0)
         return err_prefix(reterr, "%s", where(leaf)), rc;
     nv_get_u64(label.config, "pool_guid", &pool);
     nv_get_u64(label.config, "guid", &guid);
     nv_get_u64(label.config, "top_guid", &top_guid);
+    if (nv_get_str(label.config, "name", &text))
+        snprintf(name, sizeof(name), "%s", text);
     nv_free(label.config);
+    if (label.other_pool)
+        return err_set(
+            reterr, E(-EINVAL),
+            "%s carries labels of two pools, one of them %.64s: wipe it and replace it",
+            where(leaf), label.other_name);
     if (pool != pool_guid)
-        return err_set(reterr, E(-EINVAL), "%s does not belong to this pool", where(leaf));
+        return err_set(reterr, E(-EINVAL), "%s does not belong to this pool but to %.64s",
+                       where(leaf), name);
     if (guid != leaf->guid && top_guid != leaf->guid)
         return err_set(reterr, E(-EINVAL), "%s is another disk of this pool", where(leaf));
     if (leaf->promised && (!label.has_ub || label.ub.txg < leaf->promised))
@@ -113,6 +125,20 @@ static int leaf_open(struct vdev *leaf, const struct opening *o, struct err *ret
 
 /* ---- all of them ------------------------------------------------------------------------- */
 
+static int refused_note(struct vdev *leaf, int rc, const struct err *why)
+{
+    free(leaf->refused);
+    leaf->refused = NULL;
+    if (rc == 0)
+        return 0;
+    leaf->refused = malloc(sizeof(*why));
+    if (!leaf->refused)
+        return E(-ENOMEM);
+    *leaf->refused = *why;
+    leaf->refused->code = rc;
+    return 0;
+}
+
 static void open_one(void *arg, unsigned i)
 {
     struct opening *o = arg;
@@ -121,7 +147,7 @@ static void open_one(void *arg, unsigned i)
     if (leaf->file || leaf->offline || leaf->faulted)
         return;
     int rc = leaf_open(leaf, o, &err);
-    o->no_memory |= rc == -ENOMEM;
+    o->no_memory |= rc == -ENOMEM || refused_note(leaf, rc, &err) < 0;
     if (rc == 0)
         leaf->removed = false;
     else if (o->err && o->err->code == 0)

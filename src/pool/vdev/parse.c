@@ -49,6 +49,11 @@ const char *vdev_type_name(enum vdev_type type)
     return types[type].name;
 }
 
+const char *vdev_kind(const struct vdev *vd)
+{
+    return types[vd->type].name;
+}
+
 static int refuse(struct parse *p, const struct vdev *vd, const char *why)
 {
     return err_set(p->err, E(-EBADMSG), "device tree: %s %" PRIu32 " (guid %" PRIu64 "): %s",

@@ -56,6 +56,7 @@ static void free_tree(struct vdev *vd)
     free(vd->child);
     free(vd->path);
     free(vd->open_path);
+    free(vd->refused);
     free(vd->io);
     free(vd);
 }

@@ -100,6 +100,7 @@ struct vdev {
     char *path;
     char *open_path; /* where it was found; NULL: at path */
     struct file *file;
+    struct err *refused; /* what vdev_open() had against it; NULL: nothing */
     uint64_t psize;      /* bytes, whole labels */
     uint64_t dtl_object; /* MOS object, 0: never missed anything */
     struct txg_set dtl;  /* txgs that this leaf lacks */
@@ -116,6 +117,8 @@ struct vdev {
 /* Builds a tree from a config's vdev_tree (a root, or one top-level vdev). -EBADMSG names
  * what is wrong: unknown type, ids out of place, impossible parity. */
 int vdev_parse(const struct nv *tree, struct vdev **ret_root, struct err *reterr);
+/* "mirror", "raidz", "file", ... as the format has it. */
+const char *vdev_kind(const struct vdev *vd);
 /* The tree as the format stores it; mos: with the keys that only the MOS copy has. NULL: no
  * memory. */
 struct nv *vdev_to_nv(const struct vdev *vd, bool mos);
@@ -249,8 +252,14 @@ struct label_info {
     bool has_ub;
     struct uberblock ub;
     unsigned ashift;
+    /* Another of its labels names this other pool; 0: they agree. Nobody can know whose it is. */
+    uint64_t other_pool;
+    char other_name[64];
 };
 int label_read(struct file *f, uint64_t max_txg, struct label_info *ret, struct err *reterr);
+/* Calls fn for every valid uberblock in the rings of all its labels, in no order. -EIO and the like; -ENOMEM. Parks. */
+int label_uberblocks(struct file *f, unsigned ashift,
+                     void (*fn)(void *arg, const struct uberblock *ub), void *arg);
 /* Writes the config into labels 0 and 2 (half 0) or 1 and 3 (half 1) of every leaf of top;
  * the config of a leaf is made by make(arg, leaf) (NULL: no memory). 0 when enough leaves
  * took it. Parks. */

@@ -102,7 +102,8 @@ static const struct zil_header *header_of(const struct dsl_dataset *ds)
 
 struct claim {
     struct pool *p;
-    uint64_t first; /* txg */
+    uint64_t
+        first; /* txg after the one that was opened: what is born in it or later is in no space map */
     uint64_t blk_seq, lr_seq, nblocks, nrecords;
 };
 
@@ -112,7 +113,7 @@ static int claim_space(struct claim *c, const struct bp *bp)
         return 0; /* in the space maps */
     for (unsigned i = 0; i < bp_ndvas(bp); i++) {
         struct dva dva = bp_dva(bp, i);
-        int r = space_claim(c->p->space, c->first, &dva);
+        int r = space_claim(c->p->space, c->p->dsl.txg, &dva);
         if (r)
             return r;
     }
@@ -153,13 +154,30 @@ static int claim_record(void *arg, const struct zil_record *rec)
     return 0;
 }
 
+int zil_check(struct pool *p, struct dsl_dataset *ds, struct err *reterr)
+{
+    int r = dsl_dataset_open(ds, reterr);
+    if (r)
+        return r;
+    const struct zil_header *h = header_of(ds);
+    struct log_walk w = {.p = p, .last_blk_seq = UINT64_MAX};
+    struct bp first = h->log;
+    if (le64_get(h->claim_txg))
+        w.last_blk_seq = le64_get(h->claim_blk_seq);
+    r = bp_is_hole(&first) ? 0 : log_walk(&w, &first);
+    if (r)
+        err_set(reterr, r, "dataset %s: its intent log cannot be followed", ds->dir->name);
+    dsl_dataset_close(ds);
+    return r;
+}
+
 int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *reterr)
 {
     int r = dsl_dataset_open(ds, reterr);
     if (r)
         return r;
     const struct zil_header *h = header_of(ds);
-    struct claim c = {.p = p, .first = txg};
+    struct claim c = {.p = p, .first = p->ub.txg + 1};
     struct log_walk w = {p, UINT64_MAX, claim_block, claim_record, &c};
     struct bp first = h->log;
     bool unclaimed = !bp_is_hole(&first) && le64_get(h->claim_txg) == 0;
@@ -174,7 +192,7 @@ int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *
         if (c.nrecords > 0 || c.nblocks > 1)
             flags |= ZIL_REPLAY_NEEDED;
         objset_begin(ds->os, txg);
-        mine->claim_txg = le64_make(txg);
+        mine->claim_txg = le64_make(c.first);
         mine->claim_blk_seq = le64_make(c.blk_seq);
         mine->claim_lr_seq = le64_make(c.lr_seq);
         mine->flags = le64_make(le64_get(mine->flags) | flags);

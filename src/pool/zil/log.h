@@ -59,8 +59,10 @@ struct zil_stats {
 };
 void zil_stats(const struct zil *z, struct zil_stats *ret);
 
-/* ---- after an unclean stop (claim.c, replay.c) --------------------------------------------------------------- */
+/* ---- after an unclean stop (claim.c) --------------------------------------------------------------- */
 
+/* Whether a head's log can be followed, without changing anything: what zil_claim() would say. Parks. */
+int zil_check(struct pool *p, struct dsl_dataset *ds, struct err *reterr);
 /* Claims the log of a dataset in the syncing txg, before anything is allocated in it: every block of it, and what its records point to,
  * is allocated from then on. -EBADMSG, -EOPNOTSUPP: the log can't be followed safely. Parks. */
 int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *reterr);

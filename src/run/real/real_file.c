@@ -199,15 +199,19 @@ struct open_job {
 
 /* O_EXCL without O_CREAT is for block devices only: the kernel then refuses what is mounted or
  * claimed. O_NONBLOCK keeps open() from waiting for the other end of a FIFO, which set_up()
- * refuses. */
+ * refuses. Character devices are not even opened: that starts a watchdog, or rewinds a tape. */
 static int open_plain(const char *path, const struct file_opts *o)
 {
     struct stat st;
     int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (o->mode == FILE_RDWR ? O_RDWR : O_RDONLY);
     if (o->create)
         flags |= O_CREAT | O_EXCL;
-    else if (o->exclusive && stat(path, &st) == 0 && S_ISBLK(st.st_mode))
-        flags |= O_EXCL;
+    else if (stat(path, &st) == 0) {
+        if (S_ISCHR(st.st_mode))
+            return E(-ENODEV);
+        if (o->exclusive && S_ISBLK(st.st_mode))
+            flags |= O_EXCL;
+    }
     int fd = open(path, flags, 0600);
     return fd < 0 ? E(-errno) : fd;
 }
