@@ -317,7 +317,7 @@ static bool is_damage(int r)
 
 static int import_all(struct import *im)
 {
-    int r = im->want->rewind ? E(-EBADMSG) : import_load(im);
+    int r = im->want->rewind || im->want->rewind_far ? E(-EBADMSG) : import_load(im);
     if (is_damage(r))
         r = import_rewind(im);
     if (r)

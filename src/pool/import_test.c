@@ -3,6 +3,7 @@
  * Finding and importing pools in the simulated world: what is refused, with which words, and that not a byte of what is
  * refused was written.
  */
+#include "pool/format/zil.h"
 #include "pool/import_fixture.h"
 
 #include <errno.h>
@@ -134,7 +135,7 @@ static void in_use_body(struct expect *e)
     uint64_t was = disks_sum(2);
     check(file_open("/d1", &opts, &f, NULL) == 0);
     EXPECT_EQ(e, tank_import(&t), -EBUSY);
-    EXPECT(e, said(&t, "/d1 is in use by another program"));
+    EXPECT(e, said(&t, "/d1 is in use, by this or another program"));
     file_close(f);
     EXPECT_EQ(e, disks_sum(2), was);
 }
@@ -271,6 +272,68 @@ static void two_pools_body(struct expect *e)
     labels_patch("/d0", 0xc, make_foreign);
     EXPECT_EQ(e, tank_import(&t, .name = "tank"), -ENOENT);
     EXPECT(e, said(&t, "carries labels of two pools"));
+}
+
+/* ---- a log that nobody can follow ---------------------------------------------------------------------------- */
+
+/* Writes durably, and keeps the disk as a power cut would leave it then. *ret_log: where the log begins. */
+static void log_make(struct tank *t, struct bp *ret_log)
+{
+    struct volume *v;
+    struct sgl sgl;
+    check(pool_volume_open(t->p, "v", &v, NULL) == 0);
+    for (unsigned i = 0; i < 3; i++) {
+        sgl_init(&sgl);
+        check(sgl_alloc(&sgl, 4096) == 0);
+        EXPECT_EQ(t->e, v->ops->write(v, i * 65536, &sgl, VOL_FUA), 0);
+        sgl_clear(&sgl);
+    }
+    *ret_log = objset_zil(dsl_find(&t->p->dsl, "v")->head->os)->log;
+    disk_copy("/d0", "/cut");
+    volume_close(v);
+    pool_close(t->p);
+    check(file_unlink("/d0") == 0 && file_rename("/cut", "/d0") == 0);
+}
+
+/* The first record of the log gets a length that cannot be. */
+static void log_break(const struct bp *log)
+{
+    const struct file_opts opts = {.mode = FILE_RDWR};
+    static uint8_t block[ZIL_BLOCK_MAX];
+    struct file *f;
+    struct bp bp = *log, next;
+    uint32_t used = ZIL_BLOCK_HEADER;
+    check(file_open("/d0", &opts, &f, NULL) == 0);
+    for (; used == ZIL_BLOCK_HEADER; bp = next) {
+        uint64_t at = LABEL_FRONT + bp_dva(&bp, 0).off;
+        le64 len = le64_make(8);
+        check(file_pread(f, at, block, bp_lsize(&bp)) == 0);
+        check(zil_block_parse(block, &bp, &next, &used));
+        if (used == ZIL_BLOCK_HEADER)
+            continue;
+        memcpy(block + ZIL_BLOCK_HEADER + sizeof(le64), &len, sizeof(len));
+        zil_block_seal(block, &bp, &next, used);
+        check(file_pwrite(f, at, block, bp_lsize(&bp)) == 0);
+    }
+    check(file_flush(f) == 0);
+    file_close(f);
+}
+
+static void log_body(struct expect *e)
+{
+    struct tank t;
+    struct bp log;
+    struct volume *v;
+    const char *why;
+    tank_make(&t, e, LAYOUT_SINGLE, 1);
+    log_make(&t, &log);
+    log_break(&log);
+    uint64_t was = disks_sum(1);
+    EXPECT_EQ(e, tank_import(&t), 0);
+    EXPECT(e, pool_read_only(t.p, &why) && strstr(why, "its intent log cannot be followed"));
+    EXPECT(e, pool_volume_open(t.p, "v", &v, NULL) != 0);
+    tank_export(&t);
+    EXPECT_EQ(e, disks_sum(1), was);
 }
 
 /* ---- older states ------------------------------------------------------------------------------------------- */
@@ -469,6 +532,7 @@ TEST(a_copied_disk_is_refused, copies_body)
 TEST(a_missing_group_is_named, missing_body)
 TEST(lies_are_refused, lies_body)
 TEST(a_disk_of_two_pools_is_left_alone, two_pools_body)
+TEST(a_log_that_nobody_can_follow_stays, log_body)
 TEST(a_damaged_newest_state_can_be_left, rewind_body)
 TEST(going_back_far_must_be_asked_for, rewind_far_body)
 TEST(what_is_whole_stays, rewind_needless_body)
@@ -496,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_a_missing_group_is_named),
         cmocka_unit_test(test_lies_are_refused),
         cmocka_unit_test(test_a_disk_of_two_pools_is_left_alone),
+        cmocka_unit_test(test_a_log_that_nobody_can_follow_stays),
         cmocka_unit_test(test_a_damaged_newest_state_can_be_left),
         cmocka_unit_test(test_going_back_far_must_be_asked_for),
         cmocka_unit_test(test_what_is_whole_stays),

@@ -139,16 +139,17 @@ int import_leaves_place(struct vdev *root, const struct found *f)
     return 0;
 }
 
-/* A disk that somebody else has is not one that is missing: who has it may be writing to the pool. */
+/* A disk of the pool that somebody else has is not one that is missing: who has it may be writing to the pool. Where no label
+ * was found, any other disk may stand meanwhile. */
 static int held_check(const struct pool *p, struct err *reterr)
 {
     const struct vdev *leaf;
     for (unsigned i = 0; (leaf = vdev_leaf(p->root, i)); i++)
-        if (leaf->refused && leaf->refused->code == -EBUSY)
+        if (leaf->open_path && leaf->refused && leaf->refused->code == -EBUSY)
             return err_set(
                 reterr, E(-EBUSY),
-                "pool %s: %s is in use by another program, or mounted: end that first", p->name,
-                leaf->open_path ? leaf->open_path : leaf->path);
+                "pool %s: %s is in use, by this or another program, or mounted: end that first",
+                p->name, leaf->open_path);
     return 0;
 }
 

@@ -143,9 +143,9 @@ static bool goes_on(int r)
     return r != -ENOMEM && r != -EBUSY && r != -EOPNOTSUPP;
 }
 
-/* The newest one that is whole, loaded; NULL: none. */
+/* The newest one that is whole, loaded; NULL: none. first: what is wrong with the newest one, if nothing was known yet. */
 static const struct uberblock *candidates_try(struct import *im, const struct candidates *c,
-                                              bool safe)
+                                              bool safe, struct err *first)
 {
     for (unsigned i = 0; i < c->n; i++) {
         if (is_safe(im, &c->v[i]) != safe)
@@ -153,6 +153,8 @@ static const struct uberblock *candidates_try(struct import *im, const struct ca
         int r = candidate_try(im, &c->v[i]);
         if (r == 0)
             return &c->v[i];
+        if (!goes_on(r) || first->code == 0)
+            *first = *im->err;
         if (!goes_on(r))
             return NULL;
     }
@@ -163,6 +165,8 @@ static const struct uberblock *candidates_try(struct import *im, const struct ca
 
 static int nothing_found(struct import *im, const struct candidates *c, const struct err *why)
 {
+    if (!goes_on(why->code))
+        return err_set(im->err, why->code, "%s", why->msg);
     return err_set(im->err, why->code ? why->code : E(-EBADMSG),
                    "%.120s; none of its %u states is whole%s", why->msg, c->n,
                    im->want->rewind_far ? "" : " that import -F may try");
@@ -182,9 +186,9 @@ static int rewind_tell(struct import *im, const struct candidates *c)
     struct err why = *im->err;
     bool read_only = p->read_only;
     p->read_only = true;
-    const struct uberblock *ub = candidates_try(im, c, true);
-    if (!ub)
-        ub = candidates_try(im, c, false);
+    const struct uberblock *ub = candidates_try(im, c, true, &why);
+    if (!ub && goes_on(why.code))
+        ub = candidates_try(im, c, false, &why);
     if (ub)
         import_unload(p);
     p->read_only = read_only;
@@ -193,13 +197,12 @@ static int rewind_tell(struct import *im, const struct candidates *c)
 
 static int rewind_do(struct import *im, const struct candidates *c)
 {
-    struct err why;
-    const struct uberblock *ub = candidates_try(im, c, true);
-    if (!ub && im->want->rewind_far)
-        ub = candidates_try(im, c, false);
-    why = *im->err;
+    struct err why = {0};
+    const struct uberblock *ub = candidates_try(im, c, true, &why);
+    if (!ub && im->want->rewind_far && goes_on(why.code))
+        ub = candidates_try(im, c, false, &why);
     if (!ub)
-        return goes_on(why.code) ? nothing_found(im, c, &why) : why.code;
+        return nothing_found(im, c, &why);
     if (ub->txg != im->newest.txg && !im->want->dry_run)
         log_warn("pool.rewind", KV("pool", "%s", im->p->name), KV("txg", "%" PRIu64, ub->txg),
                  KV("newest", "%" PRIu64, im->newest.txg),

@@ -75,6 +75,14 @@ static const char *option(int ac, char **av, const char *key)
     return NULL;
 }
 
+static bool word(int ac, char **av, const char *want)
+{
+    for (int i = 0; i < ac; i++)
+        if (strcmp(av[i], want) == 0)
+            return true;
+    return false;
+}
+
 /* The files of the folder, sorted, as whole paths. */
 static char **disks(const struct ours *o)
 {
@@ -139,14 +147,92 @@ static void do_import(struct ours *o, int ac, char **av)
 {
     char **paths = disks(o);
     struct err err = {0};
+    struct pool_import_report report;
     struct pool_import_want want = {
         .paths = (const char *const *)paths,
         .name = o->name,
-        .read_only = ac > 0 && strcmp(av[0], "readonly") == 0,
+        .read_only = word(ac, av, "readonly"),
+        .destroyed = word(ac, av, "destroyed"),
+        .rewind = word(ac, av, "rewind"),
+        .dry_run = word(ac, av, "dryrun"),
         .force = true,
+        .report = &report,
     };
     ok(pool_import(&want, &o->pool, &err), &err, "import");
+    if (report.read_only_why[0])
+        printf("read-only: %s\n", report.read_only_why);
     names_free(paths);
+}
+
+static void do_pooldestroy(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    (void)ac, (void)av;
+    ok(pool_destroy(o->pool, true, &err), &err, "destroy");
+    o->pool = NULL;
+}
+
+static void do_found(struct ours *o, int ac, char **av)
+{
+    const char *const paths[] = {o->dir, NULL};
+    struct pool_found *f;
+    struct err err = {0};
+    unsigned n;
+    (void)ac, (void)av;
+    ok(pool_scan_devices(paths, 0, &f, &n, &err), &err, "found");
+    for (unsigned i = 0; i < n; i++) {
+        printf("pool %s %s %s %s %s\n", f[i].name, f[i].state, f[i].health,
+               f[i].can_import ? "importable" : "not importable", f[i].reason);
+        for (unsigned k = 0; k < f[i].ndisks; k++)
+            printf("%*s%s %s %s\n", (int)f[i].disks[k].depth * 2, "", f[i].disks[k].name,
+                   f[i].disks[k].state, f[i].disks[k].note);
+    }
+    pool_found_free(f, n);
+}
+
+static void do_note(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    (void)ac;
+    ok(pool_history_log(o->pool, av[0], &err), &err, "note");
+}
+
+static int tell_entry(void *arg, const struct pool_history_entry *e)
+{
+    (void)arg;
+    printf("history %" PRIu64 " ", e->time);
+    if (e->internal)
+        printf("[%s] ", e->what);
+    printf("%s\n", e->text);
+    return 0;
+}
+
+static void do_history(struct ours *o, int ac, char **av)
+{
+    (void)ac, (void)av;
+    ok(pool_history(o->pool, tell_entry, NULL), NULL, "history");
+}
+
+static void do_poolset(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    char *value = strchr(av[0], '=');
+    (void)ac;
+    if (!value)
+        die("no property: %s", av[0]);
+    *value++ = 0;
+    ok(pool_prop_set(o->pool, av[0], value, &err), &err, "poolset");
+}
+
+static void do_poolget(struct ours *o, int ac, char **av)
+{
+    const char *name, *source;
+    char value[256];
+    (void)ac, (void)av;
+    for (unsigned i = 0; (name = pool_prop_name(i)); i++) {
+        ok(pool_prop_get(o->pool, name, value, sizeof(value), &source, NULL), NULL, name);
+        printf("poolprop %s %s %s\n", name, value, source);
+    }
 }
 
 static void do_export(struct ours *o, int ac, char **av)
@@ -427,25 +513,31 @@ static const struct {
     int min_args;
     const char *usage;
 } verbs[] = {
-    {"create",  do_create,  1, "LAYOUT[:DISKS][+...] [ashift=N]"                      },
-    {"import",  do_import,  0, "[readonly]"                                           },
-    {"export",  do_export,  0, ""                                                     },
-    {"sync",    do_sync,    0, ""                                                     },
-    {"crash",   do_crash,   0, "(ends here, without another write)"                   },
-    {"space",   do_space,   0, ""                                                     },
-    {"scrub",   do_scrub,   0, "[nowait]"                                             },
-    {"wait",    do_wait,    0, "(until no scrub or resilver is running)"              },
-    {"offline", do_offline, 1, "DISK"                                                 },
-    {"online",  do_online,  1, "DISK"                                                 },
-    {"volume",  do_volume,  3, "NAME SIZE BLOCK [PROP=VALUE...] [reserve=1]"          },
-    {"folder",  do_folder,  1, "NAME [PROP=VALUE...]"                                 },
-    {"props",   do_props,   0, "(of all datasets, as zfs get -p would show them)"     },
-    {"destroy", do_destroy, 1, "NAME"                                                 },
-    {"rename",  do_rename,  2, "NAME NEW"                                             },
-    {"set",     do_set,     2, "NAME PROP=VALUE... (PROP= inherits)"                  },
-    {"write",   do_write,   3, "VOL SEED STEPS"                                       },
-    {"log",     do_log,     3, "SEED STEPS VOL... (crashes with all of it in the log)"},
-    {"hash",    do_hash,    1, "VOL..."                                               },
+    {"create",      do_create,      1, "LAYOUT[:DISKS][+...] [ashift=N]"                      },
+    {"import",      do_import,      0, "[readonly] [destroyed] [rewind] [dryrun]"             },
+    {"pooldestroy", do_pooldestroy, 0, "(the whole pool)"                                     },
+    {"found",       do_found,       0, "(what a search of the folder tells)"                  },
+    {"note",        do_note,        1, "COMMAND (into the history)"                           },
+    {"history",     do_history,     0, ""                                                     },
+    {"poolset",     do_poolset,     1, "PROP=VALUE"                                           },
+    {"poolget",     do_poolget,     0, "(all of the pool's own)"                              },
+    {"export",      do_export,      0, ""                                                     },
+    {"sync",        do_sync,        0, ""                                                     },
+    {"crash",       do_crash,       0, "(ends here, without another write)"                   },
+    {"space",       do_space,       0, ""                                                     },
+    {"scrub",       do_scrub,       0, "[nowait]"                                             },
+    {"wait",        do_wait,        0, "(until no scrub or resilver is running)"              },
+    {"offline",     do_offline,     1, "DISK"                                                 },
+    {"online",      do_online,      1, "DISK"                                                 },
+    {"volume",      do_volume,      3, "NAME SIZE BLOCK [PROP=VALUE...] [reserve=1]"          },
+    {"folder",      do_folder,      1, "NAME [PROP=VALUE...]"                                 },
+    {"props",       do_props,       0, "(of all datasets, as zfs get -p would show them)"     },
+    {"destroy",     do_destroy,     1, "NAME"                                                 },
+    {"rename",      do_rename,      2, "NAME NEW"                                             },
+    {"set",         do_set,         2, "NAME PROP=VALUE... (PROP= inherits)"                  },
+    {"write",       do_write,       3, "VOL SEED STEPS"                                       },
+    {"log",         do_log,         3, "SEED STEPS VOL... (crashes with all of it in the log)"},
+    {"hash",        do_hash,        1, "VOL..."                                               },
 };
 
 static void verbs_do(void *arg)

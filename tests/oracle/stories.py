@@ -36,7 +36,7 @@ class Row:
         return done.stdout
 
     def shell(self, *command):
-        self._run(*command)
+        return self._run(*command)
 
     def disks(self, layout):
         """Empty disks for our engine; OpenZFS's verbs make their own."""
@@ -47,6 +47,14 @@ class Row:
         """Our engine; the hashes that were printed, by volume."""
         text = self._run(program("tests/oracle/ours"), self.folder, POOL, *words_of(verbs), env=SANITIZERS)
         return {name: sha for sha, name in re.findall(r"^([0-9a-f]{64})  (.*)$", text, re.M)}
+
+    def ours_text(self, *verbs):
+        """All that our engine prints."""
+        return self._run(program("tests/oracle/ours"), self.folder, POOL, *words_of(verbs), env=SANITIZERS)
+
+    def orc_text(self, *verbs):
+        """All that OpenZFS's prints."""
+        return self.oracle.orc_text(self.folder, POOL, *verbs)
 
     def ours_props(self, *verbs):
         """All datasets' properties as our engine has them."""

@@ -28,7 +28,7 @@ void pool_drop(spa_t *spa)
 
 struct layout {
     uint64_t disk_size, ashift;
-    unsigned ndisks, nspares;
+    unsigned ndisks, nspares, nlogs, ncaches;
 };
 
 /* A disk of that name, made (size != 0) or there already. */
@@ -81,18 +81,26 @@ static nvlist_t *group_new(const struct orc *o, struct layout *l, const char *te
 
 static nvlist_t *tree_new(const struct orc *o, struct layout *l, char *text)
 {
-    nvlist_t *root = fnvlist_alloc(), *groups[DISKS_MAX], *spares[DISKS_MAX];
+    nvlist_t *root = fnvlist_alloc(), *groups[DISKS_MAX + 1], *spares[DISKS_MAX];
     unsigned n = 0;
     char *save;
     for (char *g = strtok_r(text, "+", &save); g && n < DISKS_MAX;
          g = strtok_r(NULL, "+", &save))
         groups[n++] = group_new(o, l, g);
+    for (unsigned i = 0; i < l->nlogs && n < DISKS_MAX; i++) {
+        groups[n] = layout_leaf(o, l, 'l', i);
+        fnvlist_add_uint64(groups[n++], "is_log", 1);
+    }
     fnvlist_add_string(root, "type", "root");
     fnvlist_add_nvlist_array(root, "children", groups, n);
     for (unsigned i = 0; i < l->nspares; i++)
         spares[i] = layout_leaf(o, l, 's', i);
     if (l->nspares)
         fnvlist_add_nvlist_array(root, "spares", spares, l->nspares);
+    for (unsigned i = 0; i < l->ncaches; i++)
+        spares[i] = layout_leaf(o, l, 'c', i);
+    if (l->ncaches)
+        fnvlist_add_nvlist_array(root, "l2cache", spares, l->ncaches);
     return root;
 }
 
@@ -101,9 +109,12 @@ static void do_create(struct orc *o, int ac, char **av)
 {
     const char *ashift = option(ac, av, "ashift"), *size = option(ac, av, "size");
     const char *spares = option(ac, av, "spares"), *features = option(ac, av, "features");
+    const char *logs = option(ac, av, "log"), *caches = option(ac, av, "cache");
     struct layout l = {.ashift = ashift ? size_of(ashift) : 12,
                        .disk_size = size_of(size ? size : "128M"),
-                       .nspares = spares ? size_of(spares) : 0};
+                       .nspares = spares ? size_of(spares) : 0,
+                       .nlogs = logs ? size_of(logs) : 0,
+                       .ncaches = caches ? size_of(caches) : 0};
     nvlist_t *props = fnvlist_alloc();
     char *list = strdup(features ? features : ""), *save;
     for (char *f = strtok_r(list, ",", &save); f; f = strtok_r(NULL, ",", &save)) {
@@ -136,6 +147,64 @@ static void do_import(struct orc *o, int ac, char **av)
         fnvlist_add_uint64(props, "readonly", 1);
     }
     must(spa_import(o->pool, full, props, ZFS_IMPORT_NORMAL), "import", o->pool);
+}
+
+static void do_pooldestroy(struct orc *o, int ac, char **av)
+{
+    must(spa_destroy(o->pool), "destroy", o->pool);
+}
+
+static void do_note(struct orc *o, int ac, char **av)
+{
+    spa_t *spa = pool_hold(o);
+    must(spa_history_log(spa, av[0]), "note", av[0]);
+    pool_drop(spa);
+}
+
+static void do_poolset(struct orc *o, int ac, char **av)
+{
+    nvlist_t *props = fnvlist_alloc();
+    char *value = strchr(av[0], '=');
+    uint64_t n;
+    if (!value)
+        die("no property: %s", av[0]);
+    *value++ = 0;
+    const zpool_prop_t prop = zpool_name_to_prop(av[0]);
+    if (zpool_prop_get_type(prop) == PROP_TYPE_STRING)
+        fnvlist_add_string(props, av[0], value);
+    else if (zpool_prop_string_to_index(prop, value, &n) == 0)
+        fnvlist_add_uint64(props, av[0], n);
+    else
+        die("no value for %s: %s", av[0], value);
+    spa_t *spa = pool_hold(o);
+    must(spa_prop_set(spa, props), "set", av[0]);
+    pool_drop(spa);
+}
+
+/* "poolprop NAME VALUE" of those that our engine knows, too. */
+static void do_poolget(struct orc *o, int ac, char **av)
+{
+    static const char *const names[] = {"autoreplace", "failmode",  "comment", "guid",
+                                        "size",        "allocated", "version"};
+    nvlist_t *all = NULL, *pair;
+    spa_t *spa = pool_hold(o);
+    must(spa_prop_get(spa, &all), "properties of", o->pool);
+    pool_drop(spa);
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *text;
+        char *string;
+        uint64_t n;
+        if (nvlist_lookup_nvlist(all, names[i], &pair) != 0)
+            continue;
+        if (nvlist_lookup_string(pair, "value", &string) == 0)
+            printf("poolprop %s %s\n", names[i], string);
+        else if (nvlist_lookup_uint64(pair, "value", &n) == 0 &&
+                 zpool_prop_get_type(zpool_name_to_prop(names[i])) == PROP_TYPE_INDEX &&
+                 zpool_prop_index_to_string(zpool_name_to_prop(names[i]), n, &text) == 0)
+            printf("poolprop %s %s\n", names[i], text);
+        else
+            printf("poolprop %s %llu\n", names[i], (u_longlong_t)n);
+    }
 }
 
 static void do_export(struct orc *o, int ac, char **av)
@@ -275,16 +344,21 @@ static void do_scrub(struct orc *o, int ac, char **av)
 }
 
 const struct verb pool_verbs[] = {
-    {"create",  do_create,  1, "LAYOUT [ashift=N] [size=N] [spares=N] [features=A,B...]"},
-    {"import",  do_import,  0, "[readonly]"                                             },
-    {"export",  do_export,  0, ""                                                       },
-    {"sync",    do_sync,    0, ""                                                       },
-    {"crash",   do_crash,   0, "(ends here, without another write)"                     },
-    {"offline", do_offline, 1, "DISK"                                                   },
-    {"online",  do_online,  1, "DISK"                                                   },
-    {"attach",  do_attach,  2, "DISK NEW"                                               },
-    {"replace", do_replace, 2, "DISK NEW (a new file or a spare)"                       },
-    {"detach",  do_detach,  1, "DISK"                                                   },
-    {"scrub",   do_scrub,   0, ""                                                       },
-    {NULL,      NULL,       0, NULL                                                     },
+    {"create",      do_create,      1,
+     "LAYOUT [ashift=N] [size=N] [spares=N] [log=N] [cache=N] [features=A,B...]"},
+    {"import",      do_import,      0, "[readonly]"                             },
+    {"export",      do_export,      0, ""                                       },
+    {"pooldestroy", do_pooldestroy, 0, "(the whole pool)"                       },
+    {"note",        do_note,        1, "COMMAND (into the history)"             },
+    {"poolset",     do_poolset,     1, "PROP=VALUE"                             },
+    {"poolget",     do_poolget,     0, "(the pool's own)"                       },
+    {"sync",        do_sync,        0, ""                                       },
+    {"crash",       do_crash,       0, "(ends here, without another write)"     },
+    {"offline",     do_offline,     1, "DISK"                                   },
+    {"online",      do_online,      1, "DISK"                                   },
+    {"attach",      do_attach,      2, "DISK NEW"                               },
+    {"replace",     do_replace,     2, "DISK NEW (a new file or a spare)"       },
+    {"detach",      do_detach,      1, "DISK"                                   },
+    {"scrub",       do_scrub,       0, ""                                       },
+    {NULL,          NULL,           0, NULL                                     },
 };

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Stories of imports: pools that were destroyed, damaged, or made by OpenZFS with what we don't write; what both engines keep
+beside data: history and the pool's own properties."""
+import os
+import re
+
+import tap
+import zf
+from oracle import Rejected, tail
+from stories import POOL, create, differ, same
+
+
+def refused(row, verbs, *texts):
+    """Our engine says no, with these words."""
+    try:
+        row.ours(*verbs)
+    except Rejected as e:
+        wrong = [t for t in texts if t not in str(e)]
+        tap.expect(not wrong, f"refused, but not because of {wrong}: {e}")
+        return
+    raise Rejected(f"not refused: {verbs}")
+
+
+def contents(row):
+    """Every byte of every disk, as hashes."""
+    return row.shell("sh", "-c", f"sha256sum {row.folder}/*")
+
+
+def destroyed(row, layout, block):
+    """Each engine destroys a pool; nobody takes it by mistake, and ours brings it back."""
+    made = create(row, layout, 12, block)
+    row.ours(["import"], ["pooldestroy"])
+    before = contents(row)
+    refused(row, [["import"]], "was destroyed: import -D brings it back")
+    tap.expect(contents(row) == before, "the refused import wrote")
+    same(row.ours(["import", "destroyed"], ["hash", *made], ["export"]), made, "after import -D")
+    row.check()
+    found, left = row.rework(list(made), doomed="gone")
+    same(found, made, "OpenZFS after import -D")
+    row.orc(["import"], ["pooldestroy"])
+    refused(row, [["import"]], "was destroyed: import -D brings it back")
+    same(row.ours(["import", "destroyed"], ["hash", *left], ["export"]), left, "after OpenZFS's destroy")
+    row.check()
+
+
+def history(row, layout):
+    """Both engines write the history and the pool's properties, and read each other's."""
+    create(row, layout, 12, "16K")
+    row.ours(["import"], ["note", "zsan pool scrub tank"], ["poolset", "failmode=continue"], ["poolset", "autoreplace=on"],
+             ["poolset", "comment=the barn's"], ["export"])
+    row.check()
+    told = row.oracle.zdb(row.folder, "-hh", POOL).stdout
+    for text in ("zsan pool scrub tank", "internal_name: 'create'", "internal_name: 'export'"):
+        tap.expect(text in told, f"zdb -hh lacks {text}:\n{tail(told, 60)}")
+    props = row.orc_text(["import"], ["poolget"], ["note", "zpool upgrade tank"], ["poolset", "failmode=wait"], ["export"])
+    for line in ("poolprop failmode continue", "poolprop autoreplace on", "poolprop comment the barn's"):
+        tap.expect(line in props, f"OpenZFS lacks {line}:\n{props}")
+    row.check()
+    told = row.ours_text(["import", "readonly"], ["history"], ["poolget"])
+    for text in ("zsan pool scrub tank", "zpool upgrade tank", "[create]", "poolprop failmode wait default",
+                 "poolprop autoreplace on local", "poolprop comment the barn's local"):
+        tap.expect(text in told, f"ours lacks {text}:\n{tail(told, 60)}")
+    for _ in range(3):
+        row.ours(["import"], *(["note", f"{i} " + "x" * 6000] for i in range(20)), ["export"])
+    row.check()
+    told = row.oracle.zdb(row.folder, "-hh", POOL).stdout
+    tap.expect("internal_name: 'create'" in told and "19 xxx" in told, f"zdb -hh after many:\n{tail(told, 20)}")
+    row.orc(["import"], ["note", "y" * 3000], ["export"])
+    tap.expect("yyyy" in row.ours_text(["import", "readonly"], ["history"]), "OpenZFS's entry in our full ring")
+    row.check()
+
+
+def rot_newest(row, back=0):
+    """Garbage for all copies of the MOS's root, of the newest state or one that many txgs older."""
+    for path in sorted(row.folder.iterdir()):
+        states = {txg: slot for label in zf.Disk(str(path)).labels for txg, _, _, slot in label.uberblocks}
+        slot = states[sorted(states)[-1 - back]]
+        for dva in zf.BP(slot[40:168]).dvas:
+            row.shell("dd", "if=/dev/urandom", f"of={path}", "bs=4096", "count=1", "conv=notrunc", "status=none",
+                      f"seek={(zf.FRONT + dva.off) // 4096}")
+
+
+def rewound(row, layout, block):
+    """The newest MOS is garbage: refused with an offer, and after going back both engines are content."""
+    made = create(row, layout, 12, block)
+    row.ours(["import"], ["write", "v", row.seeds(), 30], ["sync"], ["write", "a/w", row.seeds(), 30], ["sync"], ["crash"])
+    rot_newest(row)
+    before = contents(row)
+    refused(row, [["import"]], "import -F would go back", "seconds, to txg")
+    row.ours(["import", "rewind", "dryrun"])
+    tap.expect(contents(row) == before, "looking wrote")
+    left = row.ours(["import", "rewind"], ["hash", "v", "a/w"], ["write", "v", row.seeds(), 40], ["hash", "v"], ["export"])
+    differ({"v": left["v"]}, made, "after going back")
+    row.check()
+    found, _ = row.rework(["v", "a/w"], doomed="gone")
+    same(found, left, "OpenZFS after going back")
+    row.check()
+
+
+def not_ours(row, what, text, read_only):
+    """A pool of OpenZFS's with something that we don't write: read-only, or refused, with its name; no byte changes."""
+    features = "async_destroy,empty_bpobj,lz4_compress,spacemap_histogram,enabled_txg,hole_birth,extensible_dataset,embedded_data"
+    extra = what.split() if "=" in what else []
+    if not extra:
+        features += f",{what}"
+    row.orc(["create", "mirror:2", f"features={features}", *extra], ["volume", "v", "8M", "16K"], ["write", "v", row.seeds(), 30],
+            ["hash", "v"], ["export"])
+    wanted = row.orc(["import", "readonly"], ["hash", "v"])
+    before = contents(row)
+    told = row.ours_text(["import"], ["hash", "v"]) if read_only else ""
+    if read_only:
+        tap.expect(f"read-only: {text}" in told, f"no reason in:\n{told}")
+        same(dict((n, h) for h, n in re.findall(r"^([0-9a-f]{64})  (.*)$", told, re.M)), wanted, "read-only")
+    else:
+        refused(row, [["import"]], text)
+    tap.expect(contents(row) == before, "a byte changed")
+
+
+def found(row, layout):
+    """What a search tells."""
+    create(row, layout, 12, "16K")
+    tap.expect("pool tank EXPORTED ONLINE importable" in row.ours_text(["found"]), "the search for a whole pool")
+    os.unlink(row.folder / "d0")
+    told = row.ours_text(["found"])
+    tap.expect("pool tank EXPORTED DEGRADED importable" in told and "d0 UNAVAIL" in told, f"without a disk:\n{told}")
