@@ -7,6 +7,7 @@
 #include "pool/import_fixture.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 /* ---- coming back ----------------------------------------------------------------------------------------- */
 
@@ -134,7 +135,7 @@ static void in_use_body(struct expect *e)
     tank_export(&t);
     uint64_t was = disks_sum(2);
     check(file_open("/d1", &opts, &f, NULL) == 0);
-    EXPECT_EQ(e, tank_import(&t), -EBUSY);
+    EXPECT_EQ(e, tank_import(&t, .guid = 0), -EBUSY);
     EXPECT(e, said(&t, "/d1 is in use, by this or another program"));
     file_close(f);
     EXPECT_EQ(e, disks_sum(2), was);
@@ -247,7 +248,7 @@ static void lies_body(struct expect *e)
         check(file_unlink("/d0") == 0 && file_rename("/good", "/d0") == 0);
     }
     uberblocks_patch("/d0", UINT64_MAX, ub_guid_sum);
-    EXPECT_EQ(e, tank_import(&t), -ENXIO);
+    EXPECT_EQ(e, tank_import(&t, .guid = 0), -ENXIO);
     EXPECT(e, said(&t, "the sum of its disks' guids"));
 }
 
@@ -329,7 +330,7 @@ static void log_body(struct expect *e)
     log_make(&t, &log);
     log_break(&log);
     uint64_t was = disks_sum(1);
-    EXPECT_EQ(e, tank_import(&t), 0);
+    EXPECT_EQ(e, tank_import(&t, .guid = 0), 0);
     EXPECT(e, pool_read_only(t.p, &why) && strstr(why, "its intent log cannot be followed"));
     EXPECT(e, pool_volume_open(t.p, "v", &v, NULL) != 0);
     tank_export(&t);
@@ -355,7 +356,7 @@ static void rewind_body(struct expect *e)
     struct pool_import_report r;
     rewind_make(&t, e, 1);
     uint64_t was = disks_sum(1);
-    EXPECT_EQ(e, tank_import(&t), -EBADMSG);
+    EXPECT_EQ(e, tank_import(&t, .guid = 0), -EBADMSG);
     EXPECT(e, said(&t, "import -F would go back"));
     EXPECT_EQ(e, tank_import(&t, .rewind = true, .dry_run = true, .report = &r), 0);
     EXPECT_EQ(e, r.txg + 1, r.newest_txg);
@@ -365,7 +366,7 @@ static void rewind_body(struct expect *e)
     EXPECT(e, t.p->txgs.synced > r.newest_txg);
     tank_fill(&t, 4);
     tank_export(&t);
-    EXPECT_EQ(e, tank_import(&t), 0);
+    EXPECT_EQ(e, tank_import(&t, .guid = 0), 0);
     tank_verify(&t, 4);
     tank_export(&t);
 }
@@ -375,7 +376,7 @@ static void rewind_far_body(struct expect *e)
     struct tank t;
     struct pool_import_report r;
     rewind_make(&t, e, 3);
-    EXPECT_EQ(e, tank_import(&t), -EBADMSG);
+    EXPECT_EQ(e, tank_import(&t, .guid = 0), -EBADMSG);
     EXPECT(e, said(&t, "import -FX would go back") || said(&t, "none of its"));
     EXPECT_EQ(e, tank_import(&t, .rewind = true), -EBADMSG);
     EXPECT(e, said(&t, "none of its"));
@@ -458,7 +459,7 @@ static void props_body(struct expect *e)
     EXPECT_EQ(e, pool_prop_set(t.p, "guid", "1", NULL), -EINVAL);
     EXPECT_EQ(e, pool_prop_set(t.p, "colour", "1", NULL), -EINVAL);
     tank_export(&t);
-    EXPECT_EQ(e, tank_import(&t), 0);
+    EXPECT_EQ(e, tank_import(&t, .guid = 0), 0);
     static const char *const want[][2] = {
         {"failmode",    "continue"  },
         {"autoreplace", "on"        },
