@@ -275,21 +275,71 @@ static void two_pools_body(struct expect *e)
     EXPECT(e, said(&t, "carries labels of two pools"));
 }
 
+/* ---- features ------------------------------------------------------------------------------------------------ */
+
+struct later {
+    struct pool *p;
+    bool for_read;
+};
+
+static int feature_put(void *arg, uint64_t txg, struct err *reterr)
+{
+    const struct later *l = arg;
+    struct dsl *dsl = &l->p->dsl;
+    (void)txg, (void)reterr;
+    return zap_set_u64(dsl->mos, l->for_read ? dsl->feat_read : dsl->feat_write,
+                       "org.example:later", 1);
+}
+
+/* One that we don't know: read-only where that is enough, else refused. */
+static void features_body(struct expect *e)
+{
+    struct tank t;
+    const char *why;
+    tank_make(&t, e, LAYOUT_SINGLE, 1);
+    struct later l = {t.p, false};
+    EXPECT_EQ(e, txg_run(t.p, feature_put, &l, NULL), 0);
+    tank_export(&t);
+    uint64_t was = disks_sum(1);
+    EXPECT_EQ(e, tank_import(&t, .guid = 0), 0);
+    EXPECT(e, pool_read_only(t.p, &why) && strstr(why, "the feature org.example:later"));
+    tank_verify(&t, 1);
+    tank_export(&t);
+    EXPECT_EQ(e, disks_sum(1), was);
+    check(file_unlink("/d0") == 0);
+    tank_make(&t, e, LAYOUT_SINGLE, 1);
+    l = (struct later){t.p, true};
+    EXPECT_EQ(e, txg_run(t.p, feature_put, &l, NULL), 0);
+    tank_export(&t);
+    was = disks_sum(1);
+    EXPECT_EQ(e, tank_import(&t, .read_only = true), -EOPNOTSUPP);
+    EXPECT(e, said(&t, "the feature org.example:later, with which it cannot be opened"));
+    EXPECT_EQ(e, disks_sum(1), was);
+}
+
 /* ---- a log that nobody can follow ---------------------------------------------------------------------------- */
 
-/* Writes durably, and keeps the disk as a power cut would leave it then. *ret_log: where the log begins. */
-static void log_make(struct tank *t, struct bp *ret_log)
+#define LOGGED 0xaa
+
+/* Writes durably, and keeps the disk as a power cut would leave it then, or after the txg was written. *ret_log: where the
+ * log begins. */
+static void log_make(struct tank *t, struct bp *ret_log, bool sync)
 {
+    static uint8_t bytes[4096];
     struct volume *v;
     struct sgl sgl;
+    memset(bytes, LOGGED, sizeof(bytes));
     check(pool_volume_open(t->p, "v", &v, NULL) == 0);
     for (unsigned i = 0; i < 3; i++) {
         sgl_init(&sgl);
-        check(sgl_alloc(&sgl, 4096) == 0);
+        check(sgl_alloc(&sgl, sizeof(bytes)) == 0);
+        sgl_copy_in(&sgl, 0, bytes, sizeof(bytes));
         EXPECT_EQ(t->e, v->ops->write(v, i * 65536, &sgl, VOL_FUA), 0);
         sgl_clear(&sgl);
     }
     *ret_log = objset_zil(dsl_find(&t->p->dsl, "v")->head->os)->log;
+    if (sync)
+        EXPECT_EQ(t->e, pool_sync(t->p), 0);
     disk_copy("/d0", "/cut");
     volume_close(v);
     pool_close(t->p);
@@ -327,7 +377,7 @@ static void log_body(struct expect *e)
     struct volume *v;
     const char *why;
     tank_make(&t, e, LAYOUT_SINGLE, 1);
-    log_make(&t, &log);
+    log_make(&t, &log, false);
     log_break(&log);
     uint64_t was = disks_sum(1);
     EXPECT_EQ(e, tank_import(&t, .guid = 0), 0);
@@ -395,6 +445,33 @@ static void rewind_needless_body(struct expect *e)
     EXPECT_EQ(e, tank_import(&t, .rewind = true, .report = &r), 0);
     EXPECT_EQ(e, r.txg, r.newest_txg);
     tank_verify(&t, 3);
+    tank_export(&t);
+}
+
+/* What was written durably after the state that is gone back to is in its log. */
+static void rewind_log_body(struct expect *e)
+{
+    struct tank t;
+    struct bp log;
+    struct volume *v;
+    struct sgl sgl;
+    static uint8_t got[4096];
+    tank_make(&t, e, LAYOUT_SINGLE, 1);
+    log_make(&t, &log, true);
+    mos_rot("/d0", 0);
+    EXPECT_EQ(e, tank_import(&t, .guid = 0), -EBADMSG);
+    EXPECT_EQ(e, tank_import(&t, .rewind = true), 0);
+    check(pool_volume_open(t.p, "v", &v, NULL) == 0);
+    for (unsigned i = 0; i < 3; i++) {
+        sgl_init(&sgl);
+        EXPECT_EQ(e, v->ops->read(v, i * 65536, sizeof(got), &sgl), 0);
+        sgl_copy_out(&sgl, 0, got, sizeof(got));
+        EXPECT_EQ(e, got[i], LOGGED);
+        sgl_clear(&sgl);
+    }
+    volume_close(v);
+    tank_export(&t);
+    EXPECT_EQ(e, tank_import(&t, .guid = 0), 0);
     tank_export(&t);
 }
 
@@ -533,9 +610,11 @@ TEST(a_copied_disk_is_refused, copies_body)
 TEST(a_missing_group_is_named, missing_body)
 TEST(lies_are_refused, lies_body)
 TEST(a_disk_of_two_pools_is_left_alone, two_pools_body)
+TEST(unknown_features_forbid_writing_or_all, features_body)
 TEST(a_log_that_nobody_can_follow_stays, log_body)
 TEST(a_damaged_newest_state_can_be_left, rewind_body)
 TEST(going_back_far_must_be_asked_for, rewind_far_body)
+TEST(going_back_replays_the_log, rewind_log_body)
 TEST(what_is_whole_stays, rewind_needless_body)
 TEST(a_search_tells_what_there_is, search_body)
 TEST(partitions_are_known_by_name, partitions_body)
@@ -561,9 +640,11 @@ int main(void)
         cmocka_unit_test(test_a_missing_group_is_named),
         cmocka_unit_test(test_lies_are_refused),
         cmocka_unit_test(test_a_disk_of_two_pools_is_left_alone),
+        cmocka_unit_test(test_unknown_features_forbid_writing_or_all),
         cmocka_unit_test(test_a_log_that_nobody_can_follow_stays),
         cmocka_unit_test(test_a_damaged_newest_state_can_be_left),
         cmocka_unit_test(test_going_back_far_must_be_asked_for),
+        cmocka_unit_test(test_going_back_replays_the_log),
         cmocka_unit_test(test_what_is_whole_stays),
         cmocka_unit_test(test_a_search_tells_what_there_is),
         cmocka_unit_test(test_partitions_are_known_by_name),
