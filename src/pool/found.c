@@ -91,11 +91,13 @@ static void label_tell(struct pool_found *ret, const struct member *m)
     snprintf(ret->hostname, sizeof(ret->hostname), "%s", host);
 }
 
-static int found_tell(struct pool_found *ret, const struct found *f, uint64_t hostid)
+static int found_tell(struct pool_found *ret, const struct members *m, const struct found *f,
+                      uint64_t hostid)
 {
     struct err label = {0}, load = {0};
     struct pool *p = NULL;
     struct pool_import_want want = {
+        .paths = m->paths,
         .destroyed = member_number(f->best, "state") == POOL_STATE_DESTROYED,
         .dry_run = true,
         .opts = {.cache_bytes = 4u << 20, .hostid = hostid},
@@ -132,7 +134,7 @@ static int pool_tell(struct pool_found *ret, const struct members *m, const stru
         return r == -ENOMEM ? r : 0;
     }
     label_tell(ret, f.best);
-    r = found_tell(ret, &f, hostid);
+    r = found_tell(ret, m, &f, hostid);
     found_free(&f);
     return r;
 }

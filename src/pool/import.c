@@ -362,13 +362,15 @@ int pool_import(const struct pool_import_want *want, struct pool **ret_pool, str
     int r = members_scan(want->paths, want->max_txg, &m, reterr);
     if (r)
         return r;
+    struct pool_import_want devices = *want;
+    devices.paths = m.paths;
     r = pool_choose(want, &m, &guid, reterr);
     if (r == 0)
         r = found_gather(&m, guid, &f, reterr);
     if (r == 0)
         r = import_label_check(want, &f, reterr);
     if (r == 0)
-        r = import_pool(want, &f, ret_pool, reterr);
+        r = import_pool(&devices, &f, ret_pool, reterr);
     if (r == 0 && want->dry_run) {
         pool_free(*ret_pool);
         *ret_pool = NULL;

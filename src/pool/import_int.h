@@ -23,6 +23,7 @@ struct members {
     unsigned n, cap;
     unsigned looked_at; /* devices and files that could be opened */
     uint64_t max_txg;   /* newer uberblocks aren't looked at */
+    const char **paths; /* of all of them, NULL at the end */
 };
 /* Looks at devices, files, and the files in folders, each device once whatever its names; partitions, not the disk that they
  * are on, where both carry a label. What cannot be opened is passed over. -ENOMEM. Parks. */
@@ -82,7 +83,7 @@ int import_tree_from_config(struct import *im, const struct nv *config, struct v
  * records. On failure the pool is as before. Parks. */
 int import_load(struct import *im);
 void import_unload(struct pool *p);
-/* All of it. With dry_run nothing was started, and the caller frees the pool. Parks. */
+/* All of it; want->paths are devices, no folders. With dry_run nothing was started, and the caller frees the pool. Parks. */
 int import_pool(const struct pool_import_want *want, const struct found *f,
                 struct pool **ret_pool, struct err *reterr);
 

@@ -135,6 +135,14 @@ static void drop_whole_disks(struct members *m)
     m->n = kept;
 }
 
+static int paths_make(struct members *m)
+{
+    m->paths = calloc(m->n + 1u, sizeof(*m->paths));
+    for (unsigned i = 0; m->paths && i < m->n; i++)
+        m->paths[i] = m->v[i].path;
+    return m->paths ? 0 : E(-ENOMEM);
+}
+
 int members_scan(const char *const *paths, uint64_t max_txg, struct members *ret,
                  struct err *reterr)
 {
@@ -149,11 +157,14 @@ int members_scan(const char *const *paths, uint64_t max_txg, struct members *ret
             r = member_look(ret, paths[i]);
         }
     }
+    if (r == 0) {
+        drop_whole_disks(ret);
+        r = paths_make(ret);
+    }
     if (r) {
         members_free(ret);
         return err_set(reterr, r, "no memory to look for pools");
     }
-    drop_whole_disks(ret);
     return 0;
 }
 
@@ -162,6 +173,7 @@ void members_free(struct members *m)
     for (unsigned i = 0; i < m->n; i++)
         member_clear(&m->v[i]);
     free(m->v);
+    free(m->paths);
     *m = (struct members){0};
 }
 
