@@ -7,6 +7,7 @@
 #include "control/pools_int.h"
 
 #include "base/text.h"
+#include "run/file.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -20,10 +20,11 @@
 #define FILE_MAX (4u << 20)
 #define FORMAT   "zsan-pools"
 
-static int path_of(const struct pools *ps, const char *name, char ret_path[CFG_PATH_LEN])
+/* Caller frees. NULL: no memory. */
+static char *path_of(const struct pools *ps, const char *name)
 {
-    int n = snprintf(ret_path, CFG_PATH_LEN, "%s/%s", ps->env.dir, name);
-    return n < 0 || n >= CFG_PATH_LEN ? -ENAMETOOLONG : 0;
+    char *path;
+    return asprintf(&path, "%s/%s", ps->env.dir, name) < 0 ? NULL : path;
 }
 
 /* ---- the host id ------------------------------------------------------------------------- */
@@ -38,11 +39,11 @@ static uint64_t hostid_parse(const char *text)
 /* OpenZFS's host ids have 32 bits, and 0 means that there is none. */
 static int hostid_load(struct pools *ps, struct err *reterr)
 {
-    char path[CFG_PATH_LEN], line[16];
-    CLEANUP(freep) char *text = NULL;
+    char line[16];
+    CLEANUP(freep) char *path = path_of(ps, "hostid"), *text = NULL;
     size_t len;
     uint32_t id = 0;
-    int rc = path_of(ps, "hostid", path);
+    int rc = path ? 0 : -ENOMEM;
     if (rc == 0)
         rc = file_slurp(path, 64, &text, &len);
     if (rc == 0 && (ps->hostid = hostid_parse(text)) != 0)
@@ -104,17 +105,14 @@ static void list_read(struct pools *ps, const char *path, const char *text, size
 
 int pools_file_load(struct pools *ps, struct err *reterr)
 {
-    char path[CFG_PATH_LEN];
-    CLEANUP(freep) char *text = NULL;
+    CLEANUP(freep) char *path = path_of(ps, "pools.json"), *text = NULL;
     size_t len;
-    int rc = hostid_load(ps, reterr);
+    int rc = path ? hostid_load(ps, reterr) : -ENOMEM;
     if (rc < 0)
         return rc;
     if (gethostname(ps->hostname, sizeof(ps->hostname) - 1) < 0)
         ps->hostname[0] = '\0';
-    rc = path_of(ps, "pools.json", path);
-    if (rc == 0)
-        rc = file_slurp(path, FILE_MAX, &text, &len);
+    rc = file_slurp(path, FILE_MAX, &text, &len);
     if (rc == 0)
         list_read(ps, path, text, len);
     else if (rc != -ENOENT)
@@ -153,10 +151,9 @@ static char *list_text(struct pools *ps)
 
 void pools_file_save(struct pools *ps)
 {
-    char path[CFG_PATH_LEN];
     struct err e = {.code = 0};
-    CLEANUP(freep) char *text = list_text(ps);
-    int rc = text ? path_of(ps, "pools.json", path) : -ENOMEM;
+    CLEANUP(freep) char *text = list_text(ps), *path = path_of(ps, "pools.json");
+    int rc = text && path ? 0 : -ENOMEM;
     if (rc == 0)
         rc = file_replace(path, text, strlen(text), 0600, &e);
     if (rc < 0)

@@ -9,6 +9,7 @@
 #include "control/control_int.h"
 #include "control/pool_look.h"
 #include "control/pool_words.h"
+#include "run/file.h"
 
 #include <errno.h>
 #include <stdio.h>
