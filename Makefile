@@ -26,11 +26,14 @@ test-long:
 	@scripts/setup.sh build test
 	@tests/run-suites long $(if $(ZSAN_SUM),--sum $(ZSAN_SUM))
 
-## make bench       compare with tgt in one run (QUICK=1: about 3 minutes)
+## make bench       compare with tgt, and the pool engine with files and OpenZFS's engine (QUICK=1: a few minutes)
 bench: build
 	@scripts/setup.sh build test bench
 	@scripts/build.sh bench
+	@scripts/build.sh bench tests/bench/zload-volume tests/oracle/ours
+	@tests/oracle/prepare.sh
 	@tests/bench/bench --build build/bench $(if $(QUICK),--quick)
+	@tests/bench/poolbench --build build/bench $(if $(QUICK),--quick)
 
 ## make fuzz        all fuzz targets, SECONDS_EACH=600
 fuzz:

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is measured of the pool engine at the volume contract, and what is promised. Data only."""
+from dataclasses import dataclass
+
+RAM, DISK = "ram", "disk"
+FILE, POOL, MEM, LIBZPOOL = "file", "pool", "mem", "libzpool"
+POOL_MIRROR, POOL_RAIDZ = "pool mirror:2", "pool raidz1:6"
+
+
+@dataclass(frozen=True)
+class Case:
+    """options go to zload-volume (and, as far as it knows them, to orc bench); variants: name -> more of them."""
+
+    key: str
+    title: str
+    media: str
+    options: dict
+    variants: dict
+
+
+_SYNC = {"sync": "always"}
+_ASYNC = {"sync": "disabled"}
+_PLAIN = {FILE: {"engine": "file"}, POOL: {"engine": "pool"}}
+_OPENZFS = {POOL: {"engine": "pool"}, LIBZPOOL: {"engine": "libzpool"}}
+_SEQUENTIAL = {"block": "128K", "sequential": True}
+_LAYOUTS = {
+    POOL: {"engine": "pool", "layout": "single", "disks": 1},
+    POOL_MIRROR: {"engine": "pool", "layout": "mirror", "disks": 2},
+    POOL_RAIDZ: {"engine": "pool", "layout": "raidz1", "disks": 6},
+}
+
+CASES = (
+    Case("w4k-32", "durable 4 KiB random write, depth 32", DISK,
+         {"mode": "write", "block": "4K", "depth": 32, "fill": True, "cache": "2G", **_SYNC}, _PLAIN),
+    Case("w4k-1", "durable 4 KiB random write, depth 1", DISK,
+         {"mode": "write", "block": "4K", "depth": 1, "fill": True, "cache": "2G", **_SYNC}, _PLAIN),
+    Case("w128k-sync", "durable 128 KiB sequential write, depth 8", DISK,
+         {"mode": "write", "depth": 8, **_SEQUENTIAL, **_SYNC}, _PLAIN),
+    Case("w128k-async", "128 KiB sequential write, depth 8", DISK,
+         {"mode": "write", "depth": 8, **_SEQUENTIAL, **_ASYNC}, _PLAIN),
+    Case("w128k-lz4", "128 KiB sequential write of data that lz4 halves, depth 8", DISK,
+         {"mode": "write", "depth": 8, "zeros": 60, "compression": "lz4", **_SEQUENTIAL, **_ASYNC}, _PLAIN),
+    Case("r128k-cold", "128 KiB sequential read, nothing cached, depth 8", DISK,
+         {"mode": "read", "depth": 8, "fill": True, "cold": True, **_SEQUENTIAL, **_SYNC}, _PLAIN),
+    Case("w16k-async", "16 KiB random write, depth 32", DISK,
+         {"mode": "write", "block": "16K", "depth": 32, "fill": True, **_ASYNC}, _PLAIN),
+    Case("r4k-cached", "cached 4 KiB random read, depth 32", RAM,
+         {"mode": "read", "block": "4K", "depth": 32, "size": "256M", "cache": "1G", "fill": True, **_SYNC},
+         {MEM: {"engine": "mem"}, POOL: {"engine": "pool"}}),
+    Case("z-w4k", "4 KiB random write, depth 32, beside OpenZFS's engine", RAM,
+         {"mode": "write", "block": "4K", "depth": 32, "fill": True, **_ASYNC}, _OPENZFS),
+    Case("z-w4k-sync", "durable 4 KiB random write, depth 32, beside OpenZFS's engine", RAM,
+         {"mode": "write", "block": "4K", "depth": 32, "fill": True, **_SYNC}, _OPENZFS),
+    Case("z-w128k", "128 KiB sequential write, depth 8, beside OpenZFS's engine", RAM,
+         {"mode": "write", "depth": 8, **_SEQUENTIAL, **_ASYNC}, _OPENZFS),
+    Case("layouts", "128 KiB sequential write, depth 8, by layout", RAM,
+         {"mode": "write", "depth": 8, **_SEQUENTIAL, **_ASYNC}, _LAYOUTS),
+)
+
+
+@dataclass(frozen=True)
+class Floor:
+    text: str
+    metric: str  # iops, per_cpu_s
+    case: str
+    over: str
+    under: str
+    limit: float
+
+
+FLOORS = (
+    Floor("durable 4K write QD32 over file", "iops", "w4k-32", POOL, FILE, 1.5),
+    Floor("durable 4K write QD1 over file", "iops", "w4k-1", POOL, FILE, 0.8),
+    Floor("durable 128K sequential write over file", "iops", "w128k-sync", POOL, FILE, 0.65),
+    Floor("128K sequential write over file", "iops", "w128k-async", POOL, FILE, 0.8),
+    Floor("128K sequential write by lz4 over file", "iops", "w128k-lz4", POOL, FILE, 1.0),
+    Floor("128K sequential cold read over file", "iops", "r128k-cold", POOL, FILE, 0.75),
+    Floor("16K random write over file", "iops", "w16k-async", POOL, FILE, 0.6),
+    Floor("cached 4K read over mem", "iops", "r4k-cached", POOL, MEM, 0.9),
+    Floor("4K random write over libzpool", "per_cpu_s", "z-w4k", POOL, LIBZPOOL, 5.0),
+    Floor("durable 4K random write over libzpool", "per_cpu_s", "z-w4k-sync", POOL, LIBZPOOL, 5.0),
+    Floor("128K sequential write over libzpool", "per_cpu_s", "z-w128k", POOL, LIBZPOOL, 3.0),
+)
+LATENCY = ("w4k-32", POOL, "p99.9", 100e3)  # case, variant, metric, at most so many us
+TIMES = {"rp1 created": 2.0, "rp1 imported": 2.0}  # seconds, at most
+RP1 = "+".join(["raidz1:6"] * 6 + ["single"])
+RP1_DISKS = 37
