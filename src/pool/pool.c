@@ -118,6 +118,19 @@ int pool_sync(struct pool *p)
     return txg_wait(p, 0);
 }
 
+void pool_cache(const struct pool *p, struct pool_cache *ret)
+{
+    struct cache_stats st;
+    cache_stats(p->blocks.cache, &st);
+    *ret = (struct pool_cache){
+        .bytes = st.bytes,
+        .budget = st.budget,
+        .hits = st.hits + shortcuts_hits(p->shortcuts),
+        .misses = st.misses,
+        .prefetch_hits = st.prefetch_hits,
+    };
+}
+
 /* ---- trouble -------------------------------------------------------------------------- */
 
 bool pool_suspended(const struct pool *p)

@@ -186,6 +186,14 @@ int pool_history(struct pool *p, int (*fn)(void *arg, const struct pool_history_
 /* Notes a command ("zsan pool scrub tank"); durable when it returns. */
 int pool_history_log(struct pool *p, const char *text, struct err *reterr);
 
+/* The cache of blocks, since the pool was opened. */
+struct pool_cache {
+    uint64_t bytes, budget;
+    uint64_t hits, misses;  /* of blocks that somebody asked for */
+    uint64_t prefetch_hits; /* hits that had been read ahead */
+};
+void pool_cache(const struct pool *p, struct pool_cache *ret);
+
 /* ---- repair (repair.c) ------------------------------------------------------------------------------ */
 
 /* Reads all that the pool holds, snapshots included, and repairs what is bad, in the background. Starting goes on with a

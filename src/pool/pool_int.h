@@ -53,6 +53,7 @@ void throttle_sync_ended(struct pool *p);
 /* Shortcuts for a cache of so many bytes (zvol/shortcut.c). NULL: no memory. */
 struct shortcuts *shortcuts_new(uint64_t cache_bytes);
 void shortcuts_free(struct shortcuts *s); /* NULL is fine */
+uint64_t shortcuts_hits(const struct shortcuts *s); /* NULL is fine */
 /* Goes on in the background with destroys that a crash interrupted. */
 void pool_destroys_finish(struct pool *p);
 /* Open volumes take over what their properties say now; what was acknowledged before is durable on return. Parks. */

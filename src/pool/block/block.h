@@ -105,18 +105,27 @@ int block_free(struct blocks *b, uint64_t txg, const struct bp *bp);
 int block_check(const struct blocks *b, const struct bp *bp);
 struct bp_sums block_sums(const struct blocks *b, const struct bp *bp);
 
+#define CACHE_USES_MAX 3u /* more of them say no more */
+
 /* ---- the cache --------------------------------------------------------------------------- */
 
-/* Somebody's way to a cached block without its pointer; one to a block. The cache cuts it when the block leaves. */
+/* Somebody's way to a cached block without its pointer, nor a look at the cache's entry: it has the buffer at hand and counts
+ * uses until the cache asks. One to a block; the cache cuts it when the block leaves. */
 struct cache_link {
     struct cache_entry *entry; /* NULL: cut */
+    struct iobuf *buf;         /* the entry's */
 };
-/* Leads to the block that bp names, if it is cached. */
-void cache_link_set(struct cache *c, const struct bp *bp, struct cache_link *l);
-/* The block, with a reference; counts as a use. The link isn't cut. */
-struct iobuf *cache_link_get(struct cache *c, const struct cache_link *l);
-void cache_link_move(struct cache_link *from, struct cache_link *to);
-void cache_link_cut(struct cache_link *l);
+/* Leads to the block that bp names, if it is cached. uses: where its uses are counted. */
+void cache_link_set(struct cache *c, const struct bp *bp, struct cache_link *l, uint8_t *uses);
+/* The block, with a reference. The link isn't cut. */
+static inline struct iobuf *cache_link_get(const struct cache_link *l, uint8_t *uses)
+{
+    if (*uses < CACHE_USES_MAX)
+        ++*uses;
+    iobuf_ref(l->buf);
+    return l->buf;
+}
+void cache_link_cut(struct cache_link *l); /* its uses are kept */
 
 /* Decompressed blocks by (vdev, offset, birth) of the first DVA, scan-resistant, within a
  * budget of bytes. A block in use is never dropped. */

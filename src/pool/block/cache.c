@@ -27,7 +27,6 @@
 enum place { PLACE_READING, PLACE_SMALL, PLACE_MAIN, PLACE_GHOST, PLACES };
 
 #define SMALL_SHARE     10u /* the small queue's part of the budget is 1 / this */
-#define USES_MAX        3u
 #define STEPS_IDLE      8u
 #define BYTES_PER_CHAIN 8192u /* of the budget: as many hash chains */
 #define CHAINS_MIN      256u
@@ -46,6 +45,7 @@ struct cache_entry {
     bool prefetched;    /* and not used yet */
     struct waitq *done; /* while it is read */
     struct cache_link *link;
+    uint8_t *link_uses; /* counted by who holds the link */
 };
 
 struct cache {
@@ -116,10 +116,20 @@ static struct cache_entry *entry_new(struct cache *c, const struct name *n)
     return e;
 }
 
+/* What was counted at the link counts here. */
+static void collect_uses(struct cache_entry *e)
+{
+    if (!e->link)
+        return;
+    e->uses = (uint8_t)MIN(e->uses + *e->link_uses, CACHE_USES_MAX);
+    *e->link_uses = 0;
+}
+
 static void cut(struct cache_entry *e)
 {
+    collect_uses(e);
     if (e->link)
-        e->link->entry = NULL;
+        *e->link = (struct cache_link){0};
     e->link = NULL;
 }
 
@@ -159,6 +169,7 @@ static void evict(struct cache *c, struct cache_entry *e)
 static bool step_small(struct cache *c)
 {
     struct cache_entry *e = list_entry(c->queue[PLACE_SMALL].next, struct cache_entry, node);
+    collect_uses(e);
     if (e->uses == 0 && !in_use(e)) {
         evict(c, e);
         return true;
@@ -172,6 +183,7 @@ static bool step_small(struct cache *c)
 static bool step_main(struct cache *c)
 {
     struct cache_entry *e = list_entry(c->queue[PLACE_MAIN].next, struct cache_entry, node);
+    collect_uses(e);
     dequeue(c, e);
     enqueue(c, e, PLACE_MAIN);
     if (e->uses > 0) {
@@ -221,7 +233,7 @@ static struct iobuf *use(struct cache *c, struct cache_entry *e, enum block_hint
         c->stats.prefetch_hits += e->prefetched;
     }
     /* The first use of what was fetched ahead is the one it was fetched for. */
-    if (hint == BLOCK_NORMAL && !e->prefetched && e->uses < USES_MAX)
+    if (hint == BLOCK_NORMAL && !e->prefetched && e->uses < CACHE_USES_MAX)
         e->uses++;
     e->prefetched &= hint == BLOCK_PREFETCH;
     iobuf_ref(e->buf);
@@ -307,7 +319,7 @@ void cache_link_cut(struct cache_link *l)
         cut(l->entry);
 }
 
-void cache_link_set(struct cache *c, const struct bp *bp, struct cache_link *l)
+void cache_link_set(struct cache *c, const struct bp *bp, struct cache_link *l, uint8_t *uses)
 {
     struct name n = name_of(bp);
     struct cache_entry *e = find(c, &n);
@@ -315,22 +327,10 @@ void cache_link_set(struct cache *c, const struct bp *bp, struct cache_link *l)
     if (!e || !e->buf)
         return;
     cut(e);
+    *uses = 0;
     e->link = l;
-    l->entry = e;
-}
-
-void cache_link_move(struct cache_link *from, struct cache_link *to)
-{
-    cache_link_cut(to);
-    *to = *from;
-    if (to->entry)
-        to->entry->link = to;
-    from->entry = NULL;
-}
-
-struct iobuf *cache_link_get(struct cache *c, const struct cache_link *l)
-{
-    return use(c, l->entry, BLOCK_NORMAL);
+    e->link_uses = uses;
+    *l = (struct cache_link){e, e->buf};
 }
 
 /* ---- making, budget, numbers ------------------------------------------------------------- */

@@ -43,7 +43,8 @@ int pvol_block_get(struct pvol *pv, uint64_t txg, uint64_t blkid, enum block_hin
     if (r == 0 && !bp_is_hole(&bp))
         r = block_read(b, &bp, hint, ret_buf);
     blocks_reader_leave(b, ticket);
-    if (*ret_buf && commits == pv->commits)
+    /* The first use of what was read ahead goes through the cache, which counts it as such. */
+    if (*ret_buf && hint == BLOCK_NORMAL && commits == pv->commits)
         shortcut_set(pv, blkid, &bp);
     return r;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * From a volume's block straight to its place in the cache, without asking the tree: what makes a cached read cheap. A table of
- * a pool's own, two entries to a set, each linked with the cache's entry, which cuts the link when the block leaves. It speaks
+ * a pool's own, two entries to a set, the less used one of which makes
+ * room, each linked with the cache's entry, which cuts the link when the block leaves. It speaks
  * of the committed tree, so an entry goes when a txg that has the block is committed; who looked a pointer up before that
  * doesn't enter it afterwards (pvol.commits).
  */
 #include "pool/zvol/zvol_int.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define BYTES_PER_SET 8192u /* of the cache */
 #define SETS_MIN      64u
@@ -16,71 +18,88 @@
 
 struct shortcut {
     struct cache_link link;
-    uint64_t dataset, blkid;
+    uint64_t blkid;
+    uint32_t dataset;
+    uint8_t uses;
 };
+struct set {
+    struct shortcut way[WAYS];
+};
+static_assert(sizeof(struct set) == 64, "a line of the processor's cache");
 struct shortcuts {
     size_t mask;
-    struct shortcut v[];
+    uint64_t hits;
+    struct set *sets;
 };
 
 struct shortcuts *shortcuts_new(uint64_t cache_bytes)
 {
-    size_t sets = SETS_MIN;
-    while (sets < cache_bytes / BYTES_PER_SET && sets < SETS_MAX)
-        sets *= 2;
-    struct shortcuts *s = calloc(1, sizeof(*s) + sets * WAYS * sizeof(s->v[0]));
-    if (s)
-        s->mask = sets - 1;
+    size_t n = SETS_MIN;
+    while (n < cache_bytes / BYTES_PER_SET && n < SETS_MAX)
+        n *= 2;
+    struct shortcuts *s = calloc(1, sizeof(*s));
+    if (!s || !(s->sets = aligned_alloc(sizeof(struct set), n * sizeof(struct set)))) {
+        free(s);
+        return NULL;
+    }
+    memset(s->sets, 0, n * sizeof(struct set));
+    s->mask = n - 1;
     return s;
 }
 
 void shortcuts_free(struct shortcuts *s)
 {
-    for (size_t i = 0; s && i < (s->mask + 1) * WAYS; i++)
-        cache_link_cut(&s->v[i].link);
+    if (!s)
+        return;
+    for (size_t i = 0; i <= s->mask; i++)
+        for (unsigned k = 0; k < WAYS; k++)
+            cache_link_cut(&s->sets[i].way[k].link);
+    free(s->sets);
     free(s);
 }
 
-static struct shortcut *set_of(const struct pvol *pv, uint64_t blkid)
+uint64_t shortcuts_hits(const struct shortcuts *s)
 {
-    struct shortcuts *s = pv->p->shortcuts;
-    uint64_t h = (blkid ^ pv->ds->id << 40) * 0x9e3779b97f4a7c15ull;
-    return &s->v[(h >> 32 & s->mask) * WAYS];
+    return s ? s->hits : 0;
 }
 
-static bool is_for(const struct shortcut *c, const struct pvol *pv, uint64_t blkid)
+static struct set *set_of(const struct pvol *pv, uint64_t blkid)
 {
-    return c->blkid == blkid && c->dataset == pv->ds->id && c->link.entry;
+    const struct shortcuts *s = pv->p->shortcuts;
+    uint64_t h = (blkid ^ pv->ds->id << 40) * 0x9e3779b97f4a7c15ull;
+    return &s->sets[h >> 32 & s->mask];
+}
+
+static struct shortcut *find(const struct pvol *pv, uint64_t blkid)
+{
+    struct set *set = set_of(pv, blkid);
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct shortcut *c = &set->way[i];
+        if (c->blkid == blkid && c->dataset == pv->ds->id && c->link.entry)
+            return c;
+    }
+    return NULL;
 }
 
 struct iobuf *shortcut_find(const struct pvol *pv, uint64_t blkid)
 {
-    if (!pv->p->shortcuts)
+    struct shortcut *c = pv->p->shortcuts ? find(pv, blkid) : NULL;
+    if (!c)
         return NULL;
-    struct shortcut *set = set_of(pv, blkid);
-    for (unsigned i = 0; i < WAYS; i++)
-        if (is_for(&set[i], pv, blkid))
-            return cache_link_get(pv->p->blocks.cache, &set[i].link);
-    return NULL;
+    pv->p->shortcuts->hits++;
+    return cache_link_get(&c->link, &c->uses);
 }
 
 void shortcut_set(const struct pvol *pv, uint64_t blkid, const struct bp *bp)
 {
-    if (!pv->p->shortcuts)
+    if (!pv->p->shortcuts || pv->ds->id > UINT32_MAX || find(pv, blkid))
         return;
-    struct shortcut *set = set_of(pv, blkid), *c = &set[0];
-    for (unsigned i = 0; i < WAYS; i++)
-        if (is_for(&set[i], pv, blkid))
-            return;
-    if (c->link.entry && set[1].link.entry) { /* the newer one becomes the older one */
-        cache_link_move(&set[1].link, &c->link);
-        c->dataset = set[1].dataset;
-        c->blkid = set[1].blkid;
-    }
-    c = c->link.entry ? &set[1] : c;
-    c->dataset = pv->ds->id;
+    struct set *set = set_of(pv, blkid);
+    struct shortcut *c =
+        &set->way[set->way[0].link.entry && set->way[0].uses > set->way[1].uses];
+    cache_link_set(pv->p->blocks.cache, bp, &c->link, &c->uses);
+    c->dataset = (uint32_t)pv->ds->id;
     c->blkid = blkid;
-    cache_link_set(pv->p->blocks.cache, bp, &c->link);
 }
 
 static void drop(struct shortcut *c, const struct pvol *pv, uint64_t first, uint64_t n)
@@ -89,17 +108,22 @@ static void drop(struct shortcut *c, const struct pvol *pv, uint64_t first, uint
         cache_link_cut(&c->link);
 }
 
+static void drop_in(struct set *set, const struct pvol *pv, uint64_t first, uint64_t n)
+{
+    for (unsigned i = 0; i < WAYS; i++)
+        drop(&set->way[i], pv, first, n);
+}
+
 void shortcut_drop(const struct pvol *pv, uint64_t first, uint64_t n)
 {
     struct shortcuts *s = pv->p->shortcuts;
     if (!s)
         return;
     if (n > s->mask) {
-        for (size_t i = 0; i < (s->mask + 1) * WAYS; i++)
-            drop(&s->v[i], pv, first, n);
+        for (size_t i = 0; i <= s->mask; i++)
+            drop_in(&s->sets[i], pv, first, n);
         return;
     }
     for (uint64_t k = first; k < first + n; k++)
-        for (unsigned i = 0; i < WAYS; i++)
-            drop(&set_of(pv, k)[i], pv, k, 1);
+        drop_in(set_of(pv, k), pv, k, 1);
 }
