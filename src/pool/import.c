@@ -191,6 +191,8 @@ static int rest_load(struct import *im)
             r = maps_open(p, p->root->child[i], im->err);
     for (unsigned i = 0; r == 0 && (leaf = vdev_leaf(p->root, i)); i++)
         r = dtl_load(p, leaf, im->err);
+    if (r == 0)
+        r = spares_load(p, im->want->paths, im->err);
     if (r && im->err && !im->err->code)
         err_set(im->err, r, "pool %s: its state of txg %" PRIu64 " cannot be read", p->name,
                 p->ub.txg);
@@ -202,6 +204,7 @@ void import_unload(struct pool *p)
     dsl_unload(&p->dsl);
     mos_close(p);
     vdev_free(p->root);
+    spares_free(p);
     nv_free(p->extra);
     p->root = NULL;
     p->extra = NULL;

@@ -72,6 +72,7 @@ static void after_commit(struct pool *p, uint64_t txg)
     throttle_sync_ended(p);
     scan_poke(p);
     pool_watch(p);
+    care_poke(p);
 }
 
 int pool_start(struct pool *p, uint64_t synced, struct err *reterr)
@@ -79,12 +80,16 @@ int pool_start(struct pool *p, uint64_t synced, struct err *reterr)
     p->before_sync = volumes_before_sync;
     p->after_commit = after_commit;
     int r = txg_start(p, synced);
-    return r ? err_set(reterr, r, "pool %s: no memory", p->name) : scan_start(p, reterr);
+    if (r)
+        return err_set(reterr, r, "pool %s: no memory", p->name);
+    r = scan_start(p, reterr);
+    return r ? r : care_start(p, reterr);
 }
 
 void pool_stop(struct pool *p)
 {
     txg_let_go(p);
+    care_stop(p);
     scan_stop(p);
     if (p->txgs.running)
         txg_stop(p);
@@ -104,6 +109,7 @@ void pool_free(struct pool *p)
     shortcuts_free(p->shortcuts);
     blocks_fini(&p->blocks);
     vdev_free(p->root);
+    spares_free(p);
     nv_free(p->extra);
     free(p);
 }
@@ -197,6 +203,7 @@ static int mark_left(void *arg, uint64_t txg, struct err *reterr)
 static int pool_leave(struct pool *p, enum pool_state state, struct err *reterr)
 {
     struct leaving l = {p, state};
+    care_stop(p);
     scan_stop(p);
     int r = p->read_only ? 0 : txg_run(p, mark_left, &l, reterr);
     pool_close(p);

@@ -33,6 +33,8 @@ struct pool_create_want {
     unsigned ngroups;
     unsigned ashift; /* 0: from the disks */
     bool force;      /* disks that hold another pool's labels, groups of different redundancy */
+    const char *const *spares;
+    unsigned nspares;
     struct pool_opts opts;
 };
 int pool_create(const struct pool_create_want *want, struct pool **ret_pool,
@@ -197,7 +199,7 @@ void pool_cache(const struct pool *p, struct pool_cache *ret);
 /* ---- repair (repair.c) ------------------------------------------------------------------------------ */
 
 /* Reads all that the pool holds, snapshots included, and repairs what is bad, in the background. Starting goes on with a
- * paused one, from the beginning. -EBUSY: a scrub or resilver is running; -ENOENT: none to pause or cancel. */
+ * paused one: where it was, or, after an import, from the beginning. -EBUSY: a scrub or resilver is running; -ENOENT: none to pause or cancel. */
 enum pool_scrub_verb { POOL_SCRUB_START, POOL_SCRUB_PAUSE, POOL_SCRUB_CANCEL };
 int pool_scrub(struct pool *p, enum pool_scrub_verb verb, struct err *reterr);
 
@@ -218,15 +220,43 @@ struct pool_scan_status {
     uint64_t seconds_left;                   /* 0: unknown */
 };
 void pool_scan_status(const struct pool *p, struct pool_scan_status *ret);
-/* Until no scrub or resilver is running or due. */
+/* Until no scrub or resilver is running or due, and what waited for its end is done (a replaced disk has left). */
 void pool_scan_wait(struct pool *p);
 
-/* Takes a disk out of service, by path or guid, until it is brought online again, across imports. -ENOENT; -EBUSY: the pool
- * cannot do without it. */
+/* ---- disks (disks.c, spares.c); a disk is named by its path or guid ------------------------------------ */
+
+/* Takes a disk out of service until it is brought online again, across imports. -ENOENT; -EBUSY: the pool cannot do
+ * without it. */
 int pool_offline(struct pool *p, const char *disk, struct err *reterr);
 /* Brings one back that is offline, failed or was missing; what it lacks is copied to it in the background. -ENXIO: it cannot
  * be opened. */
 int pool_online(struct pool *p, const char *disk, struct err *reterr);
+/* Forgets the errors of a disk (NULL: of all) and opens those anew that had failed. */
+int pool_clear(struct pool *p, const char *disk, struct err *reterr);
+
+/* More groups and hot spares for the pool. -EINVAL: a group is not as those that are there (force), or a disk is too small;
+ * -EBUSY: a disk is in use, or has labels of some pool (force). Nothing was written to any disk then. */
+int pool_add(struct pool *p, const struct pool_group *groups, unsigned ngroups,
+             const char *const *spares, unsigned nspares, bool force, struct err *reterr);
+/* Mirrors a single disk, or gives a mirror one more side. Errors of pool_add(); -ENOSPC: too small. The copying goes on in
+ * the background. */
+int pool_attach(struct pool *p, const char *disk, const char *new_disk, bool force,
+                struct err *reterr);
+/* Copies what a disk has, or had, to another one (NULL: a new device at the same path), in the background; then the old one
+ * leaves the pool. A new disk that is a spare of this pool stays one. */
+int pool_replace(struct pool *p, const char *disk, const char *new_disk, bool force,
+                 struct err *reterr);
+/* Takes one side out of a mirror, or ends a replacement or the use of a spare. -EBUSY: the others don't hold everything. */
+int pool_detach(struct pool *p, const char *disk, struct err *reterr);
+/* -EBUSY: it is in use. */
+int pool_remove_spare(struct pool *p, const char *disk, struct err *reterr);
+/* The i-th spare; false past the end. */
+struct pool_spare_info {
+    const char *path; /* as long as the list is not changed */
+    uint64_t guid;
+    bool in_use;
+};
+bool pool_spare(const struct pool *p, unsigned i, struct pool_spare_info *ret);
 
 /* ---- datasets (list.c, get.c); names are below the pool: "a/b", "" is its root, "a/b@c" a snapshot ------ */
 

@@ -52,7 +52,7 @@ int volumes_before_sync(struct pool *p, uint64_t txg);
 void throttle_sync_ended(struct pool *p);
 /* Shortcuts for a cache of so many bytes (zvol/shortcut.c). NULL: no memory. */
 struct shortcuts *shortcuts_new(uint64_t cache_bytes);
-void shortcuts_free(struct shortcuts *s); /* NULL is fine */
+void shortcuts_free(struct shortcuts *s);           /* NULL is fine */
 uint64_t shortcuts_hits(const struct shortcuts *s); /* NULL is fine */
 /* Goes on in the background with destroys that a crash interrupted. */
 void pool_destroys_finish(struct pool *p);
@@ -73,5 +73,79 @@ int history_internal(struct pool *p, uint64_t txg, const char *what, const char 
 /* The same for an operator's command. */
 int history_command(struct pool *p, const char *text);
 int pool_name_check(const char *name, struct err *reterr);
+
+/* ---- new disks (newdisks.c) ------------------------------------------------------------------------- */
+
+uint64_t pool_new_guid(void);
+struct disk_facts {
+    bool blockdev;
+    uint64_t spare_guid; /* of a label that says it is a spare; 0: none says so */
+};
+/* Whether a disk may be overwritten. Touches no byte of it. -EINVAL, -EBUSY. Parks. */
+int disk_check(const char *path, bool force, struct disk_facts *ret, struct err *reterr);
+/* A disk of its own, open. like: it is to stand below this top-level vdev, so it has the size; NULL: it need not. */
+struct leaf_want {
+    const char *path;
+    struct disk_facts facts;
+    uint64_t guid; /* 0: a new one */
+    const struct vdev *like;
+};
+int leaf_new(const struct leaf_want *w, struct vdev **ret_leaf, struct err *reterr);
+struct groups_want {
+    const struct pool_group *groups;
+    unsigned ngroups;
+    const char *const *spares; /* looked at by groups_check() only */
+    unsigned nspares;
+    unsigned ashift, min_ashift; /* 0: from the disks */
+    bool force;
+};
+/* What can be said without looking at disks. */
+int groups_check(const struct groups_want *w, struct err *reterr);
+/* The groups below a root of their own: checked, then open, laid out, labels blank. Parks. */
+int groups_make(const struct groups_want *w, uint64_t guid, struct vdev **ret_root,
+                struct err *reterr);
+bool layout_like(enum pool_layout layout, const struct vdev *top);
+
+/* ---- disks (disks.c) --------------------------------------------------------------------------------- */
+
+/* By path or guid; NULL: none of the tree's. */
+struct vdev *disk_of(const struct pool *p, const char *disk);
+/* Puts the spare beside the leaf, under an interposed vdev. Parks. */
+int disk_spare(struct pool *p, uint64_t leaf, uint64_t spare, struct err *reterr);
+/* Takes a leaf out of its mirror, replacing or spare. Parks. */
+int disk_detach(struct pool *p, uint64_t leaf, struct err *reterr);
+
+/* ---- spares (spares.c) ------------------------------------------------------------------------------- */
+
+/* Reads the list; a spare that isn't where it was is looked for among paths. Parks. */
+int spares_load(struct pool *p, const char *const *paths, struct err *reterr);
+void spares_free(struct pool *p);
+/* Checks disks, writes spare labels on them and puts them into the list in memory. After an error none of them is there.
+ * Parks. */
+int spares_prepare(struct pool *p, const char *const *paths, unsigned n, bool force,
+                   struct err *reterr);
+/* Writes the list into the MOS. In the sync fiber. */
+int spares_write(struct pool *p);
+struct pool_spare *spare_of(const struct pool *p, const char *disk);
+struct pool_spare *spare_find(const struct pool *p, uint64_t guid);
+void spare_forget(struct pool *p, uint64_t guid);
+/* A spare that nobody uses, open, as a disk of its own to stand below like. -EBUSY: another pool has it. Parks. */
+int spare_take(struct pool *p, const struct pool_spare *s, const struct vdev *like,
+               struct vdev **ret_leaf, struct err *reterr);
+
+/* ---- errors (faults.c) ------------------------------------------------------------------------------- */
+
+/* Looks at what the disks' counters have gained. True: some disk is faulted or degraded now, which is to be written. Parks. */
+bool faults_look(struct pool *p);
+
+/* ---- the caretaker (care.c) --------------------------------------------------------------------------- */
+
+/* Starts the fiber that finishes replacements, sends spares in and back, and opens disks that were missing. -ENOMEM. */
+int care_start(struct pool *p, struct err *reterr);
+void care_stop(struct pool *p); /* before scan_stop(). Parks. */
+/* Something may be to do. Never parks. */
+void care_poke(struct pool *p);
+/* Until it has nothing to do. Parks. */
+void care_wait(struct pool *p);
 
 #endif

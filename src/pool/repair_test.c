@@ -317,6 +317,7 @@ static void begin(struct bench *b)
 
 static void verbs_body(struct expect *e)
 {
+    struct pool_scan_status paused, again;
     struct bench b;
     make(&b, e);
     EXPECT_EQ(e, state(&b), POOL_SCAN_NEVER);
@@ -333,6 +334,15 @@ static void verbs_body(struct expect *e)
     EXPECT_EQ(e, pool_scrub(b.p, POOL_SCRUB_PAUSE, NULL), 0);
     pool_scan_wait(b.p);
     EXPECT_EQ(e, state(&b), POOL_SCAN_PAUSED);
+    pool_scan_status(b.p, &paused);
+    fiber_sleep_until(run_deadline_ms(2000), NULL);
+    EXPECT_EQ(e, pool_scrub(b.p, POOL_SCRUB_START, NULL), 0);
+    while (state(&b) != POOL_SCAN_RUNNING)
+        fiber_yield();
+    pool_scan_status(b.p, &again); /* it goes on where it was */
+    EXPECT_EQ(e, pool_scrub(b.p, POOL_SCRUB_PAUSE, NULL), 0);
+    pool_scan_wait(b.p);
+    EXPECT(e, again.examined >= paused.examined && again.start == paused.start);
     export(&b);
     import(&b, false);
     EXPECT_EQ(e, state(&b), POOL_SCAN_PAUSED);

@@ -83,6 +83,17 @@ static bool word(int ac, char **av, const char *want)
     return false;
 }
 
+/* A file of the folder, by its name; a whole path stays. Nobody frees it. */
+static const char *disk_path(const struct ours *o, const char *name)
+{
+    char *path;
+    if (strchr(name, '/'))
+        return name;
+    if (asprintf(&path, "%s/%s", o->dir, name) < 0)
+        die("no memory");
+    return path;
+}
+
 /* The files of the folder, sorted, as whole paths. */
 static char **disks(const struct ours *o)
 {
@@ -111,33 +122,46 @@ static const struct {
     {"raidz3", LAYOUT_RAIDZ3},
 };
 
-/* LAYOUT[:DISKS][+LAYOUT[:DISKS]]... over the files of the folder, in order. */
+/* LAYOUT[:DISKS] over the disks that follow. */
+static struct pool_group group_of(char *word, const char *const *paths)
+{
+    char *colon = strchr(word, ':');
+    unsigned n = colon ? (unsigned)atoi(colon + 1) : 1;
+    if (colon)
+        *colon = 0;
+    size_t i = 0;
+    while (i < ARRAY_LEN(layouts) && strcmp(layouts[i].name, word) != 0)
+        i++;
+    if (i == ARRAY_LEN(layouts))
+        die("no such layout: %s", word);
+    return (struct pool_group){layouts[i].layout, n, paths};
+}
+
+/* LAYOUT[:DISKS][+LAYOUT[:DISKS]]... over the files of the folder, in order; those that begin with s are the spares. */
 static void do_create(struct ours *o, int ac, char **av)
 {
     struct pool_group groups[16];
-    unsigned ngroups = 0, at = 0;
+    unsigned ngroups = 0, at = 0, spares = 0, nspares = 0;
     char **paths = disks(o);
     struct err err = {0};
     for (char *word = strtok(av[0], "+"); word; word = strtok(NULL, "+")) {
-        char *colon = strchr(word, ':');
-        unsigned n = colon ? (unsigned)atoi(colon + 1) : 1;
-        if (colon)
-            *colon = 0;
-        size_t i = 0;
-        while (i < ARRAY_LEN(layouts) && strcmp(layouts[i].name, word) != 0)
-            i++;
-        if (i == ARRAY_LEN(layouts) || ngroups == ARRAY_LEN(groups))
-            die("no such layout: %s", word);
-        groups[ngroups++] =
-            (struct pool_group){layouts[i].layout, n, (const char *const *)&paths[at]};
-        at += n;
+        if (ngroups == ARRAY_LEN(groups))
+            die("too many groups");
+        groups[ngroups] = group_of(word, (const char *const *)&paths[at]);
+        at += groups[ngroups++].n;
     }
+    while (paths[spares] && strrchr(paths[spares], '/')[1] != 's')
+        spares++;
+    while (paths[spares + nspares])
+        nspares++;
     const char *ashift = option(ac, av, "ashift");
     struct pool_create_want want = {
         .name = o->name,
         .groups = groups,
         .ngroups = ngroups,
         .ashift = ashift ? (unsigned)atoi(ashift) : 0,
+        .spares = (const char *const *)&paths[spares],
+        .nspares = nspares,
     };
     ok(pool_create(&want, &o->pool, &err), &err, "create");
     names_free(paths);
@@ -291,14 +315,87 @@ static void do_offline(struct ours *o, int ac, char **av)
 {
     struct err err = {0};
     (void)ac;
-    ok(pool_offline(o->pool, av[0], &err), &err, "offline");
+    ok(pool_offline(o->pool, disk_path(o, av[0]), &err), &err, "offline");
 }
 
 static void do_online(struct ours *o, int ac, char **av)
 {
     struct err err = {0};
     (void)ac;
-    ok(pool_online(o->pool, av[0], &err), &err, "online");
+    ok(pool_online(o->pool, disk_path(o, av[0]), &err), &err, "online");
+}
+
+/* ---- disks ---------------------------------------------------------------------------------------------------- */
+
+/* A group of the files that are named, or `spare`s. */
+static void do_add(struct ours *o, int ac, char **av)
+{
+    const char *paths[32];
+    struct err err = {0};
+    unsigned n = 0;
+    for (int i = 1; i < ac && n < ARRAY_LEN(paths); i++)
+        paths[n++] = disk_path(o, av[i]);
+    if (strcmp(av[0], "spare") == 0) {
+        ok(pool_add(o->pool, NULL, 0, paths, n, false, &err), &err, "add spares");
+        return;
+    }
+    const struct pool_group group = group_of(av[0], paths);
+    if (group.n != n)
+        die("add: %u disks", group.n);
+    ok(pool_add(o->pool, &group, 1, NULL, 0, false, &err), &err, "add");
+}
+
+static void do_attach(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    (void)ac;
+    ok(pool_attach(o->pool, disk_path(o, av[0]), disk_path(o, av[1]), false, &err), &err,
+       "attach");
+}
+
+static void do_replace(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    ok(pool_replace(o->pool, disk_path(o, av[0]), ac > 1 ? disk_path(o, av[1]) : NULL, false,
+                    &err),
+       &err, "replace");
+}
+
+static void do_detach(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    (void)ac;
+    ok(pool_detach(o->pool, disk_path(o, av[0]), &err), &err, "detach");
+}
+
+static void do_unspare(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    (void)ac;
+    ok(pool_remove_spare(o->pool, disk_path(o, av[0]), &err), &err, "unspare");
+}
+
+static void do_clear(struct ours *o, int ac, char **av)
+{
+    struct err err = {0};
+    ok(pool_clear(o->pool, ac > 0 ? disk_path(o, av[0]) : NULL, &err), &err, "clear");
+}
+
+/* Until that many spares are in use, for a minute at most. */
+static void do_spares(struct ours *o, int ac, char **av)
+{
+    const unsigned wanted = (unsigned)atoi(av[0]);
+    (void)ac;
+    for (unsigned tries = 0; tries < 600; tries++) {
+        struct pool_spare_info s;
+        unsigned n = 0;
+        for (unsigned i = 0; pool_spare(o->pool, i, &s); i++)
+            n += s.in_use;
+        if (n == wanted)
+            return;
+        fiber_sleep_until(run_deadline_ms(100), NULL);
+    }
+    die("not %u spares are in use", wanted);
 }
 
 /* ---- volumes ------------------------------------------------------------------------------------------------ */
@@ -529,6 +626,13 @@ static const struct {
     {"wait",        do_wait,        0, "(until no scrub or resilver is running)"              },
     {"offline",     do_offline,     1, "DISK"                                                 },
     {"online",      do_online,      1, "DISK"                                                 },
+    {"add",         do_add,         2, "LAYOUT[:DISKS]|spare DISK..."                         },
+    {"attach",      do_attach,      2, "DISK NEW"                                             },
+    {"replace",     do_replace,     1, "DISK [NEW]"                                           },
+    {"detach",      do_detach,      1, "DISK"                                                 },
+    {"unspare",     do_unspare,     1, "DISK"                                                 },
+    {"spares",      do_spares,      1, "N (until so many are in use)"                         },
+    {"clear",       do_clear,       0, "[DISK]"                                               },
     {"volume",      do_volume,      3, "NAME SIZE BLOCK [PROP=VALUE...] [reserve=1]"          },
     {"folder",      do_folder,      1, "NAME [PROP=VALUE...]"                                 },
     {"props",       do_props,       0, "(of all datasets, as zfs get -p would show them)"     },

@@ -8,7 +8,7 @@ import sys
 
 import child
 import tap
-from oracle import HERE, Rejected, props_of, tail, words_of
+from oracle import FEATURES, HERE, Rejected, props_of, tail, words_of
 from zsand import SANITIZERS, program
 
 POOL = "tank"
@@ -42,6 +42,10 @@ class Row:
         """Empty disks for our engine; OpenZFS's verbs make their own."""
         n = sum(int((g.split(":") + ["1"])[1]) for g in layout.split("+"))
         self.shell("truncate", "-s", DISK, *(self.folder / f"d{i}" for i in range(n)))
+
+    def more_disks(self, *names):
+        for name in names:
+            self.shell("truncate", "-s", DISK, self.folder / name)
 
     def ours(self, *verbs):
         """Our engine; the hashes that were printed, by volume."""
@@ -282,3 +286,79 @@ def repaired_disks(row, layout, damaged):
     row.shell("rm", *(row.folder / f"d{i}" for i in range(damaged)))
     same(row.orc(["import"], ["hash", *left], ["export"]), left, "OpenZFS after the resilver")
     row.check_blocks()
+
+
+def grown(row, layout, change, new, leaving):
+    """Disks come and go while the pool has data; OpenZFS works with what became of it, and with a pool in the middle. A disk
+    that left is blank, which the audit takes for damage."""
+    made = create(row, layout, 12, "16K")
+    row.more_disks(*new)
+    change = [change.split()]
+    twin = row.copy(f"{row.folder.name}-middle")
+    same(row.ours(["import"], *change, ["wait"], ["hash", *made], ["export"]), made, "after the change")
+    for disk in leaving:
+        row.shell("rm", row.folder / disk)
+    row.check()
+    found, left = row.rework(list(made), doomed="gone")
+    same(found, made, "OpenZFS after the change")
+    row.check()
+    last = go_on(row, left, ["v", "a/w"], "16K")
+    same(row.orc(["import"], ["hash", *last], ["scrub"], ["export"]), last, "OpenZFS at the end")
+    twin.ours(["import"], *change, ["export"])
+    twin.check_blocks()
+    same(twin.orc(["import"], ["hash", *made], ["export"]), made, "OpenZFS in the middle")
+    twin.check_blocks()
+    same(twin.ours(["import"], ["wait"], ["hash", *made], ["scrub"], ["export"]), made, "ours after OpenZFS in the middle")
+    for disk in leaving:
+        twin.shell("rm", twin.folder / disk)
+    twin.check()
+
+
+def spared(row, layout):
+    """A spare takes a lost disk's place by itself, survives both engines, and goes when the disk is replaced."""
+    row.more_disks("s0")
+    made = create(row, layout, 12, "16K")
+    row.check()
+    row.shell("rm", row.folder / "d0")
+    left = row.ours(["import"], ["spares", 1], ["wait"], ["write", "v", row.seeds(), 60], ["hash", *made], ["export"])
+    differ({"v": left["v"]}, made, "ours writing")
+    row.check_blocks()
+    same(row.orc(["import"], ["hash", *left], ["scrub"], ["export"]), left, "OpenZFS with the spare")
+    row.check_blocks()
+    row.more_disks("d0")
+    same(row.ours(["import"], ["replace", "d0"], ["wait"], ["spares", 0], ["hash", *left], ["scrub"], ["export"]), left,
+         "ours after the replacement")
+    row.check()
+    found, _ = row.rework(["v", "a/w"], doomed="gone")
+    same(found, {v: left[v] for v in found}, "OpenZFS after the replacement")
+    row.check()
+
+
+def regrown(row, layout, change, new, leaving):
+    """The disks of a pool that OpenZFS made come and go here: its per-vdev objects come along, or go."""
+    made = row.oracle.populate(row.folder, POOL, layout, 12, 0, "16K", "lz4")
+    row.more_disks(*new)
+    same(row.ours(["import"], change.split(), ["wait"], ["hash", *made], ["export"]), made, "after the change")
+    for disk in leaving:
+        row.shell("rm", row.folder / disk)
+    row.check()
+    same(row.orc(["import"], ["hash", *made], ["scrub"], ["export"]), made, "OpenZFS after the change")
+    row.check()
+    same(row.ours(["import"], ["hash", *made], ["scrub"], ["export"]), made, "ours at the end")
+    row.check()
+
+
+def foreign_spare(row, layout):
+    """OpenZFS has a spare in use: it is in use here too, and goes when its disk is back."""
+    made = row.orc(["create", layout, "spares=1", f"features={FEATURES}"], ["volume", "v", "16M", "16K"],
+                   ["write", "v", row.seeds(), 100], ["offline", "d1"], ["replace", "d1", "s0"],
+                   ["write", "v", row.seeds(), 60], ["hash", "v"], ["export"])
+    row.check_blocks()
+    same(row.ours(["import"], ["spares", 1], ["hash", "v"], ["export"]), made, "ours with the spare")
+    row.check_blocks()
+    left = row.ours(["import"], ["write", "v", row.seeds(), 60], ["online", "d1"], ["wait"], ["spares", 0], ["hash", "v"], ["export"])
+    row.check()
+    same(row.orc(["import"], ["hash", "v"], ["scrub"], ["replace", "d0", "s0"], ["export"]), left, "OpenZFS takes the spare again")
+    same(row.ours(["import"], ["wait"], ["spares", 0], ["hash", "v"], ["unspare", "s0"], ["export"]), left, "ours at the end")
+    row.shell("rm", row.folder / "s0")
+    row.check()

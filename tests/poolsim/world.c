@@ -59,7 +59,12 @@ static void pool_make(struct story *st)
     for (unsigned i = 0; i < st->ndisks; i++)
         paths[i] = st->paths[i];
     struct pool_group group = {st->layout, st->ndisks, paths};
-    struct pool_create_want want = {POOL, &group, 1, st->ashift, true, opts_draw(st)};
+    struct pool_create_want want = {.name = POOL,
+                                    .groups = &group,
+                                    .ngroups = 1,
+                                    .ashift = st->ashift,
+                                    .force = true,
+                                    .opts = opts_draw(st)};
     if (pool_create(&want, &st->pool, &err))
         story_fail("the pool cannot be created: %s", err.msg);
     st->there = true;

@@ -62,6 +62,16 @@ static int pass_begin(void *arg, uint64_t txg, struct err *reterr)
     return scan_record_write(s);
 }
 
+/* A paused scrub goes on. */
+static int pass_go_on(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct scan *s = arg;
+    (void)txg, (void)reterr;
+    s->now.paused = false;
+    s->now.rested += run_wall() / NS_PER_SEC - s->paused_at;
+    return scan_record_write(s);
+}
+
 static bool leaves_steady(const struct scan *s)
 {
     return s->seen == s->p->root->changes && s->lacking == lacking_count(s->p, s->now.max_txg);
@@ -95,6 +105,7 @@ static int pass_settle(struct scan *s, int r)
         if (suspend_wait(s->p) != 0)
             break;
     s->now.paused = s->pausing && r == -ECANCELED;
+    s->paused_at = run_wall() / NS_PER_SEC;
     if (!s->now.paused) {
         s->now.state = r == 0 ? SCAN_FINISHED : SCAN_CANCELLED;
         s->now.end = run_wall() / NS_PER_SEC;
@@ -106,15 +117,17 @@ static int pass_settle(struct scan *s, int r)
 
 static void pass(struct scan *s, enum scan_func func)
 {
+    bool go_on =
+        func == SCAN_SCRUB && s->now.func == SCAN_SCRUB && s->now.paused && s->place.there;
     s->busy = true;
     s->cancelling = s->pausing = false;
     s->now.func = func;
     memset(&s->bad, 0, sizeof(s->bad));
     s->seen = s->p->root->changes;
-    int r = txg_run(s->p, pass_begin, s, NULL);
+    int r = txg_run(s->p, go_on ? pass_go_on : pass_begin, s, NULL);
     if (r == 0) {
         s->lacking = lacking_count(s->p, s->now.max_txg);
-        r = pass_settle(s, scan_walk(s));
+        r = pass_settle(s, scan_walk(s, go_on));
     }
     if (r && !s->stopping) {
         s->gave_up = true;
@@ -245,10 +258,15 @@ struct scan_record scan_now(const struct pool *p)
     return p->scan ? p->scan->now : (struct scan_record){0};
 }
 
+bool scan_idle(const struct pool *p)
+{
+    const struct scan *s = p->scan;
+    return !s || !s->running || p->txgs.failed ||
+           (!s->busy && s->wanted == SCAN_NONE && !resilver_needed(s));
+}
+
 void scan_wait(struct pool *p)
 {
-    struct scan *s = p->scan;
-    while (s && s->running && !s->p->txgs.failed &&
-           (s->busy || s->wanted != SCAN_NONE || resilver_needed(s)))
-        waitq_wait(&s->idle, NO_DEADLINE, NULL);
+    while (!scan_idle(p))
+        waitq_wait(&p->scan->idle, NO_DEADLINE, NULL);
 }

@@ -28,6 +28,7 @@ struct scan_record {
     uint64_t repaired;             /* bytes */
     uint64_t errors;               /* blocks that could not be repaired */
     bool paused;
+    uint64_t rested; /* seconds that it was paused; not stored */
 };
 
 /* Reads the record and starts the fiber; one that was running when the pool was closed
@@ -40,7 +41,7 @@ void scan_stop(struct pool *p);
 /* A leaf may be up again that lacks something, or a txg is on disk. Never parks. */
 void scan_poke(struct pool *p);
 
-/* Begins a scrub, or goes on with a paused one. -EBUSY: one is running, or a resilver. */
+/* Begins a scrub, or goes on with a paused one: where it was, or, after an import, from the beginning. -EBUSY: one is running, or a resilver. */
 int scan_scrub(struct pool *p, struct err *reterr);
 /* -ENOENT: no scrub is running. Pausing and the end are on disk a moment later. */
 int scan_pause(struct pool *p, struct err *reterr);
@@ -49,5 +50,6 @@ int scan_cancel(struct pool *p, struct err *reterr);
 struct scan_record scan_now(const struct pool *p);
 /* Until nothing runs nor waits to run; a paused scrub does neither. Parks. */
 void scan_wait(struct pool *p);
+bool scan_idle(const struct pool *p); /* what scan_wait() waits for */
 
 #endif

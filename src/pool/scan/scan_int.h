@@ -18,6 +18,13 @@ struct scan_job {
     bool busy;
 };
 
+/* Where a walk is, to go on there after a pause. */
+struct scan_place {
+    bool there;
+    uint64_t id, min;       /* the dataset, 0: the MOS; blocks born after min */
+    uint64_t object, blkid; /* with the next ticket */
+};
+
 struct scan {
     struct pool *p;
     struct scan_record now;
@@ -31,6 +38,8 @@ struct scan {
     struct waitq work, idle;
     struct scan_walked *walked;
     unsigned nwalked, cap;
+    struct scan_place place;
+    uint64_t paused_at; /* wall clock, seconds */
     struct scan_job job[SCAN_DEPTH];
     unsigned njobs;
     struct waitq job_done;
@@ -65,7 +74,7 @@ void job_wait_all(struct scan *s);
 
 /* ---- all blocks (walk.c) ----------------------------------------------------------------- */
 
-/* 0: everything has been looked at; -ECANCELED: interrupted. Parks. */
-int scan_walk(struct scan *s);
+/* 0: everything has been looked at; -ECANCELED: interrupted. go_on: from where it was then. Parks. */
+int scan_walk(struct scan *s, bool go_on);
 
 #endif

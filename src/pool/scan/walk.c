@@ -15,6 +15,7 @@
  * snapshot is.
  */
 #include "pool/scan/scan_int.h"
+#include "pool/zil/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -170,6 +171,9 @@ static int walk_some(struct walk *w, uint64_t id, uint64_t min)
     w->left = TICKET_BLOCKS;
     uint64_t ticket = blocks_reader_enter(&s->p->blocks);
     int r = root_of(s, id, &bp);
+    /* A log that waits for its volume to be opened is read then, be it after years. */
+    if (r == 0 && id && w->object == 0 && w->blkid == 0)
+        r = zil_scrub(s->p, &bp, &s->now.repaired, &s->now.errors);
     if (r == 0)
         r = objset_traverse(&s->p->blocks, &bp, &t);
     job_wait_all(s);
@@ -180,13 +184,17 @@ static int walk_some(struct walk *w, uint64_t id, uint64_t min)
 /* A dataset that is gone meanwhile has nothing left to look at. */
 static int walk_objset(struct scan *s, uint64_t id, uint64_t min)
 {
-    struct walk w = {.s = s};
+    struct walk w = {.s = s, .object = s->place.object, .blkid = s->place.blkid};
     int r;
+    s->place = (struct scan_place){.there = true, .id = id, .min = min};
     do {
+        s->place.object = w.object;
+        s->place.blkid = w.blkid;
         r = walk_some(&w, id, min);
     } while (r == ENOUGH);
     if (r == STOP)
         return s->error ? s->error : -ECANCELED;
+    s->place.object = s->place.blkid = 0;
     return r == -ENOENT ? 0 : r;
 }
 
@@ -247,12 +255,16 @@ static int walk_datasets(struct scan *s, unsigned *ret_walked)
     return r == -ENOENT ? 0 : r;
 }
 
-int scan_walk(struct scan *s)
+int scan_walk(struct scan *s, bool go_on)
 {
     unsigned walked;
-    s->nwalked = 0;
     s->error = 0;
-    int r = walk_objset(s, 0, s->now.min_txg);
+    if (!go_on) {
+        s->nwalked = 0;
+        s->place = (struct scan_place){0};
+    }
+    int r =
+        go_on ? walk_objset(s, s->place.id, s->place.min) : walk_objset(s, 0, s->now.min_txg);
     do {
         if (r == 0)
             r = walk_datasets(s, &walked);

@@ -181,6 +181,8 @@ static void committed(struct pool *p, uint64_t txg)
 int commit(struct pool *p, uint64_t txg)
 {
     struct plan plan = {.txg = txg};
+    if (!p->blocks.batch)
+        return E(-EIO); /* a change of the disks was not finished */
     int r = prepare(p, &plan);
     for (unsigned tries = 0; r == 0 && (r = settle(p, &plan)) == -EIO && tries < TRIES_MAX;
          tries++)

@@ -111,7 +111,7 @@ struct nv *config_label(const struct pool *p, const struct vdev *leaf, uint64_t 
     return complete_or_free(nv, r);
 }
 
-static int config_object_create(struct pool *p)
+static int packed_create(struct pool *p, const char *entry, uint64_t *object)
 {
     struct object_props props = {
         .type = DMU_PACKED_NVLIST,
@@ -119,27 +119,33 @@ static int config_object_create(struct pool *p)
         .bonus_len = sizeof(le64),
         .block_size = CONFIG_BLOCK,
     };
-    int r = object_create(p->mos, 0, &props, &p->config_object);
-    return r ? r : zap_set_u64(p->mos, DMU_OBJECT_DIRECTORY, "config", p->config_object);
+    int r = object_create(p->mos, 0, &props, object);
+    return r ? r : zap_set_u64(p->mos, DMU_OBJECT_DIRECTORY, entry, *object);
 }
 
-int config_write(struct pool *p, uint64_t txg)
+int config_store(struct pool *p, const char *entry, uint64_t *object, const struct nv *nv)
 {
     uint8_t *bytes = NULL;
     size_t len;
     struct object *obj = NULL;
-    struct nv *nv = config_mos(p, txg);
     int r = nv ? nv_pack(nv, &bytes, &len) : E(-ENOMEM);
-    if (r == 0 && p->config_object == 0)
-        r = config_object_create(p);
+    if (r == 0 && *object == 0)
+        r = packed_create(p, entry, object);
     if (r == 0)
-        r = object_hold(p->mos, p->config_object, &obj);
+        r = object_hold(p->mos, *object, &obj);
     if (r == 0)
         r = object_write(obj, 0, bytes, len);
     if (r == 0)
         *(le64 *)object_bonus_change(obj) = le64_make(len);
     object_release(obj);
     free(bytes);
+    return r;
+}
+
+int config_write(struct pool *p, uint64_t txg)
+{
+    struct nv *nv = config_mos(p, txg);
+    int r = config_store(p, "config", &p->config_object, nv);
     nv_free(nv);
     return r;
 }

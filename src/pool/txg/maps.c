@@ -131,6 +131,18 @@ int map_object_create(struct pool *p, uint64_t *ret_id)
     return r;
 }
 
+int map_object_destroy(struct pool *p, uint64_t id)
+{
+    struct object *obj;
+    int r = object_hold(p->mos, id, &obj);
+    if (r)
+        return r;
+    bool counted = object_bonus_len(obj) >= sizeof(struct space_map_phys);
+    object_release(obj);
+    r = object_destroy(p->mos, id);
+    return r == 0 && counted ? dsl_feature_add(&p->dsl, SPACEMAP_HISTOGRAM, -1) : r;
+}
+
 static int map_create(struct pool *p, struct metaslab *ms)
 {
     struct object *array;

@@ -63,7 +63,15 @@ struct pool_pace {
     uint64_t began, bytes; /* of the txg that is being written */
 };
 
+/* A hot spare, in use or not (spares.c). */
+struct pool_spare {
+    uint64_t guid;
+    char *path;
+    struct nv *origin; /* as read: pairs that we don't interpret; NULL: none */
+};
+
 struct scan;
+struct care;
 struct shortcuts;
 struct pool {
     char name[POOL_NAME_MAX + 1];
@@ -103,7 +111,11 @@ struct pool {
     unsigned free_step; /* most blocks that a destroyed or shrunk volume gives back in a txg */
     struct list volumes;
     struct waitgroup errands; /* fibers that work on the pool and end with it */
-    struct scan *scan;        /* NULL: read-only, or not started yet */
+    struct pool_spare *spares;
+    unsigned nspares;
+    uint64_t spares_object;
+    struct care *care; /* the caretaker; NULL: read-only, or not started yet */
+    struct scan *scan; /* NULL: read-only, or not started yet */
     /* Called in the sync fiber: before datasets are written (the txg is quiesced), and after a commit. */
     int (*before_sync)(struct pool *p, uint64_t txg);
     void (*after_commit)(struct pool *p, uint64_t txg);
@@ -176,6 +188,8 @@ int maps_load(void *arg, struct metaslab *ms, sm_entry_fn fn, void *fn_arg);
 int maps_open(struct pool *p, struct vdev *top, struct err *reterr);
 /* Gives a new top-level vdev its array. */
 int maps_create(struct pool *p, struct vdev *top);
+/* Frees a space map object, of a metaslab or a dirty time log. */
+int map_object_destroy(struct pool *p, uint64_t id);
 /* A new, empty space map object, counted as the feature spacemap_histogram wants it. */
 int map_object_create(struct pool *p, uint64_t *ret_id);
 /* Makes room in the MOS for what this txg records; *ret_bytes grows while there is more to place. */
@@ -191,6 +205,8 @@ struct nv *config_mos(const struct pool *p, uint64_t txg);
 struct nv *config_label(const struct pool *p, const struct vdev *leaf, uint64_t txg);
 /* Writes the MOS's config object. */
 int config_write(struct pool *p, uint64_t txg);
+/* A packed list in an object of the MOS; *object 0: a new one, named in the object directory. In the sync fiber. */
+int config_store(struct pool *p, const char *entry, uint64_t *object, const struct nv *nv);
 
 /* ---- dirty time logs in the MOS (dtl.c) ------------------------------------------------------------------ */
 

@@ -304,3 +304,34 @@ int label_erase(struct vdev *leaf)
     iobuf_put(zeros);
     return rc < 0 ? rc : leaf_flush(leaf);
 }
+
+static struct nv *spare_config(uint64_t guid)
+{
+    struct nv *nv = nv_new();
+    if (nv && (nv_add_u64(nv, "version", ZFS_VERSION) ||
+               nv_add_u64(nv, "state", POOL_STATE_SPARE) || nv_add_u64(nv, "guid", guid))) {
+        nv_free(nv);
+        return NULL;
+    }
+    return nv;
+}
+
+/* The front ones are on disk before the back ones are touched: whenever it ends, some label is
+ * whole and says whose the disk is. */
+int label_write_spare(struct vdev *leaf, uint64_t guid)
+{
+    struct nv *config = spare_config(guid);
+    struct iobuf *buf = iobuf_get(LABEL_SIZE);
+    int rc = config && buf ? 0 : E(-ENOMEM);
+    for (unsigned i = 0; rc == 0 && i < LABELS; i++) {
+        uint64_t off = label_off(leaf->psize, i);
+        memset(buf->p, 0, LABEL_SIZE);
+        rc = label_config_seal(config, off, buf->p + LABEL_CONFIG_OFF);
+        rc = rc < 0 ? rc : leaf_write_label(leaf, off, buf->p, LABEL_SIZE);
+        if (rc == 0 && i % 2)
+            rc = leaf_flush(leaf);
+    }
+    iobuf_put(buf);
+    nv_free(config);
+    return rc;
+}

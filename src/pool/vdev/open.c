@@ -74,30 +74,42 @@ static int check_sector(const struct vdev *leaf, struct err *reterr)
                    where(leaf), i->logical_block, 1u << ashift);
 }
 
+static bool names_leaf(const struct nv *config, const struct vdev *leaf)
+{
+    uint64_t guid = 0, top_guid = 0;
+    nv_get_u64(config, "guid", &guid);
+    nv_get_u64(config, "top_guid", &top_guid);
+    return guid == leaf->guid || top_guid == leaf->guid;
+}
+
+/* A crash may have left labels of a txg that never was, with the guid that the leaf was to take over then; the others say
+ * what it is. */
+static bool was_leaf(const struct vdev *leaf, const struct nv *newest)
+{
+    struct label_info older;
+    uint64_t txg = 0;
+    if (!nv_get_u64(newest, "txg", &txg) || txg == 0 ||
+        label_read(leaf->file, txg - 1, &older, NULL) < 0)
+        return false;
+    bool named = names_leaf(older.config, leaf);
+    nv_free(older.config);
+    return named;
+}
+
 static int check_label(struct vdev *leaf, uint64_t pool_guid, struct err *reterr)
 {
     struct label_info label;
-    uint64_t pool = 0, guid = 0, top_guid = 0;
-    char name[65] = "another";
-    const char *text;
+    uint64_t pool = 0;
     int rc = label_read(leaf->file, UINT64_MAX, &label, reterr);
     if (rc < 0)
         return err_prefix(reterr, "%s", where(leaf)), rc;
     nv_get_u64(label.config, "pool_guid", &pool);
-    nv_get_u64(label.config, "guid", &guid);
-    nv_get_u64(label.config, "top_guid", &top_guid);
-    if (nv_get_str(label.config, "name", &text))
-        snprintf(name, sizeof(name), "%s", text);
+    bool named =
+        names_leaf(label.config, leaf) || (pool == pool_guid && was_leaf(leaf, label.config));
     nv_free(label.config);
-    if (label.other_pool)
-        return err_set(
-            reterr, E(-EINVAL),
-            "%s carries labels of two pools, one of them %.64s: wipe it and replace it",
-            where(leaf), label.other_name);
     if (pool != pool_guid)
-        return err_set(reterr, E(-EINVAL), "%s does not belong to this pool but to %.64s",
-                       where(leaf), name);
-    if (guid != leaf->guid && top_guid != leaf->guid)
+        return err_set(reterr, E(-EINVAL), "%s does not belong to this pool", where(leaf));
+    if (!named)
         return err_set(reterr, E(-EINVAL), "%s is another disk of this pool", where(leaf));
     if (leaf->promised && (!label.has_ub || label.ub.txg < leaf->promised))
         return err_set(reterr, E(-ESTALE),
@@ -152,7 +164,8 @@ static void open_one(void *arg, unsigned i)
         leaf->removed = false;
     else if (o->err && o->err->code == 0)
         *o->err = err;
-    vdev_set_state(leaf, rc == 0 ? VDEV_HEALTHY : VDEV_CANT_OPEN);
+    enum vdev_state well = leaf->degraded ? VDEV_DEGRADED : VDEV_HEALTHY;
+    vdev_set_state(leaf, rc == 0 ? well : VDEV_CANT_OPEN);
 }
 
 static unsigned count_leaves(const struct vdev *vd)
@@ -221,4 +234,26 @@ int vdev_retry(struct vdev *root, uint64_t pool_guid, bool faulted, struct err *
     int rc = open_all(&o);
     fmutex_unlock(&root->gate.opening);
     return rc;
+}
+
+int vdev_reopen(struct vdev *root, uint64_t guid, uint64_t pool_guid, struct err *reterr)
+{
+    struct err why = {0};
+    fmutex_lock(&root->gate.opening);
+    gate_enter(root);
+    struct vdev *leaf = vdev_find(root, guid);
+    if (leaf && vdev_is_leaf(leaf)) {
+        struct opening o = {.root = leaf, .pool_guid = pool_guid, .err = &why};
+        if (leaf->file)
+            close_leaf(leaf);
+        open_one(&o, 0);
+        if (!leaf->file && why.code == 0)
+            err_set(&why, E(-ENXIO), "it is out of service");
+    } else {
+        err_set(&why, E(-ENOENT), "it has left the pool");
+    }
+    gate_leave(root);
+    vdev_propagate(root);
+    fmutex_unlock(&root->gate.opening);
+    return why.code ? err_set(reterr, why.code, "%s", why.msg) : 0;
 }

@@ -114,6 +114,7 @@ static int parse_leaf(struct parse *p, const struct nv *nv, struct vdev *vd)
     vd->removed = get(nv, "removed");
     vd->is_spare = get(nv, "is_spare");
     vd->unspare = get(nv, "unspare");
+    vd->degraded = get(nv, "degraded");
     vd->state = vdev_closed_state(vd);
     return 0;
 }

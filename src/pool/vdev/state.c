@@ -135,3 +135,43 @@ void leaf_fail(struct vdev *leaf, int err, const char *doing)
     if (forget_unflushed(leaf))
         vdev_root_of(leaf)->losses++;
 }
+
+/* ---- too many errors --------------------------------------------------------------------- */
+
+bool vdev_whole_without(const struct vdev *vd, const struct vdev *leaf)
+{
+    unsigned without = 0;
+    if (vd->nchildren == 0)
+        return vd != leaf && vd->state >= VDEV_DEGRADED && vd->dtl.n == 0;
+    for (unsigned i = 0; i < vd->nchildren; i++)
+        without += !vdev_whole_without(vd->child[i], leaf);
+    return without <= vdev_tolerance(vd);
+}
+
+bool vdev_fault(struct vdev *root, uint64_t guid, const char *doing)
+{
+    gate_enter(root);
+    struct vdev *leaf = vdev_find(root, guid);
+    bool there = leaf && leaf_up(leaf);
+    if (there)
+        leaf_flush(leaf); /* what it took until now it need not lack */
+    there = there && vdev_whole_without(leaf->top, leaf);
+    if (there)
+        leaf_fail(leaf, -EIO, doing);
+    gate_leave(root);
+    return there;
+}
+
+/* No change that resilver would have to begin again for: it has what it had. */
+void vdev_degrade(struct vdev *leaf)
+{
+    if (leaf->state != VDEV_HEALTHY)
+        return;
+    leaf->degraded = true;
+    leaf->state = VDEV_DEGRADED;
+    for (struct vdev *vd = leaf->parent; vd; vd = vd->parent)
+        vd->state = state_above(vd);
+    log_warn("vdev.degrade", KV("path", "%s", leaf->path), KV("guid", "%" PRIu64, leaf->guid),
+             KV("read", "%" PRIu64, leaf->stats.read_errors),
+             KV("checksum", "%" PRIu64, leaf->stats.checksum_errors));
+}

@@ -114,7 +114,7 @@ static int put_flags(struct nv *nv, const struct vdev *vd)
         {"removed",      vd->removed     },
         {"is_spare",     vd->is_spare    },
         {"unspare",      vd->unspare     },
-        {"degraded",     0               },
+        {"degraded",     vd->degraded    },
         {"not_present",  0               },
     };
     nv_remove(nv, "aux_state");

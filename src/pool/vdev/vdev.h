@@ -108,7 +108,13 @@ struct vdev {
     bool offline, faulted, removed, is_spare, unspare;
     uint64_t resilver_txg;
     uint64_t
-        promised; /* txg of the newest uberblock that a flush of ours has covered; 0: none */
+        promised;  /* txg of the newest uberblock that a flush of ours has covered; 0: none */
+    bool degraded; /* it has given too many wrong bytes; used as before */
+    struct {
+        uint64_t since, read, checksum; /* run_now(), and the errors that were counted then */
+    } watch;                            /* the caretaker's */
+    uint64_t
+        missing_since;  /* the caretaker's: when it was first seen missing; 0: it is there */
     struct leaf_io *io; /* private: the queue, and what is not flushed yet */
 };
 
@@ -139,12 +145,21 @@ int vdev_open(struct vdev *root, uint64_t pool_guid, bool read_only, struct err 
 /* Opens anew what failed while it was in use: leaves whose device went away or could not be
  * opened, with faulted those too that took an error. As vdev_open(). Parks. */
 int vdev_retry(struct vdev *root, uint64_t pool_guid, bool faulted, struct err *reterr);
+/* Closes, if need be, and opens one leaf. 0, or why it can't be opened; -ENOENT. Parks. */
+int vdev_reopen(struct vdev *root, uint64_t guid, uint64_t pool_guid, struct err *reterr);
 /* Waits for the I/O of all leaves below vd and closes their files; they are CLOSED, or what
  * their flags say. For offline, detach, clear (which resets `faulted` and opens again).
  * Parks. */
 void vdev_close(struct vdev *vd);
 /* States of the interior from the leaves'. */
 void vdev_propagate(struct vdev *root);
+/* Too many errors of a leaf that is up: it is used no more, or it is used and said to be bad.
+ * Persistent: a config has to be written. The former flushes first, which parks, and does
+ * nothing (false) when the others don't hold everything. */
+bool vdev_fault(struct vdev *root, uint64_t guid, const char *doing);
+void vdev_degrade(struct vdev *leaf);
+/* Whether all that vd holds can be read without the leaf. */
+bool vdev_whole_without(const struct vdev *vd, const struct vdev *leaf);
 /* Whether every top-level vdev has enough children to be read and written. */
 bool vdev_usable(const struct vdev *root);
 
@@ -271,6 +286,8 @@ int uberblock_write(struct vdev *root, const struct uberblock *ub);
 /* It is flushed everywhere: the leaves that are up have promised to hold it. */
 void uberblock_promised(struct vdev *root, uint64_t txg);
 
+/* Makes an open leaf an inactive hot spare, as its labels say it. Parks. */
+int label_write_spare(struct vdev *leaf, uint64_t guid);
 /* Zeros all four labels of an open leaf, uberblocks of another pool's life included, and
  * flushes: for a leaf that joins a pool or leaves one. Parks. */
 int label_erase(struct vdev *leaf);

@@ -4,7 +4,7 @@
  * anything is allocated they are claimed, so that nobody writes over them. When the volume is opened its records are
  * applied, and in one txg the header is cleared and the blocks are freed.
  *
- * The walk is the same for all three (claiming, replaying, discarding): from the header's pointer on, each block is met by its
+ * The walk is the same for all four (claiming, replaying, repairing, discarding): from the header's pointer on, each block is met by its
  * pointer first and then read. The last one, allocated but never written, is met and not read.
  */
 #include "pool/zil/log.h"
@@ -22,6 +22,8 @@ struct log_walk {
     /* A record. The same. */
     int (*record)(void *arg, const struct zil_record *rec);
     void *arg;
+    uint64_t
+        *repaired; /* not NULL: blocks are verified on all disks and repaired; counts bytes */
 };
 
 struct seal_check {
@@ -37,20 +39,22 @@ static bool seal_ok(void *arg, const uint8_t *data)
 }
 
 /* 0, or -EBADMSG: nothing valid is there: the log's end. */
-static int log_block_read(struct pool *p, const struct bp *bp, struct iobuf *buf,
+static int log_block_read(const struct log_walk *w, const struct bp *bp, struct iobuf *buf,
                           struct bp *ret_next, uint32_t *ret_used)
 {
     struct dva dva = bp_dva(bp, 0);
     struct seal_check check = {bp, ret_next, ret_used};
+    struct vdev *top = w->p->root->child[dva.vdev];
     struct vdev_read r = {
         .off = dva.off,
         .birth = bp_birth(bp),
         .psize = bp_lsize(bp),
-        .class = IO_READ,
+        .class = w->repaired ? IO_SCAN : IO_READ,
+        .repair = w->repaired && !w->p->blocks.read_only,
         .ok = seal_ok,
         .arg = &check,
     };
-    return vdev_read(p->root->child[dva.vdev], &r, buf->p);
+    return w->repaired ? vdev_scrub(top, &r, buf->p, w->repaired) : vdev_read(top, &r, buf->p);
 }
 
 static int records_walk(const struct log_walk *w, const uint8_t *block, uint32_t used)
@@ -80,7 +84,7 @@ static int log_walk(const struct log_walk *w, const struct bp *first)
             r = w->meet ? w->meet(w->arg, &bp) : 0;
         if (r)
             break;
-        r = log_block_read(w->p, &bp, buf, &next, &used);
+        r = log_block_read(w, &bp, buf, &next, &used);
         if (r == -EBADMSG) {
             r = 1;
             break;
@@ -178,7 +182,7 @@ int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *
         return r;
     const struct zil_header *h = header_of(ds);
     struct claim c = {.p = p, .first = p->ub.txg + 1};
-    struct log_walk w = {p, UINT64_MAX, claim_block, claim_record, &c};
+    struct log_walk w = {p, UINT64_MAX, claim_block, claim_record, &c, NULL};
     struct bp first = h->log;
     bool unclaimed = !bp_is_hole(&first) && le64_get(h->claim_txg) == 0;
     if (unclaimed) {
@@ -246,12 +250,61 @@ int zil_replay(struct pool *p, struct dsl_dataset *ds, zil_apply_fn apply, void 
 {
     struct zil_header h = *header_of(ds);
     struct replay rp = {p, &h, apply, arg};
-    struct log_walk w = {p, le64_get(h.claim_blk_seq), NULL, replay_record, &rp};
+    struct log_walk w = {p, le64_get(h.claim_blk_seq), NULL, replay_record, &rp, NULL};
     if (bp_is_hole(&h.log) || !(le64_get(h.flags) & ZIL_REPLAY_NEEDED))
         return 0;
     int r = log_walk(&w, &h.log);
     return r ? err_set(reterr, r, "volume %s: its intent log cannot be replayed", ds->dir->name)
              : 0;
+}
+
+/* ---- repairing ------------------------------------------------------------------------------------------------------ */
+
+struct repair {
+    struct pool *p;
+    const struct zil_header *h;
+    uint64_t repaired, errors;
+};
+
+static int repair_record(void *arg, const struct zil_record *rec)
+{
+    struct repair *rp = arg;
+    uint64_t repaired = 0;
+    if (rec->type != ZIL_WRITE || bp_is_hole(&rec->bp) ||
+        bp_birth(&rec->bp) < le64_get(rp->h->claim_txg) ||
+        rec->seq > le64_get(rp->h->claim_lr_seq))
+        return 0;
+    int r = block_scrub(&rp->p->blocks, &rec->bp, &repaired);
+    rp->repaired += repaired;
+    rp->errors += r != 0 && r != -ENOMEM;
+    return r == -ENOMEM ? r : 0;
+}
+
+static int header_at(struct pool *p, const struct bp *bp, struct zil_header *ret)
+{
+    struct iobuf *buf;
+    int r = block_read(&p->blocks, bp, BLOCK_STREAM, &buf);
+    if (r)
+        return r;
+    memcpy(ret, buf->p + offsetof(struct objset_phys, zil), sizeof(*ret));
+    iobuf_put(buf);
+    return 0;
+}
+
+int zil_scrub(struct pool *p, const struct bp *bp, uint64_t *ret_repaired, uint64_t *ret_errors)
+{
+    struct zil_header h;
+    struct repair rp = {.p = p, .h = &h};
+    int r = bp_is_hole(bp) ? -ENOENT : header_at(p, bp, &h);
+    if (r == -ENOMEM)
+        return r;
+    if (r || bp_is_hole(&h.log) || !(le64_get(h.flags) & ZIL_REPLAY_NEEDED))
+        return 0; /* an unreadable objset block is its walk's to count */
+    struct log_walk w = {p, le64_get(h.claim_blk_seq), NULL, repair_record, &rp, &rp.repaired};
+    r = log_walk(&w, &h.log);
+    *ret_repaired += rp.repaired;
+    *ret_errors += rp.errors + (r != -ENOMEM && r != 0);
+    return r == -ENOMEM ? r : 0;
 }
 
 /* ---- discarding -------------------------------------------------------------------------------------------------- */
@@ -288,7 +341,7 @@ int zil_discard(struct pool *p, struct dsl_dataset *ds)
 {
     struct zil_header h = *header_of(ds);
     struct discard d = {p, le64_get(h.claim_txg)};
-    struct log_walk w = {p, le64_get(h.claim_blk_seq), discard_block, discard_record, &d};
+    struct log_walk w = {p, le64_get(h.claim_blk_seq), discard_block, discard_record, &d, NULL};
     int r = bp_is_hole(&h.log) ? 0 : log_walk(&w, &h.log);
     if (r)
         return r;

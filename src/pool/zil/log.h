@@ -73,6 +73,10 @@ typedef int (*zil_apply_fn)(void *arg, const struct zil_record *rec, const uint8
                             uint32_t block_len);
 int zil_replay(struct pool *p, struct dsl_dataset *ds, zil_apply_fn apply, void *arg,
                struct err *reterr);
+/* Repairs the claimed log, if there is one, of the dataset whose objset block bp points to: every copy and all parity of its blocks and
+ * of what its records point to. Adds to *ret_repaired, bytes, and *ret_errors, blocks. The caller has a reader's ticket. -ENOMEM. Parks. */
+int zil_scrub(struct pool *p, const struct bp *bp, uint64_t *ret_repaired,
+              uint64_t *ret_errors);
 /* In the syncing txg: everything that was replayed is in the tree: frees the claimed chain and clears the header. Parks. */
 int zil_discard(struct pool *p, struct dsl_dataset *ds);
 

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Hot spares: disks that belong to no tree until one is needed. The list lies in the MOS (object
+ * directory entry `spares`, OpenZFS spa_sync_aux_dev()); a spare's label says that it is one and
+ * its guid. Several pools may list the same spare, under the same guid. Whoever needs it opens
+ * it exclusively and writes its pool's labels; to the others it is in use then. The list keeps
+ * it all the while, and when it comes back it gets the spare's label again.
+ */
+#include "pool/import_int.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENTRY      "spares"
+#define SPARES_MAX 64u
+
+struct pool_spare *spare_find(const struct pool *p, uint64_t guid)
+{
+    for (unsigned i = 0; i < p->nspares; i++)
+        if (p->spares[i].guid == guid)
+            return &p->spares[i];
+    return NULL;
+}
+
+struct pool_spare *spare_of(const struct pool *p, const char *disk)
+{
+    char *end;
+    uint64_t guid = strtoull(disk, &end, 10);
+    for (unsigned i = 0; i < p->nspares; i++)
+        if (strcmp(p->spares[i].path, disk) == 0 || (*end == 0 && p->spares[i].guid == guid))
+            return &p->spares[i];
+    return NULL;
+}
+
+bool pool_spare(const struct pool *p, unsigned i, struct pool_spare_info *ret)
+{
+    if (i >= p->nspares)
+        return false;
+    *ret = (struct pool_spare_info){
+        .path = p->spares[i].path,
+        .guid = p->spares[i].guid,
+        .in_use = vdev_find(p->root, p->spares[i].guid) != NULL,
+    };
+    return true;
+}
+
+/* ---- the list ----------------------------------------------------------------------------- */
+
+static int spare_add(struct pool *p, const char *path, uint64_t guid, const struct nv *origin)
+{
+    struct pool_spare s = {.guid = guid, .path = strdup(path)};
+    struct pool_spare *list = realloc(p->spares, (p->nspares + 1) * sizeof(*list));
+    if (list)
+        p->spares = list;
+    s.origin = origin ? nv_dup(origin) : NULL;
+    if (!list || !s.path || (origin && !s.origin)) {
+        free(s.path);
+        nv_free(s.origin);
+        return E(-ENOMEM);
+    }
+    p->spares[p->nspares++] = s;
+    return 0;
+}
+
+void spare_forget(struct pool *p, uint64_t guid)
+{
+    struct pool_spare *s = spare_find(p, guid);
+    if (!s)
+        return;
+    free(s->path);
+    nv_free(s->origin);
+    p->nspares--;
+    memmove(s, s + 1, (size_t)(p->spares + p->nspares - s) * sizeof(*s));
+}
+
+void spares_free(struct pool *p)
+{
+    while (p->nspares > 0)
+        spare_forget(p, p->spares[p->nspares - 1].guid);
+    free(p->spares);
+    p->spares = NULL;
+}
+
+/* ---- in the MOS ----------------------------------------------------------------------------- */
+
+static struct nv *spare_nv(const struct pool_spare *s)
+{
+    struct nv *nv = s->origin ? nv_dup(s->origin) : nv_new();
+    if (nv && (nv_has(nv, "type") || nv_add_str(nv, "type", "file") == 0) &&
+        nv_add_u64(nv, "guid", s->guid) == 0 && nv_add_str(nv, "path", s->path) == 0 &&
+        nv_add_u64(nv, "is_spare", 1) == 0)
+        return nv;
+    nv_free(nv);
+    return NULL;
+}
+
+int spares_write(struct pool *p)
+{
+    struct nv **list = calloc(MAX(p->nspares, 1u), sizeof(struct nv *)), *nv = nv_new();
+    unsigned n = 0;
+    while (list && n < p->nspares && (list[n] = spare_nv(&p->spares[n])))
+        n++;
+    int r = list && nv && n == p->nspares ? 0 : E(-ENOMEM);
+    if (r == 0) {
+        r = nv_add_nvs(nv, ENTRY, list, n);
+        list = NULL;
+        n = 0;
+    }
+    if (r == 0)
+        r = config_store(p, ENTRY, &p->spares_object, nv);
+    while (n > 0)
+        nv_free(list[--n]);
+    free(list);
+    nv_free(nv);
+    return r;
+}
+
+/* Whether the device at path is the spare, as its label says. */
+static bool is_spare_at(const struct pool *p, const char *path, uint64_t guid)
+{
+    struct file_opts opts = {.mode = FILE_RDONLY};
+    struct label_info label;
+    uint64_t state = POOL_STATE_ACTIVE, found = 0, pool = 0;
+    struct file *f;
+    if (file_open(path, &opts, &f, NULL))
+        return false;
+    int r = label_read(f, UINT64_MAX, &label, NULL);
+    file_close(f);
+    if (r)
+        return false;
+    nv_get_u64(label.config, "state", &state);
+    nv_get_u64(label.config, "guid", &found);
+    nv_get_u64(label.config, "pool_guid", &pool);
+    nv_free(label.config);
+    /* One that came back from use may still have a label of that time. */
+    return found == guid && (state == POOL_STATE_SPARE || pool == p->guid);
+}
+
+/* The spare where it was, or where it is now. */
+static int spare_place(struct pool *p, struct pool_spare *s, const char *const *paths)
+{
+    struct members m = {0};
+    if (is_spare_at(p, s->path, s->guid))
+        return 0;
+    int r = members_scan(paths, 0, &m, NULL);
+    for (unsigned i = 0; r == 0 && i < m.n; i++) {
+        if (member_number(&m.v[i], "guid") != s->guid)
+            continue;
+        free(s->path);
+        s->path = strdup(m.v[i].path);
+        r = s->path ? 0 : E(-ENOMEM);
+        break;
+    }
+    members_free(&m);
+    return r;
+}
+
+static int list_read(struct pool *p, const struct nv *nv, const char *const *paths,
+                     struct err *reterr)
+{
+    struct nv *const *list = NULL;
+    unsigned n = 0;
+    int r = 0;
+    nv_get_nvs(nv, ENTRY, &list, &n);
+    if (n > SPARES_MAX)
+        return err_set(reterr, E(-EBADMSG), "pool %s lists %u spares", p->name, n);
+    for (unsigned i = 0; r == 0 && i < n; i++) {
+        uint64_t guid = 0;
+        const char *path;
+        if (!nv_get_u64(list[i], "guid", &guid) || !guid || !nv_get_str(list[i], "path", &path))
+            return err_set(reterr, E(-EBADMSG), "pool %s lists a spare without guid or path",
+                           p->name);
+        r = spare_add(p, path, guid, list[i]);
+        if (r == 0)
+            r = spare_place(p, &p->spares[p->nspares - 1], paths);
+        struct vdev *in_use = vdev_find(p->root, guid);
+        if (in_use) /* OpenZFS's configs don't always say so */
+            in_use->is_spare = true;
+    }
+    return r ? err_set(reterr, r, "pool %s: no memory for its spares", p->name) : 0;
+}
+
+int spares_load(struct pool *p, const char *const *paths, struct err *reterr)
+{
+    struct nv *nv;
+    int r = zap_get_u64(p->mos, DMU_OBJECT_DIRECTORY, ENTRY, &p->spares_object);
+    if (r == -ENOENT)
+        return 0;
+    if (r)
+        return err_set(reterr, r, "pool %s: its spares cannot be read", p->name);
+    r = mos_nv_read(p->mos, p->spares_object, &nv, NULL);
+    if (r)
+        return err_set(reterr, r, "pool %s: its list of spares cannot be read", p->name);
+    r = list_read(p, nv, paths, reterr);
+    nv_free(nv);
+    return r;
+}
+
+/* ---- new ones -------------------------------------------------------------------------------- */
+
+/* A new spare's label is written at once: with a crash before the list it is a spare of no
+ * pool. One that is a spare already stays as it is, and is shared. */
+static int spare_make(struct pool *p, const char *path, bool force, struct err *reterr)
+{
+    struct leaf_want want = {.path = path};
+    struct vdev *leaf;
+    if (spare_of(p, path))
+        return err_set(reterr, E(-EEXIST), "%s is a spare of pool %s already", path, p->name);
+    if (p->nspares == SPARES_MAX)
+        return err_set(reterr, E(-E2BIG), "pool %s has %u spares, which is the most", p->name,
+                       SPARES_MAX);
+    int r = disk_check(path, true, &want.facts, reterr);
+    if (r == 0 && !want.facts.spare_guid)
+        r = disk_check(path, force, &want.facts, reterr);
+    if (r)
+        return r;
+    uint64_t guid = want.facts.spare_guid ? want.facts.spare_guid : pool_new_guid();
+    if (spare_find(p, guid))
+        return err_set(reterr, E(-EEXIST), "%s is a spare of pool %s already", path, p->name);
+    if (!want.facts.spare_guid) {
+        r = leaf_new(&want, &leaf, reterr);
+        if (r)
+            return r;
+        r = label_write_spare(leaf, guid);
+        vdev_free(leaf);
+        if (r)
+            return err_set(reterr, r, "%s: its labels cannot be written", path);
+    }
+    struct nv *origin = nv_new();
+    r = origin ? nv_add_str(origin, "type", want.facts.blockdev ? "disk" : "file") : -ENOMEM;
+    if (r == 0 && want.facts.blockdev)
+        r = nv_add_u64(origin, "whole_disk", 0);
+    if (r == 0)
+        r = spare_add(p, path, guid, origin);
+    nv_free(origin);
+    return r ? err_set(reterr, r, "%s: no memory for a spare", path) : 0;
+}
+
+int spares_prepare(struct pool *p, const char *const *paths, unsigned n, bool force,
+                   struct err *reterr)
+{
+    unsigned had = p->nspares;
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < n; i++)
+        r = spare_make(p, paths[i], force, reterr);
+    while (r && p->nspares > had)
+        spare_forget(p, p->spares[p->nspares - 1].guid);
+    return r;
+}
+
+/* ---- use --------------------------------------------------------------------------------------- */
+
+int spare_take(struct pool *p, const struct pool_spare *s, const struct vdev *like,
+               struct vdev **ret_leaf, struct err *reterr)
+{
+    struct leaf_want want = {.path = s->path, .guid = s->guid, .like = like};
+    uint64_t guid = s->guid, like_guid = like->guid;
+    CLEANUP(freep) char *path = strdup(s->path);
+    if (vdev_find(p->root, guid))
+        return err_set(reterr, E(-EBUSY), "spare %s is in use already", s->path);
+    if (!path)
+        return err_set(reterr, E(-ENOMEM), "no memory for a spare");
+    if (!is_spare_at(p, path, guid))
+        return err_set(reterr, E(-EBUSY), "spare %s is missing, or another pool uses it", path);
+    int r = disk_check(path, true, &want.facts, reterr);
+    if (r)
+        return r;
+    want.path = path;
+    want.like = vdev_find(p->root, like_guid);
+    return want.like ? leaf_new(&want, ret_leaf, reterr)
+                     : err_set(reterr, E(-ENOENT), "pool %s: the disk has left", p->name);
+}
+
+/* ---- away with it -------------------------------------------------------------------------------- */
+
+struct removal {
+    struct pool *p;
+    uint64_t guid;
+};
+
+static int remove_task(void *arg, uint64_t txg, struct err *reterr)
+{
+    const struct removal *c = arg;
+    (void)txg;
+    if (vdev_find(c->p->root, c->guid))
+        return err_set(reterr, E(-EBUSY), "pool %s: the spare is in use: detach it first",
+                       c->p->name);
+    spare_forget(c->p, c->guid);
+    return spares_write(c->p);
+}
+
+/* A spare that other pools list as well keeps its label; nobody knows whether there are any. */
+int pool_remove_spare(struct pool *p, const char *disk, struct err *reterr)
+{
+    const struct pool_spare *s = spare_of(p, disk);
+    if (p->read_only)
+        return err_set(reterr, E(-EROFS), "pool %s is imported read-only", p->name);
+    if (!s)
+        return err_set(reterr, E(-ENOENT), "pool %s: %s is none of its spares", p->name, disk);
+    struct removal c = {p, s->guid};
+    return txg_run(p, remove_task, &c, reterr);
+}
