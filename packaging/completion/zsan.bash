@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Made of api/zsan.yaml by scripts/genapi.py.
-_zsan_nouns='pool volume target lun portal host initiator grant session status stats event limits config help'
+_zsan_nouns='pool dataset volume target lun portal host initiator grant session status stats event limits config help'
 _zsan_verbs() {
     case $1 in
     pool) echo 'list status create import export scrub offline online' ;;
+    dataset) echo 'list create destroy rename get set inherit' ;;
     volume) echo 'list orphans show create set resize delete' ;;
     target) echo 'list show create set delete' ;;
     lun) echo 'list add remove' ;;
@@ -25,6 +26,13 @@ _zsan_look() {
     'config generations') flags='' valued='' args='' ;;
     'config plan') flags='' valued='' args='@' ;;
     'config rollback') flags='' valued='' args='-' ;;
+    'dataset create') flags='--size --volblocksize --thick --compression --checksum --parents' valued='--size --volblocksize --compression --checksum' args='-' ;;
+    'dataset destroy') flags='' valued='' args='dataset' ;;
+    'dataset get') flags='' valued='' args='dataset,-' ;;
+    'dataset inherit') flags='' valued='' args='dataset,-' ;;
+    'dataset list') flags='--depth --snapshots' valued='--depth' args='dataset' ;;
+    'dataset rename') flags='' valued='' args='dataset,-' ;;
+    'dataset set') flags='' valued='' args='dataset,-,-' ;;
     'event list') flags='--after --level' valued='--after --level' args='' ;;
     'grant add') flags='' valued='' args='host+initiator,target' ;;
     'grant finish') flags='' valued='' args='host+initiator,target' ;;
@@ -73,7 +81,7 @@ _zsan_look() {
     'volume delete') flags='--force --keep' valued='' args='volume' ;;
     'volume list') flags='' valued='' args='' ;;
     'volume orphans') flags='' valued='' args='' ;;
-    'volume resize') flags='' valued='' args='volume,-' ;;
+    'volume resize') flags='--force' valued='' args='volume,-' ;;
     'volume set') flags='--read-only --no-read-only --sync --iops-limit --bandwidth-limit --threshold-pct --force' valued='--sync --iops-limit --bandwidth-limit --threshold-pct' args='volume' ;;
     'volume show') flags='' valued='' args='volume' ;;
     esac

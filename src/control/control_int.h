@@ -103,9 +103,13 @@ int volume_pool_plan(struct control *c, const struct args_volume_create *a,
 /* A new dataset for it. Parks. */
 int volume_pool_make(struct control *c, const struct args_volume_create *a,
                      const struct cfg_volume *v, struct err *reterr);
+/* What is there becomes its own: no dataset above decides what is acknowledged on it. Parks. */
+int volume_pool_adopt(struct control *c, const struct cfg_volume *v, struct err *reterr);
+int volume_pool_resize(struct control *c, const struct cfg_volume *v, uint64_t size,
+                       struct err *reterr);
 int volume_pool_destroy(struct control *c, const struct cfg_volume *v, struct err *reterr);
 /* The dataset says the same as the configuration, also to OpenZFS. Parks. */
-int volume_pool_set_sync(struct control *c, struct cfg_volume *v, struct err *reterr);
+int volume_pool_set_sync(struct control *c, const struct cfg_volume *v, struct err *reterr);
 
 /* ---- objects as JSON --------------------------------------------------------------------- */
 

@@ -222,6 +222,90 @@ static void make_disk(const char *path)
     file_close(f);
 }
 
+static const struct step dataset_day[] = {
+    {"dataset.list",    "{}",                                                                     "\"result\":[]"      },
+    {"pool.create",     "{\"name\":\"tank\",\"vdevs\":[\"/d0\"]}",                                "\"ONLINE\""         },
+    {"dataset.create",  "{\"name\":\"tank\"}",                                                    "POOL/NAME"          },
+    {"dataset.create",  "{\"name\":\"tank/a\",\"compression\":\"off\"}",                          "\"type\":\"folder\""},
+    {"dataset.create",  "{\"name\":\"tank/a\"}",                                                  "\"EEXIST\""         },
+    {"dataset.create",  "{\"name\":\"tank/a/b\",\"thick\":true}",                                 "--size"             },
+    {"dataset.create",  "{\"name\":\"tank/a/b\",\"size\":1048576}",                               "\"size\":1048576"   },
+    {"dataset.create",  "{\"name\":\"pot/a\"}",                                                   "\"ENOENT\""         },
+    {"dataset.get",     "{\"name\":\"tank/a/b\",\"property\":\"compression\"}",
+     "inherited from tank/a"                                                                                           },
+    {"dataset.set",     "{\"name\":\"tank/a/b\",\"property\":\"compression\",\"value\":\"lz4\"}",
+     "\"result\":{}"                                                                                                   },
+    {"dataset.get",     "{\"name\":\"tank/a/b\",\"property\":\"compression\"}",                   "\"local\""          },
+    {"dataset.inherit", "{\"name\":\"tank/a/b\",\"property\":\"compression\"}",
+     "\"result\":{}"                                                                                                   },
+    {"dataset.get",     "{\"name\":\"tank/a/b\"}",
+     "\"property\":\"volsize\",\"value\":\"1048576\""                                                                  },
+    {"dataset.set",     "{\"name\":\"tank\",\"property\":\"color\",\"value\":\"red\"}",
+     "\"EINVAL\""                                                                                                      },
+    {"volume.create",   "{\"name\":\"v\",\"dataset\":\"tank/a/b\"}",                              "\"size\":1048576"   },
+    {"dataset.set",     "{\"name\":\"tank/a/b\",\"property\":\"sync\",\"value\":\"disabled\"}",
+     "zsan volume set v"                                                                                               },
+    {"dataset.set",     "{\"name\":\"tank\",\"property\":\"sync\",\"value\":\"standard\"}",
+     "\"result\":{}"                                                                                                   },
+    {"dataset.get",     "{\"name\":\"tank/a/b\",\"property\":\"sync\"}",
+     "\"value\":\"always\",\"source\":\"local\""                                                                       },
+    {"dataset.destroy", "{\"name\":\"tank/a/b\"}",                                                "zsan volume delete" },
+    {"dataset.rename",  "{\"name\":\"tank/a\",\"new_name\":\"tank/c\"}",                          "\"EBUSY\""          },
+    {"volume.resize",   "{\"name\":\"v\"}",                                                       "give its new size"  },
+    {"volume.resize",   "{\"name\":\"v\",\"size\":524288}",                                       "--force"            },
+    {"volume.delete",   "{\"name\":\"v\",\"keep\":true}",                                         "\"result\":{}"      },
+    {"dataset.rename",  "{\"name\":\"tank/a\",\"new_name\":\"pot/c\"}",                           "stays in its pool"  },
+    {"dataset.rename",  "{\"name\":\"tank/a\",\"new_name\":\"tank/c\"}",                          "\"name\":\"tank/c\""},
+    {"dataset.list",    "{\"name\":\"tank\",\"depth\":1}",                                        "tank/c"             },
+    {"dataset.destroy", "{\"name\":\"tank/c\"}",                                                  "\"EBUSY\""          },
+    {"dataset.destroy", "{\"name\":\"tank/c/b\"}",                                                "\"result\":{}"      },
+    {"dataset.destroy", "{\"name\":\"tank/c\"}",                                                  "\"result\":{}"      },
+    {"dataset.destroy", "{\"name\":\"tank/c\"}",                                                  "\"ENOENT\""         },
+};
+
+static void live_dataset_day(struct world *w)
+{
+    make_disk("/d0");
+    follow(w, dataset_day, ARRAY_LEN(dataset_day));
+}
+
+static void test_datasets_come_and_go(void **state)
+{
+    (void)state;
+    free(play(live_dataset_day));
+}
+
+/* Two starts that ended inside of the pool's import. */
+static void live_quarantine(struct world *w)
+{
+    static const char list[] =
+        "{\"format\":\"zsan-pools\",\"pools\":[{\"name\":\"tank\",\"guid\":\"7\","
+        "\"importing\":2,\"paths\":[\"/"
+        "d0\"]},{\"name\":\"pot\",\"guid\":\"8\",\"importing\":1}]}";
+    static const struct step steps[] = {
+        {"pool.list",   "{}",                                        "\"state\":\"quarantined\""},
+        {"pool.status", "{\"name\":\"pot\"}",                        "\"state\":\"missing\""    },
+        {"pool.import", "{\"name\":\"tank\",\"devices\":[\"/d0\"]}", "\"ENOENT\""               },
+        {"pool.export", "{\"name\":\"tank\"}",                       "\"result\":{}"            },
+        {"pool.status", "{\"name\":\"tank\"}",                       "\"ENOENT\""               },
+    };
+    const struct pools_env env = {.run = w->run, .dir = "/state"};
+    check(pools_stop(w->pools) == 0);
+    pools_free(w->pools);
+    check(file_replace("/state/pools.json", list, strlen(list), 0600, NULL) == 0);
+    check(pools_open(&env, &w->pools, NULL) == 0);
+    w->control->env.pools = w->pools;
+    pools_start(w->pools);
+    fiber_sleep_until(run_deadline_ms(20000), NULL);
+    follow(w, steps, ARRAY_LEN(steps));
+}
+
+static void test_an_import_that_ended_the_daemon_twice_is_not_tried_again(void **state)
+{
+    (void)state;
+    free(play(live_quarantine));
+}
+
 static void live_pool_day(struct world *w)
 {
     make_disk("/d0");
@@ -681,6 +765,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pools_come_and_go),
         cmocka_unit_test(test_pools_are_waited_for),
+        cmocka_unit_test(test_datasets_come_and_go),
+        cmocka_unit_test(test_an_import_that_ended_the_daemon_twice_is_not_tried_again),
         cmocka_unit_test(test_a_day_of_an_operator),
         cmocka_unit_test(test_secrets_are_told_once),
         cmocka_unit_test(test_files_follow_their_volumes),

@@ -6,15 +6,19 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static int look_here(struct pool *p, void *arg, struct err *reterr)
 {
     struct pool_view *v = arg;
+    const char *why = NULL;
     text_copy(v->name, sizeof(v->name), pool_name(p));
     pool_scan_status(p, &v->scan);
     pool_space(p, &v->space);
+    if (pool_read_only(p, &why) && why)
+        snprintf(v->read_only_why, sizeof(v->read_only_why), "%s", why);
     int rc = pool_status(p, &v->status);
     return rc < 0 ? err_set(reterr, rc, "out of memory") : 0;
 }

@@ -173,8 +173,9 @@ void pool_text(const struct pool_view *v, struct wbuf *w)
     const char *action = NULL, *problem = pool_problem(v, &action);
     const struct pool_status *s = &v->status;
     int wide = width(v);
-    put(w, "  pool: %s\n state: %s%s\n", v->name, s->health,
-        s->read_only ? " (read-only)" : "");
+    put(w, "  pool: %s\n state: %s%s%s%s%s\n", v->name, s->health,
+        s->read_only ? " (read-only" : "", v->read_only_why[0] ? ": " : "", v->read_only_why,
+        s->read_only ? ")" : "");
     if (problem)
         put(w, "status: %s%s%s\naction: %s\n", problem, s->suspended[0] ? "\n        " : "",
             s->suspended, action);

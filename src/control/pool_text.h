@@ -12,6 +12,7 @@ struct pool_view {
     struct pool_status status;
     struct pool_scan_status scan;
     struct pool_space space;
+    char read_only_why[200]; /* what forces it; "": it was asked for, or it is writable */
 };
 /* What is wrong and what to do, one sentence each; NULL: all is well. */
 const char *pool_problem(const struct pool_view *v, const char **ret_action);

@@ -236,13 +236,16 @@ static int open_here(struct pool *p, void *arg, struct err *reterr)
         return err_set(reterr, -EINVAL, "%.120s: its size is no multiple of %u bytes",
                        cfg->dataset, cfg->block_size);
     }
+    if (v->sync != cfg->sync && !v->geo.read_only &&
+        (rc = pool_set(p, dataset_below(cfg->dataset), "sync", volume_sync_name(cfg->sync),
+                       reterr)) < 0) {
+        volume_close(v);
+        return rc;
+    }
     text_copy(v->name, sizeof(v->name), cfg->name);
-    v->sync = cfg->sync;
-    v->write_cache = cfg->sync != VOL_SYNC_ALWAYS;
     v->geo.block_size = cfg->block_size;
     v->geo.physical_block =
         MAX(cfg->physical_block ? cfg->physical_block : v->geo.physical_block, cfg->block_size);
-    v->geo.read_only = v->geo.read_only || cfg->read_only;
     o->vol = v;
     return 0;
 }

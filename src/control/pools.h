@@ -37,6 +37,8 @@ struct pools_env {
 int pools_open(const struct pools_env *env, struct pools **ret_pools, struct err *reterr);
 /* Begins to import what was open; returns at once. */
 void pools_start(struct pools *ps);
+/* Hosts are gone: what waits for lost disks gets errors from now on, so that volumes can be closed. */
+void pools_let_go(struct pools *ps);
 /* Closes all pools as they are; the next start opens them again. 0, or -ETIMEDOUT: one does not let
  * go (an event names it). Parks, for seconds at most. NULL is fine. */
 int pools_stop(struct pools *ps);

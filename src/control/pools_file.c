@@ -82,6 +82,7 @@ static void entry_read(struct pools *ps, const json_t *j)
     if (!h)
         return;
     h->guid = number;
+    h->attempts = (unsigned)json_integer_value(json_object_get(j, "importing"));
     h->read_only = json_is_true(json_object_get(j, "read_only"));
     h->paths = paths_read(json_object_get(j, "paths"));
 }
@@ -128,6 +129,8 @@ static json_t *entry_write(struct jb *b, const struct held_pool *h)
     jb_text(b, j, "name", h->name);
     jb_text(b, j, "guid", guid);
     jb_bool(b, j, "read_only", h->read_only);
+    if (h->attempts > 0)
+        jb_uint(b, j, "importing", h->attempts);
     for (char **p = h->paths; p && *p; p++)
         jb_push_text(b, paths, *p);
     jb_put(b, j, "paths", paths);

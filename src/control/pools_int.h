@@ -22,6 +22,8 @@ struct held_pool {
     struct waitq idle;
     struct fmutex opening; /* held by who opens or closes it */
     struct cancel unwanted;
+    unsigned attempts; /* imports that were begun, and not ended before the daemon did */
+    unsigned there;    /* of its paths, at the last try; plus one */
     bool trying; /* a fiber imports it; it frees the entry when that is gone from the table */
     bool gone;
 };

@@ -2,7 +2,8 @@
 /*
  * Pools come and go. Each one that was open at the last stop has a fiber of its own that tries to
  * import it until that succeeds, so that neither the start nor other pools wait for a disk. For the
- * first moments disks may be late: a pool that could only be had without some of them waits. A pool
+ * first moments disks may be late: a pool that could only be had without some of them waits. That an
+ * import is going on is written down before: one that took the daemon along twice is not tried again. A pool
  * goes in this order: it takes no more calls, its volumes are closed by who follows, the last call
  * ends, it is closed.
  */
@@ -13,12 +14,14 @@
 #include "run/file.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RETRY_MS    3000
 #define PATIENCE_MS 6000 /* for disks that are late at the start */
 #define STOP_MS     5000
+#define CRASHES_MAX 2 /* of an import, before the pool is left alone */
 #define BY_ID       "/dev/disk/by-id"
 
 int pools_open(const struct pools_env *env, struct pools **ret_pools, struct err *reterr)
@@ -46,6 +49,7 @@ struct job {
     struct pool_import_want *import;
     struct pool *p;
     struct pool_status status; /* of what was opened */
+    bool read_only;            /* it was asked for */
     struct err *reterr;
     int result;
 };
@@ -76,6 +80,8 @@ static void close_here(void *arg)
 static void status_here(void *arg)
 {
     struct job *j = arg;
+    const char *forced;
+    j->read_only = pool_read_only(j->p, &forced) && !forced[0];
     j->result = pool_status(j->p, &j->status);
 }
 
@@ -100,7 +106,7 @@ void held_note(struct held_pool *h)
         return;
     char **paths = disk_paths(&j.status);
     h->guid = j.status.guid;
-    h->read_only = j.status.read_only;
+    h->read_only = j.read_only;
     pool_status_free(&j.status);
     if (paths) {
         names_free(h->paths);
@@ -126,26 +132,7 @@ void pools_note(struct pools *ps, const char *name)
         waitq_wake_all(&h->idle);
 }
 
-static void came(struct held_pool *h, struct pool *p, const char *how)
-{
-    h->p = p;
-    h->state = HELD_ONLINE;
-    h->reason[0] = '\0';
-    text_copy(h->name, sizeof(h->name), pool_name(p));
-    held_note(h);
-    log_info("pool.online", KV("pool", "%s", h->name), KV("how", "%s", how),
-             KV("reactor", "%u", reactor_index(h->home)));
-    held_changed(h->ps);
-}
-
-static struct pool_opts opts_of(const struct pools *ps)
-{
-    return (struct pool_opts){.hostid = ps->hostid, .hostname = ps->hostname};
-}
-
-/* ---- trying to import -------------------------------------------------------------------- */
-
-static bool there(const char *path)
+static bool path_there(const char *path)
 {
     const struct file_opts opts = {.mode = FILE_RDONLY};
     struct file *f;
@@ -155,10 +142,51 @@ static bool there(const char *path)
     return true;
 }
 
+/* An import begins that the daemon may not survive, with other disks than at the last try. */
+static void risk(struct held_pool *h)
+{
+    unsigned there = 1;
+    for (char **p = h->paths; p && *p; p++)
+        there += path_there(*p);
+    if (there == h->there || h->guid == 0)
+        return;
+    h->there = there;
+    h->attempts++;
+    pools_file_save(h->ps);
+}
+
+static void survived(struct held_pool *h)
+{
+    if (h->attempts == 0)
+        return;
+    h->attempts = 0;
+    pools_file_save(h->ps);
+}
+
+static void came(struct held_pool *h, struct pool *p, const char *how)
+{
+    h->p = p;
+    h->state = HELD_ONLINE;
+    h->reason[0] = '\0';
+    text_copy(h->name, sizeof(h->name), pool_name(p));
+    held_note(h);
+    log_info("pool.online", KV("pool", "%s", h->name), KV("how", "%s", how),
+             KV("reactor", "%u", reactor_index(h->home)));
+    held_changed(h->ps); /* opens its volumes, which may replay logs */
+    survived(h);
+}
+
+static struct pool_opts opts_of(const struct pools *ps)
+{
+    return (struct pool_opts){.hostid = ps->hostid, .hostname = ps->hostname};
+}
+
+/* ---- trying to import -------------------------------------------------------------------- */
+
 static bool all_there(const struct held_pool *h)
 {
     for (char **p = h->paths; p && *p; p++)
-        if (!there(*p))
+        if (!path_there(*p))
             return false;
     return true;
 }
@@ -205,10 +233,13 @@ static int import_known(struct held_pool *h, struct err *reterr)
                                     .read_only = h->read_only,
                                     .opts = opts_of(h->ps)};
     struct job j = {.import = &want, .reterr = reterr};
+    risk(h);
     call_on(h->home, import_here, &j);
     names_free(paths);
     if (j.result == 0)
         came(h, j.p, "known");
+    else
+        survived(h);
     return j.result;
 }
 
@@ -248,10 +279,25 @@ static void try_fiber(void *arg)
     waitq_wake_all(&ps->tried);
 }
 
+static void quarantine(struct held_pool *h)
+{
+    h->state = HELD_QUARANTINED;
+    snprintf(
+        h->reason, sizeof(h->reason),
+        "its import ended zsand %u times: look into its log, then try again with zsan pool "
+        "import %.60s, or read-only with --read-only",
+        h->attempts, h->name);
+    log_error("pool.quarantined", KV("pool", "%s", h->name), KV("error", "%s", h->reason));
+}
+
 void pools_start(struct pools *ps)
 {
     struct held_pool *h;
     list_for_each (h, &ps->list, node) {
+        if (h->attempts >= CRASHES_MAX) {
+            quarantine(h);
+            continue;
+        }
         h->trying = fiber_start(try_fiber, h, "pool-import") != NULL;
         ps->ntrying += h->trying;
     }
@@ -288,9 +334,12 @@ static int import_as(struct pools *ps, struct held_pool *h, struct pool_import_w
 {
     struct job j = {.import = want, .reterr = reterr};
     want->opts = opts_of(ps);
+    risk(h);
     call_on(h->home, import_here, &j);
-    if (j.result < 0)
+    if (j.result < 0) {
+        survived(h);
         return j.result;
+    }
     struct held_pool *other = held_find(ps, pool_name(j.p));
     if (other && other != h) {
         taken(pool_name(j.p), reterr);
@@ -375,11 +424,28 @@ static int forget(struct held_pool *h)
     return 0;
 }
 
+static int not_suspended(struct pool *p, void *arg, struct err *reterr)
+{
+    struct pool_trouble t;
+    (void)arg;
+    pool_trouble(p, &t);
+    return t.kind == POOL_SUSPENDED
+               ? err_set(
+                     reterr, -EAGAIN,
+                     "pool %.60s is suspended and waits for its disks: bring them back first, "
+                     "or stop zsand",
+                     pool_name(p))
+               : 0;
+}
+
 static int export_open(struct held_pool *h, struct err *reterr)
 {
-    struct job j = {.p = h->p, .reterr = reterr}, *look = &j;
+    struct job j = {.p = h->p, .reterr = reterr};
+    int rc = pools_with(h->ps, h->name, not_suspended, NULL, reterr);
+    if (rc < 0)
+        return rc;
     empty(h);
-    call_on(h->home, status_here, look);
+    call_on(h->home, status_here, &j);
     unsigned busy = j.result == 0 ? j.status.open_volumes : 0;
     pool_status_free(&j.status);
     if (busy > 0) {
@@ -416,10 +482,18 @@ int pools_export(struct pools *ps, const char *name, struct err *reterr)
 
 /* ---- the end ----------------------------------------------------------------------------- */
 
-struct ending {
+static void let_go_here(void *arg)
+{
+    pool_let_go(arg);
+}
+
+void pools_let_go(struct pools *ps)
+{
     struct held_pool *h;
-    struct waitgroup *all;
-};
+    list_for_each (h, &ps->list, node)
+        if (h->p)
+            call_on(h->home, let_go_here, h->p);
+}
 
 static void end_fiber(void *arg)
 {

@@ -40,8 +40,11 @@ static json_t *pool_json(struct jb *b, const struct held_info *h, const struct p
         jb_uint(b, j, "volumes", v->status.open_volumes);
     }
     jb_text(b, j, "state", v ? v->status.health : held_state_name(h->state));
-    jb_text(b, j, "reason", v ? v->status.suspended : h->reason);
-    jb_bool(b, j, "read_only", h->read_only);
+    jb_text(b, j, "reason",
+            !v                       ? h->reason
+            : v->status.suspended[0] ? v->status.suspended
+                                     : v->read_only_why);
+    jb_bool(b, j, "read_only", v ? v->status.read_only : h->read_only);
     put_guid(b, j, h->guid);
     jb_uint(b, j, "reactor", h->reactor);
     return j;

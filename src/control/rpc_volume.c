@@ -254,7 +254,7 @@ static int make_store(struct control *c, const struct args_volume_create *a,
     else if (v->engine == CFG_POOL && a->has_size)
         rc = volume_pool_make(c, a, v, reterr);
     else
-        return 0;
+        return v->engine == CFG_POOL ? volume_pool_adopt(c, v, reterr) : 0;
     *ret_own = rc == 0;
     return rc;
 }
@@ -346,11 +346,14 @@ static int check_resize(const struct args_volume_resize *a, const struct cfg_vol
     if (now->state != NET_VOL_ONLINE)
         return err_set(reterr, -EAGAIN, "volume \"%s\" is not online: %.150s", v->name,
                        now->reason);
+    bool pool = v->engine == CFG_POOL;
     if (!a->has_size)
-        return 0;
-    if (a->size < now->geo.size)
-        return err_set(reterr, -EINVAL, "volume \"%s\" has %llu bytes: it can grow, not shrink",
-                       v->name, (unsigned long long)now->geo.size);
+        return pool ? err_set(reterr, -EINVAL, "volume \"%s\": give its new size", v->name) : 0;
+    if (a->size < now->geo.size && !(pool && a->force))
+        return err_set(
+            reterr, -EINVAL, "volume \"%s\" has %llu bytes: it can grow, not shrink%s", v->name,
+            (unsigned long long)now->geo.size,
+            pool ? " without --force, which loses what lies beyond the new end" : "");
     if (a->size % v->block_size != 0)
         return err_set(reterr, -EINVAL,
                        "volume \"%s\": its size must be a multiple of %u bytes", v->name,
@@ -370,7 +373,9 @@ static int resize(struct control *c, const struct args_volume_resize *a,
     if (net_volume(c->env.net, a->name, ret_now) < 0)
         return err_set(reterr, -EAGAIN, "volume \"%s\" is not served yet", a->name);
     int rc = check_resize(a, v, ret_now, reterr);
-    if (rc == 0)
+    if (rc == 0 && v->engine == CFG_POOL)
+        rc = volume_pool_resize(c, v, a->size, reterr);
+    else if (rc == 0)
         rc = net_volume_resize(c->env.net, a->name, a->size, reterr);
     return rc == 0 ? net_volume(c->env.net, a->name, ret_now) : rc;
 }

@@ -94,21 +94,17 @@ struct making {
 static int make_here(struct pool *p, void *arg, struct err *reterr)
 {
     const struct making *m = arg;
-    const char *name = dataset_below(m->v->dataset);
-    const struct pool_volume_want want = {.name = name,
+    const struct pool_prop sync = {"sync", volume_sync_name(m->v->sync)};
+    const struct pool_volume_want want = {.name = dataset_below(m->v->dataset),
                                           .size = m->v->size,
                                           .block_size = (uint32_t)m->a->volblocksize,
                                           .reserve = m->a->thick,
                                           .make_parents = m->a->parents,
                                           .compression = m->a->compression,
-                                          .checksum = m->a->checksum};
-    int rc = pool_volume_create(p, &want, reterr);
-    if (rc < 0)
-        return rc;
-    rc = pool_set(p, name, "sync", volume_sync_name(m->v->sync), reterr);
-    if (rc < 0)
-        pool_volume_destroy(p, name, NULL);
-    return rc;
+                                          .checksum = m->a->checksum,
+                                          .props = &sync,
+                                          .nprops = 1};
+    return pool_volume_create(p, &want, reterr);
 }
 
 int volume_pool_make(struct control *c, const struct args_volume_create *a,
@@ -134,13 +130,41 @@ int volume_pool_destroy(struct control *c, const struct cfg_volume *v, struct er
     return pools_with_dataset(c->env.pools, dataset, destroy_here, dataset, reterr);
 }
 
+struct change {
+    const struct cfg_volume *v;
+    uint64_t size;
+};
+
 static int sync_here(struct pool *p, void *arg, struct err *reterr)
 {
-    const struct cfg_volume *v = arg;
-    return pool_set(p, dataset_below(v->dataset), "sync", volume_sync_name(v->sync), reterr);
+    const struct change *ch = arg;
+    return pool_set(p, dataset_below(ch->v->dataset), "sync", volume_sync_name(ch->v->sync),
+                    reterr);
 }
 
-int volume_pool_set_sync(struct control *c, struct cfg_volume *v, struct err *reterr)
+int volume_pool_set_sync(struct control *c, const struct cfg_volume *v, struct err *reterr)
 {
-    return pools_with_dataset(c->env.pools, v->dataset, sync_here, v, reterr);
+    struct change ch = {.v = v};
+    return pools_with_dataset(c->env.pools, v->dataset, sync_here, &ch, reterr);
+}
+
+/* In a pool that is read-only nothing can be set, nor written. */
+int volume_pool_adopt(struct control *c, const struct cfg_volume *v, struct err *reterr)
+{
+    struct err why = {.code = 0};
+    int rc = volume_pool_set_sync(c, v, &why);
+    return rc == 0 || rc == -EROFS ? 0 : err_set(reterr, rc, "%s", why.msg);
+}
+
+static int resize_here(struct pool *p, void *arg, struct err *reterr)
+{
+    const struct change *ch = arg;
+    return pool_volume_resize(p, dataset_below(ch->v->dataset), ch->size, reterr);
+}
+
+int volume_pool_resize(struct control *c, const struct cfg_volume *v, uint64_t size,
+                       struct err *reterr)
+{
+    struct change ch = {v, size};
+    return pools_with_dataset(c->env.pools, v->dataset, resize_here, &ch, reterr);
 }

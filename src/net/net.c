@@ -216,6 +216,8 @@ int net_stop(struct net *net)
     for_all(net, ask_logout);
     wait_conns(net, run_deadline_ms(STOP_LOGOUT_MS));
     for_all(net, stop_here);
+    if (net->env.let_go)
+        net->env.let_go(net->env.arg);
     wait_conns(net, run_deadline_ms(STOP_TASKS_MS));
     uint64_t deadline = run_deadline_ms(STOP_CLOSE_MS);
     struct patience patience = {STOP_CLOSE_MS};

@@ -193,6 +193,9 @@ def volumes():
         refused(z, 4, "volume", "create", "w", "--dataset", "tank/a/w", "--size", "8M")
         refused(z, 8, "volume", "create", "w", "--dataset", "tank/w", "--size", "8G", "--thick")
         expect(z.zsan("volume", "resize", "tank/v", "16M")["size"] == 16 << 20, "its new size")
+        refused(z, 7, "volume", "resize", "tank/v", "8M")
+        expect(z.zsan("volume", "resize", "tank/v", "12M", "--force")["size"] == 12 << 20, "its smaller size")
+        z.zsan("volume", "resize", "tank/v", "16M")
         who = naa(z, "tank/v")
         z.zsan("volume", "set", "tank/v", "--sync", "standard")
         z.zsan("volume", "delete", "tank/v", "--keep")
@@ -204,4 +207,30 @@ def volumes():
         expect(naa(z, "tank/v") != who, "a new volume with an old identity")
 
 
-CASES = [killed, moved, late, hurt, volumes]
+def readonly():
+    """a pool that is imported read-only serves its volumes write protected, with the identity they have"""
+    work = work_dir("e2e-pools")
+    d = disks(work, 1)
+    with Zsand(work) as z:
+        z.zsan("pool", "create", "tank", *d)
+        z.volume("tank/v", "8M")
+        served(z, "tank/v")
+        who = naa(z, "tank/v")
+        with z.session("t", NAME) as s:
+            data = fill(s)
+        z.zsan("pool", "export", "tank")
+        z.zsan("pool", "import", "tank", "--devices", work, "--read-only")
+        child.wait_for("the volume", lambda: z.zsan("volume", "show", "tank/v")["state"] == "online")
+        expect(naa(z, "tank/v") == who, "another identity")
+        with z.session("t", NAME) as s:
+            holds(s, data)
+            expect(str(s.write(0, bytes(512)).sense) == "07/27/00", "not write protected")
+        z.zsan("volume", "delete", "tank/v", "--keep", "--force")
+        z.volume("again", dataset="tank/v")
+        expect(naa(z, "again") == who, "another identity")
+        z.restart()
+        child.wait_for("the pool", lambda: pool_state(z) == "ONLINE")
+        expect(z.zsan("pool", "list")[0]["read_only"], "it is writable")
+
+
+CASES = [readonly, killed, moved, late, hurt, volumes]

@@ -121,8 +121,10 @@ static int start(struct life *l, struct err *reterr)
     l->engines.store = l->store;
     if ((rc = open_pools(l, reterr)) < 0)
         return rc;
-    struct net_env env = {
-        .open_volume = open_volume, .volume_home = volume_home, .arg = &l->engines};
+    struct net_env env = {.open_volume = open_volume,
+                          .volume_home = volume_home,
+                          .let_go = let_go,
+                          .arg = &l->engines};
     boot_id(env.power_epoch);
     if ((rc = net_new(l->run, &env, &l->net, reterr)) < 0)
         return rc;

@@ -13,6 +13,12 @@ int volume_home(void *arg, const struct cfg_volume *v, struct reactor **ret_home
     return pools_volume_home(e->pools, v, ret_home, reterr);
 }
 
+void let_go(void *arg)
+{
+    const struct engines *e = arg;
+    pools_let_go(e->pools);
+}
+
 int open_volume(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
                 struct err *reterr)
 {

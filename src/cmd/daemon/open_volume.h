@@ -9,9 +9,10 @@ struct engines {
     struct config_store *store;
     struct pools *pools;
 };
-/* Both fit net_env; arg is a struct engines. */
+/* All fit net_env; arg is a struct engines. */
 int volume_home(void *arg, const struct cfg_volume *v, struct reactor **ret_home,
                 struct err *reterr);
+void let_go(void *arg);
 /* Parks. */
 int open_volume(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
                 struct err *reterr);

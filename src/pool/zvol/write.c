@@ -239,17 +239,34 @@ int pvol_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool may_unm
     return change_end(pv, txg, flags, log_truncate(pv, txg, off, len, flags, r), r);
 }
 
+static int whole_discard(struct pvol *pv, uint64_t first, uint64_t n, unsigned flags)
+{
+    uint64_t dropped = 0, txg;
+    int r = change_begin(pv, first * pv->bs, n * pv->bs, 0, &txg);
+    if (r)
+        return r;
+    r = vdirty_free_run(&pv->dirty[txg % TXG_SLOTS], first, n, &dropped);
+    pvol_count_dirty(pv, -(int64_t)dropped);
+    uint64_t ticket = log_truncate(pv, txg, first * pv->bs, n * pv->bs, flags, r);
+    return change_end(pv, txg, flags, ticket, r);
+}
+
+/* A block of which a part goes stays; the part reads as zeros all the same. */
+static int part_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags)
+{
+    enum volume_extent state;
+    uint64_t run;
+    int r = len ? pvol_extents(v, off, len, &run, &state) : 0;
+    return r || len == 0 || state == VOL_HOLE ? r : pvol_write_zeroes(v, off, len, true, flags);
+}
+
 int pvol_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags)
 {
     struct pvol *pv = pvol_of(v);
-    uint64_t first = (off + pv->bs - 1) / pv->bs, last = (off + len) / pv->bs, dropped = 0, txg;
-    if (last <= first)
-        return 0;
-    int r = change_begin(pv, off, len, 0, &txg);
-    if (r)
-        return r;
-    r = vdirty_free_run(&pv->dirty[txg % TXG_SLOTS], first, last - first, &dropped);
-    pvol_count_dirty(pv, -(int64_t)dropped);
-    uint64_t ticket = log_truncate(pv, txg, first * pv->bs, (last - first) * pv->bs, flags, r);
-    return change_end(pv, txg, flags, ticket, r);
+    uint64_t first = (off + pv->bs - 1) / pv->bs, last = (off + len) / pv->bs;
+    uint64_t head = MIN(first * pv->bs, off + len), tail = MAX(last * pv->bs, head);
+    int r = part_discard(v, off, head - off, flags);
+    if (r == 0 && last > first)
+        r = whole_discard(pv, first, last - first, flags);
+    return r ? r : part_discard(v, tail, off + len - tail, flags);
 }

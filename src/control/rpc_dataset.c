@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Datasets of pools: folders, and the volumes in them whether they are served or not. What is
+ * served is the configuration's business: a dataset that a volume names is neither destroyed nor renamed here, and what the
+ * configuration says of it is not changed behind its back. Parks.
+ */
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "control/api_gen.h"
+#include "control/control_int.h"
+#include "control/pools.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_MAX 100000 /* datasets in an answer */
+
+static int nothing(json_t **ret_result, struct err *reterr)
+{
+    struct jb b = {false};
+    return jb_done(&b, jb_object(&b), ret_result, reterr);
+}
+
+/* ---- listing ----------------------------------------------------------------------------- */
+
+static uint64_t number(struct pool *p, const char *dataset, const char *property)
+{
+    char value[32];
+    uint64_t n = 0;
+    if (pool_get(p, dataset, property, value, sizeof(value), NULL, NULL) == 0 &&
+        text_to_u64(value, &n))
+        return n;
+    return 0;
+}
+
+static void whole_name(const struct pool *p, const char *below, char *ret, size_t cap)
+{
+    const char *between = below[0] && below[0] != '@' ? "/" : "";
+    snprintf(ret, cap, "%s%s%s", pool_name(p), between, below);
+}
+
+static json_t *dataset_json(struct jb *b, struct pool *p, const struct pool_dataset *d)
+{
+    static const char *const types[] = {
+        [POOL_FOLDER] = "folder", [POOL_VOLUME] = "volume", [POOL_SNAPSHOT] = "snapshot"};
+    char name[2 * CFG_DATASET_LEN + 2];
+    json_t *j = jb_object(b);
+    whole_name(p, d->name, name, sizeof(name));
+    jb_text(b, j, "name", name);
+    jb_text(b, j, "type", types[d->type]);
+    jb_uint(b, j, "used", number(p, d->name, "used"));
+    if (d->type != POOL_SNAPSHOT)
+        jb_uint(b, j, "available", number(p, d->name, "available"));
+    jb_uint(b, j, "referenced", number(p, d->name, "referenced"));
+    if (d->type != POOL_FOLDER)
+        jb_uint(b, j, "size", number(p, d->name, "volsize"));
+    return j;
+}
+
+struct listing {
+    struct jb b;
+    json_t *list;
+    const char *below;
+    unsigned depth, types;
+};
+
+static int list_here(struct pool *p, void *arg, struct err *reterr)
+{
+    struct listing *l = arg;
+    CLEANUP(freep) struct pool_dataset *all = NULL;
+    unsigned n;
+    int rc = pool_list(p, l->below, l->depth, l->types, &all, &n, reterr);
+    for (unsigned i = 0; rc == 0 && i < MIN(n, (unsigned)LIST_MAX); i++) {
+        jb_push(&l->b, l->list, dataset_json(&l->b, p, &all[i]));
+        fiber_maybe_yield();
+    }
+    return rc;
+}
+
+/* Those of all pools that are online. */
+static int list_pools(struct control *c, struct listing *l, struct err *reterr)
+{
+    CLEANUP(freep) struct held_info *all = NULL;
+    unsigned n;
+    if (pools_list(c->env.pools, &all, &n) < 0)
+        return err_set(reterr, -ENOMEM, "out of memory");
+    for (unsigned i = 0; i < n; i++)
+        pools_with(c->env.pools, all[i].name, list_here, l, NULL);
+    return 0;
+}
+
+int rpc_dataset_list(struct control *c, const struct args_dataset_list *a, json_t **ret_result,
+                     struct err *reterr)
+{
+    struct listing l = {.depth = a->has_depth ? (unsigned)a->depth : UINT_MAX,
+                        .types = POOL_FOLDER | POOL_VOLUME | (a->snapshots ? POOL_SNAPSHOT : 0),
+                        .below = a->name ? dataset_below(a->name) : ""};
+    l.list = jb_list(&l.b);
+    int rc = a->name ? pools_with_dataset(c->env.pools, a->name, list_here, &l, reterr)
+                     : list_pools(c, &l, reterr);
+    if (rc < 0) {
+        json_decref(l.list);
+        return rc;
+    }
+    return jb_done(&l.b, l.list, ret_result, reterr);
+}
+
+/* ---- what the configuration has to do with it -------------------------------------------- */
+
+/* The first volume that lies at the dataset, or below it. */
+static const struct cfg_volume *served_by(const struct config *cfg, const char *dataset,
+                                          bool below)
+{
+    size_t len = strlen(dataset);
+    for (unsigned i = 0; i < cfg->nvolumes; i++) {
+        const struct cfg_volume *v = &cfg->volumes[i];
+        if (v->engine == CFG_POOL && strncmp(v->dataset, dataset, len) == 0 &&
+            (v->dataset[len] == '\0' || (below && v->dataset[len] == '/')))
+            return v;
+    }
+    return NULL;
+}
+
+static int check_free(struct control *c, const char *dataset, struct err *reterr)
+{
+    CONFIG(cfg) = config_current(c->env.store);
+    const struct cfg_volume *v = served_by(cfg, dataset, true);
+    return v ? err_set(
+                   reterr, -EBUSY,
+                   "%.100s is what volume \"%.60s\" serves: zsan volume delete it first, with "
+                   "--keep to serve it again later",
+                   v->dataset, v->name)
+             : 0;
+}
+
+/* What zsan volume is for. */
+static int check_property(struct control *c, const char *dataset, const char *property,
+                          struct err *reterr)
+{
+    static const struct {
+        const char *property, *verb;
+    } volume[] = {
+        {"sync",     "volume set"   },
+        {"readonly", "volume set"   },
+        {"volsize",  "volume resize"}
+    };
+    CONFIG(cfg) = config_current(c->env.store);
+    const struct cfg_volume *v = served_by(cfg, dataset, false);
+    for (unsigned i = 0; v && i < ARRAY_LEN(volume); i++)
+        if (strcmp(volume[i].property, property) == 0)
+            return err_set(
+                reterr, -EBUSY,
+                "%s of %.100s is a matter of the volume that serves it: zsan %s %.60s",
+                property, dataset, volume[i].verb, v->name);
+    return 0;
+}
+
+/* ---- making and unmaking ----------------------------------------------------------------- */
+
+static int create_here(struct pool *p, void *arg, struct err *reterr)
+{
+    const struct args_dataset_create *a = arg;
+    const char *name = dataset_below(a->name);
+    const struct pool_volume_want volume = {.name = name,
+                                            .size = a->size,
+                                            .block_size = (uint32_t)a->volblocksize,
+                                            .reserve = a->thick,
+                                            .make_parents = a->parents,
+                                            .compression = a->compression,
+                                            .checksum = a->checksum};
+    const struct pool_prop props[] = {
+        {"compression", a->compression},
+        {"checksum",    a->checksum   }
+    };
+    struct pool_prop given[ARRAY_LEN(props)];
+    struct pool_folder_want folder = {.name = name, .make_parents = a->parents, .props = given};
+    if (a->has_size)
+        return pool_volume_create(p, &volume, reterr);
+    for (unsigned i = 0; i < ARRAY_LEN(props); i++)
+        if (props[i].value)
+            given[folder.nprops++] = props[i];
+    return pool_folder_create(p, &folder, reterr);
+}
+
+/* The dataset as a change left it. */
+static int done(struct control *c, const char *name, json_t **ret_result, struct err *reterr)
+{
+    struct listing l = {.depth = 0,
+                        .types = POOL_FOLDER | POOL_VOLUME | POOL_SNAPSHOT,
+                        .below = dataset_below(name)};
+    l.list = jb_list(&l.b);
+    int rc = pools_with_dataset(c->env.pools, name, list_here, &l, reterr);
+    json_t *first = json_incref(json_array_get(l.list, 0));
+    json_decref(l.list);
+    if (rc < 0) {
+        json_decref(first);
+        return rc;
+    }
+    return jb_done(&l.b, first, ret_result, reterr);
+}
+
+static int check_below(const char *name, struct err *reterr)
+{
+    return strchr(name, '/')
+               ? 0
+               : err_set(reterr, -EINVAL, "%.60s: a dataset has a name like POOL/NAME", name);
+}
+
+int rpc_dataset_create(struct control *c, const struct args_dataset_create *a,
+                       json_t **ret_result, struct err *reterr)
+{
+    struct args_dataset_create copy = *a;
+    if (!a->has_size && (a->has_volblocksize || a->thick))
+        return err_set(reterr, -EINVAL, "%.60s: a volume has a --size, a folder has no blocks",
+                       a->name);
+    int rc = check_below(a->name, reterr);
+    if (rc == 0)
+        rc = pools_with_dataset(c->env.pools, a->name, create_here, &copy, reterr);
+    return rc < 0 ? rc : done(c, a->name, ret_result, reterr);
+}
+
+static int destroy_here(struct pool *p, void *arg, struct err *reterr)
+{
+    const struct args_dataset_destroy *a = arg;
+    return pool_volume_destroy(p, dataset_below(a->name), reterr);
+}
+
+int rpc_dataset_destroy(struct control *c, const struct args_dataset_destroy *a,
+                        json_t **ret_result, struct err *reterr)
+{
+    struct args_dataset_destroy copy = *a;
+    int rc = check_below(a->name, reterr);
+    if (rc == 0)
+        rc = check_free(c, a->name, reterr);
+    if (rc == 0)
+        rc = pools_with_dataset(c->env.pools, a->name, destroy_here, &copy, reterr);
+    return rc < 0 ? rc : nothing(ret_result, reterr);
+}
+
+static int rename_here(struct pool *p, void *arg, struct err *reterr)
+{
+    const struct args_dataset_rename *a = arg;
+    return pool_rename(p, dataset_below(a->name), dataset_below(a->new_name), reterr);
+}
+
+int rpc_dataset_rename(struct control *c, const struct args_dataset_rename *a,
+                       json_t **ret_result, struct err *reterr)
+{
+    struct args_dataset_rename copy = *a;
+    size_t len = strcspn(a->name, "/");
+    int rc = check_below(a->name, reterr);
+    if (rc == 0)
+        rc = check_below(a->new_name, reterr);
+    if (rc == 0 && strncmp(a->name, a->new_name, len + 1) != 0)
+        rc = err_set(reterr, -EINVAL, "%.60s: a dataset stays in its pool", a->name);
+    if (rc == 0)
+        rc = check_free(c, a->name, reterr);
+    if (rc == 0)
+        rc = pools_with_dataset(c->env.pools, a->name, rename_here, &copy, reterr);
+    return rc < 0 ? rc : done(c, a->new_name, ret_result, reterr);
+}
+
+/* ---- properties -------------------------------------------------------------------------- */
+
+struct getting {
+    struct jb b;
+    json_t *list;
+    const char *name, *property;
+};
+
+static int put_property(void *arg, const char *property, const char *value, const char *source)
+{
+    struct getting *g = arg;
+    json_t *j = jb_object(&g->b);
+    jb_text(&g->b, j, "dataset", g->name);
+    jb_text(&g->b, j, "property", property);
+    jb_text(&g->b, j, "value", value);
+    jb_text(&g->b, j, "source", source);
+    jb_push(&g->b, g->list, j);
+    return 0;
+}
+
+static int get_here(struct pool *p, void *arg, struct err *reterr)
+{
+    struct getting *g = arg;
+    const char *below = dataset_below(g->name);
+    char source[POOL_SOURCE_MAX];
+    if (!g->property || strcmp(g->property, "all") == 0)
+        return pool_get_all(p, below, put_property, g, reterr);
+    CLEANUP(freep) char *value = malloc(POOL_VALUE_MAX);
+    int rc = value ? pool_get(p, below, g->property, value, POOL_VALUE_MAX, source, reterr)
+                   : -ENOMEM;
+    return rc < 0 ? rc : put_property(g, g->property, value, source);
+}
+
+int rpc_dataset_get(struct control *c, const struct args_dataset_get *a, json_t **ret_result,
+                    struct err *reterr)
+{
+    struct getting g = {.name = a->name, .property = a->property};
+    g.list = jb_list(&g.b);
+    int rc = pools_with_dataset(c->env.pools, a->name, get_here, &g, reterr);
+    if (rc < 0) {
+        json_decref(g.list);
+        return rc;
+    }
+    return jb_done(&g.b, g.list, ret_result, reterr);
+}
+
+struct setting {
+    const char *name, *property, *value; /* value NULL: inherit */
+};
+
+static int set_here(struct pool *p, void *arg, struct err *reterr)
+{
+    const struct setting *s = arg;
+    return pool_set(p, dataset_below(s->name), s->property, s->value, reterr);
+}
+
+static int change(struct control *c, struct setting *s, json_t **ret_result, struct err *reterr)
+{
+    int rc = check_property(c, s->name, s->property, reterr);
+    if (rc == 0)
+        rc = pools_with_dataset(c->env.pools, s->name, set_here, s, reterr);
+    return rc < 0 ? rc : nothing(ret_result, reterr);
+}
+
+int rpc_dataset_set(struct control *c, const struct args_dataset_set *a, json_t **ret_result,
+                    struct err *reterr)
+{
+    return change(c, &(struct setting){a->name, a->property, a->value}, ret_result, reterr);
+}
+
+int rpc_dataset_inherit(struct control *c, const struct args_dataset_inherit *a,
+                        json_t **ret_result, struct err *reterr)
+{
+    return change(c, &(struct setting){a->name, a->property, NULL}, ret_result, reterr);
+}
