@@ -14,10 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HISTORY_BLOCK (16u << 10)
-#define RECORD_MAX    (64u << 10)
-#define RING_MIN      (128u << 10)
-#define RING_MAX      (1u << 30)
+#define HISTORY_BLOCK   (16u << 10)
+#define RECORD_MAX      (64u << 10)
+#define RECORD_READ_MAX (256u << 10)
+#define RING_MIN        (128u << 10)
+#define RING_MAX        (1u << 30)
 
 /* The object's bonus. Offsets are logical: they only grow, and fold into the ring behind the first record. */
 struct history_phys {
@@ -258,9 +259,9 @@ static int record_show(const struct telling *t, struct object *obj, const struct
                        uint64_t at, uint64_t len)
 {
     struct nv *nv;
-    uint8_t *bytes = len <= RECORD_MAX * 16 ? malloc(MAX(len, 1u)) : NULL;
+    uint8_t *bytes = len <= RECORD_READ_MAX ? malloc(MAX(len, 1u)) : NULL;
     if (!bytes)
-        return len > RECORD_MAX * 16 ? E(-EBADMSG) : E(-ENOMEM);
+        return len > RECORD_READ_MAX ? E(-EBADMSG) : E(-ENOMEM);
     int r = ring_move(obj, g, at, bytes, len, false);
     if (r == 0 && record_parse(bytes, len, &nv) == 0) {
         r = record_tell(t, nv);

@@ -69,11 +69,13 @@ static void change(struct nv *nv)
     free(copy);
 }
 
+/* What begins with a 0 is in OpenZFS's native encoding. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct nv *nv;
     struct err err = {0};
-    int r = nv_parse(data, size, &nv, &err);
+    int r = size > 0 && data[0] == 0 ? nv_parse_native(data, size, &nv, &err)
+                                     : nv_parse(data, size, &nv, &err);
     if (r < 0) {
         check(err.code == r && err.msg[0] != '\0');
         check(r == -EBADMSG || r == -EOPNOTSUPP);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "pool/format/nv.h"
 
+#include "base/endian.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -348,9 +349,100 @@ static void test_depth_is_bounded(void **state)
     assert_int_equal(parse_depth(2000), -EBADMSG);
 }
 
+/* ---- the native encoding ------------------------------------------------------------------- */
+
+struct native {
+    uint8_t bytes[512];
+    size_t len;
+};
+
+static void put32(struct native *n, uint32_t v)
+{
+    le32 le = le32_make(v);
+    memcpy(n->bytes + n->len, &le, sizeof(le));
+    n->len += sizeof(le);
+}
+
+/* A pair as it lies in OpenZFS's memory: header, name, value, each to 8 bytes. */
+static void put_native(struct native *n, const char *name, uint32_t type, const void *value,
+                       size_t len)
+{
+    size_t name_len = strlen(name) + 1, at = (16 + name_len + 7) / 8 * 8;
+    size_t size = at + (len + 7) / 8 * 8, start = n->len;
+    put32(n, (uint32_t)size);
+    put32(n, (uint32_t)name_len);
+    put32(n, type == 1 ? 0 : 1);
+    put32(n, type);
+    memset(n->bytes + n->len, 0, size - 16);
+    memcpy(n->bytes + n->len, name, name_len);
+    if (len)
+        memcpy(n->bytes + start + at, value, len);
+    n->len = start + size;
+}
+
+/* {"who" 7, "in" {"x" "y"}, "flag", "cmd" "zpool scrub"} */
+static void native_make(struct native *n)
+{
+    static const uint8_t header[] = {0, 1, 0, 0}, nothing[24];
+    const le64 seven = le64_make(7);
+    *n = (struct native){.len = sizeof(header)};
+    memcpy(n->bytes, header, sizeof(header));
+    put32(n, 0);
+    put32(n, 1);
+    put_native(n, "who", 8, &seven, sizeof(seven));
+    put_native(n, "in", 19, nothing, sizeof(nothing));
+    put32(n, 0);
+    put32(n, 1);
+    put_native(n, "x", 9, "y", 2);
+    put32(n, 0);
+    put_native(n, "flag", 1, NULL, 0);
+    put_native(n, "cmd", 9, "zpool scrub", 12);
+    put32(n, 0);
+}
+
+static void test_native_lists_are_read(void **state)
+{
+    (void)state;
+    struct native n;
+    struct nv *nv, *in;
+    const char *text;
+    uint64_t who = 0;
+    native_make(&n);
+    assert_int_equal(nv_parse_native(n.bytes, n.len, &nv, NULL), 0);
+    assert_true(nv_get_u64(nv, "who", &who) && who == 7);
+    assert_true(nv_get_nv(nv, "in", &in) && nv_get_str(in, "x", &text));
+    assert_string_equal(text, "y");
+    assert_true(nv_has(nv, "flag") && nv_get_str(nv, "cmd", &text));
+    assert_string_equal(text, "zpool scrub");
+    nv_free(nv);
+}
+
+static void test_broken_native_lists(void **state)
+{
+    (void)state;
+    struct native n;
+    struct nv *nv;
+    native_make(&n);
+    for (size_t len = 0; len < n.len; len++)
+        assert_int_equal(nv_parse_native(n.bytes, len, &nv, NULL), -EBADMSG);
+    for (size_t i = 0; i < n.len; i++)
+        for (unsigned bit = 0; bit < 8; bit++) {
+            struct native other = n;
+            other.bytes[i] ^= (uint8_t)(1u << bit);
+            if (nv_parse_native(other.bytes, other.len, &nv, NULL) == 0)
+                nv_free(nv);
+        }
+    n.bytes[1] = 0;
+    assert_int_equal(nv_parse_native(n.bytes, n.len, &nv, NULL), -EOPNOTSUPP);
+    n.bytes[0] = 1;
+    assert_int_equal(nv_parse_native(n.bytes, n.len, &nv, NULL), -EBADMSG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_native_lists_are_read),
+        cmocka_unit_test(test_broken_native_lists),
         cmocka_unit_test(test_packs_as_openzfs_does),
         cmocka_unit_test(test_parses_what_openzfs_packed),
         cmocka_unit_test(test_copies_and_streams_hold_all_types),
