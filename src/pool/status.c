@@ -39,7 +39,9 @@ static void note(const struct pool *p, const struct vdev *leaf, char *ret, size_
     pool_scan_status(p, &scan);
     ret[0] = 0;
     if (leaf->state == VDEV_CANT_OPEN)
-        snprintf(ret, cap, "cannot be opened, or holds no part of this pool");
+        snprintf(ret, cap, "%.150s",
+                 leaf->refused ? leaf->refused->msg
+                               : "cannot be opened, or holds no part of this pool");
     else if (leaf->state == VDEV_FAULTED)
         snprintf(ret, cap, "failed to write");
     else if (leaf->state >= VDEV_DEGRADED && leaf->dtl.n > 0)
