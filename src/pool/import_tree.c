@@ -117,10 +117,6 @@ static const struct member *member_of(const struct found *f, const struct vdev *
     for (unsigned i = 0; i < f->n; i++)
         if (f->v[i]->guid == leaf->guid)
             return f->v[i];
-    /* The last disk of a mirror that was dissolved took its guid over, and its label may not say so yet. */
-    for (unsigned i = 0; i < f->n; i++)
-        if (leaf->parent == leaf->top && member_number(f->v[i], "top_guid") == leaf->guid)
-            return f->v[i];
     return NULL;
 }
 
