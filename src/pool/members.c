@@ -224,23 +224,25 @@ static int twins_settle(struct found *f, struct err *reterr)
     return 0;
 }
 
-/* The label that speaks for the pool is one that was there when its newest uberblock was written. */
-static int best_label(struct member *m, struct err *reterr)
+/* What counts is the label that was there when the pool's newest uberblock was written: half of them may be from a txg that a
+ * power cut ended, in which the disk got another guid. */
+static int label_as_of(struct member *m, uint64_t txg, struct err *reterr)
 {
     struct file_opts opts = {.mode = FILE_RDONLY};
     struct label_info label;
     struct file *f;
     int r = file_open(m->path, &opts, &f, NULL);
     if (r == 0) {
-        r = label_read(f, m->label.ub.txg, &label, NULL);
+        r = label_read(f, txg, &label, NULL);
         file_close(f);
     }
     if (r)
         return err_set(reterr, E(-EBADMSG),
                        "pool %s: no label of %s fits its newest uberblock, of txg %" PRIu64,
-                       member_text(m, "name"), m->path, m->label.ub.txg);
+                       member_text(m, "name"), m->path, txg);
     nv_free(m->label.config);
     m->label.config = label.config;
+    m->guid = member_number(m, "guid");
     return 0;
 }
 
@@ -252,15 +254,17 @@ int found_gather(const struct members *m, uint64_t pool, struct found *ret, stru
     for (unsigned i = 0; i < m->n; i++)
         if (m->v[i].pool == pool && !m->v[i].label.other_pool)
             f.v[f.n++] = &m->v[i];
-    int r = twins_settle(&f, reterr);
     for (unsigned i = 0; i < f.n; i++)
         if (f.v[i]->label.has_ub &&
             (!f.best || uberblock_better(&f.v[i]->label.ub, &f.best->label.ub)))
             f.best = f.v[i];
-    if (r == 0 && !f.best)
-        r = err_set(reterr, E(-EBADMSG), "pool %" PRIu64 ": no valid uberblock", pool);
+    int r =
+        f.best ? 0 : err_set(reterr, E(-EBADMSG), "pool %" PRIu64 ": no valid uberblock", pool);
+    for (unsigned i = 0; r == 0 && i < f.n; i++)
+        if (member_number(f.v[i], "txg") > f.best->label.ub.txg)
+            r = label_as_of(f.v[i], f.best->label.ub.txg, reterr);
     if (r == 0)
-        r = best_label(f.best, reterr);
+        r = twins_settle(&f, reterr);
     if (r)
         free(f.v);
     else
