@@ -91,7 +91,7 @@ void pool_stop(struct pool *p)
     txg_let_go(p);
     care_stop(p);
     scan_stop(p);
-    if (p->txgs.running)
+    if (p->txgs.open) /* it was started; it may have failed since */
         txg_stop(p);
     suspend_stop(p);
     waitgroup_wait(&p->errands);

@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define SUBOBJ_DEPTH 4 /* OpenZFS makes one level */
+#define SUBOBJ_DEPTH 4          /* OpenZFS makes one level */
+#define SUBOBJS_MAX  (1u << 24) /* no list of them is as long */
 
 static int header_read(struct objset *mos, uint64_t id, struct bpobj_phys *ret)
 {
@@ -69,7 +70,11 @@ int bpobj_add(struct objset *mos, uint64_t id, const struct bp *bp, const struct
         return r;
     struct bp entry = entry_of(bp);
     const struct bpobj_phys *old = object_bonus(obj);
-    r = object_write(obj, le64_get(old->num_blkptrs) * BP_SIZE, &entry, BP_SIZE);
+    if (object_type(obj) != DMU_BPOBJ || object_bonus_len(obj) < sizeof(*old) ||
+        le64_get(old->num_blkptrs) >= UINT64_MAX / BP_SIZE)
+        r = E(-EBADMSG);
+    else
+        r = object_write(obj, le64_get(old->num_blkptrs) * BP_SIZE, &entry, BP_SIZE);
     if (r == 0) {
         struct bpobj_phys *p = object_bonus_change(obj);
         le64_add(&p->num_blkptrs, 1);
@@ -92,7 +97,8 @@ static int entries_iterate(struct objset *mos, uint64_t id, uint64_t n, bpobj_fn
         unsigned count = (unsigned)MIN(ARRAY_LEN(some), n - i);
         r = object_read(obj, i * BP_SIZE, some, count * BP_SIZE);
         for (unsigned k = 0; r == 0 && k < count; k++)
-            r = fn(arg, &some[k]);
+            r = bp_word(&some[k], 6) == 0 ? E(-EBADMSG)
+                                          : fn(arg, &some[k]); /* 0: there is none */
     }
     object_release(obj);
     return r;
@@ -109,11 +115,13 @@ static int subs_iterate(struct objset *mos, const struct bpobj_phys *h,
     int r = object_hold(mos, list, &obj);
     if (r)
         return r;
+    if (n > SUBOBJS_MAX)
+        r = E(-EBADMSG);
     for (uint64_t i = 0; r == 0 && i < n; i++) {
         le64 id;
         r = object_read(obj, i * sizeof(id), &id, sizeof(id));
         if (r == 0)
-            r = sub(mos, le64_get(id), arg);
+            r = le64_get(id) ? sub(mos, le64_get(id), arg) : E(-EBADMSG);
     }
     object_release(obj);
     return r;

@@ -128,6 +128,15 @@ static int child_gather(void *arg, const char *name, const struct zap_value *v)
     return 0;
 }
 
+static bool child_is_listed(const struct dsl_dir *dd, uint64_t id)
+{
+    const struct dsl_dir *child;
+    list_for_each (child, &dd->children, sibling)
+        if (child->id == id)
+            return true;
+    return false;
+}
+
 static int children_load(struct dsl_dir *dd, unsigned depth, struct err *reterr)
 {
     uint64_t zap = le64_get(dsl_dir_phys(dd)->child_zap);
@@ -143,6 +152,9 @@ static int children_load(struct dsl_dir *dd, unsigned depth, struct err *reterr)
     while ((c = list)) {
         struct dsl_dir *child;
         list = c->next;
+        if (r == 0 && child_is_listed(dd, c->id))
+            r = err_set(reterr, E(-EBADMSG), "directory %s: two names of it have one object",
+                        c->name);
         if (r == 0)
             r = dir_load(dd->dsl, dd, c->name, c->id, &child, reterr);
         if (r == 0)

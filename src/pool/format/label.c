@@ -108,7 +108,8 @@ bool uberblock_parse(const uint8_t *slot, uint32_t slot_size, uint64_t slot_off,
     struct cksum v = verifier(slot_off);
     check_cmp(slot_size, >=, sizeof(phys) + EMBEDDED_CKSUM_SIZE);
     memcpy(&phys, slot, sizeof(phys));
-    if (le64_get(phys.magic) != UBERBLOCK_MAGIC || !cksum_sealed(slot, slot_size, &v))
+    if (le64_get(phys.magic) != UBERBLOCK_MAGIC || le64_get(phys.txg) >= TXG_END ||
+        !cksum_sealed(slot, slot_size, &v))
         return false;
     *ret_ub = (struct uberblock){
         .version = le64_get(phys.version),

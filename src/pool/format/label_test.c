@@ -93,6 +93,12 @@ static void test_uberblock_elsewhere_or_damaged_is_none(void **state)
         slot[i] ^= 1;
     }
     assert_true(uberblock_parse(slot, SLOT_SIZE, SLOT_OFF, &got));
+    ub.txg = TXG_END;
+    uberblock_seal(&ub, 12, SLOT_OFF, slot);
+    assert_false(uberblock_parse(slot, SLOT_SIZE, SLOT_OFF, &got));
+    ub.txg--;
+    uberblock_seal(&ub, 12, SLOT_OFF, slot);
+    assert_true(uberblock_parse(slot, SLOT_SIZE, SLOT_OFF, &got));
     memset(slot, 0, sizeof(slot));
     assert_false(uberblock_parse(slot, SLOT_SIZE, SLOT_OFF, &got));
 }

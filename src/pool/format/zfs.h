@@ -14,6 +14,7 @@
 #define TXG_INITIAL      4u /* the first one of a new pool */
 #define TXG_ORIGIN       1u /* creation of $ORIGIN and the root dataset */
 #define TXG_HOLD_BACK    2u /* a block freed in T may be written again from T + 1 + this on */
+#define TXG_END          (1ull << 62) /* no pool lives so long: sums of txgs cannot wrap */
 #define LABEL_SIZE       (256u << 10)
 #define LABEL_FRONT      (4u << 20)   /* two labels and the boot area: DVA offset 0 is here */
 #define LABEL_BACK       (512u << 10) /* two labels */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define DTL_SPAN (1ull << 62)
+#define DTL_MAX  (16u << 20) /* bytes that are read of one */
 
 static int dtl_entry(void *arg, const struct sm_entry *e)
 {
@@ -25,7 +26,7 @@ static int dtl_read(struct vdev *leaf, struct object *obj)
     uint64_t length = le64_get(phys->length);
     struct sm_cursor c = {.shift = 0, .size = DTL_SPAN};
     le64 words[64];
-    int r = 0;
+    int r = length > DTL_MAX || length % sizeof(le64) ? E(-EBADMSG) : 0;
     for (uint64_t at = 0; r == 0 && at < length; at += sizeof(words)) {
         size_t len = MIN(sizeof(words), length - at);
         r = object_read(obj, at, words, len);
@@ -42,7 +43,9 @@ int dtl_load(struct pool *p, struct vdev *leaf, struct err *reterr)
         return 0;
     int r = object_hold(p->mos, leaf->dtl_object, &obj);
     if (r == 0) {
-        r = object_bonus_len(obj) < SPACE_MAP_BONUS_SMALL ? E(-EBADMSG) : dtl_read(leaf, obj);
+        bool is_map =
+            object_type(obj) == DMU_SPACE_MAP && object_bonus_len(obj) >= SPACE_MAP_BONUS_SMALL;
+        r = is_map ? dtl_read(leaf, obj) : E(-EBADMSG);
         object_release(obj);
     }
     leaf->dtl_dirty = false;
