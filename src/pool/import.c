@@ -261,7 +261,7 @@ static int first_txg(void *arg, uint64_t txg, struct err *reterr)
     p->config_dirty = true;
     int r = dsl_free_leftovers(&p->dsl);
     if (r)
-        return r;
+        return err_set(reterr, r, "pool %s: what is left to be freed cannot be read", p->name);
     return history_internal(p, txg, "import", "%s from txg %" PRIu64,
                             p->ub.txg == im->newest.txg ? "go on" : "rewind", p->ub.txg);
 }

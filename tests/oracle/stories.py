@@ -18,8 +18,8 @@ DISK = "128M"
 class Row:
     """One pool's folder, both engines on it, and what was run."""
 
-    def __init__(self, oracle, folder, seed):
-        self.oracle, self.folder, self.seed = oracle.again(), folder, seed
+    def __init__(self, oracle, folder, seed, pool=POOL, disk=DISK):
+        self.oracle, self.folder, self.seed, self.pool, self.disk = oracle.again(), folder, seed, pool, disk
         self.commands = self.oracle.commands
         self.shell("mkdir", "-p", folder)
 
@@ -41,7 +41,7 @@ class Row:
     def disks(self, layout):
         """Empty disks for our engine; OpenZFS's verbs make their own."""
         n = sum(int((g.split(":") + ["1"])[1]) for g in layout.split("+"))
-        self.shell("truncate", "-s", DISK, *(self.folder / f"d{i}" for i in range(n)))
+        self.shell("truncate", "-s", self.disk, *(self.folder / f"d{i}" for i in range(n)))
 
     def more_disks(self, *names):
         for name in names:
@@ -49,7 +49,7 @@ class Row:
 
     def ours(self, *verbs):
         """Our engine; the hashes that were printed, by volume."""
-        text = self._run(program("tests/oracle/ours"), self.folder, POOL, *words_of(verbs), env=SANITIZERS)
+        text = self._run(program("tests/oracle/ours"), self.folder, self.pool, *words_of(verbs), env=SANITIZERS)
         return {name: sha for sha, name in re.findall(r"^([0-9a-f]{64})  (.*)$", text, re.M)}
 
     def ours_text(self, *verbs):
@@ -62,13 +62,13 @@ class Row:
 
     def ours_props(self, *verbs):
         """All datasets' properties as our engine has them."""
-        return props_of(self._run(program("tests/oracle/ours"), self.folder, POOL, *words_of([*verbs, ["props"], ["export"]]),
+        return props_of(self._run(program("tests/oracle/ours"), self.folder, self.pool, *words_of([*verbs, ["props"], ["export"]]),
                                   env=SANITIZERS))
 
     def same_props(self, what):
         """Both engines say the same of every dataset, to the byte and with the same source; what they said."""
         found = self.ours_props(["import", "readonly"])
-        wanted = self.oracle.orc_props(self.folder, POOL, ["import", "readonly"])
+        wanted = self.oracle.orc_props(self.folder, self.pool, ["import", "readonly"])
         for (dataset, prop), (value, _) in list(wanted.items()):
             if prop == "volblocksize":  # the default was another one in 2.1
                 wanted[dataset, prop] = (value, "default" if value == "16384" else "-")
@@ -79,24 +79,24 @@ class Row:
 
     def orc(self, *verbs):
         """OpenZFS's engine, the same."""
-        return self.oracle.orc(self.folder, POOL, *verbs)
+        return self.oracle.orc(self.folder, self.pool, *verbs)
 
     def rework(self, volumes, doomed=None):
-        return self.oracle.rework(self.folder, POOL, volumes, self.seeds(), doomed)
+        return self.oracle.rework(self.folder, self.pool, volumes, self.seeds(), doomed)
 
     def check(self):
-        self.oracle.check(self.folder, POOL)
+        self.oracle.check(self.folder, self.pool)
 
     def check_blocks(self):
         """Of a pool that has lost disks."""
         for judge in (self.oracle.judge_objects, self.oracle.judge_blocks):
-            complaint = judge(self.folder, POOL)
+            complaint = judge(self.folder, self.pool)
             if complaint:
                 raise Rejected(complaint)
 
     def copy(self, name):
         """Another row on a copy of the disks."""
-        twin = Row(self.oracle, self.folder.parent / name, self.seed)
+        twin = Row(self.oracle, self.folder.parent / name, self.seed, self.pool, self.disk)
         twin.commands[1:1] = self.commands[1:]
         twin.shell("cp", "-rT", "--sparse=always", self.folder, twin.folder)
         return twin
@@ -155,7 +155,7 @@ def back_and_forth(row, layout, ashift, block, compression, checksum):
 
 def foreign(row, layout, ashift, spares, block, compression):
     """OpenZFS makes a pool with snapshots, a clone, a file system, reservations; ours works in it."""
-    made = row.oracle.populate(row.folder, POOL, layout, ashift, spares, block, compression)
+    made = row.oracle.populate(row.folder, row.pool, layout, ashift, spares, block, compression)
     snapshot = {"v@a": made.pop("v@a")}
     last = go_on(row, made, ["fs/w", "v", "c"], block)
     after = {**last, **snapshot}
