@@ -41,6 +41,7 @@ healthy() {                                 # POOL: nothing is wrong with it
 }
 
 load_modules
+modprobe virtio_blk || die "no virtio_blk"
 use_udev
 mkdir -p /disks /etc/zfs
 at=0
