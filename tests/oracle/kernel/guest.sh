@@ -2,6 +2,7 @@
 # guest.sh POOL:DISKS...: OpenZFS's kernel module on pools of ours. The host's disks, in order of /dev/vda, /dev/vdb, ...,
 # become files here (their labels say type=file, which must be regular files) and go back when the pool is exported.
 # "HASH POOL VOLUME found|left SHA256" is what the host compares with.
+PATH=/rc:$PATH
 load_modules() {
     _left=$(ls /rc/*.ko)
     for _round in 1 2 3 4 5 6 7 8 9; do     # whatever their order is
