@@ -424,7 +424,7 @@ static void do_move(struct forge *f, struct forge_node *n, uint32_t off, const u
     uint32_t unit = c[2] & 1 ? 64 : DNODE_SIZE, many = n->lsize / unit;
     if (many == 0)
         return;
-    memcpy(bytes, n->content + (c[0] | c[1] << 8) % (int)many * unit, unit);
+    memcpy(bytes, n->content + (uint32_t)(c[0] | c[1] << 8) % many * unit, unit);
     put(f, n, off % many * unit, bytes, unit);
 }
 

@@ -183,7 +183,7 @@ static void visit_volume(const struct visit *t, const char *name)
 static void visit_all(struct pool *p, struct model *m, bool write)
 {
     const struct visit t = {p, m, write};
-    char names[32][DSL_NAME_MAX + 1];
+    static char names[32][DSL_NAME_MAX + 1];
     unsigned n = 0;
     for (struct dsl_dir *dd = NULL; (dd = dsl_next(&p->dsl, dd)) && n < ARRAY_LEN(names);)
         dsl_dir_name(dd, names[n++]);
@@ -229,8 +229,9 @@ static void administrate(struct pool *p)
 
 static void use(void *arg)
 {
-    struct model m = *(struct model *)arg;
-    const struct model before = m;
+    static struct model m;
+    const struct model *before = arg;
+    m = *before;
     struct pool *p = import(true);
     if (p) {
         visit_all(p, &m, false);
@@ -246,7 +247,7 @@ static void use(void *arg)
         pool_export(p, NULL);
         for (unsigned vol = 0; !kept && vol < VOLUMES; vol++)
             for (unsigned i = 0; i < BLOCKS_MAX; i++)
-                if (m.version[vol][i] != before.version[vol][i])
+                if (m.version[vol][i] != before->version[vol][i])
                     m.version[vol][i] = UNKNOWN;
         if ((p = import(false))) {
             visit_all(p, &m, false);
