@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * raidz: what OpenZFS's own code says of RAIDZ blocks, one line each, for tests/golden/raidz.txt (see there). Links
- * libzpool; raidz_lines.h has the cases and the form of a line, which src/pool/format/raidz_test.c shares.
+ * libzpool; src/pool/format/raidz_golden.h has the cases and the form of a line, which src/pool/format/raidz_test.c shares.
  */
 #include <sys/abd.h>
 #include <sys/vdev_impl.h>
@@ -10,7 +10,7 @@
 #include <sys/zfs_context.h>
 #include <sys/zio.h>
 
-#include "raidz_lines.h"
+#include "../../src/pool/format/raidz_golden.h"
 
 static void add(struct raidz_hash *h, const struct raidz_case *k)
 {

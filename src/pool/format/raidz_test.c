@@ -5,8 +5,7 @@
  * against sums of what OpenZFS's own code computes (tests/golden/raidz.txt).
  */
 #include "pool/format/raidz.h"
-
-#include "../../../tests/oracle/raidz_lines.h"
+#include "pool/format/raidz_golden.h"
 
 #include <errno.h>
 #include <setjmp.h>

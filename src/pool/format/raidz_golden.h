@@ -3,8 +3,8 @@
  * The cases of tests/golden/raidz.txt, and a line of it: RAIDZ_SIZES blocks, all their columns, the places and the bytes with
  * parity, as one 64-bit FNV-1a sum. Shared by the program that asks OpenZFS and the test that asks us; includes nothing of either.
  */
-#ifndef TESTS_ORACLE_RAIDZ_LINES_H
-#define TESTS_ORACLE_RAIDZ_LINES_H
+#ifndef POOL_FORMAT_RAIDZ_GOLDEN_H
+#define POOL_FORMAT_RAIDZ_GOLDEN_H
 
 #include <stdbool.h>
 #include <stdint.h>
