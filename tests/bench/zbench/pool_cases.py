@@ -83,5 +83,5 @@ FLOORS = (
 )
 LATENCY = ("w4k-32", POOL, "p99.9", 100e3)  # case, variant, metric, at most so many us
 TIMES = {"rp1 created": 2.0, "rp1 imported": 2.0}  # seconds, at most
-RP1 = "+".join(["raidz1:6"] * 6 + ["single"])
-RP1_DISKS = 37
+RP1 = "+".join(["raidz1:6"] * 6)
+RP1_DISKS = 36
