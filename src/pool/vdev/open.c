@@ -100,15 +100,25 @@ static int check_label(struct vdev *leaf, uint64_t pool_guid, struct err *reterr
 {
     struct label_info label;
     uint64_t pool = 0;
+    char name[65] = "another";
+    const char *text;
     int rc = label_read(leaf->file, UINT64_MAX, &label, reterr);
     if (rc < 0)
         return err_prefix(reterr, "%s", where(leaf)), rc;
     nv_get_u64(label.config, "pool_guid", &pool);
+    if (nv_get_str(label.config, "name", &text))
+        snprintf(name, sizeof(name), "%s", text);
     bool named =
         names_leaf(label.config, leaf) || (pool == pool_guid && was_leaf(leaf, label.config));
     nv_free(label.config);
+    if (label.other_pool)
+        return err_set(
+            reterr, E(-EINVAL),
+            "%s carries labels of two pools, one of them %.64s: wipe it and replace it",
+            where(leaf), label.other_name);
     if (pool != pool_guid)
-        return err_set(reterr, E(-EINVAL), "%s does not belong to this pool", where(leaf));
+        return err_set(reterr, E(-EINVAL), "%s does not belong to this pool but to %.64s",
+                       where(leaf), name);
     if (!named)
         return err_set(reterr, E(-EINVAL), "%s is another disk of this pool", where(leaf));
     if (leaf->promised && (!label.has_ub || label.ub.txg < leaf->promised))
