@@ -9,6 +9,7 @@
 #include "pool/scan/scan.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -80,35 +80,6 @@ int disk_check(const char *path, bool force, struct disk_facts *ret, struct err 
     return 0;
 }
 
-static int check_twice(const struct pool_group *groups, unsigned n, struct err *reterr)
-{
-    for (unsigned g = 0; g < n; g++)
-        for (unsigned i = 0; i < groups[g].n; i++)
-            for (unsigned h = 0; h <= g; h++)
-                for (unsigned k = 0; k < (h == g ? i : groups[h].n); k++)
-                    if (strcmp(groups[g].paths[i], groups[h].paths[k]) == 0)
-                        return err_set(reterr, E(-EINVAL), "%s is named twice",
-                                       groups[g].paths[i]);
-    return 0;
-}
-
-/* No spare is named twice, or a group's disk as well. */
-static int check_spares(const struct pool_group *groups, unsigned n, const char *const *spares,
-                        unsigned nspares, struct err *reterr)
-{
-    for (unsigned s = 0; s < nspares; s++) {
-        unsigned seen = 0;
-        for (unsigned k = 0; k < s; k++)
-            seen += strcmp(spares[s], spares[k]) == 0;
-        for (unsigned g = 0; g < n; g++)
-            for (unsigned i = 0; i < groups[g].n; i++)
-                seen += strcmp(spares[s], groups[g].paths[i]) == 0;
-        if (seen)
-            return err_set(reterr, E(-EINVAL), "%s is named twice", spares[s]);
-    }
-    return 0;
-}
-
 int groups_check(const struct groups_want *w, struct err *reterr)
 {
     for (unsigned g = 0; g < w->ngroups; g++) {
@@ -121,8 +92,7 @@ int groups_check(const struct groups_want *w, struct err *reterr)
             return err_set(reterr, E(-EINVAL),
                            "the groups have different redundancy: use -f if that is meant");
     }
-    int r = check_twice(w->groups, w->ngroups, reterr);
-    return r ? r : check_spares(w->groups, w->ngroups, w->spares, w->nspares, reterr);
+    return disk_set_check(w, reterr);
 }
 
 bool layout_like(enum pool_layout layout, const struct vdev *top)

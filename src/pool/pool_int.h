@@ -99,8 +99,10 @@ struct groups_want {
     unsigned ashift, min_ashift; /* 0: from the disks */
     bool force;
 };
-/* What can be said without looking at disks. */
+/* What can be said without looking at labels. Parks. */
 int groups_check(const struct groups_want *w, struct err *reterr);
+/* Its part that looks at all disks together (disk_set.c). Parks. */
+int disk_set_check(const struct groups_want *w, struct err *reterr);
 /* The groups below a root of their own: checked, then open, laid out, labels blank. Parks. */
 int groups_make(const struct groups_want *w, uint64_t guid, struct vdev **ret_root,
                 struct err *reterr);
