@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Each sector's list begins with a change that is durable there; number 0 stands for the zeros of a new volume. As claims keep
- * changes of one sector apart in time, the order of numbers is the order of events in every sector.
+ * Each sector's list has all changes that ever showed there or may; from base on those that may show now, the first of which
+ * is durable. Number 0 stands for the zeros of a new volume. As claims keep changes of one sector apart in time, the order of
+ * numbers is the order of events in every sector.
  */
 #include "model.h"
 
@@ -19,12 +20,14 @@ struct one_change {
     uint64_t first, n;
     enum change kind;
     bool atomic, durable;
-    uint32_t done_at; /* how many had succeeded when it had, itself included */
+    uint32_t done_at;      /* how many had succeeded when it had, itself included */
+    uint32_t begun, ended; /* by the model's clock; ended 0: not known to have */
     enum fate fate;
 };
 
 struct sector {
     uint32_t *v, n, cap; /* numbers, ascending */
+    uint32_t base;       /* index of the oldest one that may show */
     int claims;          /* readers, or -1: a change */
 };
 
@@ -33,7 +36,7 @@ struct model {
     struct sector *s;
     struct one_change *changes;
     uint32_t nchanges, cap;
-    uint32_t ndone;
+    uint32_t ndone, clock;
     struct model_counts counts;
     char wrong[160];
 };
@@ -53,11 +56,8 @@ static void list_add(struct sector *s, uint32_t number)
 /* Nothing older than the newest change up to number may show any more. */
 static void list_forget(struct sector *s, uint32_t number)
 {
-    uint32_t k = 0;
-    while (k + 1 < s->n && s->v[k + 1] <= number)
-        k++;
-    memmove(s->v, s->v + k, (s->n - k) * sizeof(*s->v));
-    s->n -= k;
+    while (s->base + 1 < s->n && s->v[s->base + 1] <= number)
+        s->base++;
 }
 
 static void sectors_init(struct model *m, uint64_t from)
@@ -79,7 +79,8 @@ struct model *model_new(uint64_t seed, uint64_t nsectors)
     m->changes = calloc(m->cap, sizeof(*m->changes));
     check(m->s && m->changes);
     sectors_init(m, 0);
-    m->changes[0] = (struct one_change){0, nsectors, CHANGE_ZERO, false, true, 0, DONE};
+    m->changes[0] =
+        (struct one_change){.n = nsectors, .kind = CHANGE_ZERO, .durable = true, .fate = DONE};
     m->nchanges = 1;
     return m;
 }
@@ -138,7 +139,12 @@ uint32_t model_begin(struct model *m, uint64_t first, uint64_t n, enum change ki
         check(m->changes);
     }
     uint32_t number = m->nchanges++;
-    m->changes[number] = (struct one_change){first, n, kind, atomic, false, 0, IN_FLIGHT};
+    m->changes[number] = (struct one_change){.first = first,
+                                             .n = n,
+                                             .kind = kind,
+                                             .atomic = atomic,
+                                             .begun = ++m->clock,
+                                             .fate = IN_FLIGHT};
     for (uint64_t i = first; i < first + n; i++)
         list_add(&m->s[i], number);
     return number;
@@ -185,6 +191,7 @@ void model_done(struct model *m, uint32_t number, bool durable)
 {
     m->changes[number].fate = DONE;
     m->changes[number].done_at = ++m->ndone;
+    m->changes[number].ended = ++m->clock;
     m->counts.acked++;
     if (durable)
         make_durable(m, number);
@@ -240,7 +247,7 @@ static const char *wrong(struct model *m, uint64_t sector, const uint8_t *bytes,
              words[0] == MAGIC ? "change"
              : words[0]        ? "garbage"
                                : "zeros",
-             (unsigned long)words[1], (unsigned long)words[2], s->v[0], s->v[s->n - 1]);
+             (unsigned long)words[1], (unsigned long)words[2], s->v[s->base], s->v[s->n - 1]);
     return m->wrong;
 }
 
@@ -248,7 +255,7 @@ static const char *wrong(struct model *m, uint64_t sector, const uint8_t *bytes,
 static bool may_show(const struct model *m, const struct sector *s, uint64_t sector,
                      const uint8_t *bytes)
 {
-    for (uint32_t k = s->n; k-- > 0;) {
+    for (uint32_t k = s->n; k-- > s->base;) {
         if (shows(m, s->v[k], sector, bytes))
             return true;
         if (m->changes[s->v[k]].fate == DONE)
@@ -267,29 +274,34 @@ const char *model_check(struct model *m, uint64_t first, uint64_t n, const uint8
     return NULL;
 }
 
-/* The sector's list is cut to what shows. */
+/* The sector's list ends with what shows. */
 static const char *sector_settle(struct model *m, uint64_t sector, const uint8_t *bytes)
 {
     struct sector *s = &m->s[sector];
     m->counts.sectors_checked++;
-    for (uint32_t k = s->n; k-- > 0;)
+    for (uint32_t k = s->n; k-- > s->base;)
         if (shows(m, s->v[k], sector, bytes)) {
             m->counts.kept_unacked += m->changes[s->v[k]].fate == UNKNOWN;
-            s->v[0] = s->v[k];
-            s->n = 1;
+            s->base = k;
+            s->n = k + 1;
             return NULL;
         }
     return wrong(m, sector, bytes, "lost or torn");
 }
 
-/* An atomic write that shows somewhere shows, or is overwritten, everywhere. Lists have one entry now. */
+static uint32_t newest(const struct sector *s)
+{
+    return s->v[s->n - 1];
+}
+
+/* An atomic write that shows somewhere shows, or is overwritten, everywhere. The lists' ends show. */
 static const char *atomic_check(struct model *m, uint32_t number)
 {
     const struct one_change *c = &m->changes[number];
     uint64_t here = 0, before = UINT64_MAX;
     for (uint64_t i = c->first; i < c->first + c->n; i++) {
-        here += m->s[i].v[0] == number;
-        if (m->s[i].v[0] < number)
+        here += newest(&m->s[i]) == number;
+        if (newest(&m->s[i]) < number)
             before = i;
     }
     m->counts.atomic_judged++;
@@ -299,7 +311,7 @@ static const char *atomic_check(struct model *m, uint32_t number)
         m->wrong, sizeof(m->wrong),
         "write %u of %lu+%lu is torn: shows in %lu sectors, but sector %lu shows %u (of %u)",
         number, (unsigned long)c->first, (unsigned long)c->n, (unsigned long)here,
-        (unsigned long)before, m->s[before].v[0], m->nchanges);
+        (unsigned long)before, newest(&m->s[before]), m->nchanges);
     return m->wrong;
 }
 
@@ -314,8 +326,77 @@ const char *model_settle(struct model *m, const uint8_t *bytes)
     for (uint32_t i = 1; i < m->nchanges; i++) {
         m->changes[i].fate = DONE;
         m->changes[i].durable = true;
+        if (!m->changes[i].ended)
+            m->changes[i].ended = ++m->clock;
     }
     return why;
+}
+
+/* ---- older trees ----------------------------------------------------------------------------------------------------- */
+
+/* What the sectors seen so far say of the moment of a tree: after, and before, by the clock. */
+struct moment {
+    uint32_t after, before;
+    uint64_t after_sector, before_sector;
+};
+
+/* The newest and the oldest place in the list that shows; false: none does. */
+static bool places(const struct model *m, uint64_t sector, const uint8_t *bytes,
+                   uint32_t *ret_newest, uint32_t *ret_oldest)
+{
+    const struct sector *s = &m->s[sector];
+    uint64_t magic, number;
+    bool found = false;
+    memcpy(&magic, bytes, sizeof(magic));
+    memcpy(&number, bytes + sizeof(magic), sizeof(number));
+    for (uint32_t k = s->n; k-- > 0;) {
+        if ((magic == MAGIC && s->v[k] != number) || !shows(m, s->v[k], sector, bytes))
+            continue;
+        if (!found)
+            *ret_newest = k;
+        *ret_oldest = k;
+        found = true;
+        if (magic == MAGIC)
+            break;
+    }
+    return found;
+}
+
+static const char *sector_older(struct model *m, uint64_t sector, const uint8_t *bytes,
+                                struct moment *t)
+{
+    const struct sector *s = &m->s[sector];
+    uint32_t last, first;
+    m->counts.older_checked++;
+    if (!places(m, sector, bytes, &last, &first))
+        return wrong(m, sector, bytes, "an older tree shows what never was there");
+    uint32_t begun = m->changes[s->v[first]].begun;
+    uint32_t ended = last + 1 < s->n ? m->changes[s->v[last + 1]].ended : 0;
+    if (begun > t->after) {
+        t->after = begun;
+        t->after_sector = sector;
+    }
+    if (ended && ended < t->before) {
+        t->before = ended;
+        t->before_sector = sector;
+    }
+    return NULL;
+}
+
+const char *model_check_older(struct model *m, uint64_t n, const uint8_t *bytes)
+{
+    struct moment t = {.before = UINT32_MAX};
+    const char *why = NULL;
+    for (uint64_t i = 0; !why && i < MIN(n, m->nsectors); i++)
+        why = sector_older(m, i, bytes + i * SECTOR, &t);
+    if (why || t.after <= t.before)
+        return why;
+    snprintf(m->wrong, sizeof(m->wrong),
+             "an older tree is of no one moment: sector %lu lacks a change that had ended "
+             "before the "
+             "one that sector %lu shows",
+             (unsigned long)t.before_sector, (unsigned long)t.after_sector);
+    return m->wrong;
 }
 
 const struct model_counts *model_counts(const struct model *m)

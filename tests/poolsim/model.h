@@ -51,9 +51,12 @@ const char *model_check(struct model *m, uint64_t first, uint64_t n, const uint8
 
 /* All that is there, right after a cut: from here on durable. NULL or what is wrong (static). */
 const char *model_settle(struct model *m, const uint8_t *bytes);
+/* The first n sectors as an older tree has them. The same. */
+const char *model_check_older(struct model *m, uint64_t n, const uint8_t *bytes);
 
 struct model_counts {
-    uint64_t acked, durable, in_flight_cut, atomic_judged, sectors_checked, kept_unacked;
+    uint64_t acked, durable, in_flight_cut, atomic_judged, sectors_checked, kept_unacked,
+        older_checked;
 };
 const struct model_counts *model_counts(const struct model *m);
 

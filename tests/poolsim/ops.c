@@ -261,6 +261,7 @@ void slot_forget(struct story *st, struct slot *s)
     st->n.kept_unacked += c->kept_unacked;
     st->n.atomic_judged += c->atomic_judged;
     st->n.sectors_checked += c->sectors_checked;
+    st->n.older_checked += c->older_checked;
     model_free(s->m);
     *s = (struct slot){.taken = s->taken};
 }
@@ -310,6 +311,7 @@ static void op_rename(struct story *st, struct slot *s)
 {
     struct err err = {0};
     snprintf(s->pending_name, sizeof(s->pending_name), "v%" PRIu64, ++st->names);
+    memcpy(s->old_name, s->name, sizeof(s->old_name));
     int r = pool_rename(st->pool, s->name, s->pending_name, &err);
     st->n.renames++;
     if (r)

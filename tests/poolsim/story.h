@@ -15,6 +15,7 @@
 #define DISKS_MAX 8u
 #define SLOTS     4u
 #define MIB       (1ull << 20)
+#define POOL      "tank"
 
 /* What happened, for the report. */
 /* clang-format off */
@@ -24,7 +25,7 @@
     X(replays) X(reads) X(writes) X(fua) X(zeroes) X(discards) X(flushes) X(syncs) X(attrs)    \
     X(resizes) X(creates) X(destroys) X(renames) X(acked) X(durable) X(in_flight_cut)\
     X(kept_unacked) X(atomic_judged) X(sectors_checked) X(torn_writes) X(sectors_lost)         \
-    X(sectors_kept) X(disk_errors) X(rots)
+    X(sectors_kept) X(disk_errors) X(rots) X(trees) X(older_checked)
 /* clang-format on */
 struct story_counts {
 #define X(name) uint64_t name;
@@ -35,6 +36,7 @@ struct story_counts {
 /* A volume that may be there; pending: what a verb in flight would make of it. */
 struct slot {
     char name[16], pending_name[16];                 /* "": it is not there, or will not be */
+    char old_name[16];                               /* before it was renamed */
     uint64_t size, pending_size, attr, pending_attr; /* attr 0: not set */
     uint32_t block_size;
     struct model *m;
@@ -81,6 +83,9 @@ void op_draw(struct story *st);
 /* Counts what its model saw and empties it. */
 void slot_forget(struct story *st, struct slot *s);
 void slot_verify(struct story *st, struct slot *s);
+
+/* audit.c: verifies the trees of the three newest uberblocks, of a pool that is not imported. Parks. */
+void audit_trees(struct story *st);
 
 /* world.c: parks nothing, for worlds are made here. */
 struct story *story_new(uint64_t seed, bool verbose);

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POOL      "tank"
 #define DISK_SIZE (66 * MIB)
 #define ROT_FIRST (5 * MIB) /* behind the labels */
 #define OPS_LEAST 220u      /* in a story: worlds that end early are made up for */
@@ -178,6 +177,8 @@ static void world_main(void *arg)
     st->ends_by_cut = st->world + 1 < WORLDS && !one_in(st, 5);
     unsigned nworkers = (unsigned)(1 + draw(st, 6));
     disks_make(st);
+    if (st->there)
+        audit_trees(st);
     if (st->ends_by_cut)
         check(fiber_start(cutter, st, "cutter"));
     if (st->there)

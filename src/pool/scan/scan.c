@@ -12,6 +12,7 @@
 #include "pool/scan/scan_int.h"
 
 #include "base/log.h"
+#include "base/step.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -96,6 +97,12 @@ static void report(const struct scan *s)
              KV("errors", "%" PRIu64, s->now.errors));
 }
 
+static int walk(struct scan *s, bool go_on)
+{
+    return s->now.func == SCAN_RESILVER ? IN_STEP(STEP_RESILVER, scan_walk(s, go_on))
+                                        : scan_walk(s, go_on);
+}
+
 /* The walk is over, for the reason r. */
 static int pass_settle(struct scan *s, int r)
 {
@@ -127,7 +134,7 @@ static void pass(struct scan *s, enum scan_func func)
     int r = txg_run(s->p, go_on ? pass_go_on : pass_begin, s, NULL);
     if (r == 0) {
         s->lacking = lacking_count(s->p, s->now.max_txg);
-        r = pass_settle(s, scan_walk(s, go_on));
+        r = pass_settle(s, walk(s, go_on));
     }
     if (r && !s->stopping) {
         s->gave_up = true;

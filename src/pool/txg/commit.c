@@ -9,6 +9,7 @@
  * that it writes again is the same as before, so it doesn't matter how far it had come.
  */
 #include "base/mutant.h"
+#include "base/step.h"
 #include "pool/txg/txg.h"
 
 #include <assert.h>
@@ -156,14 +157,16 @@ static int prepare(struct pool *p, struct plan *plan)
 /* All that has to be on disk, from the beginning. */
 static int settle(struct pool *p, const struct plan *plan)
 {
+    step_begin(STEP_COMMIT_WRITE);
     int r = mutant_on(MUTANT_UBERBLOCK_BEFORE_FLUSH) ? vbatch_wait(p->blocks.batch)
                                                      : vbatch_finish(p->blocks.batch);
+    step_end(STEP_COMMIT_WRITE, r);
     if (r == 0 && plan->config)
-        r = labels_write(p, plan->txg, 0);
+        r = IN_STEP(STEP_LABEL_HALF_0, labels_write(p, plan->txg, 0));
     if (r == 0)
-        r = uberblock_commit(p, plan->txg, &plan->rootbp);
+        r = IN_STEP(STEP_UBERBLOCK, uberblock_commit(p, plan->txg, &plan->rootbp));
     if (r == 0 && plan->config)
-        r = labels_write(p, plan->txg, 1);
+        r = IN_STEP(STEP_LABEL_HALF_1, labels_write(p, plan->txg, 1));
     return r;
 }
 
@@ -183,7 +186,7 @@ int commit(struct pool *p, uint64_t txg)
     struct plan plan = {.txg = txg};
     if (!p->blocks.batch)
         return E(-EIO); /* a change of the disks was not finished */
-    int r = prepare(p, &plan);
+    int r = IN_STEP(STEP_COMMIT_WRITE, prepare(p, &plan));
     for (unsigned tries = 0; r == 0 && (r = settle(p, &plan)) == -EIO && tries < TRIES_MAX;
          tries++)
         r = suspend_wait(p);

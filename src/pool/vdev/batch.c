@@ -13,6 +13,7 @@
  * uberblock: nobody else knows these places yet. Uncompressed data share their buffers with the
  * dirty tables; when too much is held for this alone, the batch flushes on its way.
  */
+#include "base/step.h"
 #include "pool/vdev/vdev_int.h"
 
 #include "base/check.h"
@@ -372,7 +373,7 @@ int vbatch_finish(struct vbatch *b)
     if (rc == 0)
         rc = vbatch_wait(b);
     if (rc == 0)
-        rc = vdev_flush(b->root);
+        rc = IN_STEP(STEP_COMMIT_FLUSH, vdev_flush(b->root));
     if (rc == 0 && b->losses != b->root->losses)
         rc = E(-EIO);
     b->unfinished = rc != 0;

@@ -7,6 +7,7 @@
  * The walk is the same for all four (claiming, replaying, repairing, discarding): from the header's pointer on, each block is met by its
  * pointer first and then read. The last one, allocated but never written, is met and not read.
  */
+#include "base/step.h"
 #include "pool/zil/log.h"
 
 #include <errno.h>
@@ -186,7 +187,7 @@ int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *
     struct bp first = h->log;
     bool unclaimed = !bp_is_hole(&first) && le64_get(h->claim_txg) == 0;
     if (unclaimed) {
-        r = log_walk(&w, &first);
+        r = IN_STEP(STEP_CLAIM, log_walk(&w, &first));
         if (r)
             err_set(reterr, r, "dataset %s: its intent log cannot be followed", ds->dir->name);
     }
@@ -253,7 +254,7 @@ int zil_replay(struct pool *p, struct dsl_dataset *ds, zil_apply_fn apply, void 
     struct log_walk w = {p, le64_get(h.claim_blk_seq), NULL, replay_record, &rp, NULL};
     if (bp_is_hole(&h.log) || !(le64_get(h.flags) & ZIL_REPLAY_NEEDED))
         return 0;
-    int r = log_walk(&w, &h.log);
+    int r = IN_STEP(STEP_REPLAY, log_walk(&w, &h.log));
     return r ? err_set(reterr, r, "volume %s: its intent log cannot be replayed", ds->dir->name)
              : 0;
 }

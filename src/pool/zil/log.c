@@ -14,6 +14,7 @@
 #include "pool/zil/log_int.h"
 
 #include "base/mutant.h"
+#include "base/step.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -327,14 +328,16 @@ static int group_write(struct zil *z, struct list *records)
     uint64_t losses = z->p->root->losses;
     uint64_t bytes = bytes_from(records, records->next);
     z->guess = (uint32_t)MIN((3ull * z->guess + bytes) / 4, BLOCK_MAX);
+    step_begin(STEP_LOG_WRITE);
     int r = group_fill(&g, records);
     waitgroup_wait(&g.writes);
+    step_end(STEP_LOG_WRITE, r);
     if (r == 0)
         r = g.result;
     if (r == 0)
         r = group_wait_data(&g, records);
     if (r == 0)
-        r = group_flush(&g);
+        r = IN_STEP(STEP_LOG_FLUSH, group_flush(&g));
     if (r == 0 && losses != z->p->root->losses)
         r = E(-EIO);
     list_for_each (rec, records, node)
