@@ -217,11 +217,15 @@ void model_flushed(struct model *m, uint32_t now)
 
 void model_cut(struct model *m)
 {
-    for (uint32_t i = 0; i < m->nchanges; i++)
+    for (uint32_t i = 0; i < m->nchanges; i++) {
         if (m->changes[i].fate == IN_FLIGHT) {
             m->changes[i].fate = UNKNOWN;
             m->counts.in_flight_cut++;
         }
+        if (!m->changes[i].durable)
+            m->changes[i].ended =
+                0; /* it may be lost though a later one comes back from the log */
+    }
     for (uint64_t i = 0; i < m->nsectors; i++)
         m->s[i].claims = 0;
 }

@@ -59,7 +59,7 @@ static int pass_begin(void *arg, uint64_t txg, struct err *reterr)
         .to_examine = space_totals(s->p->space).allocated,
     };
     if (s->now.func == SCAN_RESILVER)
-        s->now.min_txg = first <= txg ? first - 1 : txg;
+        s->now.min_txg = first <= txg ? MAX(first, 1u) - 1 : txg;
     return scan_record_write(s);
 }
 

@@ -181,7 +181,8 @@ static void log_block_write(void *arg)
     struct block_write *w = arg;
     struct dva dva = bp_dva(&w->b->bp, 0);
     struct vdev *top = w->g->z->p->root->child[dva.vdev];
-    int r = vdev_write(top, dva.off, w->buf->p, w->len, w->b->last_txg, IO_LOG);
+    /* A leaf that misses it lacks its birth, as for any block; its records may be of other txgs, or none be in it. */
+    int r = vdev_write(top, dva.off, w->buf->p, w->len, bp_birth(&w->b->bp), IO_LOG);
     if (r)
         w->g->result = r;
     else

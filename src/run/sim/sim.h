@@ -67,6 +67,10 @@ void sim_fail_flush(struct run *run, const char *path, unsigned one_in, int err)
 /* Each step of replacing, renaming, removing or making names (write, flush, sync of the directory)
  * fails by this chance; an error tells as little about what is on the disk as a real one. */
 void sim_fail_names(struct run *run, unsigned one_in, int err);
+/* A device is pulled out, losing what it has in its cache as at a power cut, or put back in. What was opened before it was
+ * pulled out answers ENXIO for good, and so does opening while it is away. */
+void sim_unplug(struct run *run, const char *path);
+void sim_plug(struct run *run, const char *path);
 void sim_rot(struct run *run, const char *path, uint64_t off,
              uint64_t len); /* flips bits, also in what is durable */
 void sim_stall_disk(struct run *run, const char *path,

@@ -14,6 +14,8 @@ struct sim_fault {
         int err; /* negative errno */
     } kind[3];
     uint64_t stalled_until;
+    unsigned unplugs;
+    bool away;
     char path[];
 };
 
@@ -107,6 +109,33 @@ uint64_t sim_fault_stalled_until(struct sim_world *w, const char *path)
 {
     const struct sim_fault *f = fault_find(w, path);
     return f ? f->stalled_until : 0;
+}
+
+void sim_unplug(struct run *run, const char *path)
+{
+    struct sim_world *w = sim_world_of(run);
+    struct sim_fault *f = fault_make(w, path);
+    struct sim_inode *in = sim_names_find(w->disks, path);
+    struct sim_settled sum = {0};
+    check(in && !f->away);
+    f->away = true;
+    f->unplugs++;
+    sim_inode_cut(in, SIM_CUT_SUBSET, &w->io, &sum);
+    sim_note(w, "unplug", in->ino, sum.lost);
+}
+
+void sim_plug(struct run *run, const char *path)
+{
+    struct sim_world *w = sim_world_of(run);
+    fault_make(w, path)->away = false;
+    sim_note(w, "plug", 0, 0);
+}
+
+unsigned sim_fault_unplugs(struct sim_world *w, const char *path, bool *ret_away)
+{
+    const struct sim_fault *f = fault_find(w, path);
+    *ret_away = f && f->away;
+    return f ? f->unplugs : 0;
 }
 
 void sim_rot(struct run *run, const char *path, uint64_t off, uint64_t len)

@@ -19,12 +19,13 @@ struct sim_file {
     struct sim_inode *inode;
     char *path;
     bool read_only;
+    unsigned unplugs; /* of the device when it was opened */
 };
 
 /* A write on its way to the disk; lives on the writer's stack. */
 struct sim_write {
     struct list node;
-    struct sim_inode *inode;
+    const struct sim_file *file;
     uint64_t off, len;
     const struct iovec *iov;
     int n;
@@ -52,6 +53,18 @@ static void io_pass(struct sim_file *f)
 {
     struct sim_world *w = world_of(f);
     disk_pass(w, f->path, w->cfg.disk_delay_min_ns, w->cfg.disk_delay_max_ns);
+}
+
+/* The device was pulled out since. */
+static bool is_dead(const struct sim_file *f)
+{
+    bool away;
+    return sim_fault_unplugs(world_of(f), f->path, &away) != f->unplugs;
+}
+
+static int fault_draw(const struct sim_file *f, enum sim_fault_kind kind)
+{
+    return is_dead(f) ? -ENXIO : sim_fault_draw(world_of(f), f->path, kind);
 }
 
 /* ---- open and close ---------------------------------------------------------------------- */
@@ -99,7 +112,11 @@ static int sim_file_open(struct run *run, const char *path, const struct file_op
 {
     struct sim_world *w = sim_world_of(run);
     struct sim_inode *in = NULL;
+    bool away;
     disk_pass(w, path, 0, w->cfg.disk_delay_max_ns);
+    unsigned unplugs = sim_fault_unplugs(w, path, &away);
+    if (away)
+        return err_set(reterr, E(-ENXIO), "%s is away", path);
     int r = inode_for_open(w, path, opts, &in, reterr);
     if (r < 0)
         return r;
@@ -111,6 +128,7 @@ static int sim_file_open(struct run *run, const char *path, const struct file_op
     f->path = strdup(path);
     check(f->path);
     f->read_only = opts->mode == FILE_RDONLY;
+    f->unplugs = unplugs;
     sim_inode_ref(in);
     if (opts->exclusive)
         in->locked_by = f;
@@ -181,7 +199,7 @@ static int do_read(struct sim_file *f, uint64_t off, const struct iovec *iov, in
     io_pass(f);
     w->stats.reads++;
     sim_note(w, "read", off, len);
-    int r = sim_fault_draw(w, f->path, SIM_FAULT_READ);
+    int r = fault_draw(f, SIM_FAULT_READ);
     if (r < 0)
         return E(r);
     if (off > f->inode->size || len > f->inode->size - off)
@@ -217,17 +235,17 @@ static int do_write(struct sim_file *f, uint64_t off, const struct iovec *iov, i
                     uint64_t len)
 {
     struct sim_world *w = world_of(f);
-    struct sim_write on_way = {.inode = f->inode, .off = off, .len = len, .iov = iov, .n = n};
+    struct sim_write on_way = {.file = f, .off = off, .len = len, .iov = iov, .n = n};
     list_push(&w->writes, &on_way.node);
     io_pass(f);
     list_remove(&on_way.node);
     w->stats.writes++;
     sim_note(w, "write", off, len);
-    int r = no_room(f, off, len);
+    int r = is_dead(f) ? -ENXIO : no_room(f, off, len);
     if (r < 0)
         return E(r);
     uint8_t *bytes = gather(iov, n, len);
-    r = sim_fault_draw(w, f->path, SIM_FAULT_WRITE);
+    r = fault_draw(f, SIM_FAULT_WRITE);
     if (r < 0)
         write_some(w, f->inode, off, bytes, len);
     else
@@ -240,10 +258,10 @@ void sim_writes_cut(struct sim_world *w)
 {
     const struct sim_write *on_way;
     list_for_each (on_way, &w->writes, node) {
-        if (sim_rand_one_in(&w->io, 2))
+        if (is_dead(on_way->file) || sim_rand_one_in(&w->io, 2))
             continue;
         uint8_t *bytes = gather(on_way->iov, on_way->n, on_way->len);
-        sim_inode_write(on_way->inode, on_way->off, bytes, (size_t)on_way->len);
+        sim_inode_write(on_way->file->inode, on_way->off, bytes, (size_t)on_way->len);
         free(bytes);
     }
 }
@@ -267,7 +285,9 @@ static int sim_file_flush(struct file *file)
     disk_pass(w, f->path, w->cfg.disk_delay_min_ns, w->cfg.flush_delay_max_ns);
     w->stats.flushes++;
     sim_note(w, "flush", f->inode->ino, seq);
-    int r = sim_fault_draw(w, f->path, SIM_FAULT_FLUSH);
+    int r = fault_draw(f, SIM_FAULT_FLUSH);
+    if (r == -ENXIO)
+        return E(r);
     if (r < 0) {
         sim_inode_flush_failed(f->inode, seq, &w->io);
         return E(r);
@@ -285,7 +305,7 @@ static int sim_file_discard(struct file *file, uint64_t off, uint64_t len)
     struct sim_world *w = world_of(f);
     io_pass(f);
     sim_note(w, "discard", off, len);
-    int r = sim_fault_draw(w, f->path, SIM_FAULT_WRITE);
+    int r = fault_draw(f, SIM_FAULT_WRITE);
     if (r < 0)
         return E(r);
     if (off < f->inode->size) /* a hole is not punched beyond the end */
@@ -299,7 +319,7 @@ static int sim_file_zero(struct file *file, uint64_t off, uint64_t len, bool may
     struct sim_world *w = world_of(f);
     io_pass(f);
     sim_note(w, "zero", off, len);
-    int r = sim_fault_draw(w, f->path, SIM_FAULT_WRITE);
+    int r = fault_draw(f, SIM_FAULT_WRITE);
     if (r < 0)
         return E(r);
     if (!may_unmap && no_room(f, off, len) < 0)

@@ -89,6 +89,8 @@ enum sim_fault_kind { SIM_FAULT_READ, SIM_FAULT_WRITE, SIM_FAULT_FLUSH };
 int sim_fault_draw(struct sim_world *w, const char *path, enum sim_fault_kind kind);
 /* The same for a step of an operation on names. */
 int sim_fault_draw_name(struct sim_world *w);
+/* How often the device was pulled out; away: it is now. */
+unsigned sim_fault_unplugs(struct sim_world *w, const char *path, bool *ret_away);
 /* When the disk under path answers again; 0: it does. */
 uint64_t sim_fault_stalled_until(struct sim_world *w, const char *path);
 

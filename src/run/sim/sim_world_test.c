@@ -356,6 +356,41 @@ static void test_faults_on_order(void **state)
     assert_true(s.n > 5 && s.n < 35);
 }
 
+static void unplug_body(struct scene *s)
+{
+    must_open(s, "/vol", true);
+    file_pwrite(s->file, 0, "kept", 4);
+    file_flush(s->file);
+    for (uint64_t at = 512; at < 64 * 512; at += 512)
+        file_pwrite(s->file, at, "cached", 6);
+    sim_unplug(s->run, "/vol");
+    s->bytes[0] = file_pread(s->file, 0, s->bytes + 64, 4) == -ENXIO;
+    s->bytes[1] = file_pwrite(s->file, 0, "lost", 4) == -ENXIO;
+    s->bytes[2] = file_flush(s->file) == -ENXIO;
+    struct file_opts opts = {.mode = FILE_RDWR};
+    struct file *again;
+    s->bytes[3] = file_open("/vol", &opts, &again, NULL) == -ENXIO;
+    sim_plug(s->run, "/vol");
+    s->bytes[4] = file_pread(s->file, 0, s->bytes + 64, 4) == -ENXIO;
+    s->bytes[5] = file_open("/vol", &opts, &again, NULL) == 0 &&
+                  file_pread(again, 0, s->bytes + 64, 4) == 0 &&
+                  memcmp(s->bytes + 64, "kept", 4) == 0;
+    for (uint64_t at = 512; at < 64 * 512 && at + 6 <= file_info(again)->size; at += 512)
+        s->n += file_pread(again, at, s->bytes + 64, 6) == 0 &&
+                memcmp(s->bytes + 64, "cached", 6) == 0;
+    file_close(again);
+}
+
+static void test_a_device_is_pulled_out_and_put_back(void **state)
+{
+    (void)state;
+    struct scene s = {0};
+    play(&s, unplug_body, 1, NULL);
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(s.bytes[i], 1);
+    assert_true(s.n > 5 && s.n < 58);
+}
+
 /* ---- what the watchdogs catch ------------------------------------------------------------ */
 
 static void deadlock_body(struct scene *s)
@@ -437,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_cut_within_replace_leaves_old_or_new),
         cmocka_unit_test(test_ends_holes_space_and_locks),
         cmocka_unit_test(test_faults_on_order),
+        cmocka_unit_test(test_a_device_is_pulled_out_and_put_back),
         cmocka_unit_test(test_watchdogs_name_seed_and_fiber),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
