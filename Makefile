@@ -45,11 +45,12 @@ lint:
 	@scripts/setup.sh build test
 	@scripts/lint.sh
 
-## make sim         one simulated run, SEED=n; the same seed replays it exactly
+## make sim         one simulated run, SEED=n; the same seed replays it exactly (POOL=1: of the pool engine; without SEED: endless)
 sim:
 	@scripts/setup.sh build test
-	@scripts/build.sh sim tests/sim/zsan-sim
-	@build/sim/tests/sim/zsan-sim --seed $(or $(SEED),1) --verbose
+	@scripts/build.sh sim tests/sim/zsan-sim tests/poolsim/zsan-poolsim
+	@$(if $(POOL),build/sim/tests/poolsim/zsan-poolsim $(if $(SEED),--seed $(SEED) --verbose,--endless --jobs $$(nproc)),\
+		build/sim/tests/sim/zsan-sim --seed $(or $(SEED),1) --verbose)
 
 ## make coverage    line coverage of wire, iscsi, scsi
 coverage:

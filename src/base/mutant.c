@@ -7,12 +7,27 @@
 
 #ifdef ZSAN_MUTANTS
 static enum mutant active;
+static bool quirks[QUIRK_COUNT];
 
 bool mutant_on(enum mutant m)
 {
     return m == active;
 }
+
+bool quirk_on(enum quirk q)
+{
+    return quirks[q];
+}
 #endif
+
+void quirk_set(enum quirk q, bool on)
+{
+#ifdef ZSAN_MUTANTS
+    quirks[q] = on;
+#else
+    (void)q, (void)on;
+#endif
+}
 
 void mutant_set(enum mutant m)
 {

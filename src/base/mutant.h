@@ -23,10 +23,24 @@
 /* The same in the pool engine; tests/poolsim plays these. */
 #define POOL_MUTANTS(X)                                                                        \
     X(UBERBLOCK_BEFORE_FLUSH) /* the uberblock does not wait for the flush of what it names */ \
+    X(REUSE_BEFORE_DURABLE)   /* what a txg frees is used again before its uberblock is written */ \
+    X(REUSE_TOO_SOON)         /* or two txgs later instead of three */                         \
     X(ACK_BEFORE_LOG)         /* a durable write is acknowledged before the log has it */      \
+    X(ACK_BEFORE_DATA)        /* or before the block that its record points to is there */     \
+    X(JOIN_FLUSH)             /* a flush waits for the one under way instead of its own */     \
+    X(UNCLAIMED_LOG)          /* the space of a log that is to be replayed is not claimed */   \
+    X(LOG_PREFIX)             /* of a log block on raidz only what is used is written */       \
     X(WRONG_PARITY)           /* the first byte of the first parity column is wrong */         \
-    X(REPAIR_FROM_BAD)        /* the bad copy is written over the good one */
+    X(LOST_DTL_ENTRY)         /* a txg is missing in the log of what a disk lacks */           \
+    X(REPAIR_FROM_BAD)        /* the bad copy is written over the good one */                  \
+    X(MISCOUNTED_USED)        /* indirect blocks that go are not subtracted from `used` */
 /* clang-format on */
+
+/* Quirks: choices that are right but that the program makes seldom; a story may ask for them. */
+enum quirk {
+    QUIRK_FIRST_FIT, /* space is taken where there is some first, so that what was freed is soon used again */
+    QUIRK_COUNT
+};
 
 enum mutant {
     MUTANT_NONE,
@@ -43,7 +57,13 @@ enum mutant {
 
 #ifdef ZSAN_MUTANTS
 bool mutant_on(enum mutant m);
+bool quirk_on(enum quirk q);
 #else
+static inline bool quirk_on(enum quirk q)
+{
+    (void)q;
+    return false;
+}
 static inline bool mutant_on(enum mutant m)
 {
     (void)m;
@@ -56,5 +76,6 @@ static inline bool mutant_on(enum mutant m)
 void mutant_set(enum mutant m);
 bool mutant_set_by_name(const char *name);
 const char *mutant_name(enum mutant m);
+void quirk_set(enum quirk q, bool on);
 
 #endif

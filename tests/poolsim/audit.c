@@ -250,6 +250,19 @@ static bool log_goes_on(const struct audit *a, const struct zil_header *h, const
     return claimed ? zil_bp_seq(bp) <= le64_get(h->claim_blk_seq) : bp_birth(bp) <= a->txg;
 }
 
+/* What the records of a claimed log point to is allocated too, until it is replayed. */
+static void take_records(struct audit *a, const struct zil_header *h, const uint8_t *block,
+                         uint32_t used)
+{
+    struct zil_record rec;
+    uint32_t pos = ZIL_BLOCK_HEADER;
+    uint64_t claimed = le64_get(h->claim_txg);
+    while (claimed && zil_record_next(block, used, &pos, &rec) > 0)
+        if (rec.type == ZIL_WRITE && !rec.data && bp_birth(&rec.bp) >= claimed &&
+            rec.seq <= le64_get(h->claim_lr_seq))
+            take(a, &rec.bp, "a logged block");
+}
+
 static void take_log(struct audit *a, const struct bp *objset)
 {
     struct iobuf *buf;
@@ -266,6 +279,7 @@ static void take_log(struct audit *a, const struct bp *objset)
         take(a, &bp, "a log block");
         if (!log_read(a, &bp, buf, &next, &used))
             break;
+        take_records(a, &h, buf->p, used);
         bp = next;
     }
     iobuf_put(buf);

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Fibers that a power cut abandons leak what they own. */
@@ -30,6 +31,8 @@ const char *__asan_default_options(void)
 #define EXIT_VIOLATION 3
 #define JOBS_MAX       16u
 #define OPS_LEAST      200
+#define CUTS_LEAST     20u /* in each step, in CUTS_SEEDS seeds */
+#define CUTS_SEEDS     300u
 #define SEED_SECONDS   60 /* of processor time */
 
 static struct story *playing;
@@ -56,7 +59,18 @@ static unsigned print_counts(const struct story_counts *n)
     never += n->field == 0;
     STORY_COUNTS(X)
 #undef X
+    for (unsigned i = 0; i < STEP_COUNT; i++)
+        printf("# cuts in %-16s %4" PRIu64 "\n", step_name((enum step)i), n->cuts_in[i]);
     return never;
+}
+
+/* How many cuts each step has seen at least. */
+static uint64_t least_cuts(const struct story_counts *n)
+{
+    uint64_t least = UINT64_MAX;
+    for (unsigned i = 0; i < STEP_COUNT; i++)
+        least = MIN(least, n->cuts_in[i]);
+    return least;
 }
 
 static void counts_add(struct story_counts *sum, const struct story_counts *n)
@@ -64,11 +78,14 @@ static void counts_add(struct story_counts *sum, const struct story_counts *n)
 #define X(field) sum->field += n->field;
     STORY_COUNTS(X)
 #undef X
+    for (unsigned i = 0; i < STEP_COUNT; i++)
+        sum->cuts_in[i] += n->cuts_in[i];
 }
 
-static void play(uint64_t seed, bool verbose)
+static void play(uint64_t seed, bool verbose, const char *dump)
 {
     playing = story_new(seed, verbose);
+    playing->dump = dump;
     story_play(playing);
 }
 
@@ -102,7 +119,7 @@ static struct child child_start(uint64_t seed)
         setrlimit(RLIMIT_CPU, &limit);
         dup2(fileno(c.say), 1);
         dup2(fileno(c.say), 2);
-        play(seed, false);
+        play(seed, false, NULL);
         struct result r = {.n = playing->n, .trace_hash = playing->trace_hash, .ok = true};
         _exit(write(report[1], &r, sizeof(r)) == sizeof(r) ? 0 : 1);
     }
@@ -164,12 +181,12 @@ static void judge(struct batch *b, uint64_t seed, const struct result *r)
     b->least_ops = MIN(b->least_ops, r->n.ops);
 }
 
-static int play_batch(struct batch *b)
+/* Plays the seeds in order; ends early, when endless, with the first that fails. */
+static void play_all(struct batch *b, bool endless)
 {
     static struct child running[JOBS_MAX];
     uint64_t next = b->first;
     unsigned head = 0, n = 0;
-    printf("1..%" PRIu64 "\n", b->last - b->first + 2);
     b->least_ops = UINT64_MAX;
     while (next <= b->last || n) {
         while (n < b->jobs && next <= b->last)
@@ -182,13 +199,36 @@ static int play_batch(struct batch *b)
         judge(b, seed, &r);
         head = (head + 1) % JOBS_MAX;
         n--;
+        if (endless && b->failed)
+            b->last = next - 1;
     }
+}
+
+/* From a seed that nobody had on, until one fails or somebody interrupts it. */
+static int play_endless(struct batch *b)
+{
+    b->first = (uint64_t)time(NULL) * 1000;
+    b->last = UINT64_MAX - 1;
+    play_all(b, true);
+    print_counts(&b->sum);
+    return 1;
+}
+
+static int play_batch(struct batch *b)
+{
+    printf("1..%" PRIu64 "\n", b->last - b->first + 2);
+    play_all(b, false);
     unsigned never = print_counts(&b->sum);
-    bool busy = b->least_ops >= OPS_LEAST && (never == 0 || b->last - b->first < 99);
-    printf("# least operations in a seed: %" PRIu64 "\n", b->least_ops);
+    uint64_t nseeds = b->last - b->first + 1;
+    uint64_t cuts = least_cuts(&b->sum),
+             wanted = CUTS_LEAST * MIN(nseeds, CUTS_SEEDS) / CUTS_SEEDS;
+    bool busy = b->least_ops >= OPS_LEAST && (nseeds < 100 || (never == 0 && cuts >= wanted));
+    printf("# least operations in a seed: %" PRIu64 ", least cuts in a step: %" PRIu64
+           " (of %" PRIu64 ")\n",
+           b->least_ops, cuts, wanted);
     printf("%s %" PRIu64
            " - seeds are busy and, many of them, have seen every kind of trouble\n",
-           busy ? "ok" : "not ok", b->last - b->first + 2);
+           busy ? "ok" : "not ok", nseeds + 1);
     return b->failed || !busy ? 1 : 0;
 }
 
@@ -226,12 +266,13 @@ static int play_mutants(uint64_t first, uint64_t last)
 
 /* ---- the command line ------------------------------------------------------------------------------------------------ */
 
-static int play_one(uint64_t seed, bool verbose)
+static int play_one(uint64_t seed, bool verbose, const char *dump)
 {
     static const char *const layouts[] = {"single", "mirror", "raidz1", "raidz2", "raidz3"};
-    play(seed, verbose);
-    printf("# %s of %u, ashift %u\n", layouts[playing->layout], playing->ndisks,
-           playing->ashift);
+    play(seed, verbose, dump);
+    printf("# %u x %s of %u, ashift %u, trouble %d%s\n", playing->ngroups,
+           layouts[playing->layout], playing->group_disks, playing->ashift,
+           (int)playing->trouble, playing->tight ? ", tight" : "");
     print_counts(&playing->n);
     printf("seed %" PRIu64 ": trace %016" PRIx64 "\n", seed, playing->trace_hash);
     return 0;
@@ -245,9 +286,10 @@ static void no_log(void *arg, enum log_level level, const char *event, const str
 
 NO_RETURN static void usage(void)
 {
-    fprintf(stderr, "usage: zsan-poolsim --seed N [--mutant NAME] [--verbose]\n"
+    fprintf(stderr, "usage: zsan-poolsim --seed N [--mutant NAME] [--verbose] [--dump FOLDER]\n"
                     "       zsan-poolsim --seeds A-B [--jobs N] [--replay N]\n"
-                    "       zsan-poolsim --mutants [--seeds A-B]\n");
+                    "       zsan-poolsim --mutants [--seeds A-B]\n"
+                    "       zsan-poolsim --endless [--jobs N]\n");
     exit(2);
 }
 
@@ -279,12 +321,15 @@ int main(int argc, char **argv)
         {"replay",  required_argument, NULL, 'p'},
         {"mutants", no_argument,       NULL, 'm'},
         {"mutant",  required_argument, NULL, 'u'},
+        {"endless", no_argument,       NULL, 'e'},
+        {"dump",    required_argument, NULL, 'd'},
         {"verbose", no_argument,       NULL, 'v'},
         {0},
     };
     /* clang-format on */
     static struct batch b = {.first = 1, .last = 100, .jobs = 1};
-    bool many = false, mutants = false, verbose = false;
+    bool many = false, mutants = false, endless = false, verbose = false;
+    const char *dump = NULL;
     uint64_t seed = 1;
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (o) {
@@ -308,6 +353,12 @@ int main(int argc, char **argv)
             if (!mutant_set_by_name(optarg))
                 usage();
             break;
+        case 'd':
+            dump = optarg;
+            break;
+        case 'e':
+            endless = true;
+            break;
         case 'v':
             verbose = true;
             break;
@@ -320,5 +371,7 @@ int main(int argc, char **argv)
         log_set_sink(no_log, NULL);
     if (mutants)
         return play_mutants(b.first, b.last);
-    return many ? play_batch(&b) : play_one(seed, verbose);
+    if (endless)
+        return play_endless(&b);
+    return many ? play_batch(&b) : play_one(seed, verbose, dump);
 }

@@ -15,13 +15,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ATTR "sim"
+#define ATTR  "sim"
+#define LARGE (32u << 10) /* bytes of a write whose blocks go to their places at once */
 
-/* The one error that is no news: no room. */
-static void failed(const char *what, int r)
+static void must(const char *what, int r)
+{
+    if (r)
+        story_fail("%s fails: %s", what, strerror(-r));
+}
+
+/* The one error that is no news: no room. What gives room must not meet it. */
+static void failed(struct story *st, const char *what, int r)
 {
     if (r != -ENOSPC)
-        story_fail("%s fails: %s", what, strerror(-r));
+        must(what, r);
+    st->n.no_space++;
 }
 
 /* ---- data ------------------------------------------------------------------------------------------------------------ */
@@ -72,9 +80,8 @@ static void op_read(struct story *st, struct slot *s)
     uint8_t *bytes = malloc(n * SECTOR);
     check(bytes);
     int r = read_bytes(s, first, n, bytes);
-    const char *why = r ? NULL : model_check(s->m, first, n, bytes);
-    if (r)
-        failed("a read", r);
+    const char *why = model_check(s->m, first, n, bytes);
+    must("a read", r);
     if (why)
         story_fail("volume %s: read of %" PRIu64 "+%" PRIu64 ": %s", s->name, first, n, why);
     model_unclaim(s->m, first, n, false);
@@ -106,7 +113,17 @@ static void settle_change(struct story *st, struct slot *s, uint32_t number, uns
         return;
     }
     model_failed(s->m, number);
-    failed(what, r);
+    failed(st, what, r);
+}
+
+/* When that is where this world ends: nobody does anything any more. */
+static void acknowledged(struct story *st, uint64_t bytes, unsigned flags)
+{
+    if (!(flags & VOL_FUA) || bytes < LARGE || !st->cut_at_ack || --st->cut_at_ack)
+        return;
+    st->n.cuts_at_ack++;
+    story_cut(st);
+    fiber_sleep_until(NO_DEADLINE, NULL);
 }
 
 static unsigned flags_draw(struct story *st)
@@ -127,6 +144,8 @@ static void op_write(struct story *st, struct slot *s)
         model_begin(s->m, first, n, one_in(st, 3) ? CHANGE_TEXT : CHANGE_DATA, atomic);
     int r = write_bytes(s, first, n, number, flags);
     settle_change(st, s, number, flags, "a write", r);
+    if (r == 0)
+        acknowledged(st, n * SECTOR, flags);
     model_unclaim(s->m, first, n, true);
     st->n.writes++;
 }
@@ -154,10 +173,9 @@ static void op_discard(struct story *st, struct slot *s)
     uint64_t from = (first + block - 1) / block * block, to = (first + n) / block * block;
     uint32_t number = to > from ? model_begin(s->m, from, to - from, CHANGE_ZERO, false) : 0;
     int r = s->v->ops->discard(s->v, first * SECTOR, n * SECTOR, flags);
+    must("a discard", r);
     if (number)
         settle_change(st, s, number, flags, "a discard", r);
-    else if (r)
-        failed("a discard", r);
     model_unclaim(s->m, first, n, true);
     st->n.discards++;
 }
@@ -165,11 +183,8 @@ static void op_discard(struct story *st, struct slot *s)
 static void op_flush(struct story *st, struct slot *s)
 {
     uint32_t now = model_now(s->m);
-    int r = s->v->ops->flush(s->v);
-    if (r == 0)
-        model_flushed(s->m, now);
-    else
-        failed("a flush", r);
+    must("a flush", s->v->ops->flush(s->v));
+    model_flushed(s->m, now);
     st->n.flushes++;
 }
 
@@ -182,12 +197,10 @@ static void op_sync(struct story *st, struct slot *s)
         m[i] = st->slot[i].v ? st->slot[i].m : NULL;
         now[i] = m[i] ? model_now(m[i]) : 0;
     }
-    int r = pool_sync(st->pool);
+    must("pool_sync", pool_sync(st->pool));
     for (unsigned i = 0; i < SLOTS; i++)
-        if (r == 0 && m[i] && st->slot[i].m == m[i])
+        if (m[i] && st->slot[i].m == m[i])
             model_flushed(m[i], now[i]);
-    if (r)
-        failed("pool_sync", r);
     st->n.syncs++;
 }
 
@@ -218,7 +231,7 @@ static void op_attr(struct story *st, struct slot *s)
     if (r == 0)
         s->attr = s->pending_attr;
     else
-        failed("set_attr", r);
+        failed(st, "set_attr", r);
     st->n.attrs++;
 }
 
@@ -232,7 +245,7 @@ static void op_resize(struct story *st, struct slot *s)
         s->size = s->pending_size;
         model_grow(s->m, s->size / SECTOR);
     } else {
-        failed("a resize", r);
+        failed(st, "a resize", r);
     }
     st->n.resizes++;
 }
@@ -284,7 +297,7 @@ static void op_create(struct story *st, struct slot *s)
     int r = pool_volume_create(st->pool, &want, &err);
     st->n.creates++;
     if (r) {
-        failed("creating a volume", r);
+        failed(st, "creating a volume", r);
         if (r == -ENOSPC)
             slot_forget(st, s);
         return;
@@ -296,28 +309,32 @@ static void op_create(struct story *st, struct slot *s)
 static void op_destroy(struct story *st, struct slot *s)
 {
     struct err err = {0};
+    int r = pool_volume_destroy(st->pool, s->name, &err);
+    if (r != -EBUSY)
+        story_fail("volume %s is destroyed while it is in use (%d)", s->name, r);
     volume_close(s->v);
     s->v = NULL;
     s->pending_name[0] = 0;
-    int r = pool_volume_destroy(st->pool, s->name, &err);
+    must("destroying a volume", pool_volume_destroy(st->pool, s->name, &err));
     st->n.destroys++;
-    if (r)
-        failed("destroying a volume", r);
-    else
-        slot_forget(st, s);
+    slot_forget(st, s);
 }
 
 static void op_rename(struct story *st, struct slot *s)
 {
     struct err err = {0};
+    if (strcmp(s->name, s->pending_name) != 0)
+        return; /* it is being renamed */
     snprintf(s->pending_name, sizeof(s->pending_name), "v%" PRIu64, ++st->names);
     memcpy(s->old_name, s->name, sizeof(s->old_name));
     int r = pool_rename(st->pool, s->name, s->pending_name, &err);
     st->n.renames++;
-    if (r)
-        failed(err.msg, r);
-    else
+    if (r) {
+        failed(st, err.msg, r);
+        memcpy(s->pending_name, s->name, sizeof(s->name));
+    } else {
         memcpy(s->name, s->pending_name, sizeof(s->name));
+    }
 }
 
 static void op_reopen(struct story *st, struct slot *s)
@@ -327,6 +344,19 @@ static void op_reopen(struct story *st, struct slot *s)
     s->v = NULL;
     model_flushed(s->m, now);
     slot_open(st, s);
+}
+
+/* It may be refused: another one is running, or a resilver. */
+static void op_scrub(struct story *st, struct slot *s)
+{
+    static const enum pool_scrub_verb verbs[] = {POOL_SCRUB_START, POOL_SCRUB_START,
+                                                 POOL_SCRUB_PAUSE, POOL_SCRUB_CANCEL};
+    struct err err = {0};
+    (void)s;
+    int r = pool_scrub(st->pool, verbs[draw(st, ARRAY_LEN(verbs))], &err);
+    if (r && r != -EBUSY && r != -ENOENT)
+        story_fail("a scrub is refused: %s", err.msg);
+    st->n.scrubs += r == 0;
 }
 
 /* ---- drawing --------------------------------------------------------------------------------------------------------- */
@@ -345,7 +375,8 @@ static const struct {
     {op_attr,    2,  true },
     {op_resize,  1,  true },
     {op_destroy, 1,  true },
-    {op_rename,  1,  true },
+    {op_rename,  1,  false},
+    {op_scrub,   1,  false},
     {op_reopen,  1,  true },
 };
 

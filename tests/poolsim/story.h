@@ -8,11 +8,13 @@
 
 #include "model.h"
 
+#include "base/step.h"
 #include "pool/pool_admin.h"
 #include "run/sim/sim.h"
 #include "run/sim/sim_rand.h"
 
 #define DISKS_MAX 8u
+#define DISK_SIZE (66 * MIB)
 #define SLOTS     4u
 #define MIB       (1ull << 20)
 #define POOL      "tank"
@@ -25,12 +27,21 @@
     X(replays) X(reads) X(writes) X(fua) X(zeroes) X(discards) X(flushes) X(syncs) X(attrs)    \
     X(resizes) X(creates) X(destroys) X(renames) X(acked) X(durable) X(in_flight_cut)\
     X(kept_unacked) X(atomic_judged) X(sectors_checked) X(torn_writes) X(sectors_lost)         \
-    X(sectors_kept) X(disk_errors) X(rots) X(trees) X(older_checked)
+    X(sectors_kept) X(disk_errors) X(rots) X(trees) X(older_checked) X(unplugged) X(resilvers)\
+    X(stalls) X(scrubs) X(cuts_at_ack) X(proofs) X(no_space)
 /* clang-format on */
 struct story_counts {
 #define X(name) uint64_t name;
     STORY_COUNTS(X)
 #undef X
+    uint64_t cuts_in[STEP_COUNT]; /* power cuts while the engine was at it */
+};
+
+/* What befalls the disks of a story, as far as its layout can spare them. */
+enum trouble {
+    TROUBLE_NONE,
+    TROUBLE_ROT,  /* some rot and fail, always the same ones */
+    TROUBLE_GOING /* any of them goes away and comes back; the next one when it is whole again */
 };
 
 /* A volume that may be there; pending: what a verb in flight would make of it. */
@@ -48,6 +59,8 @@ struct slot {
 struct story {
     uint64_t seed;
     bool verbose;
+    const char
+        *dump; /* a folder that the disks are copied to after each world; NULL: nowhere */
     struct sim_rand rand;
     struct story_counts n;
     uint64_t trace_hash;
@@ -55,8 +68,12 @@ struct story {
     /* Fixed for the story. */
     struct sim_disks *disks;
     enum pool_layout layout;
-    unsigned ndisks, nweak; /* the first nweak may fail and rot: what the layout can spare */
+    unsigned ngroups, group_disks, spare; /* disks of a group, and how many it can spare */
+    unsigned ndisks;
     unsigned ashift;
+    enum trouble trouble;
+    bool tight;     /* there is little room */
+    bool first_fit; /* what is freed is used again as soon as may be */
     char paths[DISKS_MAX][16];
 
     bool there; /* the pool was created */
@@ -69,8 +86,15 @@ struct story {
     struct pool *pool;
     int64_t ops_left;
     bool up; /* imported */
+    /* A cut in the middle of a step: which one, after how many that began; then the time has come. */
+    enum step aim;
+    unsigned aim_after;
+    bool aimed_at;
+    unsigned
+        cut_at_ack; /* or right at an acknowledgement: of the how many-th large durable write; 0: not */
+    struct waitq aim_q;
     bool ends_by_cut, closing;
-    struct waitgroup workers;
+    struct waitgroup workers, troubles;
 };
 
 /* Ends the process: prints seed, world and what is wrong. */
@@ -86,6 +110,15 @@ void slot_verify(struct story *st, struct slot *s);
 
 /* audit.c: verifies the trees of the three newest uberblocks, of a pool that is not imported. Parks. */
 void audit_trees(struct story *st);
+
+/* dump.c: outside of worlds. */
+void story_dump(const struct story *st);
+
+/* world.c: the power goes now; the caller stops. */
+void story_cut(struct story *st);
+
+/* trouble.c: fibers that make it, until st->closing. */
+void trouble_start(struct story *st);
 
 /* world.c: parks nothing, for worlds are made here. */
 struct story *story_new(uint64_t seed, bool verbose);

@@ -6,6 +6,7 @@
 #include "story.h"
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "run/file.h"
 
 #include <errno.h>
@@ -13,9 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DISK_SIZE (66 * MIB)
-#define ROT_FIRST (5 * MIB) /* behind the labels */
-#define OPS_LEAST 220u      /* in a story: worlds that end early are made up for */
+#define OPS_LEAST 220u /* in a story: worlds that end early are made up for */
 #define WORLDS    5u
 #define OPS       110u /* a world, about */
 
@@ -51,21 +50,44 @@ static struct pool_opts opts_draw(struct story *st)
     };
 }
 
+/* A volume that nobody writes to reserves all the room but a little. */
+static void room_take(struct story *st)
+{
+    struct pool_space space;
+    struct err err = {0};
+    pool_space(st->pool, &space);
+    uint64_t left = MIB / 2 + draw(st, 3 * MIB / 2);
+    struct pool_volume_want want = {
+        .name = "reserve",
+        .size = space.available > left ? (space.available - left) / MIB * MIB * 9 / 10 : 0,
+        .block_size = 128u << 10,
+        .reserve = true,
+    };
+    want.size = want.size / want.block_size * want.block_size;
+    if (want.size && pool_volume_create(st->pool, &want, &err) && err.code != -ENOSPC)
+        story_fail("room cannot be reserved: %s", err.msg);
+}
+
 static void pool_make(struct story *st)
 {
     const char *paths[DISKS_MAX];
+    struct pool_group groups[DISKS_MAX];
     struct err err = {0};
     for (unsigned i = 0; i < st->ndisks; i++)
         paths[i] = st->paths[i];
-    struct pool_group group = {st->layout, st->ndisks, paths};
+    for (unsigned i = 0; i < st->ngroups; i++)
+        groups[i] =
+            (struct pool_group){st->layout, st->group_disks, paths + i * st->group_disks};
     struct pool_create_want want = {.name = POOL,
-                                    .groups = &group,
-                                    .ngroups = 1,
+                                    .groups = groups,
+                                    .ngroups = st->ngroups,
                                     .ashift = st->ashift,
                                     .force = true,
                                     .opts = opts_draw(st)};
     if (pool_create(&want, &st->pool, &err))
         story_fail("the pool cannot be created: %s", err.msg);
+    if (st->tight)
+        room_take(st);
     st->there = true;
 }
 
@@ -86,7 +108,7 @@ static void pool_take(struct story *st)
 
 /* ---- going down ------------------------------------------------------------------------------------------------------ */
 
-static void cut(struct story *st)
+void story_cut(struct story *st)
 {
     static const enum sim_cut hows[] = {SIM_CUT_NONE,   SIM_CUT_ALL,    SIM_CUT_ALL_BUT_FIRST,
                                         SIM_CUT_SUBSET, SIM_CUT_SUBSET, SIM_CUT_SUBSET};
@@ -98,7 +120,49 @@ static void cut(struct story *st)
     st->n.cuts_keep_some += how == SIM_CUT_SUBSET;
     st->n.cuts_in_create += !st->there;
     st->n.cuts_in_import += st->there && !st->up;
+    for (unsigned i = 0; i < STEP_COUNT; i++)
+        st->n.cuts_in[i] += step_depth((enum step)i) > 0;
     sim_power_cut(st->run, how);
+}
+
+static void step_began(void *arg, enum step s)
+{
+    struct story *st = arg;
+    if (s != st->aim || st->aim_after-- > 0)
+        return;
+    st->aim = STEP_COUNT;
+    st->aimed_at = true;
+    waitq_wake_all(&st->aim_q);
+}
+
+/* In the middle of a step; false: it never came to that. */
+static bool take_aim(struct story *st)
+{
+    while (st->ops_left > 0 && !st->aimed_at)
+        waitq_wait(&st->aim_q, run_now() + draw(st, 20 * NS_PER_MS), NULL);
+    if (st->aimed_at)
+        fiber_sleep_until(run_now() + draw(st, one_in(st, 2) ? 50 * NS_PER_US : 2 * NS_PER_MS),
+                          NULL);
+    return st->aimed_at;
+}
+
+/* Some steps come once in a world, or seldom, others all the time. */
+static void aim_draw(struct story *st)
+{
+    /* clang-format off */
+    static const unsigned often[STEP_COUNT] = {
+        [STEP_COMMIT_WRITE] = 12, [STEP_COMMIT_FLUSH] = 12, [STEP_UBERBLOCK] = 12,
+        [STEP_LABEL_HALF_0] = 2,  [STEP_LABEL_HALF_1] = 2,  [STEP_LOG_WRITE] = 60,
+        [STEP_LOG_FLUSH] = 60,    [STEP_CLAIM] = 2,         [STEP_REPLAY] = 2,
+        [STEP_RESILVER] = 2,
+    };
+    /* clang-format on */
+    st->aim = (enum step)draw(st, STEP_CLAIM);
+    if (st->world > 0 && one_in(st, 3))
+        st->aim = one_in(st, 2) ? STEP_CLAIM : STEP_REPLAY;
+    if (st->trouble == TROUBLE_GOING && one_in(st, 3))
+        st->aim = STEP_RESILVER;
+    st->aim_after = (unsigned)draw(st, often[st->aim]);
 }
 
 static void cutter(void *arg)
@@ -106,12 +170,12 @@ static void cutter(void *arg)
     struct story *st = arg;
     if (one_in(st, 6)) { /* while it comes up */
         fiber_sleep_until(run_now() + draw(st, 100 * NS_PER_MS), NULL);
-    } else {
+    } else if (!take_aim(st)) {
         while (st->ops_left > 0)
             fiber_sleep_until(run_now() + draw(st, 20 * NS_PER_MS), NULL);
         fiber_sleep_until(run_now() + draw(st, 60 * NS_PER_MS), NULL);
     }
-    cut(st);
+    story_cut(st);
 }
 
 static void close_all(struct story *st)
@@ -152,25 +216,6 @@ static void worker(void *arg)
     waitgroup_done(&st->workers);
 }
 
-/* Disks that the layout can spare rot and fail: nobody may notice. */
-static void weaken(void *arg)
-{
-    struct story *st = arg;
-    const char *path = st->paths[draw(st, st->nweak)];
-    if (one_in(st, 3))
-        sim_fail_writes(st->run, path, 10, EIO);
-    if (one_in(st, 3))
-        sim_fail_flush(st->run, path, 5, EIO);
-    if (one_in(st, 3))
-        sim_fail_reads(st->run, path, 10, EIO);
-    while (!st->closing) {
-        uint64_t off = ROT_FIRST + draw(st, DISK_SIZE - ROT_FIRST - 2 * MIB);
-        sim_rot(st->run, st->paths[draw(st, st->nweak)], off, 1 + draw(st, MIB));
-        st->n.rots++;
-        fiber_sleep_until(run_now() + draw(st, 40 * NS_PER_MS), NULL);
-    }
-}
-
 static void world_main(void *arg)
 {
     struct story *st = arg;
@@ -179,21 +224,27 @@ static void world_main(void *arg)
     disks_make(st);
     if (st->there)
         audit_trees(st);
-    if (st->ends_by_cut)
+    if (st->ends_by_cut) {
+        if (one_in(st, 5))
+            st->cut_at_ack = (unsigned)(1 + draw(st, 8));
+        else if (!one_in(st, 4))
+            aim_draw(st);
         check(fiber_start(cutter, st, "cutter"));
+    }
     if (st->there)
         pool_take(st);
     else
         pool_make(st);
     st->up = true;
-    if (st->nweak && one_in(st, 2))
-        check(fiber_start(weaken, st, "weaken"));
+    waitgroup_init(&st->troubles);
+    trouble_start(st);
     waitgroup_init(&st->workers);
     waitgroup_add(&st->workers, nworkers);
     for (unsigned i = 0; i < nworkers; i++)
         check(fiber_start(worker, st, "worker"));
     waitgroup_wait(&st->workers);
     st->closing = true;
+    waitgroup_wait(&st->troubles);
     close_all(st);
     run_stop(st->run);
 }
@@ -217,7 +268,12 @@ static void world_play(struct story *st)
     cfg.max_turns = 2 * 1000 * 1000;
     if (one_in(st, 2))
         cfg.disk_delay_max_ns = 200 * NS_PER_US;
-    st->up = st->closing = false;
+    st->up = st->closing = st->aimed_at = false;
+    st->aim = STEP_COUNT;
+    st->cut_at_ack = 0;
+    waitq_init(&st->aim_q);
+    step_watch(step_began, st);
+    quirk_set(QUIRK_FIRST_FIT, st->first_fit);
     st->ops_left = (int64_t)(OPS / 2 + draw(st, OPS));
     if (run_sim_new(&cfg, &st->run, &err) < 0)
         story_fail("no world: %s", err.msg);
@@ -243,12 +299,16 @@ struct story *story_new(uint64_t seed, bool verbose)
 {
     static const struct {
         enum pool_layout layout;
-        unsigned disks, spread, weak;
+        unsigned groups, disks, spread, spare; /* disks of a group: up to spread - 1 more */
     } rows[] = {
-        {LAYOUT_SINGLE, 1, 1, 0},
-        {LAYOUT_MIRROR, 2, 2, 1},
-        {LAYOUT_RAIDZ1, 3, 3, 1},
-        {LAYOUT_RAIDZ2, 4, 3, 2},
+        {LAYOUT_SINGLE, 1, 1, 1, 0},
+        {LAYOUT_SINGLE, 3, 1, 1, 0},
+        {LAYOUT_MIRROR, 1, 2, 2, 1},
+        {LAYOUT_MIRROR, 2, 2, 1, 1},
+        {LAYOUT_RAIDZ1, 1, 3, 3, 1},
+        {LAYOUT_RAIDZ1, 2, 3, 1, 1},
+        {LAYOUT_RAIDZ2, 1, 4, 3, 2},
+        {LAYOUT_RAIDZ3, 1, 5, 2, 3},
     };
     struct story *st = calloc(1, sizeof(*st));
     check(st);
@@ -257,9 +317,15 @@ struct story *story_new(uint64_t seed, bool verbose)
     sim_rand_seed(&st->rand, seed, 200);
     unsigned k = (unsigned)draw(st, ARRAY_LEN(rows));
     st->layout = rows[k].layout;
-    st->ndisks = rows[k].disks + (unsigned)draw(st, rows[k].spread);
-    st->nweak = rows[k].weak;
+    st->ngroups = rows[k].groups;
+    st->group_disks = rows[k].disks + (unsigned)draw(st, rows[k].spread);
+    st->ndisks = st->ngroups * st->group_disks;
+    st->spare = rows[k].spare;
     st->ashift = one_in(st, 2) ? 9 : 12;
+    if (st->spare)
+        st->trouble = (enum trouble)draw(st, TROUBLE_GOING + 1);
+    st->tight = one_in(st, 6);
+    st->first_fit = !one_in(st, 3);
     for (unsigned i = 0; i < st->ndisks; i++)
         snprintf(st->paths[i], sizeof(st->paths[i]), "/d%u", i);
     st->disks = sim_disks_new();
@@ -268,8 +334,11 @@ struct story *story_new(uint64_t seed, bool verbose)
 
 void story_play(struct story *st)
 {
-    for (st->world = 0; st->world < WORLDS || st->n.ops < OPS_LEAST; st->world++)
+    for (st->world = 0; st->world < WORLDS || st->n.ops < OPS_LEAST; st->world++) {
         world_play(st);
+        if (st->dump && st->there)
+            story_dump(st);
+    }
     for (unsigned i = 0; i < SLOTS; i++)
         slot_forget(st, &st->slot[i]);
 }

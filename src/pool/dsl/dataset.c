@@ -3,6 +3,7 @@
  * Heads: their objsets, what is born and killed in them, writing them in a txg. A killed block that a snapshot still
  * has (birth up to the previous snapshot's txg) goes to the deadlist; any other gives its space back.
  */
+#include "base/mutant.h"
 #include "pool/dsl/dsl_int.h"
 
 #include <assert.h>
@@ -46,6 +47,8 @@ static int dataset_killed(struct objset *os, const struct bp *bp)
     struct dsl_dataset *ds = objset_owner(os);
     struct dsl *dsl = ds->dir->dsl;
     struct bp_sums s = block_sums(dsl->b, bp);
+    if (mutant_on(MUTANT_MISCOUNTED_USED) && bp_level(bp) > 0)
+        s.used = 0;
     ds->delta.ref -= (int64_t)s.used;
     ds->delta.comp -= (int64_t)s.comp;
     ds->delta.uncomp -= (int64_t)s.uncomp;

@@ -11,6 +11,7 @@
  * apart; else anywhere. What is known to fit is tried first; when nothing is, metaslabs that
  * might have a fit are loaded one by one.
  */
+#include "base/mutant.h"
 #include "pool/space/space_int.h"
 
 #include <errno.h>
@@ -96,11 +97,22 @@ static void give_way(const struct space_top *t, struct cursor *c, struct cursor 
     c->off = middle;
 }
 
+/* Room for a few blocks in the first range that has it. */
+static uint64_t first_fit(const struct ranges *free, uint64_t asize, uint64_t *ret_off)
+{
+    uint64_t len = 0;
+    for (uint64_t at = 0; ranges_next(free, at, ret_off, &len) && len < asize;)
+        at = *ret_off + len;
+    return MIN(len, 4 * asize);
+}
+
 /* To the largest range of a loaded metaslab, which has room for asize. */
 static void cursor_move(struct space_top *t, struct cursor *c, enum space_use use,
                         struct metaslab *ms, uint64_t asize)
 {
     uint64_t off = 0, len = ranges_largest(ms->free, &off);
+    if (quirk_on(QUIRK_FIRST_FIT))
+        len = first_fit(ms->free, asize, &off);
     check_cmp(len, >=, asize);
     if (c->ms != ms) {
         if (c->ms)

@@ -5,6 +5,7 @@
  * checked here: it lies in one metaslab, in whole sectors; the tail of a vdev beyond its last
  * whole metaslab belongs to none.
  */
+#include "base/mutant.h"
 #include "pool/space/space_int.h"
 
 #include <errno.h>
@@ -241,6 +242,13 @@ struct metaslab *space_dirty_next(struct space *sp, uint64_t txg, struct metasla
     return ms;
 }
 
+static uint64_t hold_back(void)
+{
+    if (mutant_on(MUTANT_REUSE_BEFORE_DURABLE))
+        return 0;
+    return TXG_HOLD_BACK - mutant_on(MUTANT_REUSE_TOO_SOON);
+}
+
 void space_committed(struct space *sp, uint64_t txg, uint64_t oldest_reader)
 {
     struct metaslab *ms;
@@ -250,7 +258,7 @@ void space_committed(struct space *sp, uint64_t txg, uint64_t oldest_reader)
     sp->committed = txg;
     if (txg < TXG_HOLD_BACK)
         return;
-    uint64_t until = MIN(txg - TXG_HOLD_BACK, oldest_reader);
+    uint64_t until = MIN(txg - hold_back(), oldest_reader);
     for (ms = next_metaslab(sp, NULL); ms; ms = next_metaslab(sp, ms))
         metaslab_release(sp, ms, until);
     space_trim(sp, NULL);

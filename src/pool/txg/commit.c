@@ -154,6 +154,12 @@ static int prepare(struct pool *p, struct plan *plan)
     return r ? r : mos_write(p, plan->txg, &plan->rootbp);
 }
 
+static void space_settle(struct pool *p, uint64_t txg)
+{
+    maps_committed(p, txg);
+    space_committed(p->space, txg, blocks_oldest_reader(&p->blocks));
+}
+
 /* All that has to be on disk, from the beginning. */
 static int settle(struct pool *p, const struct plan *plan)
 {
@@ -174,10 +180,10 @@ static void committed(struct pool *p, uint64_t txg)
 {
     objset_committed(p->mos);
     dsl_committed(&p->dsl);
-    maps_committed(p, txg);
     /* Last: until every tree is the new one, a reader who begins may follow an old one. */
     p->blocks.committed_txg = txg;
-    space_committed(p->space, txg, blocks_oldest_reader(&p->blocks));
+    if (!mutant_on(MUTANT_REUSE_BEFORE_DURABLE))
+        space_settle(p, txg);
     p->commit_stats.commits++;
 }
 
@@ -187,6 +193,8 @@ int commit(struct pool *p, uint64_t txg)
     if (!p->blocks.batch)
         return E(-EIO); /* a change of the disks was not finished */
     int r = IN_STEP(STEP_COMMIT_WRITE, prepare(p, &plan));
+    if (r == 0 && mutant_on(MUTANT_REUSE_BEFORE_DURABLE))
+        space_settle(p, txg);
     for (unsigned tries = 0; r == 0 && (r = settle(p, &plan)) == -EIO && tries < TRIES_MAX;
          tries++)
         r = suspend_wait(p);

@@ -3,6 +3,7 @@
  * Dirty time logs as objects of the MOS (OpenZFS vdev_dtl_sync(), vdev_dtl_load()): per leaf that ever missed writes a space map whose
  * "offsets" are txgs. It is small and written whole when it changes.
  */
+#include "base/mutant.h"
 #include "pool/txg/txg.h"
 
 #include <errno.h>
@@ -100,7 +101,8 @@ int dtl_sync(struct pool *p, uint64_t txg)
     struct vdev *leaf;
     for (unsigned i = 0; (leaf = vdev_leaf(p->root, i)); i++) {
         int r = 0;
-        if (leaf->state < VDEV_DEGRADED) {
+        bool drop = mutant_on(MUTANT_LOST_DTL_ENTRY) && txg % 4 == 0;
+        if (leaf->state < VDEV_DEGRADED && !drop) {
             r = txg_set_add(&leaf->dtl, txg, txg + 1);
             leaf->dtl_dirty = true;
         }

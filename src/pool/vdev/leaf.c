@@ -5,6 +5,7 @@
  * block is marked as missing there. A leaf that failed while an I/O was under way has not taken
  * it, whatever the device said.
  */
+#include "base/mutant.h"
 #include "pool/vdev/vdev_int.h"
 
 #include <errno.h>
@@ -88,8 +89,15 @@ static int flush_now(struct vdev *leaf)
     uint64_t seq = u->written;
     if (!leaf_up(leaf) || u->flushed == seq)
         return 0;
+    if (mutant_on(MUTANT_JOIN_FLUSH) && leaf->io->flushing > 0) {
+        while (leaf->io->flushing > 0)
+            fiber_yield();
+        return 0;
+    }
     leaf->stats.flushes++;
+    leaf->io->flushing++;
     int rc = file_flush(leaf->file);
+    leaf->io->flushing--;
     if (rc < 0)
         leaf_fail(leaf, rc, "flush");
     else

@@ -47,6 +47,7 @@ const struct unflushed_run *unflushed_next(const struct unflushed *u, unsigned *
 struct leaf_io {
     struct io_queue queue;
     struct unflushed unflushed;
+    unsigned flushing; /* flushes under way, that nobody may join */
 };
 
 /* ---- parse.c, state.c -------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
  * The walk is the same for all four (claiming, replaying, repairing, discarding): from the header's pointer on, each block is met by its
  * pointer first and then read. The last one, allocated but never written, is met and not read.
  */
+#include "base/mutant.h"
 #include "base/step.h"
 #include "pool/zil/log.h"
 
@@ -114,7 +115,7 @@ struct claim {
 
 static int claim_space(struct claim *c, const struct bp *bp)
 {
-    if (bp_birth(bp) < c->first)
+    if (bp_birth(bp) < c->first || mutant_on(MUTANT_UNCLAIMED_LOG))
         return 0; /* in the space maps */
     for (unsigned i = 0; i < bp_ndvas(bp); i++) {
         struct dva dva = bp_dva(bp, i);

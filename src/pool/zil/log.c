@@ -197,7 +197,8 @@ static void log_block_write(void *arg)
 static uint32_t bytes_to_write(const struct zil *z, const struct bp *bp, uint32_t used)
 {
     const struct vdev *top = z->p->root->child[bp_dva(bp, 0).vdev];
-    return top->type == VDEV_RAIDZ ? bp_lsize(bp) : (uint32_t)round_up(used, ZIL_BLOCK_MIN);
+    bool whole = top->type == VDEV_RAIDZ && !mutant_on(MUTANT_LOG_PREFIX);
+    return whole ? bp_lsize(bp) : (uint32_t)round_up(used, ZIL_BLOCK_MIN);
 }
 
 /* Seals the tail, which buf holds, names the next block and starts the write. Takes over buf. */
@@ -335,7 +336,7 @@ static int group_write(struct zil *z, struct list *records)
     step_end(STEP_LOG_WRITE, r);
     if (r == 0)
         r = g.result;
-    if (r == 0)
+    if (r == 0 && !mutant_on(MUTANT_ACK_BEFORE_DATA))
         r = group_wait_data(&g, records);
     if (r == 0)
         r = IN_STEP(STEP_LOG_FLUSH, group_flush(&g));
