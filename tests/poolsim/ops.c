@@ -48,6 +48,10 @@ static void range_draw(struct story *st, const struct slot *s, uint64_t *ret_fir
         n = 1 + draw(st, 3);
     else if (one_in(st, 2))
         first = first / block * block;
+    if (one_in(st, 16)) { /* whole blocks */
+        first = first / block * block;
+        n = LARGE / SECTOR * (2 + draw(st, 3));
+    }
     *ret_first = first;
     *ret_n = MIN(n, all - first);
 }
@@ -117,9 +121,10 @@ static void settle_change(struct story *st, struct slot *s, uint32_t number, uns
 }
 
 /* When that is where this world ends: nobody does anything any more. */
-static void acknowledged(struct story *st, uint64_t bytes, unsigned flags)
+static void acknowledged(struct story *st, const struct slot *s, uint64_t bytes, unsigned flags)
 {
-    if (!(flags & VOL_FUA) || bytes < LARGE || !st->cut_at_ack || --st->cut_at_ack)
+    bool large = flags == VOL_FUA && bytes >= LARGE + s->block_size;
+    if (!large || !st->cut_at_ack || --st->cut_at_ack)
         return;
     st->n.cuts_at_ack++;
     story_cut(st);
@@ -145,7 +150,7 @@ static void op_write(struct story *st, struct slot *s)
     int r = write_bytes(s, first, n, number, flags);
     settle_change(st, s, number, flags, "a write", r);
     if (r == 0)
-        acknowledged(st, n * SECTOR, flags);
+        acknowledged(st, s, n * SECTOR, flags);
     model_unclaim(s->m, first, n, true);
     st->n.writes++;
 }

@@ -226,7 +226,7 @@ static void world_main(void *arg)
         audit_trees(st);
     if (st->ends_by_cut) {
         if (one_in(st, 5))
-            st->cut_at_ack = (unsigned)(1 + draw(st, 8));
+            st->cut_at_ack = (unsigned)(1 + draw(st, 4));
         else if (!one_in(st, 4))
             aim_draw(st);
         check(fiber_start(cutter, st, "cutter"));

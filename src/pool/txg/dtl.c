@@ -101,10 +101,11 @@ int dtl_sync(struct pool *p, uint64_t txg)
     struct vdev *leaf;
     for (unsigned i = 0; (leaf = vdev_leaf(p->root, i)); i++) {
         int r = 0;
-        bool drop = mutant_on(MUTANT_LOST_DTL_ENTRY) && txg % 4 == 0;
-        if (leaf->state < VDEV_DEGRADED && !drop) {
+        if (leaf->state < VDEV_DEGRADED) {
             r = txg_set_add(&leaf->dtl, txg, txg + 1);
             leaf->dtl_dirty = true;
+            if (mutant_on(MUTANT_LOST_DTL_ENTRY))
+                txg_set_remove(&leaf->dtl, txg - 1, txg);
         }
         if (r == 0 && leaf->dtl_dirty)
             r = dtl_write(p, leaf, txg);
