@@ -267,7 +267,7 @@ static void slot_open(struct story *st, struct slot *s)
     struct err err = {0};
     int r = pool_volume_open(st->pool, s->name, &s->v, &err);
     if (r)
-        story_fail("volume %s cannot be opened: %s", s->name, err.msg);
+        story_fail("volume %s cannot be opened: %s (%d)", s->name, err.msg, r);
 }
 
 void slot_forget(struct story *st, struct slot *s)
@@ -438,7 +438,7 @@ static bool slot_find(struct story *st, struct slot *s)
         st->n.replays += names[i][0] && has_log(st, names[i]);
         int r = names[i][0] ? pool_volume_open(st->pool, names[i], &s->v, &err) : -ENOENT;
         if (r && r != -ENOENT)
-            story_fail("volume %s cannot be opened: %s", names[i], err.msg);
+            story_fail("volume %s cannot be opened: %s (%d)", names[i], err.msg, r);
         if (r == 0) {
             memmove(s->name, names[i], sizeof(s->name));
             memcpy(s->pending_name, s->name, sizeof(s->name));

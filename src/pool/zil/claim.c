@@ -313,7 +313,8 @@ int zil_scrub(struct pool *p, const struct bp *bp, uint64_t *ret_repaired, uint6
 
 struct discard {
     struct pool *p;
-    uint64_t claim_txg;
+    uint64_t claim_txg,
+        last_seq; /* records beyond were not claimed: what they point to is others' */
 };
 
 static int discard_dvas(struct discard *d, const struct bp *bp)
@@ -334,6 +335,8 @@ static int discard_block(void *arg, const struct bp *bp)
 static int discard_record(void *arg, const struct zil_record *rec)
 {
     struct discard *d = arg;
+    if (rec->seq > d->last_seq)
+        return 1;
     if (rec->type != ZIL_WRITE || bp_is_hole(&rec->bp) || bp_birth(&rec->bp) < d->claim_txg)
         return 0;
     return discard_dvas(d, &rec->bp);
@@ -342,7 +345,9 @@ static int discard_record(void *arg, const struct zil_record *rec)
 int zil_discard(struct pool *p, struct dsl_dataset *ds)
 {
     struct zil_header h = *header_of(ds);
-    struct discard d = {p, le64_get(h.claim_txg)};
+    bool valid = le64_get(h.flags) & ZIL_CLAIM_LR_SEQ_VALID;
+    struct discard d = {p, le64_get(h.claim_txg),
+                        valid ? le64_get(h.claim_lr_seq) : UINT64_MAX};
     struct log_walk w = {p, le64_get(h.claim_blk_seq), discard_block, discard_record, &d, NULL};
     int r = bp_is_hole(&h.log) ? 0 : log_walk(&w, &h.log);
     if (r)
