@@ -9,7 +9,6 @@
 #include "pool/scan/scan.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

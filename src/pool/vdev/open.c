@@ -110,8 +110,6 @@ static int check_label(struct vdev *leaf, uint64_t pool_guid, struct err *reterr
         snprintf(name, sizeof(name), "%s", text);
     bool named =
         names_leaf(label.config, leaf) || (pool == pool_guid && was_leaf(leaf, label.config));
-    if (nv_get_str(label.config, "name", &text))
-        snprintf(name, sizeof(name), "%s", text);
     nv_free(label.config);
     if (label.other_pool)
         return err_set(
