@@ -96,6 +96,40 @@ static void sources_body(struct expect *e)
     EXPECT_EQ(e, pool_export(p, NULL), 0);
 }
 
+/* What a stream leaves. */
+static int receive_task(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct pool *p = arg;
+    const struct dsl_dir_phys *d = dsl_dir_phys(dsl_find(&p->dsl, "f"));
+    (void)txg, (void)reterr;
+    int r = zap_set_u64(p->mos, le64_get(d->props_zap), "copies$recvd", 2);
+    return r ? r : zap_set_str(p->mos, le64_get(d->props_zap), "a:b$recvd", "came");
+}
+
+static void received_body(struct expect *e)
+{
+    struct pool *p = fixture_make();
+    EXPECT_EQ(e, fixture_volume(p, "f/v", MIB, false), 0);
+    EXPECT_EQ(e, txg_run(p, receive_task, p, NULL), 0);
+    EXPECT_EQ(e, pool_export(p, NULL), 0);
+    p = fixture_import(false);
+    EXPECT_GET(e, p, "f", "copies", "2 received");
+    EXPECT_GET(e, p, "f/v", "copies", "2 inherited from tank/f");
+    EXPECT_GET(e, p, "f/v", "a:b", "came inherited from tank/f");
+    EXPECT_EQ(e, pool_set(p, "f", "copies", "3", NULL), 0);
+    EXPECT_GET(e, p, "f", "copies", "3 local");
+    EXPECT_EQ(e, pool_set(p, "f", "copies", NULL, NULL), 0);
+    EXPECT_GET(e, p, "f", "copies", "1 default");
+    EXPECT_EQ(e, pool_set(p, "f", "a:b", NULL, NULL), 0);
+    EXPECT_GET(e, p, "f", "a:b", "- -");
+    EXPECT_EQ(e, pool_set(p, "f", "copies", "2", NULL), 0);
+    EXPECT_EQ(e, pool_export(p, NULL), 0);
+    p = fixture_import(false);
+    EXPECT_GET(e, p, "f/v", "copies", "2 inherited from tank/f");
+    EXPECT_GET(e, p, "f/v", "a:b", "- -");
+    EXPECT_EQ(e, pool_export(p, NULL), 0);
+}
+
 struct seen {
     unsigned natives, users, inherited;
 };
@@ -184,6 +218,28 @@ static void limits_body(struct expect *e)
     EXPECT_EQ(e, pool_set(p, "f", "quota", "none", NULL), 0);
     EXPECT_EQ(e, pool_set(p, "f", "reservation", NULL, NULL), 0);
     EXPECT_EQ(e, fixture_number(p, "", "available"), before);
+    EXPECT_EQ(e, pool_export(p, NULL), 0);
+}
+
+static void move_body(struct expect *e)
+{
+    struct pool *p = fixture_make();
+    struct err err = {0};
+    EXPECT_EQ(e, fixture_volume(p, "f/v", 16 * MIB, true), 0);
+    EXPECT_EQ(e, fixture_folder(p, "small"), 0);
+    EXPECT_EQ(e, pool_set(p, "small", "quota", "8000000", NULL), 0);
+    EXPECT_EQ(e, pool_rename(p, "f/v", "small/v", &err), -ENOSPC);
+    EXPECT_EQ(e, pool_set(p, "small", "quota", "32000000", NULL), 0);
+    uint64_t used = fixture_number(p, "f/v", "used"),
+             avail = fixture_number(p, "", "available");
+    EXPECT_EQ(e, pool_rename(p, "f/v", "small/v", NULL), 0);
+    EXPECT_EQ(e, fixture_number(p, "small", "usedbychildren"), used);
+    EXPECT_EQ(e, fixture_number(p, "f", "usedbychildren"), 0);
+    EXPECT_EQ(e, fixture_number(p, "", "available"), avail);
+    /* Within its own parent the reservation moves along, though nothing else is left. */
+    EXPECT_EQ(e, pool_set(p, "small", "reservation", "30000000", NULL), 0);
+    EXPECT_EQ(e, fixture_folder(p, "small/deep"), 0);
+    EXPECT_EQ(e, pool_rename(p, "small/v", "small/deep/v", NULL), 0);
     EXPECT_EQ(e, pool_export(p, NULL), 0);
 }
 
@@ -399,9 +455,11 @@ static void quiet(void *arg, enum log_level level, const char *event, const stru
     }
 TEST(datasets_are_listed_in_order, list_body)
 TEST(properties_have_sources, sources_body)
+TEST(received_values_hold, received_body)
 TEST(all_properties_are_told, all_body)
 TEST(bad_values_are_refused, refused_body)
 TEST(reservations_and_quotas_limit, limits_body)
+TEST(what_moves_must_fit, move_body)
 TEST(trees_are_destroyed, destroy_body)
 TEST(an_interrupted_destroy_goes_on, interrupted_body)
 TEST(volumes_shrink_and_grow, resize_body)
@@ -414,9 +472,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_datasets_are_listed_in_order),
         cmocka_unit_test(test_properties_have_sources),
+        cmocka_unit_test(test_received_values_hold),
         cmocka_unit_test(test_all_properties_are_told),
         cmocka_unit_test(test_bad_values_are_refused),
         cmocka_unit_test(test_reservations_and_quotas_limit),
+        cmocka_unit_test(test_what_moves_must_fit),
         cmocka_unit_test(test_trees_are_destroyed),
         cmocka_unit_test(test_an_interrupted_destroy_goes_on),
         cmocka_unit_test(test_volumes_shrink_and_grow),

@@ -181,6 +181,7 @@ static void do_import(struct ours *o, int ac, char **av)
         .dry_run = word(ac, av, "dryrun"),
         .force = true,
         .report = &report,
+        .opts.free_step = (unsigned)atoi(option(ac, av, "step") ? option(ac, av, "step") : "0"),
     };
     ok(pool_import(&want, &o->pool, &err), &err, "import");
     if (report.read_only_why[0])
@@ -478,6 +479,65 @@ static void do_destroy(struct ours *o, int ac, char **av)
     ok(pool_volume_destroy(o->pool, av[0], &err), &err, "destroy");
 }
 
+/* ---- crashes in the middle of what takes many txgs -------------------------------------------------------------- */
+
+struct slow {
+    struct ours *o;
+    const char *name;
+    uint64_t size; /* 0: destroy */
+};
+
+static void slow_run(void *arg)
+{
+    struct slow *s = arg;
+    struct err err = {0};
+    int r = s->size ? pool_volume_resize(s->o->pool, s->name, s->size, &err)
+                    : pool_volume_destroy(s->o->pool, s->name, &err);
+    die("%s: ended before the crash: %d", s->name, r);
+}
+
+static bool slow_has_begun(const struct slow *s)
+{
+    char size[32];
+    if (s->size == 0)
+        return pool_freeing(s->o->pool) > 0;
+    ok(pool_get(s->o->pool, s->name, "volsize", size, sizeof(size), NULL, NULL), NULL, "get");
+    return strtoull(size, NULL, 10) == s->size;
+}
+
+/* When it has begun, and a txg or two were written, everything ends. */
+static void slow_crash(struct slow *s)
+{
+    if (!fiber_start(slow_run, s, "slow"))
+        die("no memory");
+    while (!slow_has_begun(s))
+        ok(pool_sync(s->o->pool), NULL, "sync");
+    for (unsigned i = 0; i < 2; i++)
+        ok(pool_sync(s->o->pool), NULL, "sync");
+    do_crash(s->o, 0, NULL);
+}
+
+static void do_freecrash(struct ours *o, int ac, char **av)
+{
+    struct slow s = {o, av[0], 0};
+    (void)ac;
+    slow_crash(&s);
+}
+
+static void do_shrinkcrash(struct ours *o, int ac, char **av)
+{
+    struct slow s = {o, av[0], size_of(av[1])};
+    (void)ac;
+    slow_crash(&s);
+}
+
+static void do_waitfreed(struct ours *o, int ac, char **av)
+{
+    (void)ac, (void)av;
+    while (pool_freeing(o->pool) > 0)
+        ok(pool_sync(o->pool), NULL, "sync");
+}
+
 static void do_rename(struct ours *o, int ac, char **av)
 {
     struct err err = {0};
@@ -611,7 +671,7 @@ static const struct {
     const char *usage;
 } verbs[] = {
     {"create",      do_create,      1, "LAYOUT[:DISKS][+...] [ashift=N]"                      },
-    {"import",      do_import,      0, "[readonly] [destroyed] [rewind] [dryrun]"             },
+    {"import",      do_import,      0, "[readonly] [destroyed] [rewind] [dryrun] [step=N]"    },
     {"pooldestroy", do_pooldestroy, 0, "(the whole pool)"                                     },
     {"found",       do_found,       0, "(what a search of the folder tells)"                  },
     {"note",        do_note,        1, "COMMAND (into the history)"                           },
@@ -642,6 +702,9 @@ static const struct {
     {"write",       do_write,       3, "VOL SEED STEPS"                                       },
     {"log",         do_log,         3, "SEED STEPS VOL... (crashes with all of it in the log)"},
     {"hash",        do_hash,        1, "VOL..."                                               },
+    {"freecrash",   do_freecrash,   1, "NAME (crashes in the middle of destroying it)"        },
+    {"shrinkcrash", do_shrinkcrash, 2, "NAME SIZE (crashes in the middle)"                    },
+    {"waitfreed",   do_waitfreed,   0, "(until interrupted destroys are through)"             },
 };
 
 static void verbs_do(void *arg)

@@ -203,18 +203,65 @@ def properties(row, layout, ashift, block):
     row.orc(["import"], ["snapshot", "a/v@one"], ["write", "a/v", row.seeds(), 30], ["snapshot", "a/v@two"],
             ["clone", "a/v@one", "a/b/clone"], ["write", "a/b/clone", row.seeds(), 20], ["set", "a/v@two", "org:snap=2"],
             ["filesystem", "fs", "refquota=30000000", "compression=10"], ["snapshot", "fs@s"],
-            ["set", "a/b", "reservation=9000000"], ["export"])
+            ["set", "a/b", "reservation=9000000"], ["received", "a/b", "copies=2", "checksum=sha256", "compression=off"],
+            ["received", "fs", "copies=3", "compression=lz4"], ["export"])
     row.same_props("OpenZFS after ours")
     row.ours(["import"], ["write", "a/v", row.seeds(), 60], ["write", "a/b/clone", row.seeds(), 60], ["sync"],
              ["set", "a/v", "refreservation=none"], ["set", "a/b", "reservation=2000000"], ["set", "a", "quota=none"],
-             ["set", "fs", "refquota=20000000", "quota=40000000"], ["folder", "fs/below"], ["destroy", "c/d/gone"],
+             ["set", "fs", "refquota=20000000", "quota=40000000", "copies="], ["folder", "fs/below"], ["destroy", "c/d/gone"],
+             ["set", "a/b", "copies=1", "checksum="], ["set", "a/v", "volsize=4194304"],
              ["rename", "a/b", "c/d/moved"], ["set", "c/d/moved/x", "refreservation=auto"], ["export"])
     row.check()
     row.same_props("ours after OpenZFS")
-    row.orc(["import"], ["write", "c/d/moved/w", row.seeds(), 30], ["destroy", "c/d/moved/clone"], ["destroy", "a/v@one"],
+    row.ours(["import"], ["destroy", "c/d/moved/clone"], ["set", "a/v", "volsize=8388608"], ["export"])
+    row.check()
+    row.same_props("a clone less")
+    row.orc(["import"], ["write", "c/d/moved/w", row.seeds(), 30], ["write", "a/v", row.seeds(), 30], ["destroy", "a/v@one"],
             ["set", "c", "refreservation=3000000"], ["scrub"], ["export"])
     row.check()
     row.same_props("OpenZFS at the end")
+
+
+def interrupted(row, layout, block):
+    """A crash in the middle of a destroy and of shrinking: either engine goes on, and all of it is given back."""
+    made = create(row, layout, 12, block)
+    before = row.same_props("before")
+    steps = ["import", f"step={max(2, 64 // int(block[:-1]))}"]
+    doomed = row.copy(f"{row.folder.name}-doomed")
+    doomed.ours(steps, ["freecrash", "v"])
+    left = doomed.ours_props(["import", "readonly"])
+    tap.expect(("tank/v", "type") not in left, "a dataset that is being destroyed is listed")
+    tap.expect(int(left["tank", "used"][0]) > int(before["tank", "used"][0]) - int(before["tank/v", "used"][0]) + 2**18,
+               "all of v was destroyed before the crash")
+    doomed.check()
+    other = doomed.copy(f"{row.folder.name}-other")
+    doomed.ours(steps, ["sync"], ["waitfreed"], ["export"])
+    doomed.check()
+    other.orc(["import"], ["sync"], ["export"])
+    other.check()
+    after = [r.same_props("after the destroy") for r in (doomed, other)]
+    used = [int(a["tank", "used"][0]) for a in after]
+    tap.expect(all(u < int(left["tank", "used"][0]) - 2**18 and ("tank/v", "type") not in a for u, a in zip(used, after)),
+               f"something of v is left: {used}")
+    same(doomed.ours(["import", "readonly"], ["hash", "a/w", "gone"], ["export"]), made, "after the destroy")
+
+    row.ours(steps, ["shrinkcrash", "v", "1M"])
+    row.check()
+    left = row.same_props("in the middle of shrinking")
+    tap.expect(left["tank/v", "volsize"][0] == str(2**20), f"v was not shrunk: {left['tank/v', 'volsize']}")
+    middle = int(left["tank/v", "referenced"][0])
+    larger = row.copy(f"{row.folder.name}-larger")
+    found = row.ours(["import"], ["hash", "v"], ["export"])
+    row.check()
+    left = row.same_props("after shrinking")
+    end = int(left["tank/v", "referenced"][0])
+    tap.expect(end < 1.5 * 2**20 and middle > end + 2**18, f"v was not cut at its next opening: {middle}, {end}")
+    same(row.orc(["import"], ["hash", "v"], ["write", "v", row.seeds(), 20], ["export"]), found, "OpenZFS after shrinking")
+    row.check()
+    larger.ours(["import"], ["set", "v", "volsize=16777216"], ["export"])
+    larger.check()
+    empty = larger.ours(["import"], ["set", "v", "volsize=1048576"], ["hash", "v"], ["export"])
+    same(empty, found, "grown and shrunk again")
 
 
 def crash(row, by, to, layout, block):

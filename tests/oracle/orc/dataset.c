@@ -104,6 +104,26 @@ static void do_set(struct orc *o, int ac, char **av)
     set_all(full_name(o, av[0]), ac - 1, av + 1);
 }
 
+/* As a stream would bring them. */
+static void do_received(struct orc *o, int ac, char **av)
+{
+    const char *name = full_name(o, av[0]);
+    must(dsl_prop_set_hasrecvd(name), "set", name);
+    for (int i = 1; i < ac; i++) {
+        char *prop = strdup(av[i]), *eq = strchr(prop, '=');
+        if (!eq)
+            die("no property: %s", av[i]);
+        *eq = '\0';
+        uint64_t value = 0;
+        for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++)
+            if (strcmp(words[k].name, eq + 1) == 0)
+                value = words[k].value;
+        must(dsl_prop_set_int(name, prop, ZPROP_SRC_RECEIVED, value ? value : size_of(eq + 1)),
+             "receive", prop);
+        free(prop);
+    }
+}
+
 static void do_snapshot(struct orc *o, int ac, char **av)
 {
     char *name = strdup(full_name(o, av[0])), *at = strchr(name, '@');
@@ -137,6 +157,7 @@ const struct verb dataset_verbs[] = {
     {"volume",     do_volume,     3, "NAME SIZE BLOCK [PROP=VALUE...]"},
     {"filesystem", do_filesystem, 1, "NAME [PROP=VALUE...]"           },
     {"set",        do_set,        2, "NAME PROP=VALUE..."             },
+    {"received",   do_received,   2, "NAME PROP=VALUE..."             },
     {"snapshot",   do_snapshot,   1, "NAME@SNAP"                      },
     {"clone",      do_clone,      2, "NAME@SNAP NEW"                  },
     {"rename",     do_rename,     2, "NAME NEW"                       },
