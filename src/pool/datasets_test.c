@@ -343,6 +343,8 @@ static void resize_body(struct expect *e)
     v->notify = told;
     v->notify_arg = &what;
     EXPECT_EQ(e, fixture_write(v, 0, 8 * MIB, 1), 0);
+    EXPECT_EQ(e, pool_sync(p), 0);
+    EXPECT(e, fixture_holds(v, 0, 8 * MIB, 1)); /* what was read is remembered */
     EXPECT_EQ(e, pool_set(p, "v", "volsize", "2097152", NULL), 0);
     EXPECT_EQ(e, v->geo.size, 2 * MIB);
     EXPECT_EQ(e, what, VOL_CHANGED_SIZE);

@@ -131,6 +131,30 @@ static void quota_body(struct expect *e)
     EXPECT_EQ(e, pool_export(p, NULL), 0);
 }
 
+/* Copies may be changed while blocks are dirty: what they cost is counted right all the same. */
+static void copies_body(struct expect *e)
+{
+    struct pool *p = fixture_make();
+    EXPECT_EQ(e, fixture_volume(p, "v", 512 * MIB, false), 0);
+    EXPECT_EQ(e, pool_set(p, "v", "sync", "standard", NULL), 0);
+    struct volume *v = fixture_open(p, "v");
+    EXPECT_EQ(e, fixture_write(v, 0, MIB, 1), 0);
+    EXPECT_EQ(e, pool_set(p, "v", "copies", "3", NULL), 0);
+    EXPECT_EQ(e, fixture_write(v, 0, MIB, 2), 0);
+    EXPECT_EQ(e, pool_set(p, "", "copies", "2", NULL), 0);
+    EXPECT_EQ(e, pool_set(p, "v", "copies", NULL, NULL), 0);
+    EXPECT_EQ(e, pool_sync(p), 0);
+    EXPECT_EQ(e, pool_sync(p), 0);
+    EXPECT_EQ(e, p->dirty_cost, 0);
+    EXPECT_EQ(e, p->promised_cost, 0);
+    fill(e, v);
+    EXPECT_EQ(e, volume_discard(v, 0, 512 * MIB, 0), 0);
+    EXPECT_EQ(e, fixture_write(v, 0, MIB, 3), 0);
+    volume_close(v);
+    EXPECT_EQ(e, p->dirty_cost, 0);
+    EXPECT_EQ(e, pool_export(p, NULL), 0);
+}
+
 static void thresholds_body(struct expect *e)
 {
     struct pool *p = fixture_make();
@@ -198,6 +222,7 @@ static void test_crossing(void **state)
 TEST(a_full_pool_still_works, full_body)
 TEST(many_writers_share_what_is_left, crowd_body)
 TEST(a_quota_is_kept, quota_body)
+TEST(copies_cost_more, copies_body)
 TEST(thresholds_are_told_once, thresholds_body)
 
 int main(void)
@@ -206,6 +231,7 @@ int main(void)
         cmocka_unit_test(test_a_full_pool_still_works),
         cmocka_unit_test(test_many_writers_share_what_is_left),
         cmocka_unit_test(test_a_quota_is_kept),
+        cmocka_unit_test(test_copies_cost_more),
         cmocka_unit_test(test_thresholds_are_told_once),
         cmocka_unit_test(test_crossing),
     };

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A dirty block may need an indirect block of its own, in two copies. */
-#define INDIRECT_COST (32u << 10)
-
 static int pvol_flush(struct volume *v)
 {
     return txg_wait(pvol_of(v)->p, 0);
@@ -109,6 +106,7 @@ int volumes_follow(struct pool *p)
     struct pvol *pv;
     bool stricter = false;
     list_for_each (pv, &p->volumes, node) {
+        pvol_cost_set(pv);
         enum volume_sync sync = sync_of(pv->ds->dir);
         bool read_only = is_read_only(pv);
         if (sync == pv->v.sync && read_only == pv->v.geo.read_only)
@@ -212,7 +210,7 @@ static int dir_open(struct pool *p, struct dsl_dir *dd, const char *name, struct
     }
     for (unsigned i = 0; i < TXG_SLOTS; i++)
         vdirty_init(&pv->dirty[i], pvol_unplace, pv);
-    pv->cost = pool_block_cost(p, pv->bs) + INDIRECT_COST;
+    pvol_cost_set(pv);
     pv->guid = le64_get(dsl_dataset_phys(pv->ds)->guid);
     struct uuid id = volume_id(p->guid, pv->guid);
     volume_init(&pv->v, &pvol_ops, name, &id, sync_of(dd));

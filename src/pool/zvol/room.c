@@ -18,7 +18,8 @@
 
 static bool covered(const struct pvol *pv, uint64_t reserve)
 {
-    return reserve && reserve >= pool_full_reservation(pv->p, pv->v.geo.size, pv->bs, 1);
+    return reserve &&
+           reserve >= pool_full_reservation(pv->p, pv->v.geo.size, pv->bs, pv->copies);
 }
 
 /* Bytes that lack for so many more. */
@@ -35,9 +36,12 @@ static uint64_t books_lack(const struct pvol *pv, uint64_t cost)
 
 static uint64_t disks_lack(const struct pvol *pv, uint64_t cost)
 {
-    uint64_t reserve = 0;
+    uint64_t left = pool_disks_left(pv->p, 0), reserve = 0;
+    if (cost <= left)
+        return 0;
     dsl_prop_u64(pv->ds->dir, "refreservation", &reserve, NULL);
-    uint64_t left = pool_disks_left(pv->p, covered(pv, reserve) ? 1 : 0);
+    if (covered(pv, reserve))
+        left = pool_disks_left(pv->p, 1);
     return cost > left ? cost - left : 0;
 }
 
@@ -62,7 +66,7 @@ static int refuse(struct pvol *pv, uint64_t cost)
     return E(-ENOSPC);
 }
 
-int pvol_room_take(struct pvol *pv, uint64_t len)
+int pvol_room_take(struct pvol *pv, uint64_t len, uint64_t *ret_cost)
 {
     uint64_t cost = (len / pv->bs + 2) * pv->cost;
     struct pool *p = pv->p;
@@ -74,12 +78,29 @@ int pvol_room_take(struct pvol *pv, uint64_t len)
             return r;
     }
     p->promised_cost += cost;
+    *ret_cost = cost;
     return 0;
 }
 
-void pvol_room_give(struct pvol *pv, uint64_t len)
+void pvol_room_give(struct pvol *pv, uint64_t cost)
 {
-    pv->p->promised_cost -= (len / pv->bs + 2) * pv->cost;
+    pv->p->promised_cost -= cost;
+}
+
+/* An indirect block that a dirty block may need, in two copies. */
+#define INDIRECT_COST (32u << 10)
+
+void pvol_cost_set(struct pvol *pv)
+{
+    struct objset_policy policy;
+    uint64_t dirty = 0, old = pv->cost;
+    dsl_dataset_policy(pv->ds, &policy);
+    pv->copies = policy.data_copies;
+    pv->cost = pool_block_cost(pv->p, pv->bs) * policy.data_copies +
+               (uint64_t)INDIRECT_COST / 2 * policy.meta_copies;
+    for (unsigned i = 0; i < TXG_SLOTS; i++)
+        dirty += pv->dirty[i].nblocks;
+    pv->p->dirty_cost += dirty * (pv->cost - old);
 }
 
 /* ---- thresholds ------------------------------------------------------------------------------------------------- */

@@ -93,27 +93,38 @@ int pvol_change(struct pvol *pv, uint64_t txg, uint64_t off, const struct sgl *d
     return 0;
 }
 
-/* What every change begins with: 0 and the txg that it holds. Room is needed for so many bytes of the range; 0: for none. The
- * range is looked at again, for the volume may shrink while this waits. */
-static int change_begin(struct pvol *pv, uint64_t off, uint64_t len, uint64_t room,
-                        uint64_t *ret_txg)
+/* What every change begins with: 0 and the txg that it holds. The range is looked at again, for the volume may have shrunk while
+ * this waited. */
+static int change_begin(struct pvol *pv, uint64_t off, uint64_t len, uint64_t *ret_txg)
 {
     if (pv->p->txgs.failed)
         return pv->p->txgs.failed;
     int r = suspend_pass(pv->p);
-    if (r == 0 && room)
-        r = pvol_room_take(pv, room);
     if (r)
         return r;
-    throttle_wait(pv->p, room);
-    if (off + len > pv->v.geo.size) {
-        if (room)
-            pvol_room_give(pv, room);
+    if (off + len > pv->v.geo.size)
         return E(-EINVAL);
-    }
     *ret_txg = txg_hold(pv->p);
     txg_changed(pv->p);
     return 0;
+}
+
+/* A write also needs room, promised until *ret_cost is given back, and waits while too much is dirty. */
+static int write_begin(struct pvol *pv, uint64_t off, uint64_t len, uint64_t *ret_txg,
+                       uint64_t *ret_cost)
+{
+    if (pv->p->txgs.failed)
+        return pv->p->txgs.failed;
+    int r = suspend_pass(pv->p);
+    if (r == 0)
+        r = pvol_room_take(pv, len, ret_cost);
+    if (r)
+        return r;
+    throttle_wait(pv->p, len);
+    r = change_begin(pv, off, len, ret_txg);
+    if (r)
+        pvol_room_give(pv, *ret_cost);
+    return r;
 }
 
 /* Lets go of the txg; durable when the log has the record (ticket 0: there is none), else when the txg is written. */
@@ -186,8 +197,8 @@ static bool is_large(const struct pvol *pv, uint64_t off, uint64_t len)
 int pvol_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned flags)
 {
     struct pvol *pv = pvol_of(v);
-    uint64_t txg, ticket = 0;
-    int r = change_begin(pv, off, data->len, data->len, &txg);
+    uint64_t txg, cost, ticket = 0;
+    int r = write_begin(pv, off, data->len, &txg, &cost);
     if (r)
         return r;
     bool one_record = data->len <= ZIL_DATA_MAX;
@@ -197,7 +208,7 @@ int pvol_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned 
         ticket = change_large(pv, txg, off, data, &r);
     else
         ticket = change_logged(pv, txg, off, data, &r);
-    pvol_room_give(pv, data->len);
+    pvol_room_give(pv, cost);
     return change_end(pv, txg, flags, ticket, r);
 }
 
@@ -232,7 +243,7 @@ int pvol_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool may_unm
     struct pvol *pv = pvol_of(v);
     uint64_t txg;
     (void)may_unmap; /* zeros are holes here */
-    int r = change_begin(pv, off, len, 0, &txg);
+    int r = change_begin(pv, off, len, &txg);
     if (r)
         return r;
     r = pvol_zero(pv, txg, off, len);
@@ -242,7 +253,7 @@ int pvol_write_zeroes(struct volume *v, uint64_t off, uint64_t len, bool may_unm
 static int whole_discard(struct pvol *pv, uint64_t first, uint64_t n, unsigned flags)
 {
     uint64_t dropped = 0, txg;
-    int r = change_begin(pv, first * pv->bs, n * pv->bs, 0, &txg);
+    int r = change_begin(pv, first * pv->bs, n * pv->bs, &txg);
     if (r)
         return r;
     r = vdirty_free_run(&pv->dirty[txg % TXG_SLOTS], first, n, &dropped);

@@ -40,7 +40,8 @@ struct pvol {
     struct object *data;
     struct zil *zil; /* NULL: read-only */
     uint32_t bs;     /* volblocksize, bytes */
-    uint64_t cost;   /* of a dirty block on disk, at most */
+    unsigned copies;
+    uint64_t cost; /* of a dirty block on disk, at most */
     uint64_t guid;
     struct vdirty dirty[TXG_SLOTS];
     uint64_t commits; /* of txgs that changed it */
@@ -82,8 +83,10 @@ void pvol_count_dirty(struct pvol *pv, int64_t blocks);
 /* ---- room.c ------------------------------------------------------------------------------ */
 
 /* Room for a write of len bytes is promised until it is given back, when what is dirty counts itself. -ENOSPC. Parks. */
-int pvol_room_take(struct pvol *pv, uint64_t len);
-void pvol_room_give(struct pvol *pv, uint64_t len);
+int pvol_room_take(struct pvol *pv, uint64_t len, uint64_t *ret_cost);
+void pvol_room_give(struct pvol *pv, uint64_t cost);
+/* What a dirty block costs, by the properties; those that are dirty now, too. */
+void pvol_cost_set(struct pvol *pv);
 /* After a txg: has a threshold been crossed? */
 void pvol_watch(struct pvol *pv);
 
