@@ -193,6 +193,8 @@ static int rest_load(struct import *im)
         r = dtl_load(p, leaf, im->err);
     if (r == 0)
         r = spares_load(p, im->want->paths, im->err);
+    if (r == 0)
+        r = errlog_load(p);
     if (r && im->err && !im->err->code)
         err_set(im->err, r, "pool %s: its state of txg %" PRIu64 " cannot be read", p->name,
                 p->ub.txg);
@@ -201,6 +203,7 @@ static int rest_load(struct import *im)
 
 void import_unload(struct pool *p)
 {
+    errlog_free(p);
     dsl_unload(&p->dsl);
     mos_close(p);
     vdev_free(p->root);

@@ -101,6 +101,7 @@ void pool_free(struct pool *p)
 {
     if (!p)
         return;
+    errlog_free(p);
     dsl_unload(&p->dsl);
     if (p->mos)
         objset_close(p->mos);

@@ -339,4 +339,19 @@ int pool_volume_resize(struct pool *p, const char *name, uint64_t size, struct e
 int pool_volume_open(struct pool *p, const char *name, struct volume **ret_v,
                      struct err *reterr);
 
+/* ---- damage (errors.c) ------------------------------------------------------------------------------ */
+
+/* What cannot be repaired, found by a read or a scrub: remembered across imports until a whole scrub doesn't find it any more. */
+struct pool_error {
+    char dataset
+        [POOL_DATASET_NAME_MAX +
+         1]; /* below the pool, "a/b" or "a/b@snap"; "<metadata>": the pool's own; "<0x2a>": one that is gone */
+    uint64_t object;
+    uint64_t offset, len; /* bytes of a volume; len 0: not of its data */
+};
+/* Calls fn for each until it returns other than 0, which is returned. -ENOMEM. Parks. */
+int pool_errors(struct pool *p, int (*fn)(void *arg, const struct pool_error *e), void *arg);
+/* How many blocks that are. */
+uint64_t pool_error_count(const struct pool *p);
+
 #endif

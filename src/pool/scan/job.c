@@ -26,20 +26,22 @@ static void job_run(void *arg)
     } else if (r) {
         s->now.errors++;
         s->bad = j->bp;
+        if (r == -EBADMSG || vdev_usable(s->p->root))
+            errlog_add(s->p, &j->at);
     }
     j->busy = false;
     s->njobs--;
     waitq_wake_all(&s->job_done);
 }
 
-void job_start(struct scan *s, const struct bp *bp)
+void job_start(struct scan *s, const struct bp *bp, const struct bookmark *at)
 {
     unsigned i = 0;
     while (s->njobs == SCAN_DEPTH)
         waitq_wait(&s->job_done, NO_DEADLINE, NULL);
     while (s->job[i].busy)
         i++;
-    s->job[i] = (struct scan_job){.scan = s, .bp = *bp, .busy = true};
+    s->job[i] = (struct scan_job){.scan = s, .bp = *bp, .at = *at, .busy = true};
     s->njobs++;
     if (fiber_scarce() || !fiber_start(job_run, &s->job[i], "pool-scan-block"))
         job_run(&s->job[i]);

@@ -60,7 +60,8 @@ static int pass_begin(void *arg, uint64_t txg, struct err *reterr)
     };
     if (s->now.func == SCAN_RESILVER)
         s->now.min_txg = first <= txg ? MAX(first, 1u) - 1 : txg;
-    return scan_record_write(s);
+    int r = s->now.func == SCAN_SCRUB ? errlog_scrub_begins(s->p) : 0;
+    return r ? r : scan_record_write(s);
 }
 
 /* A paused scrub goes on. */
@@ -84,7 +85,10 @@ static int pass_end(void *arg, uint64_t txg, struct err *reterr)
     (void)txg, (void)reterr;
     if (s->now.state == SCAN_FINISHED && s->now.errors == 0 && leaves_steady(s))
         lacking_clear(s->p, s->now.max_txg);
-    return scan_record_write(s);
+    int r = 0;
+    if (s->now.func == SCAN_SCRUB && !s->now.paused)
+        r = errlog_scrub_ends(s->p, s->now.state == SCAN_FINISHED);
+    return r ? r : scan_record_write(s);
 }
 
 static void report(const struct scan *s)
@@ -247,7 +251,8 @@ static int drop_paused(void *arg, uint64_t txg, struct err *reterr)
     s->now.state = SCAN_CANCELLED;
     s->now.paused = false;
     s->now.end = run_wall() / NS_PER_SEC;
-    return scan_record_write(s);
+    int r = errlog_scrub_ends(s->p, false);
+    return r ? r : scan_record_write(s);
 }
 
 int scan_cancel(struct pool *p, struct err *reterr)

@@ -15,6 +15,7 @@ struct scan_walked {
 struct scan_job {
     struct scan *scan;
     struct bp bp;
+    struct bookmark at;
     bool busy;
 };
 
@@ -69,7 +70,7 @@ void lacking_clear(struct pool *p, uint64_t max_txg);
 /* ---- one block (job.c) ------------------------------------------------------------------- */
 
 /* Verifies a block in a fiber of its own; waits while SCAN_DEPTH are under way. Parks. */
-void job_start(struct scan *s, const struct bp *bp);
+void job_start(struct scan *s, const struct bp *bp, const struct bookmark *at);
 void job_wait_all(struct scan *s);
 
 /* ---- all blocks (walk.c) ----------------------------------------------------------------- */

@@ -92,6 +92,7 @@ static int dataset_min(struct scan *s, const struct find *f, uint64_t *ret_min)
 
 struct walk {
     struct scan *s;
+    uint64_t id;            /* the dataset's, 0: the MOS */
     uint64_t object, blkid; /* where to go on */
     unsigned left;          /* visits under this ticket */
 };
@@ -109,6 +110,12 @@ static bool pauses_here(struct walk *w, uint64_t object, unsigned level, uint64_
     return true;
 }
 
+static struct bookmark bookmark(const struct walk *w, uint64_t object, unsigned level,
+                                uint64_t blkid)
+{
+    return (struct bookmark){w->id, object, level == TRAVERSE_ROOT ? UINT64_MAX : level, blkid};
+}
+
 static int visit(void *arg, const struct bp *bp, uint64_t object, unsigned level,
                  uint64_t blkid)
 {
@@ -118,12 +125,13 @@ static int visit(void *arg, const struct bp *bp, uint64_t object, unsigned level
         return STOP;
     if (pauses_here(w, object, level, blkid))
         return ENOUGH;
+    const struct bookmark at = bookmark(w, object, level, blkid);
     if (bp_ndvas(bp) == 0 || bp_birth(bp) > s->now.max_txg)
         return 0;
     for (unsigned i = 0; i < bp_ndvas(bp); i++)
         s->now.examined += bp_dva(bp, i).asize;
     if (s->now.func == SCAN_SCRUB || lacking_birth(s->p, bp_phys_birth(bp)))
-        job_start(s, bp);
+        job_start(s, bp, &at);
     return 0;
 }
 
@@ -131,13 +139,17 @@ static int visit(void *arg, const struct bp *bp, uint64_t object, unsigned level
 static int failed(void *arg, const struct bp *bp, uint64_t object, unsigned level,
                   uint64_t blkid, int err)
 {
-    struct scan *s = ((struct walk *)arg)->s;
-    (void)object, (void)level, (void)blkid;
+    const struct walk *w = arg;
+    struct scan *s = w->s;
+    const struct bookmark at = bookmark(w, object, level, blkid);
     if (err == -ENOMEM)
         return err;
     job_wait_all(s);
-    if (memcmp(&s->bad, bp, sizeof(*bp)) != 0)
-        s->now.errors++;
+    if (memcmp(&s->bad, bp, sizeof(*bp)) == 0)
+        return 0;
+    s->now.errors++;
+    if (err == -EBADMSG || vdev_usable(s->p->root))
+        errlog_add(s->p, &at);
     return 0;
 }
 
@@ -155,7 +167,7 @@ static int root_of(struct scan *s, uint64_t id, struct bp *ret_bp)
     return r;
 }
 
-static int walk_some(struct walk *w, uint64_t id, uint64_t min)
+static int walk_some(struct walk *w, uint64_t min)
 {
     struct scan *s = w->s;
     const struct traverse t = {
@@ -170,9 +182,9 @@ static int walk_some(struct walk *w, uint64_t id, uint64_t min)
     struct bp bp;
     w->left = TICKET_BLOCKS;
     uint64_t ticket = blocks_reader_enter(&s->p->blocks);
-    int r = root_of(s, id, &bp);
+    int r = root_of(s, w->id, &bp);
     /* A log that waits for its volume to be opened is read then, be it after years. */
-    if (r == 0 && id && w->object == 0 && w->blkid == 0)
+    if (r == 0 && w->id && w->object == 0 && w->blkid == 0)
         r = zil_scrub(s->p, &bp, &s->now.repaired, &s->now.errors);
     if (r == 0)
         r = objset_traverse(&s->p->blocks, &bp, &t);
@@ -184,13 +196,13 @@ static int walk_some(struct walk *w, uint64_t id, uint64_t min)
 /* A dataset that is gone meanwhile has nothing left to look at. */
 static int walk_objset(struct scan *s, uint64_t id, uint64_t min)
 {
-    struct walk w = {.s = s, .object = s->place.object, .blkid = s->place.blkid};
+    struct walk w = {.s = s, .id = id, .object = s->place.object, .blkid = s->place.blkid};
     int r;
     s->place = (struct scan_place){.there = true, .id = id, .min = min};
     do {
         s->place.object = w.object;
         s->place.blkid = w.blkid;
-        r = walk_some(&w, id, min);
+        r = walk_some(&w, min);
     } while (r == ENOUGH);
     if (r == STOP)
         return s->error ? s->error : -ECANCELED;

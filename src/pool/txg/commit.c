@@ -147,6 +147,8 @@ static int prepare(struct pool *p, struct plan *plan)
     int r = dtl_sync(p, plan->txg);
     if (r == 0)
         r = dsl_sync(&p->dsl);
+    if (r == 0)
+        r = errlog_sync(p);
     plan->config = p->config_dirty;
     p->config_dirty = false;
     if (r == 0 && plan->config)

@@ -9,6 +9,7 @@
 #define POOL_TXG_TXG_H
 
 #include "pool/dsl/dsl.h"
+#include "pool/txg/errlog.h"
 
 #define POOL_NAME_MAX       255u
 #define POOL_LABEL_FEATURES 16u
@@ -90,6 +91,7 @@ struct pool {
     struct dsl dsl;
     struct txgs txgs;
     struct suspension suspended;
+    struct errlog errlog;
     struct uberblock ub;                                  /* newest on disk */
     uint64_t config_object, history_object, props_object; /* the last two 0: none yet */
     bool autoreplace;

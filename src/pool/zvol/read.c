@@ -26,6 +26,14 @@ bool pvol_find_dirty(const struct pvol *pv, uint64_t txg, uint64_t blkid,
     return false;
 }
 
+/* Disks that are away are no damage. */
+static void note_damage(struct pvol *pv, uint64_t blkid, int r)
+{
+    const struct bookmark at = {.objset = pv->ds->id, .object = ZVOL_DATA, .blkid = blkid};
+    if (r == -EBADMSG || (r == -EIO && vdev_usable(pv->p->root)))
+        errlog_add(pv->p, &at);
+}
+
 /* The block as of txg: a buffer with a reference, NULL for zeros. Parks. */
 int pvol_block_get(struct pvol *pv, uint64_t txg, uint64_t blkid, enum block_hint hint,
                    struct iobuf **ret_buf)
@@ -46,6 +54,8 @@ int pvol_block_get(struct pvol *pv, uint64_t txg, uint64_t blkid, enum block_hin
     /* The first use of what was read ahead goes through the cache, which counts it as such. */
     if (*ret_buf && hint == BLOCK_NORMAL && commits == pv->commits)
         shortcut_set(pv, blkid, &bp);
+    if (hint != BLOCK_PREFETCH)
+        note_damage(pv, blkid, r);
     return r;
 }
 
