@@ -109,14 +109,19 @@ class Oracle:
 
     # ---- OpenZFS's engine ---------------------------------------------------------------------------
 
-    def orc(self, folder, pool, *verbs):
-        """Runs verbs (see orc.h) in one process; a list stands for one verb with its arguments. Returns the hashes that were
-        printed, by volume: the last one of each. Rejected when a verb fails or OpenZFS finds one of its rules broken."""
+    def orc_text(self, folder, pool, *verbs):
+        """Runs verbs (see orc.h) in one process; a list stands for one verb with its arguments. Returns what was printed.
+        Rejected when a verb fails or OpenZFS finds one of its rules broken."""
         words = words_of(verbs)
         done = self._run(self.folder / "orc", folder, pool, *words)
         if done.returncode != 0:
             raise Rejected(f"orc {' '.join(map(str, words))}: exit {done.returncode}\n{tail(done.stdout + done.stderr)}")
-        return dict(line.split()[1:] for line in done.stdout.splitlines() if line.startswith("hash "))
+        return done.stdout
+
+    def orc(self, folder, pool, *verbs):
+        """The same; returns the hashes that were printed, by volume: the last one of each."""
+        lines = self.orc_text(folder, pool, *verbs).splitlines()
+        return dict(line.split()[1:] for line in lines if line.startswith("hash "))
 
     def orc_text(self, folder, pool, *verbs):
         """All that the verbs print."""
@@ -128,11 +133,7 @@ class Oracle:
 
     def orc_props(self, folder, pool, *verbs):
         """All datasets' properties as OpenZFS has them: a dict by (dataset, property) of (value, source)."""
-        words = words_of([*verbs, ["props"]])
-        done = self._run(self.folder / "orc", folder, pool, *words)
-        if done.returncode != 0:
-            raise Rejected(f"orc {' '.join(map(str, words))}: exit {done.returncode}\n{tail(done.stdout + done.stderr)}")
-        return props_of(done.stdout)
+        return props_of(self.orc_text(folder, pool, *verbs, ["props"]))
 
     def populate(self, folder, pool, layout, ashift, spares, block, compression):
         """A pool with volumes, snapshots, a clone, a file system, reservations and freed space."""

@@ -312,6 +312,21 @@ static void do_scrub(struct ours *o, int ac, char **av)
         do_wait(o, ac, av);
 }
 
+static int error_print(void *arg, const struct pool_error *e)
+{
+    (void)arg;
+    printf("damaged: %s object %" PRIu64 " offset %" PRIu64 " length %" PRIu64 "\n", e->dataset,
+           e->object, e->offset, e->len);
+    return 0;
+}
+
+static void do_errors(struct ours *o, int ac, char **av)
+{
+    (void)ac, (void)av;
+    ok(pool_errors(o->pool, error_print, NULL), NULL, "errors");
+    printf("errors: %" PRIu64 "\n", pool_error_count(o->pool));
+}
+
 static void do_offline(struct ours *o, int ac, char **av)
 {
     struct err err = {0};
@@ -684,6 +699,7 @@ static const struct {
     {"space",       do_space,       0, ""                                                     },
     {"scrub",       do_scrub,       0, "[nowait]"                                             },
     {"wait",        do_wait,        0, "(until no scrub or resilver is running)"              },
+    {"errors",      do_errors,      0, "(what is damaged)"                                    },
     {"offline",     do_offline,     1, "DISK"                                                 },
     {"online",      do_online,      1, "DISK"                                                 },
     {"add",         do_add,         2, "LAYOUT[:DISKS]|spare DISK..."                         },

@@ -49,21 +49,19 @@ class Row:
 
     def ours(self, *verbs):
         """Our engine; the hashes that were printed, by volume."""
-        text = self._run(program("tests/oracle/ours"), self.folder, self.pool, *words_of(verbs), env=SANITIZERS)
-        return {name: sha for sha, name in re.findall(r"^([0-9a-f]{64})  (.*)$", text, re.M)}
+        return {name: sha for sha, name in re.findall(r"^([0-9a-f]{64})  (.*)$", self.ours_text(*verbs), re.M)}
 
     def ours_text(self, *verbs):
         """All that our engine prints."""
-        return self._run(program("tests/oracle/ours"), self.folder, POOL, *words_of(verbs), env=SANITIZERS)
+        return self._run(program("tests/oracle/ours"), self.folder, self.pool, *words_of(verbs), env=SANITIZERS)
 
     def orc_text(self, *verbs):
         """All that OpenZFS's prints."""
-        return self.oracle.orc_text(self.folder, POOL, *verbs)
+        return self.oracle.orc_text(self.folder, self.pool, *verbs)
 
     def ours_props(self, *verbs):
         """All datasets' properties as our engine has them."""
-        return props_of(self._run(program("tests/oracle/ours"), self.folder, self.pool, *words_of([*verbs, ["props"], ["export"]]),
-                                  env=SANITIZERS))
+        return props_of(self.ours_text(*verbs, ["props"], ["export"]))
 
     def same_props(self, what):
         """Both engines say the same of every dataset, to the byte and with the same source; what they said."""
@@ -86,6 +84,11 @@ class Row:
 
     def check(self):
         self.oracle.check(self.folder, self.pool)
+
+    def check_objects(self):
+        complaint = self.oracle.judge_objects(self.folder, self.pool)
+        if complaint:
+            raise Rejected(complaint)
 
     def check_blocks(self):
         """Of a pool that has lost disks."""
@@ -408,4 +411,29 @@ def foreign_spare(row, layout):
     same(row.orc(["import"], ["hash", "v"], ["scrub"], ["replace", "d0", "s0"], ["export"]), left, "OpenZFS takes the spare again")
     same(row.ours(["import"], ["wait"], ["spares", 0], ["hash", "v"], ["unspare", "s0"], ["export"]), left, "ours at the end")
     row.shell("rm", row.folder / "s0")
+    row.check()
+
+
+def remembered_damage(row, layout, finder):
+    """A block that nothing brings back is found by one engine; both know of it, whichever imports the pool, and no judge
+    minds the log. When its volume is gone a scrub by the other one forgets it."""
+    def errors(engine, *verbs):
+        text = engine(["import"], *verbs, ["errors"], ["export"])
+        return [line for line in text.splitlines() if line.startswith(("errors: ", "damaged: "))]
+
+    first, other = (row.ours_text, row.orc_text) if finder == "ours" else (row.orc_text, row.ours_text)
+    create(row, layout, 12, "16K")
+    disks = sorted(row.folder.iterdir())
+    block = int(row.shell(sys.executable, HERE / "harm.py", "gone", *disks))
+    found = errors(first, ["scrub", "damaged"])
+    tap.expect(found[-1] == "errors: 1", f"{finder}: {found}")
+    for _ in range(2):
+        found = errors(row.ours_text)
+        tap.expect(found == [f"damaged: gone object 1 offset {block * 16384} length 16384", "errors: 1"], f"ours: {found}")
+        found = errors(row.orc_text)
+        tap.expect(found == ["errors: 1"], f"OpenZFS: {found}")
+        row.check_objects()
+    found = errors(other, ["destroy", "gone"], ["scrub"])
+    tap.expect(found == ["errors: 0"], f"after the scrub: {found}")
+    tap.expect(errors(row.ours_text) == ["errors: 0"] == errors(row.orc_text), "after the scrub, imported again")
     row.check()
