@@ -320,6 +320,17 @@ static int group_wait_data(struct group *g, struct list *records)
     return r;
 }
 
+/* A disk went and came back with the group, or with what it points to, before the flush. losses: before the group. */
+static bool group_is_lost(const struct zil *z, struct list *records, uint64_t losses)
+{
+    uint64_t now = z->p->root->losses;
+    struct record *rec;
+    bool lost = losses != now;
+    list_for_each (rec, records, node)
+        lost |= rec->block && zil_data_is_lost(rec->block, now);
+    return lost;
+}
+
 static int group_write(struct zil *z, struct list *records)
 {
     struct group g = {.z = z};
@@ -340,7 +351,7 @@ static int group_write(struct zil *z, struct list *records)
         r = group_wait_data(&g, records);
     if (r == 0)
         r = IN_STEP(STEP_LOG_FLUSH, group_flush(&g));
-    if (r == 0 && losses != z->p->root->losses)
+    if (r == 0 && group_is_lost(z, records, losses))
         r = E(-EIO);
     list_for_each (rec, records, node)
         if (rec->block && r == 0)

@@ -38,7 +38,7 @@ int zil_commit(struct zil *z, uint64_t ticket);
 /* ---- data blocks that records point to (data.c) ---------------------------------------------------------------- */
 
 /* The log's flush covers them too. Counted; the maker has one reference. NULL: no memory. */
-struct zil_data *zil_data_new(void);
+struct zil_data *zil_data_new(uint64_t losses);
 struct zil_data *zil_data_ref(struct zil_data *d);
 void zil_data_put(struct zil_data *d); /* NULL is fine */
 /* They are written, or it failed; touches: on the tops of these pointers. */

@@ -16,6 +16,7 @@ static inline bool *tops_at(struct tops *t, uint64_t id)
 
 /* Waits until the blocks are written: 0 and their tops added, or why they are not. Parks. */
 int zil_data_wait(struct zil_data *d, struct tops *add);
+bool zil_data_is_lost(const struct zil_data *d, uint64_t losses); /* some of it may be */
 void zil_data_flushed(struct zil_data *d);
 
 #endif

@@ -117,7 +117,7 @@ uint64_t pvol_direct(struct pvol *pv, uint64_t txg, uint64_t first, unsigned n)
     uint64_t ticket = 0;
     if (!d)
         return 0;
-    *d = (struct direct){.pv = pv, .txg = txg, .data = zil_data_new()};
+    *d = (struct direct){.pv = pv, .txg = txg, .data = zil_data_new(pv->p->root->losses)};
     bool good = d->data != NULL;
     for (unsigned i = 0; good && i < n; i++) {
         uint64_t t = block_place_now(d, first + i);
