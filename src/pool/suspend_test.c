@@ -20,6 +20,7 @@
 #define BLOCK     8192u
 #define BLOCKS    64u
 #define WRITERS   8u
+#define SHARE     (BLOCKS / WRITERS) /* of a writer */
 #define SEEDS     12u
 
 struct shape {
@@ -96,23 +97,29 @@ static void fill(uint8_t bytes[BLOCK], unsigned block, uint32_t version)
         bytes[i] = (uint8_t)(version * 131u + block * 7u + i * i / 3 + (version >> 8));
 }
 
-static int write_block(struct bench *b, unsigned block, unsigned flags)
+static int write_blocks(struct bench *b, unsigned first, unsigned n, unsigned flags)
 {
     static uint8_t bytes[BLOCK];
+    struct ledger *l = b->l;
     struct sgl sgl;
-    uint32_t version = b->l->pending[block] = b->l->acked[block] + 1;
     sgl_init(&sgl);
-    check(sgl_alloc(&sgl, BLOCK) == 0);
-    fill(bytes, block, version);
-    sgl_copy_in(&sgl, 0, bytes, BLOCK);
-    int r = b->v->ops->write(b->v, (uint64_t)block * BLOCK, &sgl, flags);
-    if (r == 0 && (flags & VOL_FUA)) {
-        b->l->acked[block] = version;
-        b->acks++;
+    check(sgl_alloc(&sgl, n * BLOCK) == 0);
+    for (unsigned i = 0; i < n; i++) {
+        fill(bytes, first + i, l->pending[first + i] = l->acked[first + i] + 1);
+        sgl_copy_in(&sgl, (uint64_t)i * BLOCK, bytes, BLOCK);
     }
+    int r = b->v->ops->write(b->v, (uint64_t)first * BLOCK, &sgl, flags);
+    for (unsigned i = 0; r == 0 && (flags & VOL_FUA) && i < n; i++)
+        l->acked[first + i] = l->pending[first + i];
+    b->acks += r == 0 && (flags & VOL_FUA);
     b->errors += r != 0;
     sgl_clear(&sgl);
     return r;
+}
+
+static int write_block(struct bench *b, unsigned block, unsigned flags)
+{
+    return write_blocks(b, block, 1, flags);
 }
 
 static int read_block(struct bench *b, unsigned block, uint8_t bytes[BLOCK])
@@ -144,9 +151,12 @@ static void verify(struct bench *b)
 static void writer(void *arg)
 {
     struct bench *b = arg;
-    unsigned me = b->writers++;
-    for (unsigned i = me; !b->enough; i = i + WRITERS < BLOCKS ? i + WRITERS : me) {
-        write_block(b, i, VOL_FUA);
+    unsigned first = b->writers++ * SHARE;
+    for (unsigned i = 0; !b->enough; i = (i + 1) % SHARE) {
+        if (i == 0 && sim_random_below(b->run, 2) == 0)
+            write_blocks(b, first, SHARE, VOL_FUA); /* large: past the log */
+        else
+            write_block(b, first + i, VOL_FUA);
         if (sim_random_below(b->run, 4) == 0)
             fiber_sleep_until(run_now() + sim_random_below(b->run, 2 * NS_PER_MS), NULL);
     }

@@ -123,14 +123,6 @@ class Oracle:
         lines = self.orc_text(folder, pool, *verbs).splitlines()
         return dict(line.split()[1:] for line in lines if line.startswith("hash "))
 
-    def orc_text(self, folder, pool, *verbs):
-        """All that the verbs print."""
-        words = words_of(verbs)
-        done = self._run(self.folder / "orc", folder, pool, *words)
-        if done.returncode != 0:
-            raise Rejected(f"orc {' '.join(map(str, words))}: exit {done.returncode}\n{tail(done.stdout + done.stderr)}")
-        return done.stdout
-
     def orc_props(self, folder, pool, *verbs):
         """All datasets' properties as OpenZFS has them: a dict by (dataset, property) of (value, source)."""
         return props_of(self.orc_text(folder, pool, *verbs, ["props"]))
