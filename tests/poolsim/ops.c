@@ -168,19 +168,18 @@ static void op_zeroes(struct story *st, struct slot *s)
     st->n.zeroes++;
 }
 
-/* Only whole blocks go; what is around them stays. */
+/* All of it reads as zeros, whole blocks or not. */
 static void op_discard(struct story *st, struct slot *s)
 {
-    uint64_t first, n, block = s->block_size / SECTOR;
+    uint64_t first, n;
     if (!claim_draw(st, s, true, &first, &n))
         return;
     unsigned flags = flags_draw(st);
-    uint64_t from = (first + block - 1) / block * block, to = (first + n) / block * block;
-    uint32_t number = to > from ? model_begin(s->m, from, to - from, CHANGE_ZERO, false) : 0;
+    uint32_t number = model_begin(s->m, first, n, CHANGE_ZERO, false);
     int r = s->v->ops->discard(s->v, first * SECTOR, n * SECTOR, flags);
-    must("a discard", r);
-    if (number)
-        settle_change(st, s, number, flags, "a discard", r);
+    if (first * SECTOR % s->block_size == 0 && n * SECTOR % s->block_size == 0)
+        must("a discard of whole blocks", r);
+    settle_change(st, s, number, flags, "a discard", r);
     model_unclaim(s->m, first, n, true);
     st->n.discards++;
 }
