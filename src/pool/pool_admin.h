@@ -72,16 +72,12 @@ int pool_import(const struct pool_import_want *want, struct pool **ret_pool,
 /* Writes what is there, marks it exported and closes it. -EBUSY: a volume is open; -EAGAIN: it is suspended (by force: pool_let_go(),
  * close its volumes, pool_close()). Else the pool is closed even when marking fails. */
 int pool_export(struct pool *p, struct err *reterr);
-/* Closes it as it is (a daemon's stop): the next start opens it again. A suspended pool lets go. */
-
 /* True: nothing can be written; *ret_why (may be NULL): what forces it, "" when it was asked for. */
 bool pool_read_only(const struct pool *p, const char **ret_why);
-/* Writes what is there, marks it exported and closes it. -EBUSY: a volume is open. The pool is closed even when marking fails. */
-int pool_export(struct pool *p, struct err *reterr);
 /* As export, but its labels then say that it was destroyed; import brings it back as long as its disks aren't used otherwise.
  * -EBUSY: a volume is open; or, without force, it holds datasets. */
 int pool_destroy(struct pool *p, bool force, struct err *reterr);
-/* Closes it as it is (a daemon's stop): the next start opens it again. */
+/* Closes it as it is (a daemon's stop): the next start opens it again. A suspended pool lets go. */
 void pool_close(struct pool *p);
 const char *pool_name(const struct pool *p);
 /* Everything that was acknowledged until now is in the tree on disk. */
