@@ -3,7 +3,7 @@
 _zsan_nouns='pool dataset volume target lun portal host initiator grant session status stats event limits config help'
 _zsan_verbs() {
     case $1 in
-    pool) echo 'list status create import export scrub offline online' ;;
+    pool) echo 'list status create import export destroy found history get set scrub offline online' ;;
     dataset) echo 'list create destroy rename get set inherit' ;;
     volume) echo 'list orphans show create set resize delete' ;;
     target) echo 'list show create set delete' ;;
@@ -57,12 +57,17 @@ _zsan_look() {
     'lun list') flags='' valued='' args='target' ;;
     'lun remove') flags='' valued='' args='target,-' ;;
     'pool create') flags='--ashift --force' valued='--ashift' args='-,-' ;;
+    'pool destroy') flags='--force' valued='' args='pool' ;;
     'pool export') flags='--force' valued='' args='pool' ;;
-    'pool import') flags='--devices --read-only --force' valued='--devices' args='pool,-' ;;
+    'pool found') flags='' valued='' args='-' ;;
+    'pool get') flags='' valued='' args='pool,-' ;;
+    'pool history') flags='--internal' valued='' args='pool' ;;
+    'pool import') flags='--devices --read-only --force --destroyed --rewind --rewind-far' valued='--devices' args='pool,-' ;;
     'pool list') flags='' valued='' args='' ;;
     'pool offline') flags='' valued='' args='pool,-' ;;
     'pool online') flags='' valued='' args='pool,-' ;;
     'pool scrub') flags='--pause --stop' valued='' args='pool' ;;
+    'pool set') flags='' valued='' args='pool,-,-' ;;
     'pool status') flags='' valued='' args='pool' ;;
     'portal add') flags='--port --group --interface --advertise' valued='--port --group --interface --advertise' args='-' ;;
     'portal group') flags='--alua-group' valued='--alua-group' args='-' ;;

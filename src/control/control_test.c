@@ -263,6 +263,44 @@ static const struct step dataset_day[] = {
     {"dataset.destroy", "{\"name\":\"tank/c\"}",                                                  "\"ENOENT\""         },
 };
 
+static const struct step found_day[] = {
+    {"pool.found",    "{\"devices\":[\"/d0\"]}",                                              "\"result\":[]"         },
+    {"pool.create",   "{\"name\":\"tank\",\"vdevs\":[\"mirror\",\"/d0\",\"/d1\"]}",           "\"ONLINE\""            },
+    {"pool.get",      "{\"name\":\"tank\",\"property\":\"failmode\"}",                        "\"value\":\"wait\""    },
+    {"pool.set",      "{\"name\":\"tank\",\"property\":\"comment\",\"value\":\"hello\"}",
+     "\"result\":{}"                                                                                                  },
+    {"pool.set",      "{\"name\":\"tank\",\"property\":\"size\",\"value\":\"1\"}",            "\"EINVAL\""            },
+    {"pool.get",      "{\"name\":\"tank\"}",                                                  "\"value\":\"hello\""   },
+    {"pool.history",  "{\"name\":\"tank\",\"internal\":true}",                                "\"internal\":true"     },
+    {"pool.history",  "{\"name\":\"pot\"}",                                                   "\"ENOENT\""            },
+    {"volume.create", "{\"name\":\"tank/v\",\"size\":1048576}",                               "\"dataset\""           },
+    {"pool.destroy",  "{\"name\":\"tank\"}",                                                  "zsan volume delete"    },
+    {"volume.delete", "{\"name\":\"tank/v\",\"keep\":true}",                                  "\"result\":{}"         },
+    {"pool.destroy",  "{\"name\":\"tank\"}",                                                  "\"EBUSY\""             },
+    {"pool.list",     "{}",                                                                   "\"ONLINE\""            },
+    {"pool.export",   "{\"name\":\"tank\"}",                                                  "\"result\":{}"         },
+    {"pool.found",    "{\"devices\":[\"/d0\",\"/d1\"]}",                                      "\"state\":\"EXPORTED\""},
+    {"pool.import",   "{\"name\":\"tank\",\"devices\":[\"/d0\",\"/d1\"]}",                    "\"ONLINE\""            },
+    {"pool.destroy",  "{\"name\":\"tank\",\"force\":true}",                                   "\"result\":{}"         },
+    {"pool.list",     "{}",                                                                   "\"result\":[]"         },
+    {"pool.import",   "{\"name\":\"tank\",\"devices\":[\"/d0\",\"/d1\"]}",                    "\"error\""             },
+    {"pool.import",   "{\"name\":\"tank\",\"devices\":[\"/d0\",\"/d1\"],\"destroyed\":true}",
+     "\"ONLINE\""                                                                                                     },
+};
+
+static void live_found_day(struct world *w)
+{
+    make_disk("/d0");
+    make_disk("/d1");
+    follow(w, found_day, ARRAY_LEN(found_day));
+}
+
+static void test_pools_are_found_and_given_up(void **state)
+{
+    (void)state;
+    free(play(live_found_day));
+}
+
 static void live_dataset_day(struct world *w)
 {
     make_disk("/d0");
@@ -766,6 +804,7 @@ int main(void)
         cmocka_unit_test(test_pools_come_and_go),
         cmocka_unit_test(test_pools_are_waited_for),
         cmocka_unit_test(test_datasets_come_and_go),
+        cmocka_unit_test(test_pools_are_found_and_given_up),
         cmocka_unit_test(test_an_import_that_ended_the_daemon_twice_is_not_tried_again),
         cmocka_unit_test(test_a_day_of_an_operator),
         cmocka_unit_test(test_secrets_are_told_once),

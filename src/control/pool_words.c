@@ -125,7 +125,7 @@ void pool_words_drop(struct pool_words *w)
     *w = (struct pool_words){.ngroups = 0};
 }
 
-/* ---- folders ----------------------------------------------------------------------------- */
+/* ---- places ------------------------------------------------------------------------------ */
 
 struct expanding {
     char **paths;
@@ -145,39 +145,18 @@ static int push(struct expanding *e, char *path)
     return 0;
 }
 
-static int push_folder(struct expanding *e, const char *dir, char **names)
-{
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && names[i]; i++) {
-        char *path = NULL;
-        if (asprintf(&path, "%s/%s", dir, names[i]) < 0)
-            path = NULL;
-        rc = push(e, path);
-    }
-    return rc;
-}
-
 char **disks_expand(const struct api_names *words, struct err *reterr)
 {
     struct expanding e = {.n = 0};
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < words->n; i++) {
-        char **names = NULL, *path = disk_resolve(words->name[i], reterr);
-        if (!path) {
-            rc = -ENOENT;
-        } else if (file_list(path, &names) == 0) {
-            rc = push_folder(&e, path, names);
-            free(path);
-        } else {
-            rc = push(&e, path);
-        }
-        names_free(names);
+        char *path = disk_resolve(words->name[i], reterr);
+        rc = path ? push(&e, path) : -ENOENT;
     }
     if (rc == 0 && e.n > 0)
         return e.paths;
     if (!reterr->code)
-        err_set(reterr, rc < 0 ? rc : -ENOENT, "%s",
-                rc < 0 ? "out of memory" : "there is nothing in the folders given");
+        err_set(reterr, -ENOMEM, "out of memory");
     names_free(e.paths);
     return NULL;
 }

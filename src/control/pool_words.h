@@ -21,7 +21,7 @@ void pool_words_drop(struct pool_words *w);
 /* A disk as people name it: a path as it is, else what bears that name in the folders where disks
  * have names. malloc'd. NULL: there is none, or no memory. Parks. */
 char *disk_resolve(const char *name, struct err *reterr);
-/* The words as paths: disks, and what is in those that are folders; NULL at the end; names_free(). NULL:
+/* The words as paths of disks and folders; NULL at the end; names_free(). NULL:
  * with reterr. Parks. */
 char **disks_expand(const struct api_names *words, struct err *reterr);
 

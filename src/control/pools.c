@@ -83,6 +83,11 @@ void held_changed(struct pools *ps)
         ps->env.changed(ps->env.arg);
 }
 
+uint64_t pools_hostid(const struct pools *ps)
+{
+    return ps->hostid;
+}
+
 bool pools_is_online(struct pools *ps, const char *name)
 {
     const struct held_pool *h = held_find(ps, name);

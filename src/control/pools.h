@@ -78,6 +78,10 @@ int pools_import(struct pools *ps, struct pool_import_want *want,
                  char ret_name[CFG_DATASET_LEN], struct err *reterr);
 /* Closes its volumes, then ends it. A pool that is not online is only forgotten. */
 int pools_export(struct pools *ps, const char *name, struct err *reterr);
+/* The same, and its labels then say that it is no more. -EAGAIN: it is not online; -EBUSY: it holds datasets. */
+int pools_destroy(struct pools *ps, const char *name, bool force, struct err *reterr);
+uint64_t pools_hostid(const struct pools *ps);
+#define POOLS_BY_ID "/dev/disk/by-id" /* where disks are looked for */
 /* A change of its disks was made: the list on disk follows. */
 void pools_note(struct pools *ps, const char *name);
 

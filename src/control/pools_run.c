@@ -22,7 +22,6 @@
 #define PATIENCE_MS 6000 /* for disks that are late at the start */
 #define STOP_MS     5000
 #define CRASHES_MAX 2 /* of an import, before the pool is left alone */
-#define BY_ID       "/dev/disk/by-id"
 
 int pools_open(const struct pools_env *env, struct pools **ret_pools, struct err *reterr)
 {
@@ -48,6 +47,7 @@ struct job {
     struct pool_create_want *create;
     struct pool_import_want *import;
     struct pool *p;
+    bool force;
     struct pool_status status; /* of what was opened */
     bool read_only;            /* it was asked for */
     struct err *reterr;
@@ -70,6 +70,12 @@ static void export_here(void *arg)
 {
     struct job *j = arg;
     j->result = pool_export(j->p, j->reterr);
+}
+
+static void destroy_here(void *arg)
+{
+    struct job *j = arg;
+    j->result = pool_destroy(j->p, j->force, j->reterr);
 }
 
 static void close_here(void *arg)
@@ -206,7 +212,7 @@ static char **look_where(const struct held_pool *h, bool everywhere)
     size_t n = 0, more = 0;
     while (h->paths && h->paths[n])
         n++;
-    if (everywhere && file_list(BY_ID, &names) == 0)
+    if (everywhere && file_list(POOLS_BY_ID, &names) == 0)
         while (names[more])
             more++;
     char **out = calloc(n + more + 1, sizeof(*out)), **at = out;
@@ -214,7 +220,7 @@ static char **look_where(const struct held_pool *h, bool everywhere)
         if ((*at = strdup(h->paths[i])))
             at++;
     for (size_t i = 0; out && i < more; i++)
-        at = path_join(BY_ID, names[i], at);
+        at = path_join(POOLS_BY_ID, names[i], at);
     names_free(names);
     return out;
 }
@@ -438,9 +444,11 @@ static int not_suspended(struct pool *p, void *arg, struct err *reterr)
                : 0;
 }
 
-static int export_open(struct held_pool *h, struct err *reterr)
+/* Export or destroy. */
+static int end_open(struct held_pool *h, void (*end_here)(void *arg), bool force,
+                    struct err *reterr)
 {
-    struct job j = {.p = h->p, .reterr = reterr};
+    struct job j = {.p = h->p, .force = force, .reterr = reterr};
     int rc = pools_with(h->ps, h->name, not_suspended, NULL, reterr);
     if (rc < 0)
         return rc;
@@ -456,10 +464,43 @@ static int export_open(struct held_pool *h, struct err *reterr)
                        "list shows them",
                        h->name, busy);
     }
-    call_on(h->home, export_here, &j);
+    call_on(h->home, end_here, &j);
+    if (j.result == -EBUSY) { /* it holds datasets, and is still open */
+        h->state = HELD_ONLINE;
+        held_changed(h->ps);
+        return j.result;
+    }
     h->p = NULL;
-    log_info("pool.exported", KV("pool", "%s", h->name));
     return j.result;
+}
+
+static int closing_already(const char *name, struct err *reterr)
+{
+    return err_set(reterr, -EBUSY, "pool %.60s is being closed already", name);
+}
+
+static int ended(struct held_pool *h, int rc)
+{
+    struct pools *ps = h->ps;
+    if (h->p)
+        return rc;
+    held_drop(h);
+    pools_file_save(ps);
+    return rc;
+}
+
+int pools_destroy(struct pools *ps, const char *name, bool force, struct err *reterr)
+{
+    struct held_pool *h = held_find(ps, name);
+    if (h && h->state == HELD_CLOSING)
+        return closing_already(name, reterr);
+    int rc = pools_with(ps, name, not_suspended, NULL, reterr);
+    if (rc < 0)
+        return rc;
+    rc = end_open(h, destroy_here, force, reterr);
+    if (!h->p)
+        log_info("pool.destroyed", KV("pool", "%s", name));
+    return ended(h, rc);
 }
 
 int pools_export(struct pools *ps, const char *name, struct err *reterr)
@@ -469,15 +510,13 @@ int pools_export(struct pools *ps, const char *name, struct err *reterr)
         return err_set(reterr, -ENOENT,
                        "there is no pool \"%.60s\" (zsan pool list shows them)", name);
     if (h->state == HELD_CLOSING)
-        return err_set(reterr, -EBUSY, "pool %.60s is being closed already", name);
+        return closing_already(name, reterr);
     if (h->state != HELD_ONLINE)
         return forget(h);
-    int rc = export_open(h, reterr);
-    if (h->p)
-        return rc;
-    held_drop(h);
-    pools_file_save(ps);
-    return rc;
+    int rc = end_open(h, export_here, false, reterr);
+    if (!h->p)
+        log_info("pool.exported", KV("pool", "%s", name));
+    return ended(h, rc);
 }
 
 /* ---- the end ----------------------------------------------------------------------------- */

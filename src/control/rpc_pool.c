@@ -213,7 +213,10 @@ int rpc_pool_import(struct control *c, const struct args_pool_import *a, json_t 
     struct pool_import_want want = {.paths = (const char *const *)paths,
                                     .new_name = a->new_name,
                                     .read_only = a->read_only,
-                                    .force = a->force};
+                                    .force = a->force,
+                                    .destroyed = a->destroyed,
+                                    .rewind = a->rewind || a->rewind_far,
+                                    .rewind_far = a->rewind_far};
     if (!text_to_u64(a->name, &want.guid))
         want.name = a->name;
     int rc = pools_import(c->env.pools, &want, name, reterr);
@@ -266,6 +269,29 @@ int rpc_pool_export(struct control *c, const struct args_pool_export *a, json_t 
                  : check_sessions(c, a->name, reterr);
     if (rc == 0)
         rc = pools_export(c->env.pools, a->name, reterr);
+    return rc < 0 ? rc : nothing(ret_result, reterr);
+}
+
+/* Whose disk it is would wait for good. */
+static int check_configured(struct control *c, const char *pool, struct err *reterr)
+{
+    CONFIG(cfg) = config_current(c->env.store);
+    for (unsigned i = 0; i < cfg->nvolumes; i++)
+        if (lies_in(&cfg->volumes[i], pool))
+            return err_set(
+                reterr, -EBUSY,
+                "pool %.60s: volume \"%.60s\" lies in it: zsan volume delete it first, or "
+                "use --force",
+                pool, cfg->volumes[i].name);
+    return 0;
+}
+
+int rpc_pool_destroy(struct control *c, const struct args_pool_destroy *a, json_t **ret_result,
+                     struct err *reterr)
+{
+    int rc = a->force ? 0 : check_configured(c, a->name, reterr);
+    if (rc == 0)
+        rc = pools_destroy(c->env.pools, a->name, a->force, reterr);
     return rc < 0 ? rc : nothing(ret_result, reterr);
 }
 
