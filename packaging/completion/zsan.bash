@@ -3,7 +3,7 @@
 _zsan_nouns='pool dataset volume target lun portal host initiator grant session status stats event limits config help'
 _zsan_verbs() {
     case $1 in
-    pool) echo 'list status create import export destroy found history get set scrub offline online' ;;
+    pool) echo 'list status create import export destroy found history get set scrub add attach detach replace remove clear offline online' ;;
     dataset) echo 'list create destroy rename get set inherit' ;;
     volume) echo 'list orphans show create set resize delete' ;;
     target) echo 'list show create set delete' ;;
@@ -56,8 +56,12 @@ _zsan_look() {
     'lun add') flags='--lun' valued='--lun' args='target,volume' ;;
     'lun list') flags='' valued='' args='target' ;;
     'lun remove') flags='' valued='' args='target,-' ;;
+    'pool add') flags='--force' valued='' args='-,-' ;;
+    'pool attach') flags='--force' valued='' args='pool,-,-' ;;
+    'pool clear') flags='' valued='' args='pool,-' ;;
     'pool create') flags='--ashift --force' valued='--ashift' args='-,-' ;;
     'pool destroy') flags='--force' valued='' args='pool' ;;
+    'pool detach') flags='' valued='' args='pool,-' ;;
     'pool export') flags='--force' valued='' args='pool' ;;
     'pool found') flags='' valued='' args='-' ;;
     'pool get') flags='' valued='' args='pool,-' ;;
@@ -66,6 +70,8 @@ _zsan_look() {
     'pool list') flags='' valued='' args='' ;;
     'pool offline') flags='' valued='' args='pool,-' ;;
     'pool online') flags='' valued='' args='pool,-' ;;
+    'pool remove') flags='' valued='' args='pool,-' ;;
+    'pool replace') flags='--force' valued='' args='pool,-,-' ;;
     'pool scrub') flags='--pause --stop' valued='' args='pool' ;;
     'pool set') flags='' valued='' args='pool,-,-' ;;
     'pool status') flags='' valued='' args='pool' ;;

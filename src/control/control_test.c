@@ -301,6 +301,47 @@ static void test_pools_are_found_and_given_up(void **state)
     free(play(live_found_day));
 }
 
+static const struct step disk_day[] = {
+    {"pool.create",  "{\"name\":\"tank\",\"vdevs\":[\"/d0\"]}",                                  "\"ONLINE\""                        },
+    {"pool.attach",  "{\"name\":\"tank\",\"disk\":\"/d9\",\"new_disk\":\"/d1\"}",                "\"ENOENT\""                        },
+    {"pool.attach",  "{\"name\":\"tank\",\"disk\":\"/d0\",\"new_disk\":\"/d1\"}",
+     "\"result\":{}"                                                                                                                 },
+    {"pool.status",  "{\"name\":\"tank\"}",                                                      "mirror-0"                          },
+    {"pool.add",     "{\"name\":\"tank\",\"vdevs\":[\"/d2\"]}",                                  "\"EINVAL\""                        },
+    {"pool.add",     "{\"name\":\"tank\",\"vdevs\":[\"spare\",\"/d2\"]}",                        "\"result\":{}"                     },
+    {"pool.status",  "{\"name\":\"tank\"}",                                                      "\"spare\":true,\"state\":\"AVAIL\""},
+    {"pool.remove",  "{\"name\":\"tank\",\"disk\":\"/d2\"}",                                     "\"result\":{}"                     },
+    {"pool.replace", "{\"name\":\"tank\",\"disk\":\"/d0\",\"new_disk\":\"/d2\",\"force\":true}",
+     "\"result\":{}"                                                                                                                 },
+    {"pool.clear",   "{\"name\":\"tank\"}",                                                      "\"result\":{}"                     },
+    {"pool.clear",   "{\"name\":\"tank\",\"disk\":\"/d9\"}",                                     "\"ENOENT\""                        },
+};
+static const struct step disk_evening[] = {
+    {"pool.detach", "{\"name\":\"tank\",\"disk\":\"/d1\"}", "\"result\":{}"   },
+    {"pool.status", "{\"name\":\"tank\"}",                  "\"name\":\"/d2\""},
+};
+
+static void live_disk_day(struct world *w)
+{
+    CLEANUP(freep) char *text = NULL;
+    size_t len = 0;
+    make_disk("/d0");
+    make_disk("/d1");
+    make_disk("/d2");
+    follow(w, disk_day, ARRAY_LEN(disk_day));
+    fiber_sleep_until(run_deadline_ms(60000), NULL);
+    follow(w, disk_evening, ARRAY_LEN(disk_evening));
+    check(file_slurp("/state/pools.json", 4096, &text, &len) == 0);
+    if (!w->note[0] && (!strstr(text, "/d2") || strstr(text, "/d1")))
+        snprintf(w->note, sizeof(w->note), "the list of pools: %.1000s", text);
+}
+
+static void test_disks_come_and_go(void **state)
+{
+    (void)state;
+    free(play(live_disk_day));
+}
+
 static void live_dataset_day(struct world *w)
 {
     make_disk("/d0");
@@ -804,6 +845,7 @@ int main(void)
         cmocka_unit_test(test_pools_come_and_go),
         cmocka_unit_test(test_pools_are_waited_for),
         cmocka_unit_test(test_datasets_come_and_go),
+        cmocka_unit_test(test_disks_come_and_go),
         cmocka_unit_test(test_pools_are_found_and_given_up),
         cmocka_unit_test(test_an_import_that_ended_the_daemon_twice_is_not_tried_again),
         cmocka_unit_test(test_a_day_of_an_operator),

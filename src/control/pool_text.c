@@ -50,16 +50,16 @@ const char *pool_problem(const struct pool_view *v, const char **ret_action)
         const char *state, *problem, *action;
     } disks[] = {
         {"FAULTED", "A disk failed and is not used any more.",
-         "Replace it, or bring it back with zsan pool online."},
+         "Replace it (zsan pool replace), or try it again with zsan pool clear."},
         {"REMOVED", "A disk was taken away.",
-         "Bring it back with zsan pool online, or replace it."},
+         "Bring it back with zsan pool online, or replace it."                  },
         {"UNAVAIL", "A disk is missing, or holds no part of the pool.",
-         "Attach it and use zsan pool online, or replace it." },
+         "Attach it and use zsan pool online, or replace it."                   },
         {"OFFLINE", "A disk was taken out of service by the operator.",
-         "Bring it back with zsan pool online."               },
+         "Bring it back with zsan pool online."                                 },
     };
     if (v->status.suspended[0]) {
-        *ret_action = "Mend the disks, then restart zsand or export and import the pool.";
+        *ret_action = "Bring the disks back, then zsan pool clear.";
         return "The pool cannot be written any more; commands wait or fail.";
     }
     for (unsigned i = 0; i < ARRAY_LEN(disks); i++)
@@ -183,8 +183,11 @@ void pool_text(const struct pool_view *v, struct wbuf *w)
     put(w, "  scan: %s\nconfig:\n\n", scan);
     put(w, "\t%-*s  %-8s %5s %5s %5s\n", wide, "NAME", "STATE", "READ", "WRITE", "CKSUM");
     row(w, wide, 0, v->name, NULL, s->health);
-    for (unsigned i = 0; i < s->nvdevs; i++)
+    for (unsigned i = 0, spares = 0; i < s->nvdevs; i++) {
+        if (s->vdevs[i].spare && spares++ == 0)
+            wb_str(w, "\tspares\n");
         row(w, wide, s->vdevs[i].depth, s->vdevs[i].name, &s->vdevs[i], s->vdevs[i].state);
+    }
     if (v->scan.errors > 0)
         put(w, "\nerrors: %llu blocks could not be repaired\n",
             (unsigned long long)v->scan.errors);

@@ -75,7 +75,7 @@ static int refuse(const char *word, struct err *reterr)
         if (strncmp(unknown[i], word, strlen(unknown[i])) == 0)
             return err_set(reterr, -EINVAL,
                            "\"%.40s\": pools have disks in mirror, raidz1, raidz2 and raidz3 "
-                           "groups, nothing else",
+                           "groups, and spares, nothing else",
                            word);
     return 0;
 }
@@ -95,20 +95,34 @@ static int add_disk(struct pool_words *w, const char *word, bool alone, struct e
     return 0;
 }
 
+static int add_spare(struct pool_words *w, const char *word, struct err *reterr)
+{
+    char *path = disk_resolve(word, reterr);
+    if (!path)
+        return reterr->code ? reterr->code : -ENOMEM;
+    w->spares[w->nspares++] = path;
+    return 0;
+}
+
 int pool_words_parse(const struct api_names *words, struct pool_words *ret, struct err *reterr)
 {
     enum pool_layout layout;
-    bool alone = true;
+    bool alone = true, spare = false;
     int rc = 0;
     *ret = (struct pool_words){.groups = calloc(words->n + 1, sizeof(*ret->groups)),
-                               .paths = calloc(words->n + 1, sizeof(*ret->paths))};
-    if (!ret->groups || !ret->paths)
+                               .paths = calloc(words->n + 1, sizeof(*ret->paths)),
+                               .spares = calloc(words->n + 1, sizeof(*ret->spares))};
+    if (!ret->groups || !ret->paths || !ret->spares)
         return err_set(reterr, -ENOMEM, "out of memory");
     for (unsigned i = 0; rc == 0 && i < words->n; i++) {
         const char *word = words->name[i];
         if (layout_of(word, &layout)) {
             ret->groups[ret->ngroups++] = (struct pool_group){.layout = layout};
-            alone = false;
+            alone = spare = false;
+        } else if (strcmp(word, "spare") == 0) {
+            spare = true;
+        } else if (spare) {
+            rc = add_spare(ret, word, reterr);
         } else {
             rc = refuse(word, reterr);
             if (rc == 0)
@@ -121,6 +135,7 @@ int pool_words_parse(const struct api_names *words, struct pool_words *ret, stru
 void pool_words_drop(struct pool_words *w)
 {
     names_free(w->paths);
+    names_free(w->spares);
     free(w->groups);
     *w = (struct pool_words){.ngroups = 0};
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The words by which people say of which disks a pool is made, as zpool takes them:
- *   mirror A B mirror C D        raidz2 A B C D E        A B */
+ *   mirror A B mirror C D        raidz2 A B C D E spare F        A B */
 #ifndef CONTROL_POOL_WORDS_H
 #define CONTROL_POOL_WORDS_H
 
@@ -12,6 +12,8 @@ struct pool_words {
     unsigned ngroups;
     char **paths; /* of all groups, one behind the other, whole */
     unsigned npaths;
+    char **spares;
+    unsigned nspares;
 };
 /* -EINVAL names the word; -ENOENT: a disk by name that is not there. The caller drops it, also
  * after an error. Parks. */

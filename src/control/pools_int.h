@@ -16,6 +16,8 @@ struct held_pool {
     char **paths; /* of its disks when it was last open; NULL at the end */
     enum held_state state;
     char reason[240];
+    char health[16]; /* at the last look; "": it was not open */
+    uint64_t looked; /* round of looking */
     struct reactor *home;
     struct pool *p; /* on home; NULL: not open */
     unsigned users; /* calls inside */
@@ -36,6 +38,7 @@ struct pools {
     uint64_t patient_until; /* for disks that are late at the start */
     unsigned ntrying;
     struct waitq tried;
+    struct cancel stop;
     bool stopping;
 };
 
@@ -49,6 +52,9 @@ void held_drop(struct held_pool *h);
 void held_changed(struct pools *ps);
 /* What a pool that is open says of itself, for the next start. Parks. */
 void held_note(struct held_pool *h);
+
+/* A fiber: looks after those that are open until ps->stop. */
+void pools_watch(void *arg);
 
 /* ---- what is kept (pools_file.c) --------------------------------------------------------- */
 

@@ -30,6 +30,7 @@ int pools_open(const struct pools_env *env, struct pools **ret_pools, struct err
         return err_set(reterr, -ENOMEM, "out of memory");
     ps->env = *env;
     list_init(&ps->list);
+    cancel_init(&ps->stop);
     waitq_init(&ps->tried);
     ps->patient_until = run_deadline_ms(PATIENCE_MS);
     int rc = pools_file_load(ps, reterr);
@@ -104,6 +105,14 @@ static char **disk_paths(const struct pool_status *s)
     return paths;
 }
 
+static bool same_paths(char **a, char **b)
+{
+    size_t i = 0;
+    while (a && b && a[i] && b[i] && strcmp(a[i], b[i]) == 0)
+        i++;
+    return a && b && !a[i] && !b[i];
+}
+
 void held_note(struct held_pool *h)
 {
     struct job j = {.p = h->p};
@@ -111,14 +120,18 @@ void held_note(struct held_pool *h)
     if (j.result < 0)
         return;
     char **paths = disk_paths(&j.status);
+    bool news = h->guid != j.status.guid || h->read_only != j.read_only ||
+                (paths && !same_paths(paths, h->paths));
     h->guid = j.status.guid;
     h->read_only = j.read_only;
+    text_copy(h->health, sizeof(h->health), j.status.health);
     pool_status_free(&j.status);
     if (paths) {
         names_free(h->paths);
         h->paths = paths;
     }
-    pools_file_save(h->ps);
+    if (news)
+        pools_file_save(h->ps);
 }
 
 static int note_visit(struct pool *p, void *arg, struct err *reterr)
@@ -174,6 +187,8 @@ static void came(struct held_pool *h, struct pool *p, const char *how)
     h->p = p;
     h->state = HELD_ONLINE;
     h->reason[0] = '\0';
+    h->health[0] = '\0';
+    h->guid = 0; /* it is news to the list */
     text_copy(h->name, sizeof(h->name), pool_name(p));
     held_note(h);
     log_info("pool.online", KV("pool", "%s", h->name), KV("how", "%s", how),
@@ -299,6 +314,7 @@ static void quarantine(struct held_pool *h)
 void pools_start(struct pools *ps)
 {
     struct held_pool *h;
+    ps->ntrying += fiber_start(pools_watch, ps, "pool-watch") != NULL;
     list_for_each (h, &ps->list, node) {
         if (h->attempts >= CRASHES_MAX) {
             quarantine(h);
@@ -570,6 +586,7 @@ int pools_stop(struct pools *ps)
     if (!ps)
         return 0;
     ps->stopping = true;
+    cancel_fire(&ps->stop);
     list_for_each (h, &ps->list, node) {
         cancel_fire(&h->unwanted);
         if (!h->p)

@@ -95,6 +95,7 @@ static json_t *vdev_json(struct jb *b, const struct pool_vdev_status *d)
     jb_uint(b, j, "depth", d->depth);
     jb_text(b, j, "name", d->name);
     jb_bool(b, j, "disk", d->leaf);
+    jb_bool(b, j, "spare", d->spare);
     jb_text(b, j, "state", d->state);
     jb_uint(b, j, "read_errors", d->read_errors);
     jb_uint(b, j, "write_errors", d->write_errors);
@@ -192,6 +193,8 @@ int rpc_pool_create(struct control *c, const struct args_pool_create *a, json_t 
         struct pool_create_want want = {.name = a->name,
                                         .groups = words.groups,
                                         .ngroups = words.ngroups,
+                                        .spares = (const char *const *)words.spares,
+                                        .nspares = words.nspares,
                                         .ashift = (unsigned)a->ashift,
                                         .force = a->force};
         rc = pools_create(c->env.pools, &want, &why);

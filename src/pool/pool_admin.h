@@ -111,6 +111,7 @@ void pool_let_go(struct pool *p);
 struct pool_vdev_status {
     unsigned depth;    /* 1: a top-level vdev */
     bool leaf;         /* a disk; else a group */
+    bool spare;        /* a hot spare, "AVAIL" or "INUSE"; those come last */
     char name[256];    /* a disk's path; "mirror-0", "raidz1-2", "spare-0" */
     const char *state; /* "ONLINE", "DEGRADED", "OFFLINE", "UNAVAIL", ... */
     uint64_t guid;

@@ -80,6 +80,30 @@ static void add(const struct pool *p, const struct vdev *vd, unsigned depth,
         add(p, vd->child[i], depth + 1, s);
 }
 
+/* Behind the tree, as zpool shows them. */
+static void add_spares(const struct pool *p, struct pool_status *s)
+{
+    struct pool_spare_info i;
+    for (unsigned k = 0; pool_spare(p, k, &i); k++) {
+        struct pool_vdev_status *v = &s->vdevs[s->nvdevs++];
+        *v = (struct pool_vdev_status){.depth = 1,
+                                       .leaf = true,
+                                       .spare = true,
+                                       .state = i.in_use ? "INUSE" : "AVAIL",
+                                       .guid = i.guid};
+        snprintf(v->name, sizeof(v->name), "%s", i.path);
+    }
+}
+
+static unsigned count_spares(const struct pool *p)
+{
+    struct pool_spare_info i;
+    unsigned n = 0;
+    while (pool_spare(p, n, &i))
+        n++;
+    return n;
+}
+
 int pool_status(const struct pool *p, struct pool_status *ret)
 {
     struct pool_trouble trouble;
@@ -88,7 +112,7 @@ int pool_status(const struct pool *p, struct pool_status *ret)
         .health = vdev_state_name(p->root->state),
         .read_only = p->read_only,
         .open_volumes = p->open_volumes,
-        .vdevs = calloc(count(p->root) + 1, sizeof(*s.vdevs)),
+        .vdevs = calloc(count(p->root) + count_spares(p) + 1, sizeof(*s.vdevs)),
     };
     if (!s.vdevs)
         return E(-ENOMEM);
@@ -98,6 +122,7 @@ int pool_status(const struct pool *p, struct pool_status *ret)
         snprintf(s.suspended, sizeof(s.suspended), "%s", trouble.why);
     }
     add(p, p->root, 0, &s);
+    add_spares(p, &s);
     *ret = s;
     return 0;
 }

@@ -233,4 +233,42 @@ def readonly():
         expect(z.zsan("pool", "list")[0]["read_only"], "it is writable")
 
 
-CASES = [readonly, killed, moved, late, hurt, volumes]
+def swapped():
+    """disks are attached, replaced, detached and added, a pool is given up and had back, and every start knows"""
+    work = work_dir("e2e-pools")
+    d = disks(work, 5)
+    with Zsand(work) as z:
+        z.zsan("pool", "create", "tank", d[0])
+        z.volume("tank/v", "32M")
+        served(z, "tank/v")
+        with z.session("t", NAME) as s:
+            data = fill(s)
+            z.zsan("pool", "attach", "tank", d[0], d[1])
+            resilvered = lambda: "resilvered" in z.zsan("pool", "status")["pools"][0]["scan"]  # noqa: E731
+            child.wait_for("the copy", resilvered)
+            z.zsan("pool", "replace", "tank", d[0], d[2])
+            child.wait_for("the old disk leaves", lambda: str(d[0]) not in str(z.zsan("pool", "status")))
+            z.zsan("pool", "detach", "tank", d[1])
+            z.zsan("pool", "add", "tank", d[3], "spare", d[4])
+            holds(s, data)
+        text = z.try_zsan("pool", "status").stdout
+        expect("spares" in text and "AVAIL" in text, text)
+        expect(z.zsan("pool", "history", "tank", "--internal"), "no history")
+        z.kill9()
+        z.start()
+        child.wait_for("the pool", lambda: pool_state(z) == "ONLINE")
+        child.wait_for("the volume", lambda: z.zsan("volume", "show", "tank/v")["state"] == "online")
+        names = [v["name"] for v in z.zsan("pool", "status")["pools"][0]["vdevs"]]
+        expect(names == [str(d[2]), str(d[3]), str(d[4])], f"{names}")
+        with z.session("t", NAME) as s:
+            holds(s, data)
+        z.zsan("pool", "destroy", "tank", "--force")
+        found = z.zsan("pool", "found", work)
+        expect([(p["name"], p["state"]) for p in found] == [("tank", "DESTROYED")], f"{found}")
+        z.zsan("pool", "import", "tank", "--devices", work, "--destroyed")
+        child.wait_for("the volume", lambda: z.zsan("volume", "show", "tank/v")["state"] == "online")
+        with z.session("t", NAME) as s:
+            holds(s, data)
+
+
+CASES = [swapped, readonly, killed, moved, late, hurt, volumes]
