@@ -3,7 +3,7 @@
 _zsan_nouns='pool dataset volume target lun portal host initiator grant session status stats event limits config help'
 _zsan_verbs() {
     case $1 in
-    pool) echo 'list status create import export destroy found history get set scrub add attach detach replace remove clear offline online' ;;
+    pool) echo 'list status create import export destroy found errors history get set scrub add attach detach replace remove clear offline online' ;;
     dataset) echo 'list create destroy rename get set inherit' ;;
     volume) echo 'list orphans show create set resize delete' ;;
     target) echo 'list show create set delete' ;;
@@ -62,6 +62,7 @@ _zsan_look() {
     'pool create') flags='--ashift --force' valued='--ashift' args='-,-' ;;
     'pool destroy') flags='--force' valued='' args='pool' ;;
     'pool detach') flags='' valued='' args='pool,-' ;;
+    'pool errors') flags='' valued='' args='pool' ;;
     'pool export') flags='--force' valued='' args='pool' ;;
     'pool found') flags='' valued='' args='-' ;;
     'pool get') flags='' valued='' args='pool,-' ;;

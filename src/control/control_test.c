@@ -271,6 +271,7 @@ static const struct step found_day[] = {
      "\"result\":{}"                                                                                                  },
     {"pool.set",      "{\"name\":\"tank\",\"property\":\"size\",\"value\":\"1\"}",            "\"EINVAL\""            },
     {"pool.get",      "{\"name\":\"tank\"}",                                                  "\"value\":\"hello\""   },
+    {"pool.errors",   "{\"name\":\"tank\"}",                                                  "\"result\":[]"         },
     {"pool.history",  "{\"name\":\"tank\",\"internal\":true}",                                "\"internal\":true"     },
     {"pool.history",  "{\"name\":\"pot\"}",                                                   "\"ENOENT\""            },
     {"volume.create", "{\"name\":\"tank/v\",\"size\":1048576}",                               "\"dataset\""           },

@@ -67,6 +67,10 @@ const char *pool_problem(const struct pool_view *v, const char **ret_action)
             *ret_action = disks[i].action;
             return disks[i].problem;
         }
+    if (v->errors > 0) {
+        *ret_action = "Restore what zsan pool errors names, then zsan pool scrub.";
+        return "Some data are damaged and no copy of them is left.";
+    }
     if (v->scan.state == POOL_SCAN_RUNNING && v->scan.resilver) {
         *ret_action = "Wait for the resilver to end.";
         return "A disk is being brought up to date.";
@@ -188,9 +192,9 @@ void pool_text(const struct pool_view *v, struct wbuf *w)
             wb_str(w, "\tspares\n");
         row(w, wide, s->vdevs[i].depth, s->vdevs[i].name, &s->vdevs[i], s->vdevs[i].state);
     }
-    if (v->scan.errors > 0)
-        put(w, "\nerrors: %llu blocks could not be repaired\n",
-            (unsigned long long)v->scan.errors);
+    if (v->errors > 0)
+        put(w, "\nerrors: %llu blocks are damaged beyond repair: zsan pool errors %s\n",
+            (unsigned long long)v->errors, v->name);
     else
         put(w, "\nerrors: No known data errors\n");
 }

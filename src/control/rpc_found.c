@@ -134,6 +134,48 @@ int rpc_pool_set(struct control *c, const struct args_pool_set *a, json_t **ret_
     return rc < 0 ? rc : nothing(ret_result, reterr);
 }
 
+/* ---- damage ------------------------------------------------------------------------------ */
+
+struct damage {
+    struct jb b;
+    json_t *list;
+    const char *pool;
+};
+
+static int damage_entry(void *arg, const struct pool_error *e)
+{
+    struct damage *d = arg;
+    char name[CFG_DATASET_LEN + sizeof(e->dataset) + 1];
+    json_t *j = jb_object(&d->b);
+    bool own = strcmp(e->dataset, "<metadata>") == 0 || !e->dataset[0];
+    snprintf(name, sizeof(name), "%s%s%s", d->pool, own ? "" : "/", own ? "" : e->dataset);
+    jb_text(&d->b, j, "dataset", name);
+    jb_uint(&d->b, j, "object", e->object);
+    jb_uint(&d->b, j, "offset", e->offset);
+    jb_uint(&d->b, j, "length", e->len);
+    jb_push(&d->b, d->list, j);
+    return 0;
+}
+
+static int errors_here(struct pool *p, void *arg, struct err *reterr)
+{
+    (void)reterr;
+    return pool_errors(p, damage_entry, arg);
+}
+
+int rpc_pool_errors(struct control *c, const struct args_pool_errors *a, json_t **ret_result,
+                    struct err *reterr)
+{
+    struct damage d = {.pool = a->name};
+    d.list = jb_list(&d.b);
+    int rc = pools_with(c->env.pools, a->name, errors_here, &d, reterr);
+    if (rc < 0) {
+        json_decref(d.list);
+        return rc;
+    }
+    return jb_done(&d.b, d.list, ret_result, reterr);
+}
+
 /* ---- history ----------------------------------------------------------------------------- */
 
 struct past {

@@ -128,8 +128,10 @@ static json_t *status_json(struct jb *b, const struct held_info *h, const struct
     jb_text(b, j, "state", v ? v->status.health : held_state_name(h->state));
     jb_text(b, j, "problem", problem);
     jb_text(b, j, "action", action);
-    if (v)
+    if (v) {
         put_scan(b, j, &v->scan);
+        jb_uint(b, j, "errors", v->errors);
+    }
     for (unsigned i = 0; v && i < v->status.nvdevs; i++)
         jb_push(b, vdevs, vdev_json(b, &v->status.vdevs[i]));
     jb_put(b, j, "vdevs", vdevs);
