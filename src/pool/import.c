@@ -250,6 +250,20 @@ static void logs_check(struct pool *p)
     }
 }
 
+/* Disks that are away lack what the txgs that an unclean stop cut off left in logs, which no dirty time log tells. */
+static int away_lack(struct pool *p, uint64_t txg)
+{
+    struct vdev *leaf;
+    int r = 0;
+    for (unsigned i = 0; r == 0 && (leaf = vdev_leaf(p->root, i)); i++) {
+        if (leaf->state >= VDEV_DEGRADED)
+            continue;
+        r = txg_set_add(&leaf->dtl, p->ub.txg + 1, txg + TXG_SLOTS);
+        leaf->dtl_dirty = true;
+    }
+    return r;
+}
+
 /* Claims every head's log before anything is allocated, then frees what OpenZFS had put off. */
 static int first_txg(void *arg, uint64_t txg, struct err *reterr)
 {
@@ -262,7 +276,9 @@ static int first_txg(void *arg, uint64_t txg, struct err *reterr)
             return r;
     }
     p->config_dirty = true;
-    int r = dsl_free_leftovers(&p->dsl);
+    int r = away_lack(p, txg);
+    if (r == 0)
+        r = dsl_free_leftovers(&p->dsl);
     if (r)
         return err_set(reterr, r, "pool %s: what is left to be freed cannot be read", p->name);
     return history_internal(p, txg, "import", "%s from txg %" PRIu64,

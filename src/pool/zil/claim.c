@@ -4,6 +4,9 @@
  * anything is allocated they are claimed, so that nobody writes over them. When the volume is opened its records are
  * applied, and in one txg the header is cleared and the blocks are freed.
  *
+ * What a disk missed of the txgs that the stop cut off stands in no dirty time log. So claiming makes all copies right, and disks
+ * that are away then count as lacking those txgs (import.c).
+ *
  * The walk is the same for all four (claiming, replaying, repairing, discarding): from the header's pointer on, each block is met by its
  * pointer first and then read. The last one, allocated but never written, is met and not read.
  */
@@ -111,6 +114,7 @@ struct claim {
     uint64_t
         first; /* txg after the one that was opened: what is born in it or later is in no space map */
     uint64_t blk_seq, lr_seq, nblocks, nrecords;
+    uint64_t repaired;
 };
 
 static int claim_space(struct claim *c, const struct bp *bp)
@@ -154,6 +158,8 @@ static int claim_record(void *arg, const struct zil_record *rec)
         r = claim_space(c, &rec->bp);
         if (r)
             return r == -EEXIST ? 1 : r;
+        uint64_t repaired;
+        block_scrub(&c->p->blocks, &rec->bp, &repaired); /* one good copy is there */
     }
     c->lr_seq = rec->seq;
     c->nrecords++;
@@ -184,7 +190,7 @@ int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *
         return r;
     const struct zil_header *h = header_of(ds);
     struct claim c = {.p = p, .first = p->ub.txg + 1};
-    struct log_walk w = {p, UINT64_MAX, claim_block, claim_record, &c, NULL};
+    struct log_walk w = {p, UINT64_MAX, claim_block, claim_record, &c, &c.repaired};
     struct bp first = h->log;
     bool unclaimed = !bp_is_hole(&first) && le64_get(h->claim_txg) == 0;
     if (unclaimed) {
