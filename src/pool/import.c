@@ -250,17 +250,29 @@ static void logs_check(struct pool *p)
     }
 }
 
-/* Disks that are away lack what the txgs that an unclean stop cut off left in logs, which no dirty time log tells. */
-static int away_lack(struct pool *p, uint64_t txg)
+/*
+ * What an unclean stop kept out of the dirty time logs. A disk without the newest uberblock failed while that txg was written,
+ * after its dirty time log was: it lacks all since its own newest one. Disks that are away lack what the txgs that were cut off
+ * left in intent logs.
+ */
+static int lacks_note(const struct import *im, struct vdev *leaf, uint64_t txg)
+{
+    const struct member *m = import_member_of(im->f, leaf);
+    uint64_t newest = im->p->ub.txg;
+    bool up = leaf->state >= VDEV_DEGRADED;
+    uint64_t own = up && m && m->label.has_ub ? MIN(m->label.ub.txg, newest) : newest;
+    if (up && own == newest)
+        return 0;
+    leaf->dtl_dirty = true;
+    return txg_set_add(&leaf->dtl, own + 1, up ? newest + 1 : txg + TXG_SLOTS);
+}
+
+static int lacks_note_all(const struct import *im, uint64_t txg)
 {
     struct vdev *leaf;
     int r = 0;
-    for (unsigned i = 0; r == 0 && (leaf = vdev_leaf(p->root, i)); i++) {
-        if (leaf->state >= VDEV_DEGRADED)
-            continue;
-        r = txg_set_add(&leaf->dtl, p->ub.txg + 1, txg + TXG_SLOTS);
-        leaf->dtl_dirty = true;
-    }
+    for (unsigned i = 0; r == 0 && (leaf = vdev_leaf(im->p->root, i)); i++)
+        r = lacks_note(im, leaf, txg);
     return r;
 }
 
@@ -276,7 +288,7 @@ static int first_txg(void *arg, uint64_t txg, struct err *reterr)
             return r;
     }
     p->config_dirty = true;
-    int r = away_lack(p, txg);
+    int r = lacks_note_all(im, txg);
     if (r == 0)
         r = dsl_free_leftovers(&p->dsl);
     if (r)

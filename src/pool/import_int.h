@@ -70,6 +70,8 @@ void import_force_read_only(struct pool *p, const char *fmt, ...) PRINTF_LIKE(2,
 /* ---- the device tree (import_tree.c) ---------------------------------------------------------------- */
 
 int import_tree_from_labels(const struct found *f, struct vdev **ret_root, struct err *reterr);
+/* What was found of the leaf; NULL: nothing. */
+const struct member *import_member_of(const struct found *f, const struct vdev *leaf);
 /* Each leaf is to be opened where its label was found. -ENOMEM. */
 int import_leaves_place(struct vdev *root, const struct found *f);
 /* Opens p->root's leaves where they were found. -ENXIO: too few are there, and which are not; -EBUSY: somebody has one. Parks. */

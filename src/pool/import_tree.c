@@ -112,7 +112,7 @@ int import_tree_from_labels(const struct found *f, struct vdev **ret_root, struc
 
 /* ---- opening --------------------------------------------------------------------------------------------- */
 
-static const struct member *member_of(const struct found *f, const struct vdev *leaf)
+const struct member *import_member_of(const struct found *f, const struct vdev *leaf)
 {
     for (unsigned i = 0; i < f->n; i++)
         if (f->v[i]->guid == leaf->guid)
@@ -124,7 +124,7 @@ int import_leaves_place(struct vdev *root, const struct found *f)
 {
     struct vdev *leaf;
     for (unsigned i = 0; (leaf = vdev_leaf(root, i)); i++) {
-        const struct member *m = member_of(f, leaf);
+        const struct member *m = import_member_of(f, leaf);
         if (!m)
             continue;
         free(leaf->open_path);
@@ -242,7 +242,7 @@ static int config_check(const struct import *im, const struct nv *config,
                        "pool %s: the sum of its disks' guids is not that of its newest state",
                        p->name);
     for (unsigned i = 0; (leaf = vdev_leaf(root, i)); i++) {
-        const struct member *m = member_of(im->f, leaf);
+        const struct member *m = import_member_of(im->f, leaf);
         int r = m ? label_compare(p, m, leaf, reterr) : 0;
         if (r)
             return r;
