@@ -136,7 +136,7 @@ static int check_free(struct control *c, const char *dataset, struct err *reterr
              : 0;
 }
 
-/* What zsan volume is for. */
+/* What a served volume's own verbs are for. */
 static int check_property(struct control *c, const char *dataset, const char *property,
                           struct err *reterr)
 {

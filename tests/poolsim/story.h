@@ -89,6 +89,7 @@ struct story {
     /* A cut in the middle of a step: which one, after how many that began; then the time has come. */
     enum step aim;
     unsigned aim_after;
+    bool aim_is_rare; /* a step that is soon over */
     bool aimed_at;
     unsigned
         cut_at_ack; /* or right at an acknowledgement: of the how many-th large durable write; 0: not */

@@ -140,9 +140,9 @@ static bool take_aim(struct story *st)
 {
     while (st->ops_left > 0 && !st->aimed_at)
         waitq_wait(&st->aim_q, run_now() + draw(st, 20 * NS_PER_MS), NULL);
+    bool at_once = st->aim_is_rare || one_in(st, 2);
     if (st->aimed_at)
-        fiber_sleep_until(run_now() + draw(st, one_in(st, 2) ? 50 * NS_PER_US : 2 * NS_PER_MS),
-                          NULL);
+        fiber_sleep_until(run_now() + draw(st, at_once ? 50 * NS_PER_US : 2 * NS_PER_MS), NULL);
     return st->aimed_at;
 }
 
@@ -158,10 +158,11 @@ static void aim_draw(struct story *st)
     };
     /* clang-format on */
     st->aim = (enum step)draw(st, STEP_CLAIM);
-    if (st->world > 0 && one_in(st, 3))
-        st->aim = one_in(st, 2) ? STEP_CLAIM : STEP_REPLAY;
+    if (st->world > 0 && one_in(st, 2))
+        st->aim = one_in(st, 3) ? STEP_CLAIM : STEP_REPLAY;
     if (st->trouble == TROUBLE_GOING && one_in(st, 3))
         st->aim = STEP_RESILVER;
+    st->aim_is_rare = often[st->aim] <= 2;
     st->aim_after = (unsigned)draw(st, often[st->aim]);
 }
 
