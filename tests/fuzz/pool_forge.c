@@ -443,12 +443,14 @@ static void do_rest(struct forge *f, struct forge_node *n, uint32_t off, const u
     put(f, n, off, bytes, n->lsize - off);
 }
 
-/* Not sealed: what a bad disk does. */
+/* Not sealed: what a bad disk does. A log just ends where a block of it is bad: nobody can know that there was more. */
 static void do_rot(struct forge *f, struct forge_node *n, uint32_t off, const uint8_t *c)
 {
     struct dva dva = bp_dva(&n->base_bp, 0);
     if (bp_ndvas(&n->base_bp) == 0)
         return;
+    if (n->log)
+        taint(f, n, 0, 1);
     for (unsigned d = 0; d < f->ndisks; d++) {
         uint64_t at = LABEL_FRONT + dva.off + off % bp_psize(&n->base_bp);
         uint8_t b = f->disk[d].bytes[at] ^ (c[1] | 1);
