@@ -95,7 +95,8 @@ static void read_column(void *arg, unsigned i)
     copies_of(&copies, group_of(io, c), col->at.off, io->r->birth);
     for (unsigned k = 0; k < copies.n && !col->from; k++) {
         const struct copy *copy = &copies.v[k];
-        if (copy->lacks != io->lacking)
+        /* One that was passed over as lacking may have been resilvered since. */
+        if (io->lacking ? col->failed && !copy->lacks : copy->lacks)
             continue;
         if (leaf_read(copy->leaf, col->at.off, io->p[c], col->at.len, io->r->class) == 0)
             col->from = copy->leaf;
