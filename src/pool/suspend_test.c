@@ -504,6 +504,43 @@ static void set_back_body(struct expect *e)
     sim_power_cut(b.run, SIM_CUT_NONE);
 }
 
+/* While the pool was exported nobody watched: its uberblock says what it lacks. */
+static void lagging_body(struct expect *e)
+{
+    struct bench b = {.l = e->arg, .e = e};
+    struct pool_scan_status s;
+    make(&b);
+    settled(&b);
+    volume_close(b.v);
+    EXPECT_EQ(e, pool_export(b.p, NULL), 0);
+    copy_disk(disks[1], olds[1]);
+    check(import(&b) == 0);
+    settled(&b);
+    volume_close(b.v);
+    EXPECT_EQ(e, pool_export(b.p, NULL), 0);
+    check(file_rename(disks[1], aways[1]) == 0 && file_rename(olds[1], disks[1]) == 0);
+    check(import(&b) == 0);
+    pool_scan_wait(b.p);
+    pool_scan_status(b.p, &s);
+    EXPECT(e, s.resilver && s.repaired > BLOCKS * BLOCK / 4);
+    EXPECT_EQ(e, s.errors, 0);
+    volume_close(b.v);
+    EXPECT_EQ(e, pool_export(b.p, NULL), 0);
+    check(file_rename(disks[0], aways[0]) == 0);
+    check(import(&b) == 0);
+    verify(&b);
+    volume_close(b.v);
+    EXPECT_EQ(e, pool_export(b.p, NULL), 0);
+}
+
+static void test_a_disk_with_an_older_uberblock_is_resilvered(void **state)
+{
+    (void)state;
+    struct ledger l = {.shape = &shapes[1], .disks = sim_disks_new()};
+    expect_in(world(&l, 1), lagging_body, &l);
+    sim_disks_free(l.disks);
+}
+
 static void test_a_disk_that_was_set_back_is_refused(void **state)
 {
     (void)state;
@@ -527,6 +564,7 @@ int main(void)
         cmocka_unit_test(test_new_requests_fail_with_failmode_continue),
         cmocka_unit_test(test_a_suspended_pool_can_be_stopped),
         cmocka_unit_test(test_a_disk_that_was_set_back_is_refused),
+        cmocka_unit_test(test_a_disk_with_an_older_uberblock_is_resilvered),
     };
     log_set_sink(quiet, NULL);
     return cmocka_run_group_tests_name("pool_suspend", tests, NULL, NULL);

@@ -230,17 +230,31 @@ void vdev_close(struct vdev *vd)
     fmutex_unlock(opening);
 }
 
+/* A disk that was away and is back answers nothing through what was open before; nobody may have asked it yet. */
+static void probe(void *arg, unsigned i)
+{
+    struct vdev *leaf = vdev_leaf(arg, i);
+    uint32_t len = MAX(IOBUF_MIN, 1u << leaf->top->ashift);
+    struct iobuf *buf = leaf_up(leaf) ? iobuf_get(len) : NULL;
+    if (buf)
+        leaf_read(leaf, 0, buf->p, len, IO_READ);
+    iobuf_put(buf);
+}
+
 int vdev_retry(struct vdev *root, uint64_t pool_guid, bool faulted, struct err *reterr)
 {
     struct opening o = {.root = root, .pool_guid = pool_guid, .err = reterr};
     struct vdev *leaf;
     fmutex_lock(&root->gate.opening);
+    gate_enter(root);
+    fan_out(count_leaves(root), OPEN_WIDTH, probe, root);
     for (unsigned i = 0; (leaf = vdev_leaf(root, i)); i++) {
         if (leaf_up(leaf) || leaf->offline || (leaf->faulted && !faulted))
             continue;
         leaf->faulted = false;
         close_leaf(leaf);
     }
+    gate_leave(root);
     int rc = open_all(&o);
     fmutex_unlock(&root->gate.opening);
     return rc;

@@ -143,7 +143,8 @@ bool vdev_is_leaf(const struct vdev *vd);
  * reading. Errors only when no memory. reterr: the first leaf's reason. Parks. */
 int vdev_open(struct vdev *root, uint64_t pool_guid, bool read_only, struct err *reterr);
 /* Opens anew what failed while it was in use: leaves whose device went away or could not be
- * opened, with faulted those too that took an error. As vdev_open(). Parks. */
+ * opened, with faulted those too that took an error; those whose device was exchanged unseen fail
+ * first. As vdev_open(). Parks. */
 int vdev_retry(struct vdev *root, uint64_t pool_guid, bool faulted, struct err *reterr);
 /* Closes, if need be, and opens one leaf. 0, or why it can't be opened; -ENOENT. Parks. */
 int vdev_reopen(struct vdev *root, uint64_t guid, uint64_t pool_guid, struct err *reterr);
