@@ -23,6 +23,7 @@
 #define HASH_STEP   (1u << 20)
 #define VOLUMES_MAX 16
 #define LOG_FIRST   4
+#define KEPT_MAX    64u
 
 struct ours {
     char *dir, *name;
@@ -31,6 +32,8 @@ struct ours {
     struct run *run;
     struct pool *pool;
     int status;
+    char *kept[KEPT_MAX];
+    unsigned nkept;
 };
 
 __attribute__((format(printf, 1, 2))) static _Noreturn void die(const char *fmt, ...)
@@ -83,15 +86,18 @@ static bool word(int ac, char **av, const char *want)
     return false;
 }
 
-/* A file of the folder, by its name; a whole path stays. Nobody frees it. */
-static const char *disk_path(const struct ours *o, const char *name)
+/* A file of the folder, by its name; a whole path stays. Kept until the end. */
+static const char *disk_path(struct ours *o, const char *name)
 {
-    char *path;
+    char **path = &o->kept[o->nkept];
     if (strchr(name, '/'))
         return name;
-    if (asprintf(&path, "%s/%s", o->dir, name) < 0)
+    if (o->nkept == KEPT_MAX)
+        die("too many disks are named");
+    if (asprintf(path, "%s/%s", o->dir, name) < 0)
         die("no memory");
-    return path;
+    o->nkept++;
+    return *path;
 }
 
 /* The files of the folder, sorted, as whole paths. */
@@ -740,6 +746,8 @@ static void verbs_do(void *arg)
     }
     if (o->pool)
         pool_close(o->pool);
+    while (o->nkept > 0)
+        free(o->kept[--o->nkept]);
     run_stop(o->run);
 }
 
