@@ -7,6 +7,9 @@
  * A block's size is fixed when the block before it is sealed, so it is a guess: the mean of the last groups. A record too
  * large for the block at hand is preceded by an empty block that names a larger one.
  *
+ * A block is allocated before the one that names it is written, and its txg is held until that is over (OpenZFS holds its tx
+ * the same way): else a power cut between the two would leave it allocated and named by nobody.
+ *
  * When the log cannot be written (no space for the next block, too few disks, or disks that went and came back before the
  * flush) records become durable with their txg. The chain ends there: what follows the gap would not be found. A txg that has
  * all that the chain holds puts a new one in its place, which is used once the header that names it is on disk.
@@ -36,6 +39,7 @@ struct block {
     struct bp bp;
     uint64_t last_txg; /* the newest txg of a record in it */
     bool written;
+    bool held; /* the txg of its birth: the block that names it is still being written */
 };
 
 struct zil {
@@ -147,16 +151,26 @@ static int block_new(struct zil *z, uint64_t txg, const struct bp *prev, uint32_
     return 0;
 }
 
-/* The same in the open txg. */
-static int block_new_open(struct zil *z, const struct bp *prev, uint32_t size,
+/* Allocated in the open txg, which stays held. */
+static int block_new_held(struct zil *z, const struct bp *prev, uint32_t size,
                           struct block **ret_block)
 {
     uint64_t txg = txg_hold(z->p);
     int r = block_new(z, txg, prev, size, ret_block);
-    if (r == 0)
-        txg_changed(z->p);
-    txg_release(z->p, txg);
-    return r;
+    if (r) {
+        txg_release(z->p, txg);
+        return r;
+    }
+    txg_changed(z->p);
+    (*ret_block)->held = true;
+    return 0;
+}
+
+static void block_let_go(struct zil *z, struct block *b)
+{
+    if (b->held)
+        txg_release(z->p, bp_birth(&b->bp));
+    b->held = false;
 }
 
 /* ---- a group ------------------------------------------------------------------------------------------------- */
@@ -207,7 +221,7 @@ static int block_finish(struct group *g, struct iobuf *buf, uint32_t used, uint3
     struct zil *z = g->z;
     struct block *b = chain_tail(z), *next;
     struct block_write *w = malloc(sizeof(*w));
-    int r = w ? block_new_open(z, &b->bp, next_size, &next) : E(-ENOMEM);
+    int r = w ? block_new_held(z, &b->bp, next_size, &next) : E(-ENOMEM);
     if (r) {
         free(w);
         iobuf_put(buf);
@@ -331,6 +345,28 @@ static bool group_is_lost(const struct zil *z, struct list *records, uint64_t lo
     return lost;
 }
 
+/* The writes are over. What is behind a block that could not be written is named by nobody and goes at once. */
+static int group_settle(struct zil *z)
+{
+    struct block *b, *next;
+    bool cut = false;
+    int r = 0;
+    list_for_each_safe (b, next, &z->chain, node) {
+        if (cut) {
+            struct dva dva = bp_dva(&b->bp, 0);
+            int one = space_free_dva(z->p->space, bp_birth(&b->bp), &dva);
+            r = one ? one : r;
+            list_remove(&b->node);
+        }
+        block_let_go(z, b);
+        if (cut)
+            free(b);
+        else
+            cut = !b->written;
+    }
+    return r;
+}
+
 static int group_write(struct zil *z, struct list *records)
 {
     struct group g = {.z = z};
@@ -344,9 +380,10 @@ static int group_write(struct zil *z, struct list *records)
     step_begin(STEP_LOG_WRITE);
     int r = group_fill(&g, records);
     waitgroup_wait(&g.writes);
+    int settled = group_settle(z);
     step_end(STEP_LOG_WRITE, r);
     if (r == 0)
-        r = g.result;
+        r = g.result ? g.result : settled;
     if (r == 0 && !mutant_on(MUTANT_ACK_BEFORE_DATA))
         r = group_wait_data(&g, records);
     if (r == 0)
@@ -501,10 +538,15 @@ void zil_committed(struct zil *z, uint64_t txg)
 
 /* ---- opening and closing ------------------------------------------------------------------------------------------ */
 
+/* In one txg, so that no power cut falls between the allocation and the header that names it. */
 static int root_task(void *arg, uint64_t txg, struct err *reterr)
 {
     struct zil *z = arg;
-    (void)txg, (void)reterr;
+    struct block *first;
+    int r = block_new(z, txg, NULL, block_size_for(z->guess), &first);
+    if (r)
+        return err_set(reterr, r, "no space for an intent log");
+    list_push(&z->chain, &first->node);
     objset_begin(z->ds->os, txg);
     dsl_dataset_dirty(z->ds);
     header_set(z);
@@ -525,43 +567,8 @@ static int unroot_task(void *arg, uint64_t txg, struct err *reterr)
     return r;
 }
 
-int zil_open(struct pool *p, struct dsl_dataset *ds, struct zil **ret_zil, struct err *reterr)
+static void zil_free(struct zil *z)
 {
-    struct zil *z = calloc(1, sizeof(*z));
-    struct block *first;
-    if (!z)
-        return err_set(reterr, E(-ENOMEM), "no memory for an intent log");
-    z->p = p;
-    z->ds = ds;
-    z->next_seq = 1;
-    z->guess = GUESS_MIN;
-    list_init(&z->queue);
-    list_init(&z->chain);
-    waitq_init(&z->done);
-    int r = block_new_open(z, NULL, block_size_for(z->guess), &first);
-    if (r == 0) {
-        list_push(&z->chain, &first->node);
-        r = txg_run(p, root_task, z, reterr);
-    } else {
-        err_set(reterr, r, "no space for an intent log");
-    }
-    if (r) {
-        if (!list_empty(&z->chain))
-            free(first);
-        free(z);
-        return r;
-    }
-    *ret_zil = z;
-    return 0;
-}
-
-void zil_close(struct zil *z)
-{
-    if (!z)
-        return;
-    while (z->leading)
-        waitq_wait(&z->done, NO_DEADLINE, NULL);
-    txg_run(z->p, unroot_task, z, NULL);
     struct record *rec, *next;
     list_for_each_safe (rec, next, &z->queue, node)
         record_free(rec);
@@ -571,6 +578,36 @@ void zil_close(struct zil *z)
         free(b);
     }
     free(z);
+}
+
+int zil_open(struct pool *p, struct dsl_dataset *ds, struct zil **ret_zil, struct err *reterr)
+{
+    struct zil *z = calloc(1, sizeof(*z));
+    if (!z)
+        return err_set(reterr, E(-ENOMEM), "no memory for an intent log");
+    z->p = p;
+    z->ds = ds;
+    z->next_seq = 1;
+    z->guess = GUESS_MIN;
+    list_init(&z->queue);
+    list_init(&z->chain);
+    waitq_init(&z->done);
+    int r = txg_run(p, root_task, z, reterr);
+    if (r)
+        zil_free(z);
+    else
+        *ret_zil = z;
+    return r;
+}
+
+void zil_close(struct zil *z)
+{
+    if (!z)
+        return;
+    while (z->leading)
+        waitq_wait(&z->done, NO_DEADLINE, NULL);
+    txg_run(z->p, unroot_task, z, NULL);
+    zil_free(z);
 }
 
 void zil_stats(const struct zil *z, struct zil_stats *ret)
