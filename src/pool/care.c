@@ -189,7 +189,8 @@ static void look_for_missing(struct care *c)
     bool found = false;
     for (unsigned i = 0; !c->stopping && (leaf = vdev_leaf(p->root, i)); i++) {
         uint64_t guid = leaf->guid;
-        if (p->suspended.on || !missing(leaf))
+        /* What it lacks must be on disk first: it may not come back in the middle of the commit that it missed. */
+        if (p->suspended.on || !missing(leaf) || leaf->dtl_dirty)
             continue;
         if (vdev_reopen(p->root, guid, p->guid, NULL) == 0)
             found = true;

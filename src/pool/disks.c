@@ -158,15 +158,19 @@ int pool_online(struct pool *p, const char *disk, struct err *reterr)
     return run_task(p, disk, online_task, reterr);
 }
 
-/* Its errors are forgotten; one that had failed is opened anew. 0, or why that fails. */
+/* Its errors are forgotten; one that had failed is opened anew, when the disks know what it lacks: if it came back in the middle of a
+ * commit and the power failed, its uberblock would say that it lacks nothing. 0, or why that fails. */
 static int leaf_clear(struct pool *p, struct vdev *leaf, struct err *reterr)
 {
     struct vdev_stats *s = &leaf->stats;
     s->read_errors = s->write_errors = s->checksum_errors = 0;
     if (leaf->offline || leaf->state >= VDEV_HEALTHY)
         return 0;
+    uint64_t guid = leaf->guid; /* it may leave the pool meanwhile */
     leaf->faulted = leaf->degraded = false;
-    return vdev_reopen(p->root, leaf->guid, p->guid, reterr);
+    if (leaf->dtl_dirty && !p->suspended.on && vdev_usable(p->root))
+        txg_wait(p, 0);
+    return vdev_reopen(p->root, guid, p->guid, reterr);
 }
 
 static int clear_task(void *arg, uint64_t txg, struct err *reterr)

@@ -32,6 +32,16 @@ static void failed(struct story *st, const char *what, int r)
     st->n.no_space++;
 }
 
+/* A suspended pool refuses the operator: he tries again when it goes on. */
+static bool again(struct story *st, int r)
+{
+    if (r != -EAGAIN || st->trouble != TROUBLE_LOST)
+        return false;
+    while (pool_suspended(st->pool))
+        fiber_sleep_until(run_deadline_ms(10), NULL);
+    return true;
+}
+
 /* ---- data ------------------------------------------------------------------------------------------------------------ */
 
 /* A range, often inside a block or around few, and sometimes long. */
@@ -231,7 +241,10 @@ static void op_attr(struct story *st, struct slot *s)
         return;
     s->pending_attr = one_in(st, 4) ? 0 : 1 + draw(st, 1u << 30);
     snprintf(text, sizeof(text), "%" PRIu64, s->pending_attr);
-    int r = s->v->ops->set_attr(s->v, ATTR, s->pending_attr ? text : NULL);
+    int r;
+    do
+        r = s->v->ops->set_attr(s->v, ATTR, s->pending_attr ? text : NULL);
+    while (again(st, r));
     if (r == 0)
         s->attr = s->pending_attr;
     else
@@ -244,7 +257,10 @@ static void op_resize(struct story *st, struct slot *s)
     if (s->size != s->pending_size || s->size > 8 * MIB)
         return;
     s->pending_size = s->size + s->block_size * (1 + draw(st, 32));
-    int r = s->v->ops->resize(s->v, s->pending_size);
+    int r;
+    do
+        r = s->v->ops->resize(s->v, s->pending_size);
+    while (again(st, r));
     if (r == 0) {
         s->size = s->pending_size;
         model_grow(s->m, s->size / SECTOR);
@@ -264,7 +280,10 @@ static void name_draw(struct story *st, char *ret)
 static void slot_open(struct story *st, struct slot *s)
 {
     struct err err = {0};
-    int r = pool_volume_open(st->pool, s->name, &s->v, &err);
+    int r;
+    do
+        r = pool_volume_open(st->pool, s->name, &s->v, &err);
+    while (again(st, r));
     if (r)
         story_fail("volume %s cannot be opened: %s (%d)", s->name, err.msg, r);
 }
@@ -298,7 +317,10 @@ static void op_create(struct story *st, struct slot *s)
         .compression = one_in(st, 3) ? "off" : NULL,
         .checksum = one_in(st, 3) ? "sha256" : NULL,
     };
-    int r = pool_volume_create(st->pool, &want, &err);
+    int r;
+    do
+        r = pool_volume_create(st->pool, &want, &err);
+    while (again(st, r));
     st->n.creates++;
     if (r) {
         failed(st, "creating a volume", r);
@@ -313,13 +335,19 @@ static void op_create(struct story *st, struct slot *s)
 static void op_destroy(struct story *st, struct slot *s)
 {
     struct err err = {0};
-    int r = pool_volume_destroy(st->pool, s->name, &err);
+    int r;
+    do
+        r = pool_volume_destroy(st->pool, s->name, &err);
+    while (again(st, r));
     if (r != -EBUSY)
         story_fail("volume %s is destroyed while it is in use (%d)", s->name, r);
     volume_close(s->v);
     s->v = NULL;
     s->pending_name[0] = 0;
-    must("destroying a volume", pool_volume_destroy(st->pool, s->name, &err));
+    bool begun = false; /* it may have been caught on its way; then it goes on by itself */
+    while (again(st, r = pool_volume_destroy(st->pool, s->name, &err)))
+        begun = true;
+    must("destroying a volume", begun && r == -ENOENT ? 0 : r);
     st->n.destroys++;
     slot_forget(st, s);
 }
@@ -331,7 +359,10 @@ static void op_rename(struct story *st, struct slot *s)
         return; /* it is being renamed */
     snprintf(s->pending_name, sizeof(s->pending_name), "v%" PRIu64, ++st->names);
     memcpy(s->old_name, s->name, sizeof(s->old_name));
-    int r = pool_rename(st->pool, s->name, s->pending_name, &err);
+    int r;
+    do
+        r = pool_rename(st->pool, s->name, s->pending_name, &err);
+    while (again(st, r));
     st->n.renames++;
     if (r) {
         failed(st, err.msg, r);
@@ -357,7 +388,10 @@ static void op_scrub(struct story *st, struct slot *s)
                                                  POOL_SCRUB_PAUSE, POOL_SCRUB_CANCEL};
     struct err err = {0};
     (void)s;
-    int r = pool_scrub(st->pool, verbs[draw(st, ARRAY_LEN(verbs))], &err);
+    int r;
+    do
+        r = pool_scrub(st->pool, verbs[draw(st, ARRAY_LEN(verbs))], &err);
+    while (again(st, r));
     if (r && r != -EBUSY && r != -ENOENT)
         story_fail("a scrub is refused: %s", err.msg);
     st->n.scrubs += r == 0;

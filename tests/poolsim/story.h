@@ -28,7 +28,7 @@
     X(resizes) X(creates) X(destroys) X(renames) X(acked) X(durable) X(in_flight_cut)\
     X(kept_unacked) X(atomic_judged) X(sectors_checked) X(torn_writes) X(sectors_lost)         \
     X(sectors_kept) X(disk_errors) X(rots) X(trees) X(older_checked) X(unplugged) X(resilvers)\
-    X(stalls) X(scrubs) X(cuts_at_ack) X(proofs) X(no_space)
+    X(stalls) X(scrubs) X(cuts_at_ack) X(proofs) X(no_space) X(suspensions) X(clears)
 /* clang-format on */
 struct story_counts {
 #define X(name) uint64_t name;
@@ -37,11 +37,12 @@ struct story_counts {
     uint64_t cuts_in[STEP_COUNT]; /* power cuts while the engine was at it */
 };
 
-/* What befalls the disks of a story, as far as its layout can spare them. */
+/* What befalls the disks of a story. */
 enum trouble {
     TROUBLE_NONE,
-    TROUBLE_ROT,  /* some rot and fail, always the same ones */
-    TROUBLE_GOING /* any of them goes away and comes back; the next one when it is whole again */
+    TROUBLE_ROT,   /* some rot and fail, always the same ones */
+    TROUBLE_GOING, /* any of them goes away and comes back; the next one when it is whole again */
+    TROUBLE_LOST /* more of a group go away than it can spare, and come back: all wait for them */
 };
 
 /* A volume that may be there; pending: what a verb in flight would make of it. */

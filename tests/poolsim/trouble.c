@@ -2,7 +2,8 @@
 /*
  * What befalls disks, of those that the layout can spare: nobody may notice. Either the same few rot and fail in all worlds of
  * a story; or any of them is pulled out and put back, the next one only when the pool says that all are whole
- * again: if that is not so, the data are gone. Besides, any disk may be slow for a while.
+ * again: if that is not so, the data are gone. Or so many are pulled out that the pool cannot go on: then nothing is
+ * acknowledged and nobody gets an error, and all goes on when they are back. Besides, any disk may be slow for a while.
  */
 #include "story.h"
 
@@ -124,6 +125,60 @@ static void going(void *arg)
     waitgroup_done(&st->troubles);
 }
 
+/* ---- too many are gone ----------------------------------------------------------------------------------------------- */
+
+static void pull_too_many(struct story *st)
+{
+    uint64_t first = draw(st, st->ngroups) * st->group_disks, k = draw(st, st->group_disks);
+    uint64_t n = st->spare + 1 + draw(st, st->group_disks - st->spare);
+    for (uint64_t i = 0; i < n; i++) {
+        sim_unplug(st->run, st->paths[first + (k + i) % st->group_disks]);
+        if (one_in(st, 4))
+            fiber_sleep_until(run_now() + draw(st, 20 * NS_PER_MS), NULL);
+    }
+    for (unsigned i = 0; i < 50 && !pool_suspended(st->pool) && !st->closing; i++)
+        fiber_sleep_until(run_deadline_ms(10), NULL);
+    st->n.suspensions += pool_suspended(st->pool);
+}
+
+/* By itself or because the operator says so. Disks that nobody missed yet fail later, and all that comes again. */
+static void come_back(struct story *st)
+{
+    struct err err = {0};
+    if (one_in(st, 2))
+        fiber_sleep_until(run_now() + draw(st, 8000 * NS_PER_MS), NULL);
+    for (unsigned i = 0; i < st->ndisks; i++)
+        sim_plug(st->run, st->paths[i]);
+    if (one_in(st, 2)) {
+        int r = pool_clear(st->pool, NULL, &err);
+        if (r && r != -EAGAIN)
+            story_fail("clear fails though all disks are there: %s", err.msg);
+        st->n.clears++;
+    }
+    for (unsigned i = 0; pool_suspended(st->pool); i++) {
+        if (i == 300)
+            story_fail("all disks are there, and the pool stays suspended");
+        fiber_sleep_until(run_deadline_ms(100), NULL);
+    }
+}
+
+static void losing(void *arg)
+{
+    struct story *st = arg;
+    while (!st->closing) {
+        fiber_sleep_until(run_now() + draw(st, 100 * NS_PER_MS), NULL);
+        pool_scan_wait(st->pool);
+        if (st->closing || !whole(st))
+            continue;
+        pull_too_many(st);
+        come_back(st);
+    }
+    int r = pool_sync(st->pool);
+    if (r)
+        story_fail("pool_sync fails with all disks back: %s", strerror(-r));
+    waitgroup_done(&st->troubles);
+}
+
 /* ---- slowness -------------------------------------------------------------------------------------------------------- */
 
 static void stall(void *arg)
@@ -145,6 +200,10 @@ void trouble_start(struct story *st)
     if (st->trouble == TROUBLE_GOING) {
         waitgroup_add(&st->troubles, 1);
         check(fiber_start(going, st, "going"));
+    }
+    if (st->trouble == TROUBLE_LOST) {
+        waitgroup_add(&st->troubles, 1);
+        check(fiber_start(losing, st, "losing"));
     }
     if (one_in(st, 6))
         check(fiber_start(stall, st, "stall"));

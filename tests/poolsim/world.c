@@ -325,6 +325,8 @@ struct story *story_new(uint64_t seed, bool verbose)
     st->ashift = one_in(st, 2) ? 9 : 12;
     if (st->spare)
         st->trouble = (enum trouble)draw(st, TROUBLE_GOING + 1);
+    if (st->trouble == TROUBLE_NONE && seed % 3 == 0)
+        st->trouble = TROUBLE_LOST;
     st->tight = one_in(st, 6);
     st->first_fit = !one_in(st, 3);
     for (unsigned i = 0; i < st->ndisks; i++)
