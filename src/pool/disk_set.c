@@ -76,14 +76,14 @@ static int alike_check(const struct disks_seen *s, struct err *reterr)
         if (a->info.is_blockdev != b->info.is_blockdev)
             return err_set(
                 reterr, E(-EINVAL),
-                "%s is a file and %s a device, in one group: use -f if that is meant",
+                "%s is a file and %s a device, in one group: use --force if that is meant",
                 a->info.is_blockdev ? b->path : a->path,
                 a->info.is_blockdev ? a->path : b->path);
         if (hi - lo > SIZES_ALIKE)
             return err_set(
                 reterr, E(-EINVAL),
                 "%s has %" PRIu64 " MiB and %s %" PRIu64
-                ", in one group: use -f to take only as much of each as of the smallest",
+                ", in one group: use --force to take only as much of each as of the smallest",
                 a->path, a->info.size >> 20, b->path, b->info.size >> 20);
     }
     return 0;
@@ -101,7 +101,7 @@ static int widths_check(const struct groups_want *w, unsigned *ret_ndisks, struc
         if (!w->force && group->n != w->groups[0].n)
             return err_set(
                 reterr, E(-EINVAL),
-                "the groups have different numbers of disks (%u and %u): use -f if that "
+                "the groups have different numbers of disks (%u and %u): use --force if that "
                 "is meant",
                 w->groups[0].n, group->n);
         n += group->n;

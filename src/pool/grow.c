@@ -70,9 +70,10 @@ static int add_check(const struct pool *p, const struct groups_want *w, struct e
         if (w->ngroups == 0 || w->force || top->type == VDEV_HOLE || top->is_log)
             continue;
         if (!layout_like(w->groups[0].layout, top))
-            return err_set(reterr, E(-EINVAL),
-                           "pool %s has groups of other redundancy: use -f if that is meant",
-                           p->name);
+            return err_set(
+                reterr, E(-EINVAL),
+                "pool %s has groups of other redundancy: use --force if that is meant",
+                p->name);
         break;
     }
     return groups_check(w, reterr);

@@ -88,7 +88,7 @@ static int host_check(const struct pool_import_want *want, const struct found *f
         return err_set(
             reterr, E(-EBUSY),
             "pool %s was last used by host %s and not exported: make sure that it is "
-            "not in use there, then use -f",
+            "not in use there, then use --force",
             member_text(f->best, "name"), member_text(f->best, "hostname"));
     return activity_check(f, reterr);
 }
@@ -128,7 +128,7 @@ int import_label_check(const struct pool_import_want *want, const struct found *
                        "usable",
                        name, version, ZFS_VERSION);
     if (destroyed && !want->destroyed)
-        return err_set(reterr, E(-ENOENT), "pool %s was destroyed: import -D brings it back",
+        return err_set(reterr, E(-ENOENT), "pool %s was destroyed: import it with --destroyed",
                        name);
     if (!destroyed && want->destroyed)
         return err_set(reterr, E(-EINVAL), "pool %s was not destroyed: import it without -D",

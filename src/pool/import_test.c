@@ -70,7 +70,7 @@ static void destroyed_body(struct expect *e)
     EXPECT_EQ(e, pool_destroy(t.p, true, &t.err), 0);
     uint64_t was = disks_sum(1);
     EXPECT_EQ(e, tank_import(&t, .name = "tank"), -ENOENT);
-    EXPECT(e, said(&t, "import -D brings it back"));
+    EXPECT(e, said(&t, "import it with --destroyed"));
     EXPECT_EQ(e, disks_sum(1), was);
     EXPECT_EQ(e, tank_import(&t, .name = "tank", .destroyed = true), 0);
     tank_export(&t);
@@ -407,7 +407,7 @@ static void rewind_body(struct expect *e)
     rewind_make(&t, e, 1);
     uint64_t was = disks_sum(1);
     EXPECT_EQ(e, tank_import(&t, .guid = 0), -EBADMSG);
-    EXPECT(e, said(&t, "import -F would go back"));
+    EXPECT(e, said(&t, "import --rewind would go back"));
     EXPECT_EQ(e, tank_import(&t, .rewind = true, .dry_run = true, .report = &r), 0);
     EXPECT_EQ(e, r.txg + 1, r.newest_txg);
     EXPECT_EQ(e, disks_sum(1), was);
@@ -427,7 +427,7 @@ static void rewind_far_body(struct expect *e)
     struct pool_import_report r;
     rewind_make(&t, e, 3);
     EXPECT_EQ(e, tank_import(&t, .guid = 0), -EBADMSG);
-    EXPECT(e, said(&t, "import -FX would go back") || said(&t, "none of its"));
+    EXPECT(e, said(&t, "import --rewind-far would go back") || said(&t, "none of its"));
     EXPECT_EQ(e, tank_import(&t, .rewind = true), -EBADMSG);
     EXPECT(e, said(&t, "none of its"));
     if (tank_import(&t, .rewind = true, .rewind_far = true, .report = &r) == 0) {

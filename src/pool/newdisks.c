@@ -46,9 +46,9 @@ static int check_owner(const char *path, const struct nv *config, bool force,
     if (force || state == POOL_STATE_DESTROYED)
         return 0;
     if (state == POOL_STATE_SPARE)
-        return err_set(reterr, E(-EBUSY), "%s is a hot spare of some pool: use -f to take it",
-                       path);
-    return err_set(reterr, E(-EBUSY), "%s belongs to pool %s (%s): use -f to overwrite it",
+        return err_set(reterr, E(-EBUSY),
+                       "%s is a hot spare of some pool: use --force to take it", path);
+    return err_set(reterr, E(-EBUSY), "%s belongs to pool %s (%s): use --force to overwrite it",
                    path, name, state == POOL_STATE_EXPORTED ? "exported" : "perhaps in use");
 }
 
@@ -89,8 +89,9 @@ int groups_check(const struct groups_want *w, struct err *reterr)
                            layouts[group->layout].type, layouts[group->layout].nparity,
                            layouts[group->layout].min_leaves);
         if (!w->force && group->layout != w->groups[0].layout)
-            return err_set(reterr, E(-EINVAL),
-                           "the groups have different redundancy: use -f if that is meant");
+            return err_set(
+                reterr, E(-EINVAL),
+                "the groups have different redundancy: use --force if that is meant");
     }
     return disk_set_check(w, reterr);
 }

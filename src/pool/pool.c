@@ -241,7 +241,7 @@ int pool_destroy(struct pool *p, bool force, struct err *reterr)
     const struct dsl_dir *first = dsl_next(&p->dsl, dsl_next(&p->dsl, NULL));
     if (first && !force)
         return err_set(reterr, E(-EBUSY),
-                       "pool %s holds %s, perhaps more: use -f to destroy it all", p->name,
+                       "pool %s holds %s, perhaps more: use --force to destroy it all", p->name,
                        first->name);
     return pool_leave(p, POOL_STATE_DESTROYED, reterr);
 }

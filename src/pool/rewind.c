@@ -169,14 +169,15 @@ static int nothing_found(struct import *im, const struct candidates *c, const st
         return err_set(im->err, why->code, "%s", why->msg);
     return err_set(im->err, why->code ? why->code : E(-EBADMSG),
                    "%.120s; none of its %u states is whole%s", why->msg, c->n,
-                   im->want->rewind_far ? "" : " that import -F may try");
+                   im->want->rewind_far ? "" : " that import --rewind may try");
 }
 
 static int would_go_back(struct import *im, const struct uberblock *ub, const struct err *why)
 {
     return err_set(im->err, why->code,
-                   "%.110s; import -F%s would go back %" PRIu64 " seconds, to txg %" PRIu64,
-                   why->msg, is_safe(im, ub) ? "" : "X", seconds_back(im, ub), ub->txg);
+                   "%.110s; import %s would go back %" PRIu64 " seconds, to txg %" PRIu64,
+                   why->msg, is_safe(im, ub) ? "--rewind" : "--rewind-far",
+                   seconds_back(im, ub), ub->txg);
 }
 
 /* Not asked to go back: looks how far it would be, without claiming to write. */
