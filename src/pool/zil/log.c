@@ -166,13 +166,6 @@ static int block_new_held(struct zil *z, const struct bp *prev, uint32_t size,
     return 0;
 }
 
-static void block_let_go(struct zil *z, struct block *b)
-{
-    if (b->held)
-        txg_release(z->p, bp_birth(&b->bp));
-    b->held = false;
-}
-
 /* ---- a group ------------------------------------------------------------------------------------------------- */
 
 /* Writes of one group go out side by side. */
@@ -345,26 +338,16 @@ static bool group_is_lost(const struct zil *z, struct list *records, uint64_t lo
     return lost;
 }
 
-/* The writes are over. What is behind a block that could not be written is named by nobody and goes at once. */
-static int group_settle(struct zil *z)
+/* The writes are over. One that failed may have reached a disk all the same, so what it names stays allocated until the chain is
+ * renewed. */
+static void group_let_go(struct zil *z)
 {
-    struct block *b, *next;
-    bool cut = false;
-    int r = 0;
-    list_for_each_safe (b, next, &z->chain, node) {
-        if (cut) {
-            struct dva dva = bp_dva(&b->bp, 0);
-            int one = space_free_dva(z->p->space, bp_birth(&b->bp), &dva);
-            r = one ? one : r;
-            list_remove(&b->node);
+    struct block *b;
+    list_for_each (b, &z->chain, node)
+        if (b->held) {
+            txg_release(z->p, bp_birth(&b->bp));
+            b->held = false;
         }
-        block_let_go(z, b);
-        if (cut)
-            free(b);
-        else
-            cut = !b->written;
-    }
-    return r;
 }
 
 static int group_write(struct zil *z, struct list *records)
@@ -380,10 +363,10 @@ static int group_write(struct zil *z, struct list *records)
     step_begin(STEP_LOG_WRITE);
     int r = group_fill(&g, records);
     waitgroup_wait(&g.writes);
-    int settled = group_settle(z);
+    group_let_go(z);
     step_end(STEP_LOG_WRITE, r);
     if (r == 0)
-        r = g.result ? g.result : settled;
+        r = g.result;
     if (r == 0 && !mutant_on(MUTANT_ACK_BEFORE_DATA))
         r = group_wait_data(&g, records);
     if (r == 0)

@@ -262,13 +262,26 @@ static int whole_discard(struct pvol *pv, uint64_t first, uint64_t n, unsigned f
     return change_end(pv, txg, flags, ticket, r);
 }
 
+/* What is a hole already stays one, but perhaps only memory knows of it. */
+static int hole_discard(struct pvol *pv, uint64_t off, uint64_t len, unsigned flags)
+{
+    uint64_t txg;
+    int r = flags & VOL_FUA ? change_begin(pv, off, len, &txg) : 0;
+    if (r || !(flags & VOL_FUA))
+        return r;
+    return change_end(pv, txg, flags, log_truncate(pv, txg, off, len, flags, 0), 0);
+}
+
 /* A block of which a part goes stays; the part reads as zeros all the same. */
 static int part_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags)
 {
     enum volume_extent state;
     uint64_t run;
     int r = len ? pvol_extents(v, off, len, &run, &state) : 0;
-    return r || len == 0 || state == VOL_HOLE ? r : pvol_write_zeroes(v, off, len, true, flags);
+    if (r || len == 0)
+        return r;
+    return state == VOL_HOLE ? hole_discard(pvol_of(v), off, len, flags)
+                             : pvol_write_zeroes(v, off, len, true, flags);
 }
 
 int pvol_discard(struct volume *v, uint64_t off, uint64_t len, unsigned flags)

@@ -256,6 +256,11 @@ static void before_cut(void *arg)
     put(b, 512 * 1024 + 512, 100 * 1024, 3);
     put(b, 1024 * 1024, 512, 4);
     EXPECT_EQ(b->e, b->v->ops->write_zeroes(b->v, 4 * BLOCK, 2 * BLOCK, true, VOL_FUA), 0);
+    put(b, 2 * MIB, BLOCK, 5);
+    EXPECT_EQ(b->e, pool_sync(b->p), 0);
+    /* A hole that only memory knows of, and a durable discard of a part of it. */
+    EXPECT_EQ(b->e, b->v->ops->write_zeroes(b->v, 2 * MIB, BLOCK, true, 0), 0);
+    EXPECT_EQ(b->e, b->v->ops->discard(b->v, 2 * MIB + 512, 512, VOL_FUA), 0);
     sim_power_cut(reactor_run(reactor_self()), SIM_CUT_ALL_BUT_FIRST);
     fiber_yield();
 }
@@ -270,6 +275,7 @@ static void after_cut(void *arg)
     holds(b, 160 * 1024, 96 * 1024, 1);
     holds(b, 512 * 1024 + 512, 100 * 1024, 3);
     holds(b, 1024 * 1024, 512, 4);
+    holds(b, 2 * MIB + 512, 512, 0);
     end(b);
     run_stop(reactor_run(reactor_self()));
 }
