@@ -177,6 +177,8 @@ static json_t *call(struct conn *k, const struct request *r, struct rpc_error *r
             err_set(&ret_error->err, rc, "%s: %s", r->method->name, strerror(-rc));
     }
     audit(k, r, ret_error);
+    if (rc == 0 && r->method->audit == AUDIT_CHANGE)
+        remember(k->c, r);
     return rc < 0 ? NULL : result;
 }
 

@@ -93,6 +93,9 @@ const struct net_volume_info *live_volume(const struct live *l, const char *name
 unsigned live_sessions(const struct live *l, const char *host, const char *initiator,
                        const char *target);
 
+/* What changed a pool goes into its history. Parks. */
+void remember(struct control *c, const struct request *r);
+
 /* ---- volumes in pools (volume_pool.c) ------------------------------------------------------ */
 
 struct args_volume_create;
@@ -119,6 +122,8 @@ json_t *lun_json(struct jb *b, const struct cfg_target *t, const struct cfg_lun 
                  const struct live *l);
 const char *volume_state_name(const struct net_volume_info *i);
 bool volume_is_served(const struct net_volume_info *i); /* NULL: it is not */
+json_t *property_json(struct jb *b, const char *of, const char *property, const char *value,
+                      const char *source);
 json_t *totals_json(struct jb *b, const struct net_totals *t);
 /* Minted secrets with what is ready to paste. */
 json_t *minted_json(struct jb *b, const struct config *cfg, const struct minted *m);

@@ -80,6 +80,28 @@ int jb_done(struct jb *b, json_t *result, json_t **ret_result, struct err *reter
     return 0;
 }
 
+int jb_done_nothing(json_t **ret_result, struct err *reterr)
+{
+    struct jb b = {false};
+    return jb_done(&b, jb_object(&b), ret_result, reterr);
+}
+
+int jb_done_only(struct jb *b, json_t *list, int rc, json_t **ret_result, struct err *reterr)
+{
+    json_t *only = json_incref(json_array_get(list, 0));
+    json_decref(list);
+    return jb_done_list(b, only, rc, ret_result, reterr);
+}
+
+int jb_done_list(struct jb *b, json_t *list, int rc, json_t **ret_result, struct err *reterr)
+{
+    if (rc < 0) {
+        json_decref(list);
+        return rc;
+    }
+    return jb_done(b, list, ret_result, reterr);
+}
+
 void json_wipe(json_t *j)
 {
     size_t i;

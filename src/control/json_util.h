@@ -26,6 +26,11 @@ void jb_push(struct jb *b, json_t *list, json_t *v);
 void jb_push_text(struct jb *b, json_t *list, const char *text);
 /* Hands result over to *ret_result, or drops it: 0 or -ENOMEM. */
 int jb_done(struct jb *b, json_t *result, json_t **ret_result, struct err *reterr);
+/* The same with an object without members; with the list's only element, and the list is dropped (rc < 0: it wasn't
+ * found, and rc is returned); with the list, dropped when rc < 0. */
+int jb_done_nothing(json_t **ret_result, struct err *reterr);
+int jb_done_only(struct jb *b, json_t *list, int rc, json_t **ret_result, struct err *reterr);
+int jb_done_list(struct jb *b, json_t *list, int rc, json_t **ret_result, struct err *reterr);
 
 /* A JSON text of any bytes. NULL: no memory. */
 json_t *json_any_text(const char *text);

@@ -18,12 +18,6 @@
 
 #define LIST_MAX 100000 /* datasets in an answer */
 
-static int nothing(json_t **ret_result, struct err *reterr)
-{
-    struct jb b = {false};
-    return jb_done(&b, jb_object(&b), ret_result, reterr);
-}
-
 /* ---- listing ----------------------------------------------------------------------------- */
 
 static uint64_t number(struct pool *p, const char *dataset, const char *property)
@@ -101,11 +95,7 @@ int rpc_dataset_list(struct control *c, const struct args_dataset_list *a, json_
     l.list = jb_list(&l.b);
     int rc = a->name ? pools_with_dataset(c->env.pools, a->name, list_here, &l, reterr)
                      : list_pools(c, &l, reterr);
-    if (rc < 0) {
-        json_decref(l.list);
-        return rc;
-    }
-    return jb_done(&l.b, l.list, ret_result, reterr);
+    return jb_done_list(&l.b, l.list, rc, ret_result, reterr);
 }
 
 /* ---- what the configuration has to do with it -------------------------------------------- */
@@ -193,13 +183,7 @@ static int done(struct control *c, const char *name, json_t **ret_result, struct
                         .below = dataset_below(name)};
     l.list = jb_list(&l.b);
     int rc = pools_with_dataset(c->env.pools, name, list_here, &l, reterr);
-    json_t *first = json_incref(json_array_get(l.list, 0));
-    json_decref(l.list);
-    if (rc < 0) {
-        json_decref(first);
-        return rc;
-    }
-    return jb_done(&l.b, first, ret_result, reterr);
+    return jb_done_only(&l.b, l.list, rc, ret_result, reterr);
 }
 
 static int check_below(const char *name, struct err *reterr)
@@ -237,7 +221,7 @@ int rpc_dataset_destroy(struct control *c, const struct args_dataset_destroy *a,
         rc = check_free(c, a->name, reterr);
     if (rc == 0)
         rc = pools_with_dataset(c->env.pools, a->name, destroy_here, &copy, reterr);
-    return rc < 0 ? rc : nothing(ret_result, reterr);
+    return rc < 0 ? rc : jb_done_nothing(ret_result, reterr);
 }
 
 static int rename_here(struct pool *p, void *arg, struct err *reterr)
@@ -271,15 +255,21 @@ struct getting {
     const char *name, *property;
 };
 
+json_t *property_json(struct jb *b, const char *of, const char *property, const char *value,
+                      const char *source)
+{
+    json_t *j = jb_object(b);
+    jb_text(b, j, "dataset", of);
+    jb_text(b, j, "property", property);
+    jb_text(b, j, "value", value);
+    jb_text(b, j, "source", source);
+    return j;
+}
+
 static int put_property(void *arg, const char *property, const char *value, const char *source)
 {
     struct getting *g = arg;
-    json_t *j = jb_object(&g->b);
-    jb_text(&g->b, j, "dataset", g->name);
-    jb_text(&g->b, j, "property", property);
-    jb_text(&g->b, j, "value", value);
-    jb_text(&g->b, j, "source", source);
-    jb_push(&g->b, g->list, j);
+    jb_push(&g->b, g->list, property_json(&g->b, g->name, property, value, source));
     return 0;
 }
 
@@ -302,11 +292,7 @@ int rpc_dataset_get(struct control *c, const struct args_dataset_get *a, json_t 
     struct getting g = {.name = a->name, .property = a->property};
     g.list = jb_list(&g.b);
     int rc = pools_with_dataset(c->env.pools, a->name, get_here, &g, reterr);
-    if (rc < 0) {
-        json_decref(g.list);
-        return rc;
-    }
-    return jb_done(&g.b, g.list, ret_result, reterr);
+    return jb_done_list(&g.b, g.list, rc, ret_result, reterr);
 }
 
 struct setting {
@@ -324,7 +310,7 @@ static int change(struct control *c, struct setting *s, json_t **ret_result, str
     int rc = check_property(c, s->name, s->property, reterr);
     if (rc == 0)
         rc = pools_with_dataset(c->env.pools, s->name, set_here, s, reterr);
-    return rc < 0 ? rc : nothing(ret_result, reterr);
+    return rc < 0 ? rc : jb_done_nothing(ret_result, reterr);
 }
 
 int rpc_dataset_set(struct control *c, const struct args_dataset_set *a, json_t **ret_result,

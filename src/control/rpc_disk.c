@@ -14,9 +14,8 @@
 
 static int changed(struct control *c, const char *pool, json_t **ret_result, struct err *reterr)
 {
-    struct jb b = {false};
     pools_note(c->env.pools, pool);
-    return jb_done(&b, jb_object(&b), ret_result, reterr);
+    return jb_done_nothing(ret_result, reterr);
 }
 
 /* ---- more of them ------------------------------------------------------------------------ */

@@ -15,12 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int nothing(json_t **ret_result, struct err *reterr)
-{
-    struct jb b = {false};
-    return jb_done(&b, jb_object(&b), ret_result, reterr);
-}
-
 /* ---- what is there ----------------------------------------------------------------------- */
 
 static json_t *found_json(struct jb *b, const struct pool_found *f)
@@ -84,15 +78,9 @@ static int get_one(struct pool *p, struct getting *g, const char *property, stru
     char value[1024];
     const char *source = "-";
     int rc = pool_prop_get(p, property, value, sizeof(value), &source, reterr);
-    if (rc < 0)
-        return rc;
-    json_t *j = jb_object(&g->b);
-    jb_text(&g->b, j, "dataset", g->name);
-    jb_text(&g->b, j, "property", property);
-    jb_text(&g->b, j, "value", value);
-    jb_text(&g->b, j, "source", source);
-    jb_push(&g->b, g->list, j);
-    return 0;
+    if (rc == 0)
+        jb_push(&g->b, g->list, property_json(&g->b, g->name, property, value, source));
+    return rc;
 }
 
 static int get_here(struct pool *p, void *arg, struct err *reterr)
@@ -113,11 +101,7 @@ int rpc_pool_get(struct control *c, const struct args_pool_get *a, json_t **ret_
     struct getting g = {.name = a->name, .property = a->property};
     g.list = jb_list(&g.b);
     int rc = pools_with(c->env.pools, a->name, get_here, &g, reterr);
-    if (rc < 0) {
-        json_decref(g.list);
-        return rc;
-    }
-    return jb_done(&g.b, g.list, ret_result, reterr);
+    return jb_done_list(&g.b, g.list, rc, ret_result, reterr);
 }
 
 static int set_here(struct pool *p, void *arg, struct err *reterr)
@@ -131,7 +115,7 @@ int rpc_pool_set(struct control *c, const struct args_pool_set *a, json_t **ret_
 {
     struct args_pool_set copy = *a;
     int rc = pools_with(c->env.pools, a->name, set_here, &copy, reterr);
-    return rc < 0 ? rc : nothing(ret_result, reterr);
+    return rc < 0 ? rc : jb_done_nothing(ret_result, reterr);
 }
 
 /* ---- damage ------------------------------------------------------------------------------ */
@@ -169,11 +153,7 @@ int rpc_pool_errors(struct control *c, const struct args_pool_errors *a, json_t 
     struct damage d = {.pool = a->name};
     d.list = jb_list(&d.b);
     int rc = pools_with(c->env.pools, a->name, errors_here, &d, reterr);
-    if (rc < 0) {
-        json_decref(d.list);
-        return rc;
-    }
-    return jb_done(&d.b, d.list, ret_result, reterr);
+    return jb_done_list(&d.b, d.list, rc, ret_result, reterr);
 }
 
 /* ---- history ----------------------------------------------------------------------------- */
@@ -213,9 +193,5 @@ int rpc_pool_history(struct control *c, const struct args_pool_history *a, json_
     struct past h = {.internal = a->internal};
     h.list = jb_list(&h.b);
     int rc = pools_with(c->env.pools, a->name, history_here, &h, reterr);
-    if (rc < 0) {
-        json_decref(h.list);
-        return rc;
-    }
-    return jb_done(&h.b, h.list, ret_result, reterr);
+    return jb_done_list(&h.b, h.list, rc, ret_result, reterr);
 }

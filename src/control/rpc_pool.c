@@ -78,13 +78,7 @@ static int done(struct control *c, const char *name, json_t **ret_result, struct
     struct listing l = {.b = {false}};
     l.list = jb_list(&l.b);
     int rc = pools_each(c->env.pools, name, list_one, &l, reterr);
-    json_t *first = json_incref(json_array_get(l.list, 0));
-    json_decref(l.list);
-    if (rc < 0) {
-        json_decref(first);
-        return rc;
-    }
-    return jb_done(&l.b, first, ret_result, reterr);
+    return jb_done_only(&l.b, l.list, rc, ret_result, reterr);
 }
 
 /* ---- status ------------------------------------------------------------------------------ */
@@ -260,12 +254,6 @@ static int check_sessions(struct control *c, const char *pool, struct err *reter
     return 0;
 }
 
-static int nothing(json_t **ret_result, struct err *reterr)
-{
-    struct jb b = {false};
-    return jb_done(&b, jb_object(&b), ret_result, reterr);
-}
-
 int rpc_pool_export(struct control *c, const struct args_pool_export *a, json_t **ret_result,
                     struct err *reterr)
 {
@@ -274,7 +262,7 @@ int rpc_pool_export(struct control *c, const struct args_pool_export *a, json_t 
                  : check_sessions(c, a->name, reterr);
     if (rc == 0)
         rc = pools_export(c->env.pools, a->name, reterr);
-    return rc < 0 ? rc : nothing(ret_result, reterr);
+    return rc < 0 ? rc : jb_done_nothing(ret_result, reterr);
 }
 
 /* Whose disk it is would wait for good. */
@@ -297,7 +285,7 @@ int rpc_pool_destroy(struct control *c, const struct args_pool_destroy *a, json_
     int rc = a->force ? 0 : check_configured(c, a->name, reterr);
     if (rc == 0)
         rc = pools_destroy(c->env.pools, a->name, a->force, reterr);
-    return rc < 0 ? rc : nothing(ret_result, reterr);
+    return rc < 0 ? rc : jb_done_nothing(ret_result, reterr);
 }
 
 /* ---- disks ------------------------------------------------------------------------------- */
@@ -319,7 +307,7 @@ int rpc_pool_scrub(struct control *c, const struct args_pool_scrub *a, json_t **
         return err_set(reterr, -EINVAL, "pool %.60s: pause the scrub or stop it, not both",
                        a->name);
     int rc = pools_with(c->env.pools, a->name, scrub_here, &copy, reterr);
-    return rc < 0 ? rc : nothing(ret_result, reterr);
+    return rc < 0 ? rc : jb_done_nothing(ret_result, reterr);
 }
 
 struct disk_work {
@@ -344,7 +332,7 @@ static int on_disk(struct control *c, const char *pool, const char *disk,
     if (!text_to_u64(disk, &guid) && (path = disk_resolve(disk, NULL)))
         w.disk = path;
     int rc = pools_with(c->env.pools, pool, disk_here, &w, reterr);
-    return rc < 0 ? rc : nothing(ret_result, reterr);
+    return rc < 0 ? rc : jb_done_nothing(ret_result, reterr);
 }
 
 int rpc_pool_offline(struct control *c, const struct args_pool_offline *a, json_t **ret_result,
