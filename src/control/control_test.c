@@ -557,16 +557,6 @@ static void test_secrets_are_told_once(void **state)
     free(play(secret_steps));
 }
 
-static bool is_there(const char *path)
-{
-    const struct file_opts opts = {.mode = FILE_RDONLY};
-    struct file *f;
-    if (file_open(path, &opts, &f, NULL) < 0)
-        return false;
-    file_close(f);
-    return true;
-}
-
 /* A change that can't be stored leaves no file; a deleted volume's file goes, unless it was
  * given or is to be kept. */
 static void file_steps(struct world *w)
@@ -583,11 +573,12 @@ static void file_steps(struct world *w)
     };
     sim_fail_writes(w->run, "/state/config/config.1.json.tmp", 1, EIO);
     ask(w, "volume.create", "{\"name\":\"a\",\"size\":8192}");
-    if (!strstr(w->last, "error") || is_there("/state/volumes/a.img"))
+    if (!strstr(w->last, "error") || file_is_there("/state/volumes/a.img"))
         snprintf(w->note, sizeof(w->note), "a failed commit: %.400s", w->last);
     sim_fail_writes(w->run, "/state/config/config.1.json.tmp", 0, EIO);
     follow(w, steps, ARRAY_LEN(steps));
-    if (!w->note[0] && (!is_there("/state/volumes/b.img") || is_there("/state/volumes/d.img")))
+    if (!w->note[0] &&
+        (!file_is_there("/state/volumes/b.img") || file_is_there("/state/volumes/d.img")))
         snprintf(w->note, sizeof(w->note), "the wrong file was removed");
     file_replace("/state/volumes/lost.img.creating", "lost", 4, 0600, NULL);
     ask(w, "volume.create", "{\"name\":\"e\",\"size\":8192}");

@@ -28,16 +28,6 @@ static const char *const unknown[] = {"log", "cache", "special", "dedup", "draid
 
 /* ---- disks ------------------------------------------------------------------------------- */
 
-static bool exists(const char *path)
-{
-    const struct file_opts opts = {.mode = FILE_RDONLY};
-    struct file *f;
-    if (file_open(path, &opts, &f, NULL) < 0)
-        return false;
-    file_close(f);
-    return true;
-}
-
 char *disk_resolve(const char *name, struct err *reterr)
 {
     static const char *const folders[] = {"/dev/disk/by-id", "/dev/disk/by-vdev",
@@ -48,7 +38,7 @@ char *disk_resolve(const char *name, struct err *reterr)
     for (unsigned i = 0; i < ARRAY_LEN(folders); i++) {
         if (asprintf(&path, "%s/%s", folders[i], name) < 0)
             return NULL;
-        if (exists(path))
+        if (file_is_there(path))
             return path;
         free(path);
     }

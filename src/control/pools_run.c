@@ -151,22 +151,12 @@ void pools_note(struct pools *ps, const char *name)
         waitq_wake_all(&h->idle);
 }
 
-static bool path_there(const char *path)
-{
-    const struct file_opts opts = {.mode = FILE_RDONLY};
-    struct file *f;
-    if (file_open(path, &opts, &f, NULL) < 0)
-        return false;
-    file_close(f);
-    return true;
-}
-
 /* An import begins that the daemon may not survive, with other disks than at the last try. */
 static void risk(struct held_pool *h)
 {
     unsigned there = 1;
     for (char **p = h->paths; p && *p; p++)
-        there += path_there(*p);
+        there += file_is_there(*p);
     if (there == h->there || h->guid == 0)
         return;
     h->there = there;
@@ -207,7 +197,7 @@ static struct pool_opts opts_of(const struct pools *ps)
 static bool all_there(const struct held_pool *h)
 {
     for (char **p = h->paths; p && *p; p++)
-        if (!path_there(*p))
+        if (!file_is_there(*p))
             return false;
     return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What pool_create() refuses, with which words, and that it leaves the disks as they were. */
 #include "pool/import_fixture.h"
+#include "pool/pool_fixture.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -93,15 +94,6 @@ static const struct row {
     {"tank@now", pair,   1, 0,  -EINVAL, -EINVAL, ""                                                      },
 };
 
-static void disk_make(const char *path, uint64_t size)
-{
-    const struct file_opts opts = {.mode = FILE_RDWR, .create = true};
-    struct file *f;
-    check(file_open(path, &opts, &f, NULL) == 0 && file_resize(f, size) == 0);
-    check(file_flush(f) == 0);
-    file_close(f);
-}
-
 /* Everything a row may name; /d3 is held by another program. */
 static struct file *disks_make(void)
 {
@@ -112,9 +104,9 @@ static struct file *disks_make(void)
     struct file *f;
     struct pool *p;
     tank_disks(4);
-    disk_make("/small", 32u << 20);
-    disk_make("/big", 128u << 20);
-    disk_make("/lake0", DISK_SIZE);
+    fixture_disk("/small", 32u << 20);
+    fixture_disk("/big", 128u << 20);
+    fixture_disk("/lake0", DISK_SIZE);
     check(pool_create(&lake, &p, NULL) == 0 && pool_export(p, NULL) == 0);
     check(file_open("/d3", &lock, &f, NULL) == 0);
     for (unsigned i = 0; i < MANY; i++)
@@ -159,7 +151,7 @@ static void links_body(struct expect *e)
     check(mkdtemp(dir));
     snprintf(disk, sizeof(disk), "%s/disk", dir);
     snprintf(link, sizeof(link), "%s/link", dir);
-    disk_make(disk, DISK_SIZE);
+    fixture_disk(disk, DISK_SIZE);
     check(symlink(disk, link) == 0);
     const char *const paths[] = {disk, link};
     const struct pool_group group = {LAYOUT_MIRROR, 2, paths};

@@ -6,7 +6,7 @@
  */
 #include "base/check.h"
 #include "base/log.h"
-#include "pool/pool_int.h"
+#include "pool/pool_fixture.h"
 #include "run/file.h"
 #include "volume/expect.h"
 
@@ -53,13 +53,8 @@ static void make(struct bench *b)
     static const char *const spare[] = {"/n0"};
     const struct change *c = b->l->c;
     struct err err = {0};
-    for (unsigned i = 0; i < DISKS; i++) {
-        struct file *f;
-        const struct file_opts opts = {.mode = FILE_RDWR, .create = true};
-        check(file_open(disks[i], &opts, &f, NULL) == 0 && file_resize(f, DISK_SIZE) == 0);
-        check(file_flush(f) == 0);
-        file_close(f);
-    }
+    for (unsigned i = 0; i < DISKS; i++)
+        fixture_disk(disks[i], DISK_SIZE);
     const struct pool_group group = {c->layout, c->n, disks};
     const struct pool_create_want want = {.name = "tank",
                                           .groups = &group,

@@ -5,7 +5,7 @@
  */
 #include "base/check.h"
 #include "base/log.h"
-#include "pool/pool_int.h"
+#include "pool/pool_fixture.h"
 #include "run/file.h"
 #include "volume/expect.h"
 
@@ -27,15 +27,6 @@ struct bench {
 };
 
 /* ---- the pool ------------------------------------------------------------------------------ */
-
-static void disk(const char *path, uint64_t size)
-{
-    struct file *f;
-    const struct file_opts opts = {.mode = FILE_RDWR, .create = true};
-    check(file_open(path, &opts, &f, NULL) == 0 && file_resize(f, size) == 0);
-    check(file_flush(f) == 0);
-    file_close(f);
-}
 
 struct shape {
     enum pool_layout layout;
@@ -61,9 +52,9 @@ static void make(struct bench *b, struct expect *e, struct shape shape)
     memset(b, 0, sizeof(*b));
     b->e = e;
     for (unsigned i = 0; i < shape.n; i++)
-        disk(paths[i], DISK_SIZE);
+        fixture_disk(paths[i], DISK_SIZE);
     for (unsigned i = 0; i < shape.nspares; i++)
-        disk(spares[i], DISK_SIZE);
+        fixture_disk(spares[i], DISK_SIZE);
     check(pool_create(&want, &b->p, &err) == 0);
     check(pool_volume_create(b->p, &vol, &err) == 0);
 }
@@ -90,24 +81,11 @@ static struct volume *volume(struct bench *b)
     return v;
 }
 
-static void fill(uint8_t bytes[BLOCK], unsigned block, uint8_t seed)
-{
-    for (unsigned i = 0; i < BLOCK; i++)
-        bytes[i] = seed ? (uint8_t)(seed * 31u + block * 7u + i * i / 3) : 0;
-}
-
 static void write_block(struct bench *b, struct volume *v, unsigned block)
 {
-    struct sgl sgl;
-    static uint8_t bytes[BLOCK];
     uint8_t seed = b->next = b->next == UINT8_MAX ? 1 : b->next + 1;
-    sgl_init(&sgl);
-    check(sgl_alloc(&sgl, BLOCK) == 0);
-    fill(bytes, block, seed);
-    sgl_copy_in(&sgl, 0, bytes, BLOCK);
-    EXPECT_EQ(b->e, v->ops->write(v, (uint64_t)block * BLOCK, &sgl, VOL_FUA), 0);
+    EXPECT_EQ(b->e, fixture_write_as(v, (uint64_t)block * BLOCK, BLOCK, seed, VOL_FUA), 0);
     b->seed[block] = seed;
-    sgl_clear(&sgl);
 }
 
 static void write_every(struct bench *b, unsigned step)
@@ -121,18 +99,10 @@ static void write_every(struct bench *b, unsigned step)
 
 static void verify(struct bench *b)
 {
-    static uint8_t got[BLOCK], want[BLOCK];
     struct volume *v = volume(b);
     unsigned wrong = 0;
-    for (unsigned i = 0; i < BLOCKS; i++) {
-        struct sgl sgl;
-        sgl_init(&sgl);
-        EXPECT_EQ(b->e, v->ops->read(v, (uint64_t)i * BLOCK, BLOCK, &sgl), 0);
-        sgl_copy_out(&sgl, 0, got, BLOCK);
-        sgl_clear(&sgl);
-        fill(want, i, b->seed[i]);
-        wrong += memcmp(got, want, BLOCK) != 0;
-    }
+    for (unsigned i = 0; i < BLOCKS; i++)
+        wrong += !fixture_holds(v, (uint64_t)i * BLOCK, BLOCK, b->seed[i]);
     EXPECT_EQ(b->e, wrong, 0);
     volume_close(v);
 }
@@ -214,9 +184,9 @@ static void attach_body(struct expect *e)
     struct bench b;
     uint64_t state;
     make(&b, e, (struct shape){LAYOUT_SINGLE, 1, 0});
-    disk("/d1", DISK_SIZE);
-    disk("/d2", DISK_SIZE);
-    disk("/small", 65 * MIB);
+    fixture_disk("/d1", DISK_SIZE);
+    fixture_disk("/d2", DISK_SIZE);
+    fixture_disk("/small", 65 * MIB);
     write_every(&b, 1);
     EXPECT_EQ(e, pool_attach(b.p, "/d9", "/d1", false, NULL), -ENOENT);
     EXPECT_EQ(e, pool_attach(b.p, "/d0", "/d9", false, NULL), -ENOENT);
@@ -254,7 +224,7 @@ static void replace_body(struct expect *e)
     struct bench b;
     uint64_t state;
     make(&b, e, *s);
-    disk("/n", DISK_SIZE + MIB);
+    fixture_disk("/n", DISK_SIZE + MIB);
     write_every(&b, 1);
     EXPECT_EQ(e, pool_replace(b.p, "/d0", NULL, false, NULL), -EBUSY);
     writer_start(&b);
@@ -285,7 +255,7 @@ static void same_path_body(struct expect *e)
     check(file_rename("/d0", "/gone") == 0);
     IMPORT(&b, false, "/d1", "/d2");
     write_every(&b, 4);
-    disk("/d0", DISK_SIZE);
+    fixture_disk("/d0", DISK_SIZE);
     EXPECT_EQ(e, pool_replace(b.p, "/d0", NULL, false, NULL), 0);
     pool_close(b.p);
     IMPORT(&b, false, "/d0", "/d1", "/d2");
@@ -307,7 +277,7 @@ static void called_off_body(struct expect *e)
     make(&b, e, (struct shape){LAYOUT_RAIDZ1, 3, 0});
     write_every(&b, 1);
     EXPECT_EQ(e, pool_offline(b.p, "/d0", NULL), 0);
-    disk("/n", DISK_SIZE);
+    fixture_disk("/n", DISK_SIZE);
     uint64_t sum = vdev_guid_sum(b.p->root);
     EXPECT_EQ(e, pool_replace(b.p, "/d0", "/n", false, NULL), 0);
     EXPECT_EQ(e, pool_detach(b.p, "/n", NULL), 0);
@@ -331,13 +301,13 @@ static void add_body(struct expect *e)
     uint64_t state;
     make(&b, e, (struct shape){LAYOUT_MIRROR, 2, 0});
     EXPECT_EQ(e, pool_add(b.p, &pair, 1, NULL, 0, false, NULL), -ENOENT);
-    disk("/d2", DISK_SIZE);
-    disk("/d3", 60 * MIB);
+    fixture_disk("/d2", DISK_SIZE);
+    fixture_disk("/d3", 60 * MIB);
     EXPECT_EQ(e, pool_add(b.p, &one, 1, NULL, 0, false, NULL), -EINVAL);
     EXPECT_EQ(e, pool_add(b.p, &pair, 1, NULL, 0, false, NULL), -EINVAL);
     EXPECT_EQ(e, label_of("/d2", &state), -ENODATA);
     check(file_unlink("/d3") == 0);
-    disk("/d3", DISK_SIZE);
+    fixture_disk("/d3", DISK_SIZE);
     pool_space(b.p, &before);
     writer_start(&b);
     EXPECT_EQ(e, pool_add(b.p, &pair, 1, NULL, 0, false, NULL), 0);
@@ -371,7 +341,7 @@ static void spare_list_body(struct expect *e)
     struct bench b;
     uint64_t state;
     make(&b, e, (struct shape){LAYOUT_MIRROR, 2, 2});
-    disk("/s2", DISK_SIZE);
+    fixture_disk("/s2", DISK_SIZE);
     EXPECT_EQ(e, pool_add(b.p, NULL, 0, s2, 1, false, NULL), 0);
     EXPECT_EQ(e, pool_add(b.p, NULL, 0, s2, 1, true, NULL), -EEXIST);
     EXPECT_EQ(e, pool_attach(b.p, "/d0", "/s2", true, NULL), -EBUSY);
@@ -437,7 +407,7 @@ static void spare_replaced_body(struct expect *e)
     struct bench b;
     make(&b, e, (struct shape){LAYOUT_RAIDZ1, 3, 1});
     write_every(&b, 1);
-    disk("/n", DISK_SIZE);
+    fixture_disk("/n", DISK_SIZE);
     EXPECT_EQ(e, pool_replace(b.p, "/d1", "/s0", false, NULL), 0);
     EXPECT_EQ(e, pool_replace(b.p, "/d1", "/n", false, NULL), 0);
     pool_scan_wait(b.p);
@@ -546,7 +516,7 @@ static void autoreplace_body(struct expect *e)
     check(file_rename("/d0", "/gone") == 0);
     IMPORT(&b, false, "/d1");
     b.p->autoreplace = true;
-    disk("/d0", DISK_SIZE);
+    fixture_disk("/d0", DISK_SIZE);
     for (unsigned i = 0; i < 100 && leaves(&b) == 2; i++)
         fiber_sleep_until(run_deadline_ms(100), NULL);
     pool_scan_wait(b.p);
@@ -568,8 +538,8 @@ static void shared_spare_body(struct expect *e)
                                           .opts = {.dirty_bytes = 4 * MIB}};
     struct bench a, b = {.e = e};
     make(&a, e, (struct shape){LAYOUT_MIRROR, 2, 1});
-    disk("/x0", DISK_SIZE);
-    disk("/x1", DISK_SIZE);
+    fixture_disk("/x0", DISK_SIZE);
+    fixture_disk("/x1", DISK_SIZE);
     check(pool_create(&want, &b.p, NULL) == 0);
     EXPECT_EQ(e, b.p->spares[0].guid, a.p->spares[0].guid);
     EXPECT_EQ(e, pool_replace(a.p, "/d0", "/s0", false, NULL), 0);

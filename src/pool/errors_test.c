@@ -3,7 +3,7 @@
  * scrub doesn't find it. */
 #include "base/check.h"
 #include "base/log.h"
-#include "pool/pool_int.h"
+#include "pool/pool_fixture.h"
 #include "pool/scan/scan.h"
 #include "run/file.h"
 #include "volume/expect.h"
@@ -31,13 +31,8 @@ struct bench {
 static void make(struct bench *b, struct expect *e)
 {
     *b = (struct bench){.e = e};
-    for (unsigned i = 0; i < DISKS; i++) {
-        struct file *f;
-        const struct file_opts opts = {.mode = FILE_RDWR, .create = true};
-        check(file_open(disks[i], &opts, &f, NULL) == 0 && file_resize(f, DISK_SIZE) == 0);
-        check(file_flush(f) == 0);
-        file_close(f);
-    }
+    for (unsigned i = 0; i < DISKS; i++)
+        fixture_disk(disks[i], DISK_SIZE);
     const struct pool_group group = {LAYOUT_MIRROR, DISKS, disks};
     const struct pool_create_want want = {.name = "tank", .groups = &group, .ngroups = 1};
     const struct pool_volume_want vol = {.name = "a/v",

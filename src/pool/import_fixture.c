@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "pool/import_fixture.h"
+#include "pool/pool_fixture.h"
 
 #include <stdio.h>
 
@@ -20,9 +21,7 @@ static struct file *disk_open(const char *path, bool create)
 void tank_disks(unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        struct file *f = disk_open(disks[i], true);
-        check(file_resize(f, DISK_SIZE) == 0 && file_flush(f) == 0);
-        file_close(f);
+        fixture_disk(disks[i], DISK_SIZE);
     }
 }
 

@@ -6,7 +6,7 @@
  */
 #include "base/check.h"
 #include "base/log.h"
-#include "pool/pool_int.h"
+#include "pool/pool_fixture.h"
 #include "run/file.h"
 #include "volume/expect.h"
 
@@ -66,12 +66,8 @@ static struct pool *create(void)
     const struct pool_create_want want = {.name = "tank", .groups = &group, .ngroups = 1};
     const struct pool_volume_want vol = {
         .name = "v", .size = (uint64_t)BLOCKS * BLOCK, .block_size = BLOCK};
-    for (unsigned i = 0; disks[i]; i++) {
-        struct file *f;
-        const struct file_opts opts = {.mode = FILE_RDWR, .create = true};
-        check(file_open(disks[i], &opts, &f, NULL) == 0 && file_resize(f, DISK_SIZE) == 0);
-        file_close(f);
-    }
+    for (unsigned i = 0; disks[i]; i++)
+        fixture_disk(disks[i], DISK_SIZE);
     check(pool_create(&want, &p, NULL) == 0 && pool_volume_create(p, &vol, NULL) == 0);
     check(write_blocks(p, 1) == 0);
     return p;

@@ -12,17 +12,21 @@
 static const char *const disks[] = {"/d0", "/d1", "/d2", NULL};
 static const struct pool_opts opts = {.dirty_bytes = 4 * FIXTURE_MIB, .free_step = 64};
 
+void fixture_disk(const char *path, uint64_t size)
+{
+    struct file *f;
+    const struct file_opts how = {.mode = FILE_RDWR, .create = true};
+    check(file_open(path, &how, &f, NULL) == 0 && file_resize(f, size) == 0);
+    check(file_flush(f) == 0);
+    file_close(f);
+}
+
 struct pool *fixture_make(void)
 {
     struct pool *p;
     struct err err = {0};
-    for (unsigned i = 0; disks[i]; i++) {
-        struct file *f;
-        const struct file_opts how = {.mode = FILE_RDWR, .create = true};
-        check(file_open(disks[i], &how, &f, NULL) == 0);
-        check(file_resize(f, FIXTURE_DISK_SIZE) == 0 && file_flush(f) == 0);
-        file_close(f);
-    }
+    for (unsigned i = 0; disks[i]; i++)
+        fixture_disk(disks[i], FIXTURE_DISK_SIZE);
     const struct pool_group group = {LAYOUT_RAIDZ1, 3, disks};
     const struct pool_create_want want = {
         .name = "tank", .groups = &group, .ngroups = 1, .opts = opts};
@@ -75,7 +79,10 @@ static void bytes_of(uint8_t *ret, uint64_t off, uint64_t len, unsigned seed)
         memset(ret, 0, len);
 }
 
-int fixture_write(struct volume *v, uint64_t off, uint64_t len, unsigned seed)
+typedef int write_fn(struct volume *v, uint64_t off, const struct sgl *data, unsigned flags);
+
+static int write_pieces(struct volume *v, uint64_t off, uint64_t len, unsigned seed,
+                        write_fn *fn, unsigned flags)
 {
     uint8_t *bytes = malloc(PIECE);
     int r = 0;
@@ -87,11 +94,22 @@ int fixture_write(struct volume *v, uint64_t off, uint64_t len, unsigned seed)
         sgl_init(&sgl);
         check(sgl_alloc(&sgl, n) == 0);
         sgl_copy_in(&sgl, 0, bytes, n);
-        r = volume_write(v, off, &sgl, 0);
+        r = fn(v, off, &sgl, flags);
         sgl_clear(&sgl);
     }
     free(bytes);
     return r;
+}
+
+int fixture_write(struct volume *v, uint64_t off, uint64_t len, unsigned seed)
+{
+    return write_pieces(v, off, len, seed, volume_write, 0);
+}
+
+int fixture_write_as(struct volume *v, uint64_t off, uint64_t len, unsigned seed,
+                     unsigned flags)
+{
+    return write_pieces(v, off, len, seed, v->ops->write, flags);
 }
 
 bool fixture_holds(struct volume *v, uint64_t off, uint64_t len, unsigned seed)

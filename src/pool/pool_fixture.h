@@ -10,6 +10,8 @@
 #define FIXTURE_DISK_SIZE (96 * FIXTURE_MIB)
 #define FIXTURE_BLOCK     8192u
 
+/* A new file of zeros. */
+void fixture_disk(const char *path, uint64_t size);
 struct pool *fixture_make(void);
 struct pool *fixture_import(bool read_only);
 int fixture_folder(struct pool *p, const char *name);
@@ -18,6 +20,9 @@ int fixture_volume(struct pool *p, const char *name, uint64_t size, bool reserve
 struct volume *fixture_open(struct pool *p, const char *name);
 /* Bytes that nothing makes smaller, by seed. */
 int fixture_write(struct volume *v, uint64_t off, uint64_t len, unsigned seed);
+/* With these flags, whatever the volume's sync asks for. */
+int fixture_write_as(struct volume *v, uint64_t off, uint64_t len, unsigned seed,
+                     unsigned flags);
 /* Those written with the seed are there; 0: zeros. */
 bool fixture_holds(struct volume *v, uint64_t off, uint64_t len, unsigned seed);
 /* "VALUE SOURCE" of a property, or the error's number; valid until the next call. */

@@ -6,7 +6,7 @@
  */
 #include "base/check.h"
 #include "base/log.h"
-#include "pool/pool_int.h"
+#include "pool/pool_fixture.h"
 #include "pool/scan/scan.h"
 #include "run/file.h"
 #include "volume/expect.h"
@@ -48,13 +48,8 @@ static void make(struct bench *b, struct expect *e)
     memset(b, 0, sizeof(*b));
     b->e = e;
     b->shape = e->arg;
-    for (unsigned i = 0; i < b->shape->disks; i++) {
-        struct file *f;
-        const struct file_opts opts = {.mode = FILE_RDWR, .create = true};
-        check(file_open(disks[i], &opts, &f, NULL) == 0 && file_resize(f, DISK_SIZE) == 0);
-        check(file_flush(f) == 0);
-        file_close(f);
-    }
+    for (unsigned i = 0; i < b->shape->disks; i++)
+        fixture_disk(disks[i], DISK_SIZE);
     const struct pool_group group = {b->shape->layout, b->shape->disks, disks};
     const struct pool_create_want want = {
         .name = "tank", .groups = &group, .ngroups = 1, .opts = {.dirty_bytes = 4 * MIB}};
@@ -97,24 +92,11 @@ static struct volume *volume(struct bench *b)
     return v;
 }
 
-static void fill(uint8_t bytes[BLOCK], unsigned block, uint8_t seed)
-{
-    for (unsigned i = 0; i < BLOCK; i++)
-        bytes[i] = seed ? (uint8_t)(seed * 31u + block * 7u + i * i / 3) : 0;
-}
-
 static void write_block(struct bench *b, struct volume *v, unsigned block, unsigned flags)
 {
-    struct sgl sgl;
-    static uint8_t bytes[BLOCK];
     uint8_t seed = b->next = b->next == UINT8_MAX ? 1 : b->next + 1;
-    sgl_init(&sgl);
-    check(sgl_alloc(&sgl, BLOCK) == 0);
-    fill(bytes, block, seed);
-    sgl_copy_in(&sgl, 0, bytes, BLOCK);
-    EXPECT_EQ(b->e, v->ops->write(v, (uint64_t)block * BLOCK, &sgl, flags), 0);
+    EXPECT_EQ(b->e, fixture_write_as(v, (uint64_t)block * BLOCK, BLOCK, seed, flags), 0);
     b->seed[block] = seed;
-    sgl_clear(&sgl);
 }
 
 static void write_every(struct bench *b, unsigned step)
@@ -128,18 +110,10 @@ static void write_every(struct bench *b, unsigned step)
 
 static void verify(struct bench *b)
 {
-    static uint8_t got[BLOCK], want[BLOCK];
     struct volume *v = volume(b);
     unsigned wrong = 0;
-    for (unsigned i = 0; i < BLOCKS; i++) {
-        struct sgl sgl;
-        sgl_init(&sgl);
-        EXPECT_EQ(b->e, v->ops->read(v, (uint64_t)i * BLOCK, BLOCK, &sgl), 0);
-        sgl_copy_out(&sgl, 0, got, BLOCK);
-        sgl_clear(&sgl);
-        fill(want, i, b->seed[i]);
-        wrong += memcmp(got, want, BLOCK) != 0;
-    }
+    for (unsigned i = 0; i < BLOCKS; i++)
+        wrong += !fixture_holds(v, (uint64_t)i * BLOCK, BLOCK, b->seed[i]);
     EXPECT_EQ(b->e, wrong, 0);
     volume_close(v);
 }

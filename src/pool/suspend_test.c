@@ -6,7 +6,7 @@
  */
 #include "base/check.h"
 #include "base/log.h"
-#include "pool/pool_int.h"
+#include "pool/pool_fixture.h"
 #include "pool/scan/scan.h"
 #include "run/file.h"
 #include "volume/expect.h"
@@ -60,13 +60,8 @@ static void make(struct bench *b)
     const struct shape *s = b->l->shape;
     struct err err = {0};
     b->run = reactor_run(reactor_self());
-    for (unsigned i = 0; i < s->disks; i++) {
-        struct file *f;
-        const struct file_opts opts = {.mode = FILE_RDWR, .create = true};
-        check(file_open(disks[i], &opts, &f, NULL) == 0 && file_resize(f, DISK_SIZE) == 0);
-        check(file_flush(f) == 0);
-        file_close(f);
-    }
+    for (unsigned i = 0; i < s->disks; i++)
+        fixture_disk(disks[i], DISK_SIZE);
     const struct pool_group group = {s->layout, s->disks, disks};
     const struct pool_create_want want = {
         .name = "tank", .groups = &group, .ngroups = 1, .opts = {.dirty_bytes = 4 * MIB}};

@@ -182,6 +182,16 @@ static struct run *this_run(void)
     return reactor_self()->run;
 }
 
+bool file_is_there(const char *path)
+{
+    const struct file_opts opts = {.mode = FILE_RDONLY};
+    struct file *f;
+    bool there = file_open(path, &opts, &f, NULL) == 0;
+    if (there)
+        file_close(f);
+    return there;
+}
+
 int file_slurp(const char *path, size_t max, char **ret_text, size_t *ret_len)
 {
     struct run *run = this_run();

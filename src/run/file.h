@@ -66,6 +66,8 @@ int file_resize(struct file *f, uint64_t size);
 
 /* ---- names: what the configuration store needs ------------------------------------------- */
 
+/* Whether it can be opened for reading. */
+bool file_is_there(const char *path);
 /* The whole of a small file, malloc'd with a NUL behind it; the caller frees. -EFBIG over
  * max. */
 int file_slurp(const char *path, size_t max, char **ret_text, size_t *ret_len);

@@ -212,7 +212,7 @@ static uint32_t bytes_to_write(const struct zil *z, const struct bp *bp, uint32_
 static int block_finish(struct group *g, struct iobuf *buf, uint32_t used, uint32_t next_size)
 {
     struct zil *z = g->z;
-    struct block *b = chain_tail(z), *next;
+    struct block *b = chain_tail(z), *next = NULL;
     struct block_write *w = malloc(sizeof(*w));
     int r = w ? block_new_held(z, &b->bp, next_size, &next) : E(-ENOMEM);
     if (r) {

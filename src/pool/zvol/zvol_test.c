@@ -6,7 +6,7 @@
  */
 #include "base/check.h"
 #include "base/log.h"
-#include "pool/pool_int.h"
+#include "pool/pool_fixture.h"
 #include "run/file.h"
 #include "volume/expect.h"
 
@@ -33,17 +33,13 @@ static struct pool_opts opts(void)
 static void make(struct bench *b, struct expect *e, const char *compression)
 {
     static const char *const paths[] = {"/d0"};
-    struct file *f;
-    const struct file_opts create = {.mode = FILE_RDWR, .create = true};
     const struct pool_group group = {LAYOUT_SINGLE, 1, paths};
     const struct pool_create_want want = {
         .name = "tank", .groups = &group, .ngroups = 1, .opts = opts()};
     const struct pool_volume_want vol = {
         .name = "v", .size = VOLUME, .block_size = BLOCK, .compression = compression};
     *b = (struct bench){.e = e};
-    check(file_open("/d0", &create, &f, NULL) == 0 && file_resize(f, DISK) == 0);
-    check(file_flush(f) == 0);
-    file_close(f);
+    fixture_disk("/d0", DISK);
     check(pool_create(&want, &b->p, NULL) == 0);
     check(pool_volume_create(b->p, &vol, NULL) == 0);
     check(pool_volume_open(b->p, "v", &b->v, NULL) == 0);
