@@ -51,7 +51,7 @@ _zsan_look() {
     'initiator secret') flags='--secret-file' valued='--secret-file' args='initiator' ;;
     'initiator set') flags='--host --auth --chap' valued='--host --auth --chap' args='initiator' ;;
     'initiator show') flags='' valued='' args='initiator' ;;
-    'limits set') flags='--max-connections --max-logins-per-address --tasks-per-session --data-memory --login-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' valued='--max-connections --max-logins-per-address --tasks-per-session --data-memory --login-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' args='' ;;
+    'limits set') flags='--max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' valued='--max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' args='' ;;
     'limits show') flags='' valued='' args='' ;;
     'lun add') flags='--lun' valued='--lun' args='target,volume' ;;
     'lun list') flags='' valued='' args='target' ;;

@@ -118,6 +118,8 @@ struct cfg_limits {
     uint32_t max_logins_per_address; /* in progress, 32 */
     uint32_t tasks_per_session;      /* command window, 128 */
     uint64_t data_memory;            /* bytes; 0: an eighth of the machine's, at least 64 MiB */
+    uint64_t pool_cache;             /* bytes; 0: a quarter of the machine's */
+    uint64_t pool_dirty;             /* bytes; 0: a tenth of the machine's, at most 4 GiB */
     uint32_t login_timeout_ms;       /* 15000 */
     uint32_t nop_interval_ms, nop_timeout_ms;               /* 15000, 10000 */
     uint32_t max_recv_data_segment, max_burst, first_burst; /* iSCSI offer, bytes */

@@ -76,6 +76,8 @@ static const struct field limits_fields[] = {
     FIELD(struct cfg_limits, max_logins_per_address, F_U32, .min = 1, .max = 65536),
     FIELD(struct cfg_limits, tasks_per_session, F_U32, .min = 2, .max = 4096),
     FIELD(struct cfg_limits, data_memory, F_U64),
+    FIELD(struct cfg_limits, pool_cache, F_U64),
+    FIELD(struct cfg_limits, pool_dirty, F_U64),
     FIELD(struct cfg_limits, login_timeout_ms, F_U32, .min = 1000, .max = 600000),
     FIELD(struct cfg_limits, nop_interval_ms, F_U32, .max = 3600000),
     FIELD(struct cfg_limits, nop_timeout_ms, F_U32, .min = 1000, .max = 3600000),

@@ -17,6 +17,7 @@ static int look_here(struct pool *p, void *arg, struct err *reterr)
     text_copy(v->name, sizeof(v->name), pool_name(p));
     pool_scan_status(p, &v->scan);
     pool_space(p, &v->space);
+    pool_cache(p, &v->cache);
     v->errors = pool_error_count(p);
     if (pool_read_only(p, &why) && why)
         snprintf(v->read_only_why, sizeof(v->read_only_why), "%s", why);

@@ -12,6 +12,7 @@ struct pool_view {
     struct pool_status status;
     struct pool_scan_status scan;
     struct pool_space space;
+    struct pool_cache cache;
     uint64_t errors;         /* blocks that are damaged beyond repair */
     char read_only_why[200]; /* what forces it; "": it was asked for, or it is writable */
 };

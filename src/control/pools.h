@@ -35,6 +35,9 @@ struct pools_env {
 
 /* All on reactor 0, in fibers. Reads the host id (minting it the first time) and the list of pools. Parks. */
 int pools_open(const struct pools_env *env, struct pools **ret_pools, struct err *reterr);
+/* Bytes that all pools together may use for what they read, and for what waits to be written: those that are open share them
+ * evenly. Also while they are open. Parks. */
+void pools_set_memory(struct pools *ps, uint64_t cache, uint64_t dirty);
 /* Begins to import what was open; returns at once. */
 void pools_start(struct pools *ps);
 /* Hosts are gone: what waits for lost disks gets errors from now on, so that volumes can be closed. */

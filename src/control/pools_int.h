@@ -35,6 +35,7 @@ struct pools {
     uint64_t hostid;
     char hostname[64];
     struct list list;
+    uint64_t cache, dirty;  /* bytes for all; 0: each its default */
     uint64_t patient_until; /* for disks that are late at the start */
     unsigned ntrying;
     struct waitq tried;
@@ -52,6 +53,14 @@ void held_drop(struct held_pool *h);
 void held_changed(struct pools *ps);
 /* What a pool that is open says of itself, for the next start. Parks. */
 void held_note(struct held_pool *h);
+
+/* ---- memory (pools_memory.c) ------------------------------------------------------------- */
+
+unsigned pools_nopen(const struct pools *ps);
+/* What one pool may use when n are open. */
+struct pool_opts pools_share(const struct pools *ps, unsigned n);
+/* Pools came or went: the others' shares follow. Parks. */
+void pools_share_anew(struct pools *ps);
 
 /* A fiber: looks after those that are open until ps->stop. */
 void pools_watch(void *arg);

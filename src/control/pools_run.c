@@ -185,11 +185,16 @@ static void came(struct held_pool *h, struct pool *p, const char *how)
              KV("reactor", "%u", reactor_index(h->home)));
     held_changed(h->ps); /* opens its volumes, which may replay logs */
     survived(h);
+    pools_share_anew(h->ps);
 }
 
-static struct pool_opts opts_of(const struct pools *ps)
+/* Of one more. */
+static struct pool_opts opts_of(struct pools *ps)
 {
-    return (struct pool_opts){.hostid = ps->hostid, .hostname = ps->hostname};
+    struct pool_opts opts = pools_share(ps, pools_nopen(ps) + 1);
+    opts.hostid = ps->hostid;
+    opts.hostname = ps->hostname;
+    return opts;
 }
 
 /* ---- trying to import -------------------------------------------------------------------- */
@@ -492,6 +497,7 @@ static int ended(struct held_pool *h, int rc)
         return rc;
     held_drop(h);
     pools_file_save(ps);
+    pools_share_anew(ps);
     return rc;
 }
 

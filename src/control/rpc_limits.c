@@ -12,6 +12,8 @@ static json_t *limits_json(struct jb *b, const struct cfg_limits *l)
     jb_uint(b, j, "max_logins_per_address", l->max_logins_per_address);
     jb_uint(b, j, "tasks_per_session", l->tasks_per_session);
     jb_uint(b, j, "data_memory", l->data_memory);
+    jb_uint(b, j, "pool_cache", l->pool_cache);
+    jb_uint(b, j, "pool_dirty", l->pool_dirty);
     jb_uint(b, j, "login_timeout_ms", l->login_timeout_ms);
     jb_uint(b, j, "nop_interval_ms", l->nop_interval_ms);
     jb_uint(b, j, "nop_timeout_ms", l->nop_timeout_ms);
@@ -41,6 +43,10 @@ static void apply_settings(const struct args_limits_set *a, struct cfg_limits *l
         l->tasks_per_session = (uint32_t)a->tasks_per_session;
     if (a->has_data_memory)
         l->data_memory = a->data_memory;
+    if (a->has_pool_cache)
+        l->pool_cache = a->pool_cache;
+    if (a->has_pool_dirty)
+        l->pool_dirty = a->pool_dirty;
     if (a->has_login_timeout_ms)
         l->login_timeout_ms = (uint32_t)a->login_timeout_ms;
     if (a->has_nop_interval_ms)

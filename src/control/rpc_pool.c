@@ -114,6 +114,15 @@ static void put_scan(struct jb *b, json_t *j, const struct pool_scan_status *s)
     jb_uint(b, j, "scan_repaired", s->repaired);
 }
 
+static void put_cache(struct jb *b, json_t *j, const struct pool_cache *c)
+{
+    jb_uint(b, j, "cache_bytes", c->bytes);
+    jb_uint(b, j, "cache_budget", c->budget);
+    jb_uint(b, j, "cache_hits", c->hits);
+    jb_uint(b, j, "cache_misses", c->misses);
+    jb_uint(b, j, "cache_prefetch_hits", c->prefetch_hits);
+}
+
 static json_t *status_json(struct jb *b, const struct held_info *h, const struct pool_view *v)
 {
     const char *action = NULL, *problem = v ? pool_problem(v, &action) : h->reason;
@@ -125,6 +134,7 @@ static json_t *status_json(struct jb *b, const struct held_info *h, const struct
     if (v) {
         put_scan(b, j, &v->scan);
         jb_uint(b, j, "errors", v->errors);
+        put_cache(b, j, &v->cache);
     }
     for (unsigned i = 0; v && i < v->status.nvdevs; i++)
         jb_push(b, vdevs, vdev_json(b, &v->status.vdevs[i]));

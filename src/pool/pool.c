@@ -138,6 +138,13 @@ void pool_cache(const struct pool *p, struct pool_cache *ret)
     };
 }
 
+void pool_set_memory(struct pool *p, uint64_t cache_bytes, uint64_t dirty_bytes)
+{
+    cache_set_budget(p->blocks.cache, cache_bytes);
+    p->dirty_max = dirty_bytes;
+    waitq_wake_all(&p->dirty_less);
+}
+
 /* ---- trouble -------------------------------------------------------------------------- */
 
 bool pool_suspended(const struct pool *p)

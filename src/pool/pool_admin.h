@@ -192,6 +192,8 @@ struct pool_cache {
     uint64_t prefetch_hits; /* hits that had been read ahead */
 };
 void pool_cache(const struct pool *p, struct pool_cache *ret);
+/* As in struct pool_opts, from now on; what exceeds it goes. */
+void pool_set_memory(struct pool *p, uint64_t cache_bytes, uint64_t dirty_bytes);
 
 /* ---- repair (repair.c) ------------------------------------------------------------------------------ */
 

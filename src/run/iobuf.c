@@ -128,6 +128,24 @@ void iobuf_put(struct iobuf *b)
     }
 }
 
+void iobuf_keep(struct iobuf *b)
+{
+    check(!b->home || b->home == reactor_self());
+    if (b->keepers++ == 0 && b->home)
+        count_bytes(b->home, -(uint64_t)b->cap);
+}
+
+void iobuf_unkeep(struct iobuf *b)
+{
+    if (!b)
+        return;
+    check(!b->home || b->home == reactor_self());
+    check_cmp(b->keepers, >, 0u);
+    if (--b->keepers == 0 && b->home)
+        count_bytes(b->home, b->cap);
+    drop_refs(b, 1);
+}
+
 int iobuf_pool_init(struct reactor *r)
 {
     r->buf_pool = calloc(CLASSES, sizeof(*r->buf_pool));

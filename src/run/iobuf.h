@@ -24,6 +24,7 @@ struct iobuf {
     uint8_t *p;
     uint32_t cap;            /* bytes, a power of two from IOBUF_MIN to IOBUF_MAX */
     uint32_t refs;           /* touched on home only */
+    uint32_t keepers;        /* the same */
     atomic_uint puts_abroad; /* dropped elsewhere, not yet settled at home */
     struct reactor *home;
     /* On home, when the last reference goes; NULL: back to run's pool. */
@@ -38,6 +39,11 @@ struct iobuf {
 struct iobuf *iobuf_get(size_t len);
 void iobuf_ref(struct iobuf *b);
 void iobuf_put(struct iobuf *b); /* NULL is fine; any reactor */
+/* The caller, who has a reference, keeps b for long and under a budget of his own (a cache does): as long as somebody does, b
+ * doesn't count against this one. On home. */
+void iobuf_keep(struct iobuf *b);
+/* Ends one iobuf_keep() and drops the reference. NULL is fine. */
+void iobuf_unkeep(struct iobuf *b);
 
 struct sg {
     struct iobuf *buf; /* holds one reference; NULL: the bytes are static */

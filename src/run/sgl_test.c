@@ -139,7 +139,7 @@ static void test_alloc_wastes_at_most_a_quarter(void **state)
 
 struct facts {
     bool same_buffer, admitted[5], shared, counted;
-    uint64_t used[4];
+    uint64_t used[7];
     uint32_t refs_home;
     struct sgl list;
 };
@@ -194,6 +194,46 @@ static void test_budget_counts_buffers_and_admissions(void **state)
     assert_int_equal(f.used[3], 0);
     assert_true(f.shared);
     assert_true(f.counted);
+}
+
+static void keep_buffer(void *arg)
+{
+    struct facts *f = arg;
+    struct run *run = reactor_run(reactor_self());
+    struct iobuf *a = iobuf_get(8192);
+    iobuf_ref(a);
+    iobuf_keep(a); /* by one */
+    f->used[0] = admit_used(run);
+    iobuf_ref(a);
+    iobuf_keep(a); /* and by another */
+    f->used[1] = admit_used(run);
+    iobuf_unkeep(a);
+    f->used[2] = admit_used(run);
+    iobuf_unkeep(a);
+    f->used[3] = admit_used(run); /* whoever got it has it still */
+    f->refs_home = a->refs;
+    iobuf_put(a);
+    f->used[4] = admit_used(run);
+    a = iobuf_get(8192);
+    iobuf_keep(a);
+    iobuf_unkeep(a); /* the last one */
+    iobuf_unkeep(NULL);
+    f->used[5] = admit_used(run);
+}
+
+static void test_kept_buffers_have_another_budget(void **state)
+{
+    (void)state;
+    struct facts f = {0};
+    const struct run_config cfg = {.buf_budget = 1u << 20};
+    test_run(&cfg, keep_buffer, &f);
+    assert_int_equal(f.used[0], 0);
+    assert_int_equal(f.used[1], 0);
+    assert_int_equal(f.used[2], 0);
+    assert_int_equal(f.used[3], 8192);
+    assert_int_equal(f.refs_home, 1);
+    assert_int_equal(f.used[4], 0);
+    assert_int_equal(f.used[5], 0);
 }
 
 static void drop_list(void *arg)
@@ -290,6 +330,7 @@ int main(void)
         cmocka_unit_test(test_static_bytes_need_no_buffer),
         cmocka_unit_test(test_alloc_wastes_at_most_a_quarter),
         cmocka_unit_test(test_budget_counts_buffers_and_admissions),
+        cmocka_unit_test(test_kept_buffers_have_another_budget),
         cmocka_unit_test(test_references_dropped_abroad_are_settled_at_home),
         cmocka_unit_test(test_addresses_have_one_canonical_form),
         cmocka_unit_test(test_malformed_addresses_have_no_host),

@@ -23,6 +23,8 @@
 #include <unistd.h>
 
 #define DATA_MEMORY_MIN (UINT64_C(64) << 20)
+#define POOL_MEMORY_MIN (UINT64_C(64) << 20)
+#define POOL_DIRTY_MAX  (UINT64_C(4) << 30)
 #define EXIT_UNFINISHED 3
 #define STOP_MAX_MS     25000 /* less than TimeoutStopSec in packaging/zsand.service */
 #define HOOK_MS         1000  /* for the hook to be told of the last events */
@@ -39,13 +41,24 @@ struct life {
     bool stopping;
 };
 
-uint64_t daemon_data_memory(uint64_t configured)
+/* Bytes; 0: the system doesn't tell. */
+static uint64_t machine_memory(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    if (configured > 0)
-        return configured;
-    return MAX(pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page / 8 : 0,
-               DATA_MEMORY_MIN);
+    return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+}
+
+uint64_t daemon_data_memory(uint64_t configured)
+{
+    return configured ? configured : MAX(machine_memory() / 8, DATA_MEMORY_MIN);
+}
+
+static void set_pools_memory(struct pools *ps, const struct cfg_limits *l)
+{
+    uint64_t cache = MAX(machine_memory() / 4, POOL_MEMORY_MIN);
+    uint64_t dirty = MIN(MAX(machine_memory() / 10, POOL_MEMORY_MIN), POOL_DIRTY_MAX);
+    pools_set_memory(ps, l->pool_cache ? l->pool_cache : cache,
+                     l->pool_dirty ? l->pool_dirty : dirty);
 }
 
 /* The subscriber: what a version says about this process, then all it says about what is
@@ -54,6 +67,7 @@ static int apply(void *arg, const struct config *c, struct err *reterr)
 {
     struct life *l = arg;
     admit_set_budget(l->run, daemon_data_memory(c->limits.data_memory));
+    set_pools_memory(l->engines.pools, &c->limits);
     return net_apply(l->net, c, reterr);
 }
 

@@ -23,6 +23,8 @@ void cache_loaded(struct cache *c, struct cache_entry *e, struct iobuf *buf,
                   enum block_hint hint);
 /* A block just written; takes a reference. Nothing happens without memory. */
 void cache_insert(struct cache *c, const struct bp *bp, struct iobuf *buf);
+/* A block that nobody will ask for again. One that is being read just now stays. */
+void cache_forget(struct cache *c, const struct bp *bp);
 
 /* ---- gang.c ------------------------------------------------------------------------------ */
 

@@ -141,7 +141,7 @@ static void entry_free(struct cache *c, struct cache_entry *e)
     *at = e->next;
     cut(e);
     dequeue(c, e);
-    iobuf_put(e->buf);
+    iobuf_unkeep(e->buf);
     free(e);
 }
 
@@ -157,7 +157,7 @@ static void evict(struct cache *c, struct cache_entry *e)
     c->stats.evictions++;
     cut(e);
     dequeue(c, e);
-    iobuf_put(e->buf);
+    iobuf_unkeep(e->buf);
     e->buf = NULL;
     e->uses = 0;
     e->prefetched = false;
@@ -217,6 +217,7 @@ static void keep(struct cache *c, struct cache_entry *e, struct iobuf *buf, enum
 {
     dequeue(c, e);
     iobuf_ref(buf);
+    iobuf_keep(buf);
     e->buf = buf;
     e->bytes = buf->cap;
     e->uses = 0;
@@ -311,6 +312,14 @@ void cache_insert(struct cache *c, const struct bp *bp, struct iobuf *buf)
         keep(c, e, buf, PLACE_SMALL);
 }
 
+void cache_forget(struct cache *c, const struct bp *bp)
+{
+    struct name n = name_of(bp);
+    struct cache_entry *e = find(c, &n);
+    if (e && e->place != PLACE_READING)
+        entry_free(c, e);
+}
+
 /* ---- links ------------------------------------------------------------------------------- */
 
 void cache_link_cut(struct cache_link *l)
@@ -368,7 +377,7 @@ void cache_free(struct cache *c)
     for (unsigned i = 0; i < PLACES; i++) {
         struct cache_entry *e, *tmp;
         list_for_each_safe (e, tmp, &c->queue[i], node) {
-            iobuf_put(e->buf);
+            iobuf_unkeep(e->buf);
             free(e);
         }
     }

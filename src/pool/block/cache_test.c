@@ -124,6 +124,29 @@ static void body_hints(struct expect *e)
     cache_free(c);
 }
 
+/* What is freed goes at once, whatever it is; who uses it keeps it. */
+static void body_forget(struct expect *e)
+{
+    struct cache *c = cache_new(100 * BLOCK);
+    struct bp bp = name(1), other = name(2), reading = name(3);
+    struct cache_entry *r;
+    use(c, 1, BLOCK_NORMAL);
+    struct iobuf *mine = cache_find(c, &bp, BLOCK_NORMAL);
+    cache_forget(c, &bp);
+    cache_forget(c, &other);
+    EXPECT_EQ(e, mine->refs, 1);
+    EXPECT_EQ(e, stats_of(c).bytes, 0);
+    EXPECT(e, !use(c, 1, BLOCK_NORMAL));
+    check_cmp(cache_load(c, &reading, &r), ==, 0);
+    cache_forget(c, &reading); /* its reader has the entry */
+    cache_loaded(c, r, mine, BLOCK_NORMAL);
+    iobuf_put(mine);
+    mine = cache_find(c, &reading, BLOCK_NORMAL);
+    EXPECT(e, mine != NULL);
+    iobuf_put(mine);
+    cache_free(c);
+}
+
 /* The same place with another size, birth or checksum is another block. */
 static void body_forged(struct expect *e)
 {
@@ -153,6 +176,7 @@ TEST(ghost)
 TEST(in_use)
 TEST(hints)
 TEST(forged)
+TEST(forget)
 
 int main(void)
 {
@@ -160,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_budget), cmocka_unit_test(test_scan),
         cmocka_unit_test(test_ghost),  cmocka_unit_test(test_in_use),
         cmocka_unit_test(test_hints),  cmocka_unit_test(test_forged),
+        cmocka_unit_test(test_forget),
     };
     return cmocka_run_group_tests_name("pool_cache", tests, NULL, NULL);
 }

@@ -185,8 +185,19 @@ static int free_nested(struct blocks *b, uint64_t txg, const struct bp *bp, unsi
     return rc;
 }
 
+/* What a volume holds is found in its tables until the txg that frees it is on disk, so nobody needs it in the cache. Metadata is
+ * read through the old tree until then. */
+static bool is_data(const struct bp *bp)
+{
+    return bp_type(bp) == DMU_ZVOL && bp_level(bp) == 0;
+}
+
 int block_free(struct blocks *b, uint64_t txg, const struct bp *bp)
 {
     struct bp own = *bp;
-    return bp_is_embedded(bp) ? 0 : free_nested(b, txg, &own, 0);
+    if (bp_is_embedded(bp))
+        return 0;
+    if (is_data(bp))
+        cache_forget(b->cache, bp);
+    return free_nested(b, txg, &own, 0);
 }

@@ -342,12 +342,13 @@ static bool group_is_lost(const struct zil *z, struct list *records, uint64_t lo
  * renewed. */
 static void group_let_go(struct zil *z)
 {
-    struct block *b;
-    list_for_each (b, &z->chain, node)
-        if (b->held) {
-            txg_release(z->p, bp_birth(&b->bp));
-            b->held = false;
-        }
+    for (struct list *at = z->chain.prev; at != &z->chain; at = at->prev) {
+        struct block *b = list_entry(at, struct block, node);
+        if (!b->held)
+            break; /* so are all before it: the chain may be long */
+        txg_release(z->p, bp_birth(&b->bp));
+        b->held = false;
+    }
 }
 
 static int group_write(struct zil *z, struct list *records)

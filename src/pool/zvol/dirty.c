@@ -21,7 +21,7 @@ void vdirty_clear(struct vdirty *d)
         while (d->chains[i]) {
             struct vblock *b = d->chains[i];
             d->chains[i] = b->next;
-            iobuf_put(b->buf);
+            iobuf_unkeep(b->buf);
             free(b);
         }
     free(d->chains);
@@ -78,7 +78,15 @@ int vdirty_add(struct vdirty *d, uint64_t blkid, struct iobuf *buf)
     *b = (struct vblock){.next = d->chains[at], .blkid = blkid, .buf = buf};
     d->chains[at] = b;
     d->nblocks++;
+    iobuf_keep(buf);
     return 0;
+}
+
+void vdirty_replace(struct vblock *b, struct iobuf *buf)
+{
+    iobuf_unkeep(b->buf);
+    b->buf = buf;
+    iobuf_keep(buf);
 }
 
 static bool drop(struct vdirty *d, uint64_t blkid)
@@ -92,7 +100,7 @@ static bool drop(struct vdirty *d, uint64_t blkid)
     *at = b->next;
     if (b->place)
         d->unplace(d->arg, b->place);
-    iobuf_put(b->buf);
+    iobuf_unkeep(b->buf);
     free(b);
     d->nblocks--;
     return true;

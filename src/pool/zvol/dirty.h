@@ -40,6 +40,8 @@ static inline bool vdirty_empty(const struct vdirty *d)
 struct vblock *vdirty_find(const struct vdirty *d, uint64_t blkid);
 /* Takes over buf. -ENOMEM. The block isn't there yet. */
 int vdirty_add(struct vdirty *d, uint64_t blkid, struct iobuf *buf);
+/* Takes over buf, which takes the place of the block's. */
+void vdirty_replace(struct vblock *b, struct iobuf *buf);
 /* Blocks [first, first + n) read as zeros from now on; those among them that were dirty are dropped, *ret_dropped of them. */
 int vdirty_free_run(struct vdirty *d, uint64_t first, uint64_t n, uint64_t *ret_dropped);
 bool vdirty_is_freed(const struct vdirty *d, uint64_t blkid);

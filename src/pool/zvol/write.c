@@ -59,10 +59,8 @@ static int block_change(struct pvol *pv, uint64_t txg, uint64_t blkid, bool whol
     }
     if (b && b->buf->refs > 1) {
         struct iobuf *mine = copy_of(pv, b->buf);
-        if (mine) {
-            iobuf_put(b->buf);
-            b->buf = mine;
-        }
+        if (mine)
+            vdirty_replace(b, mine);
         *ret_buf = mine;
         iobuf_put(old);
         return mine ? 0 : E(-ENOMEM);
@@ -177,12 +175,13 @@ static uint64_t change_large(struct pvol *pv, uint64_t txg, uint64_t off,
     return failed ? 0 : MAX(MAX(a, b), c);
 }
 
-/* The record is queued first: the log is written beside the reading of what is around a partly written block. */
+/* The record is queued first: the log is written beside the copying, and the reading, of what is around a partly written block. */
 static uint64_t change_logged(struct pvol *pv, uint64_t txg, uint64_t off,
                               const struct sgl *data, int *ret_r)
 {
     uint64_t ticket = zil_write(pv->zil, txg, off, data);
     zil_kick(pv->zil);
+    fiber_yield(); /* the log's write leaves at the end of this turn, with all who came in it */
     *ret_r = pvol_change(pv, txg, off, data);
     return ticket;
 }

@@ -18,8 +18,10 @@ class Case:
     variants: dict
 
 
-_SYNC = {"sync": "always"}
-_ASYNC = {"sync": "disabled"}
+# What zsand gives its pools on a machine with 8 GiB.
+_MEMORY = {"cache": "2G", "dirty": "800M"}
+_SYNC = {"sync": "always", **_MEMORY}
+_ASYNC = {"sync": "disabled", **_MEMORY}
 _PLAIN = {FILE: {"engine": "file"}, POOL: {"engine": "pool"}}
 _OPENZFS = {POOL: {"engine": "pool"}, LIBZPOOL: {"engine": "libzpool"}}
 _SEQUENTIAL = {"block": "128K", "sequential": True}
@@ -31,9 +33,9 @@ _LAYOUTS = {
 
 CASES = (
     Case("w4k-32", "durable 4 KiB random write, depth 32", DISK,
-         {"mode": "write", "block": "4K", "depth": 32, "fill": True, "cache": "2G", **_SYNC}, _PLAIN),
+         {"mode": "write", "block": "4K", "depth": 32, "fill": True, **_SYNC}, _PLAIN),
     Case("w4k-1", "durable 4 KiB random write, depth 1", DISK,
-         {"mode": "write", "block": "4K", "depth": 1, "fill": True, "cache": "2G", **_SYNC}, _PLAIN),
+         {"mode": "write", "block": "4K", "depth": 1, "fill": True, **_SYNC}, _PLAIN),
     Case("w128k-sync", "durable 128 KiB sequential write, depth 8", DISK,
          {"mode": "write", "depth": 8, **_SEQUENTIAL, **_SYNC}, _PLAIN),
     Case("w128k-async", "128 KiB sequential write, depth 8", DISK,
