@@ -96,6 +96,7 @@ struct cfg_credential {
 
 struct cfg_initiator {
     char name[CFG_NAME_LEN]; /* iSCSI name, normalised */
+    char label[64];          /* stands for it; "": none */
     const struct cfg_host *host;
     enum cfg_auth auth;
     uint16_t chap_algs; /* bit mask of 1 << algorithm; 0: all */

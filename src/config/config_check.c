@@ -5,6 +5,7 @@
  * message names the objects and what to do. Pure.
  */
 #include "config/config_int.h"
+#include "config/names.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -281,6 +282,35 @@ static int check_open_grants(const struct config *c, struct err *reterr)
     return 0;
 }
 
+/* ---- short names of initiators ----------------------------------------------------------- */
+
+/* What a label stands for must be clear wherever a host or an initiator is named. */
+static int check_label(const struct config *c, unsigned at, struct err *reterr)
+{
+    const struct cfg_initiator *i = &c->initiators[at];
+    int rc = name_check("label", i->label, reterr);
+    for (unsigned k = 0; rc == 0 && k < at; k++)
+        if (strcmp(c->initiators[k].label, i->label) == 0)
+            rc = err_set(reterr, -EINVAL,
+                         "label \"%s\" is that of initiator %.120s already: choose another",
+                         i->label, c->initiators[k].name);
+    for (unsigned k = 0; rc == 0 && k < c->nhosts; k++)
+        if (strcmp(c->hosts[k].name, i->label) == 0)
+            rc =
+                err_set(reterr, -EINVAL,
+                        "label \"%s\" is the name of a host already: choose another", i->label);
+    return rc;
+}
+
+static int check_labels(const struct config *c, struct err *reterr)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < c->ninitiators; i++)
+        if (c->initiators[i].label[0])
+            rc = check_label(c, i, reterr);
+    return rc;
+}
+
 /* ---- secrets ----------------------------------------------------------------------------- */
 
 struct secret_use {
@@ -350,7 +380,8 @@ int config_check(const struct config *c, const struct siphash_key *key, struct e
         return err_set(reterr, -EINVAL,
                        "limits: \"first_burst\" must not be over \"max_burst\"");
     if ((rc = check_volumes(c, reterr)) < 0 || (rc = check_groups(c, reterr)) < 0 ||
-        (rc = check_targets(c, reterr)) < 0 || (rc = check_open_grants(c, reterr)) < 0)
+        (rc = check_targets(c, reterr)) < 0 || (rc = check_open_grants(c, reterr)) < 0 ||
+        (rc = check_labels(c, reterr)) < 0)
         return rc;
     return check_secrets(c, key, reterr);
 }

@@ -68,6 +68,7 @@ static const struct field group_fields[] = {
 };
 static const struct field initiator_fields[] = {
     FIELD(struct cfg_initiator, auth, F_ENUM, .names = auth_names, .always = true),
+    FIELD_STR(struct cfg_initiator, label),
     {.name = "host", .type = F_NESTED},
     {.name = "chap", .type = F_NESTED},
 };

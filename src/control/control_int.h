@@ -67,8 +67,8 @@ int change_commit(struct control *c, struct config_edit *e, json_t **ret_result,
  * or colon when no other target has that. -ENOENT, -EINVAL (several). */
 int target_resolve(const struct config *cfg, const char *name, char ret_name[CFG_NAME_LEN],
                    struct err *reterr);
-/* An iSCSI name in its normal form, or name as it is. */
-void name_normalise(const char *name, char ret_name[CFG_NAME_LEN]);
+/* An initiator's iSCSI name, also by its label, in its normal form; else name as it is. */
+void initiator_resolve(const struct config *cfg, const char *name, char ret_name[CFG_NAME_LEN]);
 
 /* ---- what is there now ------------------------------------------------------------------- */
 
@@ -113,6 +113,20 @@ int volume_pool_resize(struct control *c, const struct cfg_volume *v, uint64_t s
 int volume_pool_destroy(struct control *c, const struct cfg_volume *v, struct err *reterr);
 /* The dataset says the same as the configuration, also to OpenZFS. Parks. */
 int volume_pool_set_sync(struct control *c, const struct cfg_volume *v, struct err *reterr);
+
+/* ---- datasets that volumes lie in (dataset_served.c) ----------------------------------------- */
+
+bool volume_lies_in(const struct cfg_volume *v, const char *dataset, bool below);
+/* The volume that serves it, or NULL. */
+const struct cfg_volume *volume_of_dataset(const struct config *cfg, const char *dataset);
+int volume_unmap(struct config_edit *e, const char *name, struct err *reterr);
+/* Takes the volumes at and below the dataset out of the configuration. -EBUSY: one is mapped, and not force. Parks. */
+int datasets_forget(struct control *c, const char *dataset, bool force, struct err *reterr);
+/* fn renames the dataset; the configuration follows, or it is renamed back. -EBUSY: one is mapped. Parks. */
+typedef int dataset_rename_fn(struct control *c, const char *from, const char *to, void *arg,
+                              struct err *reterr);
+int datasets_rename(struct control *c, const char *from, const char *to, dataset_rename_fn *fn,
+                    void *arg, struct err *reterr);
 
 /* ---- objects as JSON --------------------------------------------------------------------- */
 

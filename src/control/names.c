@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The names that people type. A target is called by its iSCSI name, or by the part of it that
- * it was made with. Pure. */
+ * it was made with; an initiator by its iSCSI name or its label. Pure. */
 #include "config/names.h"
 #include "base/text.h"
 #include "control/control_int.h"
@@ -8,10 +8,18 @@
 #include <errno.h>
 #include <string.h>
 
-void name_normalise(const char *name, char ret_name[CFG_NAME_LEN])
+static void name_normalise(const char *name, char ret_name[CFG_NAME_LEN])
 {
     if (cfg_iscsi_name_normalise(name, ret_name, NULL) < 0)
         text_copy(ret_name, CFG_NAME_LEN, name);
+}
+
+void initiator_resolve(const struct config *cfg, const char *name, char ret_name[CFG_NAME_LEN])
+{
+    name_normalise(name, ret_name);
+    for (unsigned i = 0; name[0] && i < cfg->ninitiators; i++)
+        if (strcmp(cfg->initiators[i].label, name) == 0)
+            text_copy(ret_name, CFG_NAME_LEN, cfg->initiators[i].name);
 }
 
 /* The target's name ends with the short one, behind a dot or colon. */

@@ -163,20 +163,28 @@ static void row(struct wbuf *w, int wide, unsigned depth, const char *name,
         d ? d->note : "", d && d->note[0] ? ")" : "");
 }
 
-static int width(const struct pool_view *v)
+static const char *shown(const struct pool_vdev_status *d, bool paths)
+{
+    const char *slash = paths ? NULL : strrchr(d->name, '/');
+    return slash && slash[1] ? slash + 1 : d->name;
+}
+
+static int width(const struct pool_view *v, bool paths)
 {
     size_t wide = MAX(strlen(v->name), strlen("NAME"));
-    for (unsigned i = 0; i < v->status.nvdevs; i++)
-        wide = MAX(wide, strlen(v->status.vdevs[i].name) + 2 * v->status.vdevs[i].depth);
+    for (unsigned i = 0; i < v->status.nvdevs; i++) {
+        const struct pool_vdev_status *d = &v->status.vdevs[i];
+        wide = MAX(wide, strlen(shown(d, paths)) + (size_t)2 * d->depth);
+    }
     return (int)wide;
 }
 
-void pool_text(const struct pool_view *v, struct wbuf *w)
+void pool_text(const struct pool_view *v, bool paths, struct wbuf *w)
 {
     char scan[200];
     const char *action = NULL, *problem = pool_problem(v, &action);
     const struct pool_status *s = &v->status;
-    int wide = width(v);
+    int wide = width(v, paths);
     put(w, "  pool: %s\n state: %s%s%s%s%s\n", v->name, s->health,
         s->read_only ? " (read-only" : "", v->read_only_why[0] ? ": " : "", v->read_only_why,
         s->read_only ? ")" : "");
@@ -190,7 +198,8 @@ void pool_text(const struct pool_view *v, struct wbuf *w)
     for (unsigned i = 0, spares = 0; i < s->nvdevs; i++) {
         if (s->vdevs[i].spare && spares++ == 0)
             wb_str(w, "\tspares\n");
-        row(w, wide, s->vdevs[i].depth, s->vdevs[i].name, &s->vdevs[i], s->vdevs[i].state);
+        row(w, wide, s->vdevs[i].depth, shown(&s->vdevs[i], paths), &s->vdevs[i],
+            s->vdevs[i].state);
     }
     if (v->errors > 0)
         put(w, "\nerrors: %llu blocks are damaged beyond repair: zsan pool errors %s\n",

@@ -22,6 +22,7 @@ const char *pool_problem(const struct pool_view *v, const char **ret_action);
 void pool_scan_text(const struct pool_scan_status *s, char *ret, size_t cap);
 /* 0..100. */
 unsigned pool_scan_percent(const struct pool_scan_status *s);
-void pool_text(const struct pool_view *v, struct wbuf *w);
+/* paths: disks by their whole paths, not by the last part. */
+void pool_text(const struct pool_view *v, bool paths, struct wbuf *w);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Datasets of pools: folders, and the volumes in them whether they are served or not. What is
- * served is the configuration's business: a dataset that a volume names is neither destroyed nor renamed here, and what the
- * configuration says of it is not changed behind its back. Parks.
+ * served is the configuration's business too: it follows when a dataset goes or gets another name, and settings that it
+ * keeps of a volume are changed through it. Parks.
  */
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -36,7 +36,23 @@ static void whole_name(const struct pool *p, const char *below, char *ret, size_
     snprintf(ret, cap, "%s%s%s", pool_name(p), between, below);
 }
 
-static json_t *dataset_json(struct jb *b, struct pool *p, const struct pool_dataset *d)
+/* A property that the dataset does not have has no value. */
+static json_t *properties_json(struct jb *b, struct pool *p, const char *dataset,
+                               const char *name, const struct api_names *wanted)
+{
+    char value[POOL_VALUE_MAX / 8], source[POOL_SOURCE_MAX];
+    json_t *list = jb_list(b);
+    for (unsigned i = 0; i < wanted->n; i++) {
+        const char *property = wanted->name[i];
+        bool has = pool_get(p, dataset, property, value, sizeof(value), source, NULL) == 0;
+        jb_push(b, list,
+                property_json(b, name, property, has ? value : "-", has ? source : "-"));
+    }
+    return list;
+}
+
+static json_t *dataset_json(struct jb *b, struct pool *p, const struct pool_dataset *d,
+                            const struct api_names *wanted)
 {
     static const char *const types[] = {
         [POOL_FOLDER] = "folder", [POOL_VOLUME] = "volume", [POOL_SNAPSHOT] = "snapshot"};
@@ -51,6 +67,8 @@ static json_t *dataset_json(struct jb *b, struct pool *p, const struct pool_data
     jb_uint(b, j, "referenced", number(p, d->name, "referenced"));
     if (d->type != POOL_FOLDER)
         jb_uint(b, j, "size", number(p, d->name, "volsize"));
+    if (wanted && wanted->n > 0)
+        jb_put(b, j, "properties", properties_json(b, p, d->name, name, wanted));
     return j;
 }
 
@@ -59,6 +77,7 @@ struct listing {
     json_t *list;
     const char *below;
     unsigned depth, types;
+    const struct api_names *properties; /* NULL: none */
 };
 
 static int list_here(struct pool *p, void *arg, struct err *reterr)
@@ -68,7 +87,7 @@ static int list_here(struct pool *p, void *arg, struct err *reterr)
     unsigned n;
     int rc = pool_list(p, l->below, l->depth, l->types, &all, &n, reterr);
     for (unsigned i = 0; rc == 0 && i < MIN(n, (unsigned)LIST_MAX); i++) {
-        jb_push(&l->b, l->list, dataset_json(&l->b, p, &all[i]));
+        jb_push(&l->b, l->list, dataset_json(&l->b, p, &all[i], l->properties));
         fiber_maybe_yield();
     }
     return rc;
@@ -91,61 +110,12 @@ int rpc_dataset_list(struct control *c, const struct args_dataset_list *a, json_
 {
     struct listing l = {.depth = a->has_depth ? (unsigned)a->depth : UINT_MAX,
                         .types = POOL_FOLDER | POOL_VOLUME | (a->snapshots ? POOL_SNAPSHOT : 0),
-                        .below = a->name ? dataset_below(a->name) : ""};
+                        .below = a->name ? dataset_below(a->name) : "",
+                        .properties = &a->properties};
     l.list = jb_list(&l.b);
     int rc = a->name ? pools_with_dataset(c->env.pools, a->name, list_here, &l, reterr)
                      : list_pools(c, &l, reterr);
     return jb_done_list(&l.b, l.list, rc, ret_result, reterr);
-}
-
-/* ---- what the configuration has to do with it -------------------------------------------- */
-
-/* The first volume that lies at the dataset, or below it. */
-static const struct cfg_volume *served_by(const struct config *cfg, const char *dataset,
-                                          bool below)
-{
-    size_t len = strlen(dataset);
-    for (unsigned i = 0; i < cfg->nvolumes; i++) {
-        const struct cfg_volume *v = &cfg->volumes[i];
-        if (v->engine == CFG_POOL && strncmp(v->dataset, dataset, len) == 0 &&
-            (v->dataset[len] == '\0' || (below && v->dataset[len] == '/')))
-            return v;
-    }
-    return NULL;
-}
-
-static int check_free(struct control *c, const char *dataset, struct err *reterr)
-{
-    CONFIG(cfg) = config_current(c->env.store);
-    const struct cfg_volume *v = served_by(cfg, dataset, true);
-    return v ? err_set(
-                   reterr, -EBUSY,
-                   "%.100s is what volume \"%.60s\" serves: zsan volume delete it first, with "
-                   "--keep to serve it again later",
-                   v->dataset, v->name)
-             : 0;
-}
-
-/* What a served volume's own verbs are for. */
-static int check_property(struct control *c, const char *dataset, const char *property,
-                          struct err *reterr)
-{
-    static const struct {
-        const char *property, *verb;
-    } volume[] = {
-        {"sync",     "volume set"   },
-        {"readonly", "volume set"   },
-        {"volsize",  "volume resize"}
-    };
-    CONFIG(cfg) = config_current(c->env.store);
-    const struct cfg_volume *v = served_by(cfg, dataset, false);
-    for (unsigned i = 0; v && i < ARRAY_LEN(volume); i++)
-        if (strcmp(volume[i].property, property) == 0)
-            return err_set(
-                reterr, -EBUSY,
-                "%s of %.100s is a matter of the volume that serves it: zsan %s %.60s",
-                property, dataset, volume[i].verb, v->name);
-    return 0;
 }
 
 /* ---- making and unmaking ----------------------------------------------------------------- */
@@ -209,7 +179,27 @@ int rpc_dataset_create(struct control *c, const struct args_dataset_create *a,
 static int destroy_here(struct pool *p, void *arg, struct err *reterr)
 {
     const struct args_dataset_destroy *a = arg;
-    return pool_volume_destroy(p, dataset_below(a->name), reterr);
+    return pool_dataset_destroy(p, dataset_below(a->name), a->recursive, reterr);
+}
+
+/* What would be refused is refused before the configuration changes. */
+static int may_go_here(struct pool *p, void *arg, struct err *reterr)
+{
+    const struct args_dataset_destroy *a = arg;
+    CLEANUP(freep) struct pool_dataset *all = NULL;
+    unsigned n;
+    int rc = pool_list(p, dataset_below(a->name), UINT_MAX,
+                       POOL_FOLDER | POOL_VOLUME | POOL_SNAPSHOT, &all, &n, reterr);
+    if (rc == 0 && n > 1 && !a->recursive)
+        return err_set(reterr, -EBUSY,
+                       "%.80s has children or snapshots: destroy them first, or use -r "
+                       "(--recursive)",
+                       a->name);
+    for (unsigned i = 0; rc == 0 && i < n; i++)
+        if (all[i].type == POOL_SNAPSHOT)
+            rc = err_set(reterr, -EBUSY, "%.60s/%.80s is a snapshot: destroy it first",
+                         pool_name(p), all[i].name);
+    return rc;
 }
 
 int rpc_dataset_destroy(struct control *c, const struct args_dataset_destroy *a,
@@ -218,22 +208,35 @@ int rpc_dataset_destroy(struct control *c, const struct args_dataset_destroy *a,
     struct args_dataset_destroy copy = *a;
     int rc = check_below(a->name, reterr);
     if (rc == 0)
-        rc = check_free(c, a->name, reterr);
+        rc = pools_with_dataset(c->env.pools, a->name, may_go_here, &copy, reterr);
+    if (rc == 0)
+        rc = datasets_forget(c, a->name, a->force, reterr);
     if (rc == 0)
         rc = pools_with_dataset(c->env.pools, a->name, destroy_here, &copy, reterr);
     return rc < 0 ? rc : jb_done_nothing(ret_result, reterr);
 }
 
+struct renaming {
+    const char *from, *to;
+};
+
 static int rename_here(struct pool *p, void *arg, struct err *reterr)
 {
-    const struct args_dataset_rename *a = arg;
-    return pool_rename(p, dataset_below(a->name), dataset_below(a->new_name), reterr);
+    const struct renaming *r = arg;
+    return pool_rename(p, dataset_below(r->from), dataset_below(r->to), reterr);
+}
+
+static int rename_dataset(struct control *c, const char *from, const char *to, void *arg,
+                          struct err *reterr)
+{
+    struct renaming r = {from, to};
+    (void)arg;
+    return pools_with_dataset(c->env.pools, from, rename_here, &r, reterr);
 }
 
 int rpc_dataset_rename(struct control *c, const struct args_dataset_rename *a,
                        json_t **ret_result, struct err *reterr)
 {
-    struct args_dataset_rename copy = *a;
     size_t len = strcspn(a->name, "/");
     int rc = check_below(a->name, reterr);
     if (rc == 0)
@@ -241,9 +244,7 @@ int rpc_dataset_rename(struct control *c, const struct args_dataset_rename *a,
     if (rc == 0 && strncmp(a->name, a->new_name, len + 1) != 0)
         rc = err_set(reterr, -EINVAL, "%.60s: a dataset stays in its pool", a->name);
     if (rc == 0)
-        rc = check_free(c, a->name, reterr);
-    if (rc == 0)
-        rc = pools_with_dataset(c->env.pools, a->name, rename_here, &copy, reterr);
+        rc = datasets_rename(c, a->name, a->new_name, rename_dataset, NULL, reterr);
     return rc < 0 ? rc : done(c, a->new_name, ret_result, reterr);
 }
 
@@ -305,22 +306,84 @@ static int set_here(struct pool *p, void *arg, struct err *reterr)
     return pool_set(p, dataset_below(s->name), s->property, s->value, reterr);
 }
 
+/* ---- what a served volume's own verbs are for ---------------------------------------------- */
+
+static int set_size(struct control *c, const char *volume, const char *value,
+                    json_t **ret_result, struct err *reterr)
+{
+    struct args_volume_resize a = {.name = volume, .has_size = true};
+    return text_to_u64(value, &a.size)
+               ? rpc_volume_resize(c, &a, ret_result, reterr)
+               : err_set(reterr, -EINVAL, "volsize: %.40s is no number of bytes", value);
+}
+
+static int set_sync(struct control *c, const char *volume, const char *value,
+                    json_t **ret_result, struct err *reterr)
+{
+    struct args_volume_set a = {.name = volume, .has_sync = true};
+    for (a.sync = VOL_SYNC_ALWAYS; a.sync <= VOL_SYNC_DISABLED; a.sync++)
+        if (strcmp(volume_sync_name((enum volume_sync)a.sync), value) == 0)
+            return rpc_volume_set(c, &a, ret_result, reterr);
+    return err_set(reterr, -EINVAL, "sync: %.40s is none of always, standard, disabled", value);
+}
+
+static int set_readonly(struct control *c, const char *volume, const char *value,
+                        json_t **ret_result, struct err *reterr)
+{
+    struct args_volume_set a = {
+        .name = volume, .has_read_only = true, .read_only = strcmp(value, "on") == 0};
+    return a.read_only || strcmp(value, "off") == 0
+               ? rpc_volume_set(c, &a, ret_result, reterr)
+               : err_set(reterr, -EINVAL, "readonly: %.40s is neither on nor off", value);
+}
+
+static const struct of_volume {
+    const char *property;
+    int (*set)(struct control *c, const char *volume, const char *value, json_t **ret_result,
+               struct err *reterr);
+} of_volumes[] = {
+    {"volsize",  set_size    },
+    {"sync",     set_sync    },
+    {"readonly", set_readonly},
+};
+
+static const struct of_volume *of_volume(const char *property)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(of_volumes); i++)
+        if (strcmp(of_volumes[i].property, property) == 0)
+            return &of_volumes[i];
+    return NULL;
+}
+
 static int change(struct control *c, struct setting *s, json_t **ret_result, struct err *reterr)
 {
-    int rc = check_property(c, s->name, s->property, reterr);
-    if (rc == 0)
-        rc = pools_with_dataset(c->env.pools, s->name, set_here, s, reterr);
+    int rc = pools_with_dataset(c->env.pools, s->name, set_here, s, reterr);
     return rc < 0 ? rc : jb_done_nothing(ret_result, reterr);
 }
 
 int rpc_dataset_set(struct control *c, const struct args_dataset_set *a, json_t **ret_result,
                     struct err *reterr)
 {
-    return change(c, &(struct setting){a->name, a->property, a->value}, ret_result, reterr);
+    CONFIG(cfg) = config_current(c->env.store);
+    const struct cfg_volume *v = volume_of_dataset(cfg, a->name);
+    const struct of_volume *own = v ? of_volume(a->property) : NULL;
+    json_t *volume = NULL;
+    if (!own)
+        return change(c, &(struct setting){a->name, a->property, a->value}, ret_result, reterr);
+    int rc = own->set(c, v->name, a->value, &volume, reterr);
+    json_decref(volume);
+    return rc < 0 ? rc : jb_done_nothing(ret_result, reterr);
 }
 
 int rpc_dataset_inherit(struct control *c, const struct args_dataset_inherit *a,
                         json_t **ret_result, struct err *reterr)
 {
+    CONFIG(cfg) = config_current(c->env.store);
+    const struct cfg_volume *v = volume_of_dataset(cfg, a->name);
+    if (v && of_volume(a->property))
+        return err_set(reterr, -EBUSY,
+                       "%.100s is served by volume \"%.60s\", which has its own %s: set it "
+                       "instead",
+                       a->name, v->name, a->property);
     return change(c, &(struct setting){a->name, a->property, NULL}, ret_result, reterr);
 }

@@ -51,10 +51,11 @@ static int begin(struct control *c, const char *who, const char *target,
                  struct config_edit **ret_edit, struct pair *ret_pair, struct err *reterr)
 {
     int rc = config_edit_begin(c->env.store, ret_edit, reterr);
-    name_normalise(who, ret_pair->who);
-    return rc < 0
-               ? rc
-               : target_resolve(config_edit_base(*ret_edit), target, ret_pair->target, reterr);
+    if (rc < 0)
+        return rc;
+    const struct config *cfg = config_edit_base(*ret_edit);
+    initiator_resolve(cfg, who, ret_pair->who);
+    return target_resolve(cfg, target, ret_pair->target, reterr);
 }
 
 static int commit(struct control *c, struct config_edit *e, const struct pair *p,

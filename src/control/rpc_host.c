@@ -71,6 +71,7 @@ static int join(struct config_edit *e, const char *host, const char *name, struc
                        i->name, known->host->name);
     i->auth = known->auth;
     i->chap_algs = known->chap_algs;
+    text_copy(i->label, sizeof(i->label), known->label);
     return edit_initiator_put(e, i, host, reterr);
 }
 
@@ -144,6 +145,7 @@ static json_t *initiator_json(struct jb *b, const struct config *cfg,
         if (cfg->grants[k].initiator == i)
             jb_push_text(b, targets, cfg->grants[k].target->name);
     jb_text(b, j, "name", i->name);
+    jb_text(b, j, "label", i->label[0] ? i->label : NULL);
     jb_text(b, j, "host", i->host->name);
     jb_text(b, j, "auth", cfg_auth_name(i->auth));
     jb_put(b, j, "chap", chap_json(b, i->chap_algs));
@@ -183,7 +185,7 @@ int rpc_initiator_show(struct control *c, const struct args_initiator_show *a,
     struct jb b = {false};
     char name[CFG_NAME_LEN];
     LIVE(l);
-    name_normalise(a->name, name);
+    initiator_resolve(cfg, a->name, name);
     const struct cfg_initiator *i = config_initiator(cfg, name);
     if (!i)
         return missing(a->name, reterr);
@@ -196,8 +198,10 @@ int rpc_initiator_show(struct control *c, const struct args_initiator_show *a,
 static int begin(struct control *c, const char *given, struct config_edit **ret_edit,
                  char ret_name[CFG_NAME_LEN], struct err *reterr)
 {
-    name_normalise(given, ret_name);
-    return config_edit_begin(c->env.store, ret_edit, reterr);
+    int rc = config_edit_begin(c->env.store, ret_edit, reterr);
+    if (rc == 0)
+        initiator_resolve(config_edit_base(*ret_edit), given, ret_name);
+    return rc;
 }
 
 /* Commits, and the initiator as it is then. */
@@ -244,6 +248,7 @@ int rpc_initiator_add(struct control *c, const struct args_initiator_add *a,
     if (rc == 0)
         rc = parse_chap(&a->chap, &i->chap_algs, reterr);
     if (rc == 0) {
+        text_copy(i->label, sizeof(i->label), a->label ? a->label : "");
         i->auth = a->has_auth ? (enum cfg_auth)a->auth : CFG_AUTH_MUTUAL;
         rc = edit_initiator_add(e, i, a->host ? a->host : "", reterr);
     }
@@ -258,12 +263,13 @@ int rpc_initiator_set(struct control *c, const struct args_initiator_set *a,
     int rc = i ? config_edit_begin(c->env.store, &e, reterr) : -ENOMEM;
     if (rc < 0)
         return rc;
-    name_normalise(a->name, i->name);
+    initiator_resolve(config_edit_base(e), a->name, i->name);
     const struct cfg_initiator *old = config_initiator(config_edit_base(e), i->name);
     if (!old)
         return missing(a->name, reterr);
     i->auth = a->has_auth ? (enum cfg_auth)a->auth : old->auth;
     i->chap_algs = old->chap_algs;
+    text_copy(i->label, sizeof(i->label), a->label ? a->label : old->label);
     if (a->chap.given)
         rc = parse_chap(&a->chap, &i->chap_algs, reterr);
     if (rc == 0)

@@ -95,6 +95,10 @@ static json_t *vdev_json(struct jb *b, const struct pool_vdev_status *d)
     jb_uint(b, j, "write_errors", d->write_errors);
     jb_uint(b, j, "checksum_errors", d->checksum_errors);
     jb_uint(b, j, "repaired", d->repaired);
+    jb_uint(b, j, "reads", d->reads);
+    jb_uint(b, j, "writes", d->writes);
+    jb_uint(b, j, "bytes_read", d->bytes_read);
+    jb_uint(b, j, "bytes_written", d->bytes_written);
     jb_text(b, j, "note", d->note);
     put_guid(b, j, d->guid);
     return j;
@@ -145,16 +149,14 @@ static json_t *status_json(struct jb *b, const struct held_info *h, const struct
 struct report {
     struct jb b;
     json_t *pools;
-    struct wbuf w;
+    bool paths;
+    struct wbuf w; /* its last byte stays free for a NUL */
 };
 
-static void report_one(void *arg, const struct held_info *h, const struct pool_view *v)
+static void text_one(struct report *r, const struct held_info *h, const struct pool_view *v)
 {
-    struct report *r = arg;
-    jb_push(&r->b, r->pools, status_json(&r->b, h, v));
-    wb_str(&r->w, r->w.len > 0 ? "\n" : "");
     if (v) {
-        pool_text(v, &r->w);
+        pool_text(v, r->paths, &r->w);
         return;
     }
     wb_str(&r->w, "  pool: ");
@@ -166,11 +168,23 @@ static void report_one(void *arg, const struct held_info *h, const struct pool_v
     wb_str(&r->w, "\n");
 }
 
+static void report_one(void *arg, const struct held_info *h, const struct pool_view *v)
+{
+    struct report *r = arg;
+    json_t *j = status_json(&r->b, h, v);
+    wb_str(&r->w, r->w.len > 0 ? "\n" : "");
+    size_t from = wb_stored(&r->w);
+    text_one(r, h, v);
+    r->w.p[wb_stored(&r->w)] = '\0';
+    jb_text(&r->b, j, "text", (const char *)r->w.p + from);
+    jb_push(&r->b, r->pools, j);
+}
+
 int rpc_pool_status(struct control *c, const struct args_pool_status *a, json_t **ret_result,
                     struct err *reterr)
 {
     CLEANUP(freep) char *text = malloc(REPORT_MAX);
-    struct report r = {.b = {text == NULL}};
+    struct report r = {.b = {text == NULL}, .paths = a->paths};
     if (!text)
         return err_set(reterr, -ENOMEM, "out of memory");
     r.w = wbuf_make(text, REPORT_MAX - 1);
@@ -183,7 +197,8 @@ int rpc_pool_status(struct control *c, const struct args_pool_status *a, json_t 
     text[wb_stored(&r.w)] = '\0';
     json_t *j = jb_object(&r.b);
     jb_put(&r.b, j, "pools", r.pools);
-    jb_text(&r.b, j, "text", text[0] ? text : "no pools\n");
+    jb_text(&r.b, j, "text", text[0] ? text : "no pools available\n");
+    jb_uint(&r.b, j, "time", run_now());
     return jb_done(&r.b, j, ret_result, reterr);
 }
 

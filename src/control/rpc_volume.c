@@ -402,18 +402,6 @@ int rpc_volume_resize(struct control *c, const struct args_volume_resize *a,
 
 /* ---- removing ---------------------------------------------------------------------------- */
 
-static int unmap_everywhere(struct config_edit *e, const char *name, struct err *reterr)
-{
-    const struct config *cfg = config_edit_base(e);
-    int rc = 0;
-    for (unsigned i = 0; i < cfg->ntargets; i++)
-        for (unsigned k = 0; rc == 0 && k < cfg->targets[i].nluns; k++)
-            if (strcmp(cfg->targets[i].luns[k].volume->name, name) == 0)
-                rc = edit_lun_remove(e, cfg->targets[i].name, cfg->targets[i].luns[k].lun,
-                                     reterr);
-    return rc;
-}
-
 /* What is left of a volume that is configured no more; failing here is a warning. */
 static void clear_away(struct control *c, const struct cfg_volume *v, bool keep, struct jb *b,
                        json_t *result)
@@ -448,7 +436,7 @@ int rpc_volume_delete(struct control *c, const struct args_volume_delete *a,
     struct jb b = {false};
     int rc = begin(c, a->name, &e, &v, reterr);
     if (rc == 0 && a->force)
-        rc = unmap_everywhere(e, a->name, reterr);
+        rc = volume_unmap(e, a->name, reterr);
     if (rc == 0)
         rc = edit_volume_remove(e, a->name, reterr);
     if (rc == 0)

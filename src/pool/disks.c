@@ -27,6 +27,21 @@
 
 /* ---- finding ------------------------------------------------------------------------------ */
 
+/* The only disk whose path ends so: a disk that is gone can still be called as pool status shows it. */
+static struct vdev *disk_called(const struct pool *p, const char *name)
+{
+    struct vdev *leaf, *found = NULL;
+    for (unsigned i = 0; (leaf = vdev_leaf(p->root, i)); i++) {
+        const char *slash = leaf->path ? strrchr(leaf->path, '/') : NULL;
+        if (!slash || strcmp(slash + 1, name) != 0)
+            continue;
+        if (found)
+            return NULL;
+        found = leaf;
+    }
+    return found;
+}
+
 struct vdev *disk_of(const struct pool *p, const char *disk)
 {
     char *end;
@@ -36,7 +51,7 @@ struct vdev *disk_of(const struct pool *p, const char *disk)
         if ((*end == 0 && leaf->guid == guid) || strcmp(leaf->path, disk) == 0 ||
             (leaf->open_path && strcmp(leaf->open_path, disk) == 0))
             return leaf;
-    return NULL;
+    return strchr(disk, '/') ? NULL : disk_called(p, disk);
 }
 
 const char *disk_path(const struct vdev *leaf)

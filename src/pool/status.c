@@ -54,6 +54,17 @@ static void note(const struct pool *p, const struct vdev *leaf, char *ret, size_
         snprintf(ret, cap, "now at %.140s", leaf->open_path);
 }
 
+/* What its disks did. */
+static void count_io(const struct vdev *vd, struct pool_vdev_status *v)
+{
+    v->reads += vd->stats.reads;
+    v->writes += vd->stats.writes;
+    v->bytes_read += vd->stats.bytes_read;
+    v->bytes_written += vd->stats.bytes_written;
+    for (unsigned i = 0; i < vd->nchildren; i++)
+        count_io(vd->child[i], v);
+}
+
 static void add(const struct pool *p, const struct vdev *vd, unsigned depth,
                 struct pool_status *s)
 {
@@ -69,6 +80,7 @@ static void add(const struct pool *p, const struct vdev *vd, unsigned depth,
             .checksum_errors = vd->stats.checksum_errors,
             .repaired = vd->stats.repaired,
         };
+        count_io(vd, v);
         if (v->leaf) {
             snprintf(v->name, sizeof(v->name), "%s", vd->path ? vd->path : "missing");
             note(p, vd, v->note, sizeof(v->note));

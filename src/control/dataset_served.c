@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Datasets that volumes of the configuration lie in: when one goes or gets another name, the
+ * configuration follows in one transaction. Only a volume that no target maps may go so, for hosts
+ * would see their disk vanish. Parks.
+ */
+#include "base/text.h"
+#include "control/api_gen.h"
+#include "control/control_int.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+bool volume_lies_in(const struct cfg_volume *v, const char *dataset, bool below)
+{
+    size_t len = strlen(dataset);
+    return v->engine == CFG_POOL && strncmp(v->dataset, dataset, len) == 0 &&
+           (v->dataset[len] == '\0' || (below && v->dataset[len] == '/'));
+}
+
+const struct cfg_volume *volume_of_dataset(const struct config *cfg, const char *dataset)
+{
+    for (unsigned i = 0; i < cfg->nvolumes; i++)
+        if (volume_lies_in(&cfg->volumes[i], dataset, false))
+            return &cfg->volumes[i];
+    return NULL;
+}
+
+/* ---- mapped ------------------------------------------------------------------------------ */
+
+int volume_unmap(struct config_edit *e, const char *name, struct err *reterr)
+{
+    const struct config *cfg = config_edit_base(e);
+    int rc = 0;
+    for (unsigned i = 0; i < cfg->ntargets; i++)
+        for (unsigned k = 0; rc == 0 && k < cfg->targets[i].nluns; k++)
+            if (strcmp(cfg->targets[i].luns[k].volume->name, name) == 0)
+                rc = edit_lun_remove(e, cfg->targets[i].name, cfg->targets[i].luns[k].lun,
+                                     reterr);
+    return rc;
+}
+
+/* -EBUSY names the LUN. */
+static int check_unmapped(const struct config *cfg, const struct cfg_volume *v,
+                          struct err *reterr)
+{
+    for (unsigned i = 0; i < cfg->ntargets; i++) {
+        const struct cfg_target *t = &cfg->targets[i];
+        for (unsigned k = 0; k < t->nluns; k++)
+            if (t->luns[k].volume == v)
+                return err_set(reterr, -EBUSY,
+                               "%.80s is LUN %u of target %.80s: zsan lun remove it first",
+                               v->dataset, t->luns[k].lun, t->name);
+    }
+    return 0;
+}
+
+/* ---- going ------------------------------------------------------------------------------- */
+
+int datasets_forget(struct control *c, const char *dataset, bool force, struct err *reterr)
+{
+    EDIT(e);
+    int rc = config_edit_begin(c->env.store, &e, reterr);
+    if (rc < 0)
+        return rc;
+    const struct config *cfg = config_edit_base(e);
+    unsigned n = 0;
+    for (unsigned i = 0; rc == 0 && i < cfg->nvolumes; i++) {
+        const struct cfg_volume *v = &cfg->volumes[i];
+        if (!volume_lies_in(v, dataset, true))
+            continue;
+        n++;
+        rc = force ? volume_unmap(e, v->name, reterr) : check_unmapped(cfg, v, reterr);
+        if (rc == 0)
+            rc = edit_volume_remove(e, v->name, reterr);
+    }
+    return rc == 0 && n > 0 ? config_edit_commit(e, reterr) : rc;
+}
+
+/* ---- another name ------------------------------------------------------------------------ */
+
+/* One that was called as its dataset is called as that again. */
+static int follow(struct config_edit *e, const struct cfg_volume *v, size_t old_len,
+                  const char *to, struct err *reterr)
+{
+    CLEANUP(freep) struct cfg_volume *new = malloc(sizeof(*new));
+    if (!new)
+        return -ENOMEM;
+    *new = *v;
+    int n = snprintf(new->dataset, sizeof(new->dataset), "%s%s", to, v->dataset + old_len);
+    if (n < 0 || (size_t)n >= sizeof(new->dataset))
+        return err_set(reterr, -ENAMETOOLONG, "%.80s...: the name is too long", to);
+    if (strcmp(v->name, v->dataset) != 0)
+        return edit_volume_put(e, new, reterr);
+    if (!text_copy(new->name, sizeof(new->name), new->dataset))
+        return err_set(reterr, -ENAMETOOLONG, "%.80s...: the name is too long for a volume",
+                       to);
+    int rc = edit_volume_remove(e, v->name, reterr);
+    return rc == 0 ? edit_volume_add(e, new, reterr) : rc;
+}
+
+int datasets_rename(struct control *c, const char *from, const char *to, dataset_rename_fn *fn,
+                    void *arg, struct err *reterr)
+{
+    EDIT(e);
+    int rc = config_edit_begin(c->env.store, &e, reterr);
+    if (rc < 0)
+        return rc;
+    const struct config *cfg = config_edit_base(e);
+    unsigned n = 0;
+    for (unsigned i = 0; rc == 0 && i < cfg->nvolumes; i++) {
+        const struct cfg_volume *v = &cfg->volumes[i];
+        if (!volume_lies_in(v, from, true))
+            continue;
+        n++;
+        rc = check_unmapped(cfg, v, reterr);
+        if (rc == 0)
+            rc = follow(e, v, strlen(from), to, reterr);
+    }
+    if (rc == 0)
+        rc = fn(c, from, to, arg, reterr);
+    if (rc < 0 || n == 0)
+        return rc;
+    rc = config_edit_commit(e, reterr);
+    if (rc < 0)
+        fn(c, to, from, arg, NULL);
+    return rc;
+}
