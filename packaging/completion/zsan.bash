@@ -27,10 +27,10 @@ _zsan_look() {
     'config plan') flags='' valued='' args='@' ;;
     'config rollback') flags='' valued='' args='-' ;;
     'dataset create') flags='--size --volblocksize --thick --compression --checksum --parents' valued='--size --volblocksize --compression --checksum' args='-' ;;
-    'dataset destroy') flags='' valued='' args='dataset' ;;
+    'dataset destroy') flags='--recursive --force' valued='' args='dataset' ;;
     'dataset get') flags='' valued='' args='dataset,-' ;;
     'dataset inherit') flags='' valued='' args='dataset,-' ;;
-    'dataset list') flags='--depth --snapshots' valued='--depth' args='dataset' ;;
+    'dataset list') flags='--depth --snapshots --properties' valued='--depth --properties' args='dataset' ;;
     'dataset rename') flags='' valued='' args='dataset,-' ;;
     'dataset set') flags='' valued='' args='dataset,-,-' ;;
     'event list') flags='--after --level' valued='--after --level' args='' ;;
@@ -43,13 +43,13 @@ _zsan_look() {
     'host add') flags='' valued='' args='-,-' ;;
     'host list') flags='' valued='' args='' ;;
     'host remove') flags='--force' valued='' args='host' ;;
-    'initiator add') flags='--host --auth --chap' valued='--host --auth --chap' args='-' ;;
+    'initiator add') flags='--host --label --auth --chap' valued='--host --label --auth --chap' args='-' ;;
     'initiator finish') flags='' valued='' args='initiator' ;;
     'initiator list') flags='' valued='' args='' ;;
     'initiator remove') flags='' valued='' args='initiator' ;;
     'initiator rotate') flags='' valued='' args='initiator' ;;
     'initiator secret') flags='--secret-file' valued='--secret-file' args='initiator' ;;
-    'initiator set') flags='--host --auth --chap' valued='--host --auth --chap' args='initiator' ;;
+    'initiator set') flags='--host --label --auth --chap' valued='--host --label --auth --chap' args='initiator' ;;
     'initiator show') flags='' valued='' args='initiator' ;;
     'limits set') flags='--max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' valued='--max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' args='' ;;
     'limits show') flags='' valued='' args='' ;;
@@ -75,7 +75,7 @@ _zsan_look() {
     'pool replace') flags='--force' valued='' args='pool,-,-' ;;
     'pool scrub') flags='--pause --stop' valued='' args='pool' ;;
     'pool set') flags='' valued='' args='pool,-,-' ;;
-    'pool status') flags='' valued='' args='pool' ;;
+    'pool status') flags='--paths' valued='' args='pool' ;;
     'portal add') flags='--port --group --interface --advertise' valued='--port --group --interface --advertise' args='-' ;;
     'portal group') flags='--alua-group' valued='--alua-group' args='-' ;;
     'portal list') flags='' valued='' args='' ;;

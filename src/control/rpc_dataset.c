@@ -36,29 +36,30 @@ static void whole_name(const struct pool *p, const char *below, char *ret, size_
     snprintf(ret, cap, "%s%s%s", pool_name(p), between, below);
 }
 
-/* A property that the dataset does not have has no value. */
-static json_t *properties_json(struct jb *b, struct pool *p, const char *dataset,
-                               const char *name, const struct api_names *wanted)
+/* -EINVAL: there is no such property. */
+static int put_properties(struct jb *b, json_t *j, struct pool *p, const char *dataset,
+                          const char *name, const struct api_names *wanted, struct err *reterr)
 {
-    char value[POOL_VALUE_MAX / 8], source[POOL_SOURCE_MAX];
+    CLEANUP(freep) char *value = malloc(POOL_VALUE_MAX);
+    char source[POOL_SOURCE_MAX];
     json_t *list = jb_list(b);
-    for (unsigned i = 0; i < wanted->n; i++) {
+    int rc = value ? 0 : -ENOMEM;
+    for (unsigned i = 0; rc == 0 && i < wanted->n; i++) {
         const char *property = wanted->name[i];
-        bool has = pool_get(p, dataset, property, value, sizeof(value), source, NULL) == 0;
-        jb_push(b, list,
-                property_json(b, name, property, has ? value : "-", has ? source : "-"));
+        rc = pool_get(p, dataset, property, value, POOL_VALUE_MAX, source, reterr);
+        if (rc == 0)
+            jb_push(b, list, property_json(b, name, property, value, source));
     }
-    return list;
+    jb_put(b, j, "properties", list);
+    return rc;
 }
 
 static json_t *dataset_json(struct jb *b, struct pool *p, const struct pool_dataset *d,
-                            const struct api_names *wanted)
+                            const char *name)
 {
     static const char *const types[] = {
         [POOL_FOLDER] = "folder", [POOL_VOLUME] = "volume", [POOL_SNAPSHOT] = "snapshot"};
-    char name[2 * CFG_DATASET_LEN + 2];
     json_t *j = jb_object(b);
-    whole_name(p, d->name, name, sizeof(name));
     jb_text(b, j, "name", name);
     jb_text(b, j, "type", types[d->type]);
     jb_uint(b, j, "used", number(p, d->name, "used"));
@@ -67,8 +68,6 @@ static json_t *dataset_json(struct jb *b, struct pool *p, const struct pool_data
     jb_uint(b, j, "referenced", number(p, d->name, "referenced"));
     if (d->type != POOL_FOLDER)
         jb_uint(b, j, "size", number(p, d->name, "volsize"));
-    if (wanted && wanted->n > 0)
-        jb_put(b, j, "properties", properties_json(b, p, d->name, name, wanted));
     return j;
 }
 
@@ -80,6 +79,19 @@ struct listing {
     const struct api_names *properties; /* NULL: none */
 };
 
+static int list_one(struct listing *l, struct pool *p, const struct pool_dataset *d,
+                    struct err *reterr)
+{
+    char name[2 * CFG_DATASET_LEN + 2];
+    whole_name(p, d->name, name, sizeof(name));
+    json_t *j = dataset_json(&l->b, p, d, name);
+    int rc = 0;
+    if (l->properties && l->properties->n > 0)
+        rc = put_properties(&l->b, j, p, d->name, name, l->properties, reterr);
+    jb_push(&l->b, l->list, j);
+    return rc;
+}
+
 static int list_here(struct pool *p, void *arg, struct err *reterr)
 {
     struct listing *l = arg;
@@ -87,7 +99,7 @@ static int list_here(struct pool *p, void *arg, struct err *reterr)
     unsigned n;
     int rc = pool_list(p, l->below, l->depth, l->types, &all, &n, reterr);
     for (unsigned i = 0; rc == 0 && i < MIN(n, (unsigned)LIST_MAX); i++) {
-        jb_push(&l->b, l->list, dataset_json(&l->b, p, &all[i], l->properties));
+        rc = list_one(l, p, &all[i], reterr);
         fiber_maybe_yield();
     }
     return rc;
@@ -100,9 +112,10 @@ static int list_pools(struct control *c, struct listing *l, struct err *reterr)
     unsigned n;
     if (pools_list(c->env.pools, &all, &n) < 0)
         return err_set(reterr, -ENOMEM, "out of memory");
-    for (unsigned i = 0; i < n; i++)
-        pools_with(c->env.pools, all[i].name, list_here, l, NULL);
-    return 0;
+    int rc = 0;
+    for (unsigned i = 0; i < n && rc != -EINVAL; i++)
+        rc = pools_with(c->env.pools, all[i].name, list_here, l, reterr);
+    return rc == -EINVAL ? rc : 0; /* one that is not online is left out */
 }
 
 int rpc_dataset_list(struct control *c, const struct args_dataset_list *a, json_t **ret_result,

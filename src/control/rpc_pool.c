@@ -34,6 +34,7 @@ static json_t *pool_json(struct jb *b, const struct held_info *h, const struct p
     if (v) {
         jb_uint(b, j, "size", v->space.size);
         jb_uint(b, j, "allocated", v->space.allocated);
+        jb_uint(b, j, "free", v->space.size - MIN(v->space.allocated, v->space.size));
         jb_uint(b, j, "available", v->space.available);
         jb_uint(b, j, "capacity",
                 v->space.size ? v->space.allocated / (v->space.size / 100 + 1) : 0);
@@ -106,9 +107,15 @@ static json_t *vdev_json(struct jb *b, const struct pool_vdev_status *d)
 
 static void put_scan(struct jb *b, json_t *j, const struct pool_scan_status *s)
 {
+    static const char *const states[] = {[POOL_SCAN_NEVER] = "none",
+                                         [POOL_SCAN_RUNNING] = "running",
+                                         [POOL_SCAN_PAUSED] = "paused",
+                                         [POOL_SCAN_FINISHED] = "finished",
+                                         [POOL_SCAN_CANCELLED] = "cancelled"};
     char text[200];
     pool_scan_text(s, text, sizeof(text));
     jb_text(b, j, "scan", text);
+    jb_text(b, j, "scan_state", states[s->state]);
     if (s->state == POOL_SCAN_NEVER)
         return;
     jb_uint(b, j, "scan_percent", pool_scan_percent(s));

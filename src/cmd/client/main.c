@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * zsan: one request to zsand, its answer as a table or as JSON. What can be asked is data:
- * verbs.h. A plain program with a blocking socket, for it does one thing and ends.
+ * verbs.h; the languages of zpool, zfs and iscsitadm are tables too (grammar/). A plain program with a blocking socket, for it does one thing and ends.
  */
 #include "base/cleanup.h"
 #include "cmd/client/client.h"
+#include "cmd/client/tool.h"
 
 #include <string.h>
 
@@ -51,10 +52,30 @@ static int help(const struct invocation *in)
     return EXIT_DONE;
 }
 
+/* The tool that the program is called as, or whose words follow; *ret_at: where they begin. NULL: none. */
+static const struct gr_tool *tool_of(int argc, char **argv, size_t *ret_at,
+                                     struct tool_common *ret_common)
+{
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    const struct gr_tool *t = argc > 0 ? gr_tool_named(slash ? slash + 1 : argv[0]) : NULL;
+    *ret_common = (struct tool_common){.json = false};
+    *ret_at = 1;
+    if (t || argc < 2)
+        return t;
+    t = tool_find((size_t)argc - 1, (const char *const *)argv + 1, ret_at, ret_common);
+    ++*ret_at;
+    return t;
+}
+
 int main(int argc, char **argv)
 {
     struct invocation in;
+    struct tool_common common;
+    size_t at;
     struct err e = {.code = 0};
+    const struct gr_tool *tool = tool_of(argc, argv, &at, &common);
+    if (tool)
+        return tool_main(tool, (size_t)argc - at, (const char *const *)argv + at, &common);
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("zsan %s\n", ZSAN_VERSION);
         return EXIT_DONE;

@@ -128,15 +128,6 @@ void show_status(const struct cli_type *t, const json_t *s)
     }
 }
 
-/* ---- pools ------------------------------------------------------------------------------- */
-
-/* Lines that the daemon made; names in them may be anybody's. */
-static void show_lines(const char *text)
-{
-    for (; *text; text++)
-        putchar((unsigned char)*text < 0x20 && *text != '\n' && *text != '\t' ? '?' : *text);
-}
-
 /* ---- all --------------------------------------------------------------------------------- */
 
 static bool is_method(const struct cli_verb *v, const char *method)
@@ -150,8 +141,6 @@ void show_result(const struct cli_verb *v, const json_t *result)
     const char *warning = json_string_value(json_object_get(result, "warning"));
     if (is_method(v, "status"))
         show_status(v->result, result);
-    else if (is_method(v, "pool.status"))
-        show_lines(text_of(result, "text"));
     else if (!v->result || is_method(v, "stats"))
         show_json(result);
     else if (v->many)

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Targets and initiators as iscsitadm shows them. */
+#include "cmd/client/tool.h"
+#include "cmd/grammar/values.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+static json_int_t number_of(const json_t *obj, const char *key)
+{
+    return json_integer_value(json_object_get(obj, key));
+}
+
+/* What an initiator is called: its label, else its host. */
+static const char *local_name(const json_t *initiators, const char *iqn)
+{
+    const json_t *i = gr_find(initiators, "name", iqn);
+    const char *label = gr_text(i, "label"), *host = gr_text(i, "host");
+    return *label ? label : *host ? host : iqn;
+}
+
+/* ---- targets ----------------------------------------------------------------------------- */
+
+static void show_lun(const json_t *facts, const json_t *lun)
+{
+    char size[32];
+    const json_t *v =
+        gr_find(json_object_get(facts, "volume.list"), "name", gr_text(lun, "volume"));
+    text_from_size((uint64_t)number_of(v, "size"), size, sizeof(size));
+    printf("        LUN: %lld\n            GUID: %s\n            VID: ZSAN\n            Type: "
+           "disk\n"
+           "            Size: %s\n            Backing store: %s%s\n            Status: %s\n",
+           (long long)number_of(lun, "lun"), *gr_text(v, "naa") ? gr_text(v, "naa") : "-", size,
+           *gr_text(v, "dataset") ? "/dev/zvol/rdsk/" : "",
+           *gr_text(v, "dataset") ? gr_text(v, "dataset")
+           : *gr_text(v, "path")  ? gr_text(v, "path")
+                                  : gr_text(v, "name"),
+           gr_text(v, "state"));
+}
+
+static void show_connections(const json_t *facts, const json_t *target)
+{
+    const json_t *sessions = json_object_get(facts, "session.list"), *one;
+    size_t i;
+    json_array_foreach((json_t *)(uintptr_t)sessions, i, one)
+    {
+        if (strcmp(gr_text(one, "target"), gr_text(target, "name")) == 0)
+            printf("        Initiator:\n            iSCSI Name: %s\n            Alias: %s\n",
+                   gr_text(one, "initiator"),
+                   local_name(json_object_get(facts, "initiator.list"),
+                              gr_text(one, "initiator")));
+    }
+}
+
+static void show_details(const json_t *facts, const json_t *target)
+{
+    json_t *each;
+    size_t i;
+    show_connections(facts, target);
+    printf("    ACL list:\n");
+    json_array_foreach(json_object_get(target, "grants"), i, each)
+        printf("        Initiator: %s\n",
+               local_name(json_object_get(facts, "initiator.list"), json_string_value(each)));
+    printf("    TPGT list:\n");
+    json_array_foreach(json_object_get(target, "portal_groups"), i, each)
+        printf("        TPGT: %lld\n", (long long)json_integer_value(each));
+    printf("    LUN information:\n");
+    json_array_foreach(json_object_get(target, "luns"), i, each) show_lun(facts, each);
+}
+
+void view_targets(const struct seen *s)
+{
+    const json_t *t;
+    size_t i;
+    json_array_foreach(json_array_get(s->results, 0), i, t)
+    {
+        const char *name = gr_text(t, "name"), *alias = gr_text(t, "alias");
+        bool verbose = gr_has(s->line, "v");
+        printf("Target: %s\n    iSCSI Name: %s\n", *alias ? alias : name, name);
+        if (verbose)
+            printf("    Alias: %s\n", *alias ? alias : "-");
+        printf("    Connections: %lld\n", (long long)number_of(t, "sessions"));
+        if (verbose)
+            show_details(s->facts, t);
+    }
+}
+
+/* ---- initiators -------------------------------------------------------------------------- */
+
+void view_initiators(const struct seen *s)
+{
+    const json_t *i;
+    size_t k;
+    json_t *target;
+    json_array_foreach(json_array_get(s->results, 0), k, i)
+    {
+        const char *auth = gr_text(i, "auth");
+        size_t n;
+        printf("Initiator: %s\n    iSCSI Name: %s\n    CHAP Name: %s\n",
+               local_name(json_array_get(s->results, 0), gr_text(i, "name")),
+               gr_text(i, "name"), strcmp(auth, "none") == 0 ? "Not set" : gr_text(i, "name"));
+        if (!gr_has(s->line, "v"))
+            continue;
+        printf("    CHAP Secret: %s\n    Host: %s\n    Targets:\n",
+               strcmp(auth, "none") == 0     ? "Not set"
+               : strcmp(auth, "mutual") == 0 ? "Set, of both sides, for each target"
+                                             : "Set, for each target",
+               gr_text(i, "host"));
+        json_array_foreach(json_object_get(i, "targets"), n, target)
+            printf("        Target: %s\n", json_string_value(target));
+    }
+}
+
+/* ---- portal groups ----------------------------------------------------------------------- */
+
+void view_tpgts(const struct seen *s)
+{
+    const json_t *p;
+    size_t i;
+    json_int_t last = -1;
+    json_array_foreach(json_array_get(s->results, 0), i, p)
+    {
+        json_int_t group = number_of(p, "group");
+        if (group != last)
+            printf("TPGT: %lld\n", (long long)group);
+        last = group;
+        printf("    IP Address: %s port %lld%s\n", gr_text(p, "address"),
+               (long long)number_of(p, "port"),
+               json_is_true(json_object_get(p, "listening")) ? "" : " (not listening)");
+    }
+}
