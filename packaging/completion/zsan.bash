@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Made of api/zsan.yaml by scripts/genapi.py.
-_zsan_nouns='pool dataset volume target lun portal host initiator grant session status stats event limits config help'
+_zsan_nouns='pool dataset volume target lun portal host initiator grant session status stats event limits config zpool zfs iscsitadm help'
 _zsan_verbs() {
     case $1 in
-    pool) echo 'list status create import export destroy found errors history get set scrub add attach detach replace remove clear offline online' ;;
-    dataset) echo 'list create destroy rename get set inherit' ;;
+    pool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set found errors' ;;
+    dataset) echo 'create destroy list rename get set inherit' ;;
     volume) echo 'list orphans show create set resize delete' ;;
     target) echo 'list show create set delete' ;;
     lun) echo 'list add remove' ;;
@@ -16,23 +16,51 @@ _zsan_verbs() {
     event) echo 'list' ;;
     limits) echo 'show set' ;;
     config) echo 'export plan apply generations rollback' ;;
+    zpool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set' ;;
+    zfs) echo 'create destroy list rename get set inherit' ;;
+    iscsitadm) echo 'create modify delete list' ;;
     esac
 }
 _zsan_look() {
     flags='' valued='' args=''
     case "$1" in
+    'zpool create' | 'pool create') flags='-f --force -n -o -O -m --ashift' valued='-o -O -m --ashift' args='-' ;;
+    'zpool add' | 'pool add') flags='-f --force -n' valued='' args='pool' ;;
+    'zpool attach' | 'pool attach') flags='-f --force -w' valued='' args='pool' ;;
+    'zpool detach' | 'pool detach') flags='' valued='' args='pool' ;;
+    'zpool replace' | 'pool replace') flags='-f --force -w' valued='' args='pool' ;;
+    'zpool remove' | 'pool remove') flags='' valued='' args='pool' ;;
+    'zpool offline' | 'pool offline') flags='' valued='' args='pool' ;;
+    'zpool online' | 'pool online') flags='' valued='' args='pool' ;;
+    'zpool clear' | 'pool clear') flags='' valued='' args='pool' ;;
+    'zpool scrub' | 'pool scrub') flags='-p --pause -s --stop -w' valued='' args='pool' ;;
+    'zpool wait' | 'pool wait') flags='' valued='' args='pool' ;;
+    'zpool status' | 'pool status') flags='-P -v -x' valued='' args='pool' ;;
+    'zpool list' | 'pool list') flags='-H -p -o' valued='-o' args='pool' ;;
+    'zpool iostat' | 'pool iostat') flags='-H -p -v' valued='' args='pool' ;;
+    'zpool import' | 'pool import') flags='-d --devices -D --destroyed -f --force -F --rewind -X --rewind-far -o --read-only -N' valued='-d --devices -o' args='-' ;;
+    'zpool export' | 'pool export') flags='-f --force' valued='' args='pool' ;;
+    'zpool destroy' | 'pool destroy') flags='-f --force' valued='' args='pool' ;;
+    'zpool history' | 'pool history') flags='-i --internal -l' valued='' args='pool' ;;
+    'zpool events' | 'pool events') flags='-H -v' valued='' args='pool' ;;
+    'zpool get' | 'pool get') flags='-H -p -o' valued='-o' args='-,pool' ;;
+    'zpool set' | 'pool set') flags='' valued='' args='-,pool' ;;
+    'zfs create' | 'dataset create') flags='-V --size -s -b --volblocksize -o -p --parents --compression --checksum' valued='-V --size -b --volblocksize -o --compression --checksum' args='-' ;;
+    'zfs destroy' | 'dataset destroy') flags='-r --recursive -f --force -n -v -R' valued='' args='dataset' ;;
+    'zfs list' | 'dataset list') flags='-r -d --depth -H -p -o -t -s -S' valued='-d --depth -o -t -s -S' args='dataset' ;;
+    'zfs rename' | 'dataset rename') flags='' valued='' args='dataset' ;;
+    'zfs get' | 'dataset get') flags='-r -d --depth -H -p -o -s' valued='-d --depth -o -s' args='-,dataset' ;;
+    'zfs set' | 'dataset set') flags='' valued='' args='-,dataset' ;;
+    'zfs inherit' | 'dataset inherit') flags='-r' valued='' args='-,dataset' ;;
+    'iscsitadm create') flags='-b --backing-store -z --size -u --lun -a --alias -t --type' valued='-b --backing-store -z --size -u --lun -a --alias -t --type' args='-' ;;
+    'iscsitadm modify') flags='-l --acl -p --tpgt -a --alias -m --maxrecv' valued='-l --acl -p --tpgt -a --alias -m --maxrecv' args='-' ;;
+    'iscsitadm delete') flags='-u --lun -l --acl -p --tpgt' valued='-u --lun -l --acl -p --tpgt' args='-' ;;
+    'iscsitadm list') flags='-v --verbose' valued='' args='-' ;;
     'config apply') flags='' valued='' args='@' ;;
     'config export') flags='--with-secrets' valued='' args='' ;;
     'config generations') flags='' valued='' args='' ;;
     'config plan') flags='' valued='' args='@' ;;
     'config rollback') flags='' valued='' args='-' ;;
-    'dataset create') flags='--size --volblocksize --thick --compression --checksum --parents' valued='--size --volblocksize --compression --checksum' args='-' ;;
-    'dataset destroy') flags='--recursive --force' valued='' args='dataset' ;;
-    'dataset get') flags='' valued='' args='dataset,-' ;;
-    'dataset inherit') flags='' valued='' args='dataset,-' ;;
-    'dataset list') flags='--depth --snapshots --properties' valued='--depth --properties' args='dataset' ;;
-    'dataset rename') flags='' valued='' args='dataset,-' ;;
-    'dataset set') flags='' valued='' args='dataset,-,-' ;;
     'event list') flags='--after --level' valued='--after --level' args='' ;;
     'grant add') flags='' valued='' args='host+initiator,target' ;;
     'grant finish') flags='' valued='' args='host+initiator,target' ;;
@@ -56,26 +84,8 @@ _zsan_look() {
     'lun add') flags='--lun' valued='--lun' args='target,volume' ;;
     'lun list') flags='' valued='' args='target' ;;
     'lun remove') flags='' valued='' args='target,-' ;;
-    'pool add') flags='--force' valued='' args='-,-' ;;
-    'pool attach') flags='--force' valued='' args='pool,-,-' ;;
-    'pool clear') flags='' valued='' args='pool,-' ;;
-    'pool create') flags='--ashift --force' valued='--ashift' args='-,-' ;;
-    'pool destroy') flags='--force' valued='' args='pool' ;;
-    'pool detach') flags='' valued='' args='pool,-' ;;
     'pool errors') flags='' valued='' args='pool' ;;
-    'pool export') flags='--force' valued='' args='pool' ;;
     'pool found') flags='' valued='' args='-' ;;
-    'pool get') flags='' valued='' args='pool,-' ;;
-    'pool history') flags='--internal' valued='' args='pool' ;;
-    'pool import') flags='--devices --read-only --force --destroyed --rewind --rewind-far' valued='--devices' args='pool,-' ;;
-    'pool list') flags='' valued='' args='' ;;
-    'pool offline') flags='' valued='' args='pool,-' ;;
-    'pool online') flags='' valued='' args='pool,-' ;;
-    'pool remove') flags='' valued='' args='pool,-' ;;
-    'pool replace') flags='--force' valued='' args='pool,-,-' ;;
-    'pool scrub') flags='--pause --stop' valued='' args='pool' ;;
-    'pool set') flags='' valued='' args='pool,-,-' ;;
-    'pool status') flags='--paths' valued='' args='pool' ;;
     'portal add') flags='--port --group --interface --advertise' valued='--port --group --interface --advertise' args='-' ;;
     'portal group') flags='--alua-group' valued='--alua-group' args='-' ;;
     'portal list') flags='' valued='' args='' ;;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Completion for bash and zsh: nouns, verbs, flags and their values; names of objects are asked of the daemon."""
 
+from . import tools
+
 HEAD = "# SPDX-License-Identifier: BSD-2-Clause\n# Made of api/zsan.yaml by scripts/genapi.py.\n"
 GLOBAL = "--json --socket --help"
 # Which list a positional argument is completed from: parameter's name (or noun.name) -> noun.
@@ -23,10 +25,25 @@ def _flags(m):
     return " ".join(out + (["--secret-file"] if m.secrets else []))
 
 
+def _operands(t, v):
+    """Sources of a verb's operands: the first one that names what is there."""
+    if v.name in ("create", "import") or t.name == "iscsitadm":
+        return "-"
+    source = {"zpool": "pool", "zfs": "dataset"}[t.name]
+    return f"-,{source}" if "PROPERTY" in v.operands.split(" ")[0] else source
+
+
 def _cases(api, indent):
     """Shell case branches by "NOUN VERB": flags and sources of positional arguments."""
     out = []
-    for m in api.methods:
+    for t in tools.load():
+        for v in t.verbs:
+            flags = " ".join(form for o in v.options for form in o.forms)
+            valued = " ".join(form for o in v.options if o.arg for form in o.forms)
+            words = [f"'{noun} {v.name.split()[0]}'" for noun in (t.name, *t.nouns)]
+            if v is t.verb(next(w.name for w in t.verbs if w.name.split()[0] == v.name.split()[0])):
+                out.append(f"{indent}{' | '.join(words)}) flags='{flags}' valued='{valued}' args='{_operands(t, v)}' ;;")
+    for m in (m for m in api.methods if not m.language):
         sources = ",".join(_source(m, p).replace(" ", "+") or ("@" if p.type == "json" else "-") for p in m.positional)
         valued = " ".join([p.flag for p in m.flags + m.local if p.type != "bool"] + (["--secret-file"] if m.secrets else []))
         out.append(f"{indent}'{m.words}') flags='{_flags(m)}' valued='{valued}' args='{sources}' ;;")
@@ -44,12 +61,16 @@ def _values(api, indent):
 
 def _common(api):
     """Functions that both shells use: _zsan_look "NOUN VERB" sets flags, valued (those of them with a value) and args."""
-    nouns = " ".join(n.name for n in api.nouns)
+    languages = tools.load()
+    nouns = " ".join([n.name for n in api.nouns] + [t.name for t in languages])
     out = [f"_zsan_nouns='{nouns} help'", "_zsan_verbs() {", "    case $1 in"]
     for n in api.nouns:
-        verbs = " ".join(m.verb for m in n.methods if m.verb)
+        of_tool = [v.name for t in languages if n.name in t.nouns for v in t.verbs]
+        verbs = " ".join(of_tool + [m.verb for m in n.methods if m.verb and m.verb not in of_tool])
         if verbs:
             out.append(f"    {n.name}) echo '{verbs}' ;;")
+    for t in languages:
+        out.append(f"    {t.name}) echo '{' '.join(dict.fromkeys(v.name.split()[0] for v in t.verbs))}' ;;")
     out += ["    esac", "}", "_zsan_look() {", "    flags='' valued='' args=''", '    case "$1" in', *_cases(api, "    "), "    esac",
             "}", "_zsan_values() {", "    values=''", '    case "$1" in', *_values(api, "    "), "    esac", "}",
             "# Names in the first columns of tables, from the daemon.",

@@ -64,6 +64,7 @@ class Method:
     audit: bool  # not a change, but logged as one is
     say: str
     errors: list
+    language: str = ""  # in which its command line is written, "": flags by the parameters' names
 
     @property
     def name(self):
@@ -96,6 +97,7 @@ class Noun:
     name: str
     doc: str
     methods: list
+    language: str = ""
 
 
 @dataclasses.dataclass
@@ -139,7 +141,7 @@ def _param(raw, enums, where):
     return p
 
 
-def _method(noun, raw, enums):
+def _method(noun, raw, enums, language):
     where = f"{noun} {raw.get('name', '?')}"
     raw = dict(raw)
     result, many = _listed(raw.pop("result"))
@@ -147,7 +149,7 @@ def _method(noun, raw, enums):
     local = [_param(p, enums, where) for p in raw.pop("local", [])]
     more = {"params": params, "local": local, "result": result, "many": many, "noun": noun,
             "change": raw.pop("change", False), "audit": raw.pop("audit", False), "say": raw.pop("say", ""), "errors": raw.pop("errors", []),
-            "verb": raw.pop("name")}
+            "verb": raw.pop("name"), "language": "" if raw.pop("own", False) else language}
     m = _record(Method, raw, where, **more)
     pos = m.positional
     if any(b.required and not a.required for a, b in zip(pos, pos[1:])):
@@ -176,8 +178,8 @@ def load(path):
     with open(path, encoding="utf-8") as f:
         raw = yaml.safe_load(f)
     types = _types(raw["types"])
-    nouns = [Noun(o["name"], o["doc"], [_method(o["name"], m, raw["enums"]) for m in o["methods"]])
-             for o in raw["objects"]]
+    nouns = [Noun(o["name"], o["doc"], [_method(o["name"], m, raw["enums"], o.get("language", "")) for m in o["methods"]],
+                  o.get("language", "")) for o in raw["objects"]]
     known = {e["errno"] for e in raw["errors"]}
     for m in (m for n in nouns for m in n.methods):
         if m.result != "json" and m.result not in types:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What people read: the reference of the API, and the verbs of zsan(8)."""
+from . import tools
 from .client import placeholder
 
 BEGIN, END = "; verbs: made of api/zsan.yaml by scripts/genapi.py", "; end of the verbs"
@@ -9,6 +10,9 @@ TYPE_WORDS = {"text": "text", "uint": "number", "size": "number of bytes", "bool
 
 def usage(m):
     """`zsan volume create NAME [--size SIZE] ...`"""
+    if m.language:
+        verb = next(t for t in tools.load() if t.name == m.language).verb(m.verb)
+        return f"zsan {m.words} {'[OPTIONS] ' if verb.options else ''}{verb.operands}"
     words = ["zsan", m.words]
     for p in m.positional:
         words.append(placeholder(p) if p.required else f"[{placeholder(p)}]")
@@ -113,6 +117,18 @@ def _manual_method(m):
     return out
 
 
+def _manual_tool(t):
+    nouns = "".join(f", *zsan {n}*" for n in t.nouns)
+    out = [f"## {t.name}", "", f"*zsan {t.name}*{nouns}: {_scd(t.doc)}", ""]
+    for v in t.verbs:
+        operands = f" _{_scd(v.operands)}_" if v.operands else ""
+        out += [f"*zsan {_scd(t.name)} {_scd(v.name)}*" + (" \\[_OPTIONS_\\]" if v.options else "") + operands, "\t" + _scd(v.doc), ""]
+        for o in v.options:
+            forms = ", ".join(f"*{_scd(form)}*" for form in o.forms)
+            out += [f"\t{forms}" + (f" _{_scd(o.arg)}_" if o.arg else ""), f"\t\t{_scd(o.doc)}", ""]
+    return out
+
+
 def manual(api, old):
     """old with the verbs between its markers made anew."""
     head, begin, rest = old.partition(BEGIN + "\n")
@@ -122,8 +138,14 @@ def manual(api, old):
     out = []
     for n in api.nouns:
         out += [f"## {n.name}", "", _scd(n.doc), ""]
+        if n.language:
+            out += [f"More verbs are those of *{n.language}*, below.", ""]
         for m in n.methods:
-            out += _manual_method(m)
+            out += [] if m.language else _manual_method(m)
+    out += ["# LANGUAGES", "", "What operators know from ZFS and from Solaris. Dashes that a page's typesetting made of hyphens are taken "
+            "as what they were.", ""]
+    for t in tools.load():
+        out += _manual_tool(t)
     codes = ["# EXIT STATUS", "", "_0_", "\tdone", "", "_1_", "\tfailed: the message says why", "", "_2_",
              "\twrong use of the command", "", "_3_", "\tzsand could not be reached", ""]
     for e in api.errors:

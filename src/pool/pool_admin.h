@@ -116,9 +116,9 @@ struct pool_vdev_status {
     const char *state; /* "ONLINE", "DEGRADED", "OFFLINE", "UNAVAIL", ... */
     uint64_t guid;
     uint64_t read_errors, write_errors, checksum_errors;
-    uint64_t repaired; /* bytes rewritten from redundancy */
+    uint64_t repaired;                                 /* bytes rewritten from redundancy */
     uint64_t reads, writes, bytes_read, bytes_written; /* of a group: those of its disks */
-    char note[160];    /* "resilvering", "was at PATH", ...; "": nothing to say */
+    char note[160]; /* "resilvering", "was at PATH", ...; "": nothing to say */
 };
 struct pool_status {
     uint64_t guid;

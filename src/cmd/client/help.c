@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Help from the same tables that the command line is read by. */
 #include "cmd/client/client.h"
+#include "cmd/client/tool.h"
 
 #include <string.h>
 
@@ -76,13 +77,20 @@ void help_noun(FILE *out, const char *noun)
     for (size_t i = 0; i < cli_nnouns; i++)
         if (strcmp(cli_nouns[i].name, noun) == 0)
             fprintf(out, "\n%s\n\n", cli_nouns[i].doc);
+    const struct gr_tool *t = gr_tool_of_noun(noun);
+    if (t)
+        tool_verbs(out, t);
     for (size_t i = 0; i < cli_nverbs; i++) {
         const struct cli_verb *v = &cli_verbs[i];
-        if (strcmp(v->noun, noun) != 0)
+        if (strcmp(v->noun, noun) != 0 || (t && v->verb && tool_has(t, v->verb)))
             continue;
         snprintf(left, sizeof(left), "%s %s", v->noun, v->verb ? v->verb : "");
         entry(out, left, v->doc);
     }
+    if (strcmp(noun, "volume") == 0)
+        fprintf(out,
+                "\nVolumes in pools also take what zfs says: create -V, destroy, get, set, "
+                "inherit, rename (zsan help zfs).\n");
     fprintf(out, "\nzsan help %s VERB tells about one.\n", noun);
 }
 
@@ -92,6 +100,9 @@ void help_all(FILE *out)
                  "Controls zsand, the SAN storage server.\n\n");
     for (size_t i = 0; i < cli_nnouns; i++)
         entry(out, cli_nouns[i].name, cli_nouns[i].doc);
+    fprintf(out, "\nIn the languages of old:\n\n");
+    for (size_t i = 0; gr_tools[i]; i++)
+        entry(out, gr_tools[i]->name, gr_tools[i]->doc);
     fprintf(out,
             "\nzsan help NOUN tells about its verbs; zsan(8) is the whole manual.\n\n"
             "exit status: %d done, %d failed, %d wrong use, %d zsand is not reached",

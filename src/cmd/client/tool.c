@@ -248,7 +248,10 @@ int tool_main(const struct gr_tool *t, size_t nwords, const char *const *words,
         w.line.socket = common->socket;
     if (!w.line.secret_file)
         w.line.secret_file = common->secret_file;
-    if (rc == 0 && (w.line.help || common->help))
+    w.line.help |= common->help;
+    if (rc == 0 && !w.line.help)
+        rc = gr_check(&w.line, &e);
+    if (rc == 0 && w.line.help)
         status = help(&w.line);
     else if (rc == 0)
         status = link_open(w.line.socket, &w.link, &e) < 0 ? EXIT_UNREACHABLE : run(&w);
@@ -285,10 +288,10 @@ static size_t common_option(size_t left, const char *const *words, struct tool_c
     return 0;
 }
 
-static bool has_verb(const struct gr_tool *t, const char *word)
+bool tool_has(const struct gr_tool *t, const char *verb)
 {
-    for (size_t i = 0; word && i < t->nverbs; i++)
-        if (strcmp(t->verbs[i].name, word) == 0)
+    for (size_t i = 0; verb && i < t->nverbs; i++)
+        if (strcmp(t->verbs[i].name, verb) == 0)
             return true;
     return false;
 }
@@ -309,5 +312,5 @@ const struct gr_tool *tool_find(size_t nwords, const char *const *words, size_t 
     if (!t || strcmp(words[at], t->name) == 0)
         return t;
     /* A noun of zsan may have more verbs than the tool. */
-    return has_verb(t, at + 1 < nwords ? words[at + 1] : NULL) ? t : NULL;
+    return tool_has(t, at + 1 < nwords ? words[at + 1] : NULL) ? t : NULL;
 }

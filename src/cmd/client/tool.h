@@ -20,6 +20,9 @@ const struct gr_tool *tool_find(size_t nwords, const char *const *words, size_t 
 
 /* zsan help zpool [VERB] */
 void tool_help(FILE *out, const struct gr_tool *t);
+/* The verbs alone. */
+void tool_verbs(FILE *out, const struct gr_tool *t);
+bool tool_has(const struct gr_tool *t, const char *verb); /* NULL: no */
 void tool_verb_help(FILE *out, const struct gr_tool *t, const struct gr_verb *v);
 void tool_usage(FILE *out, const struct gr_tool *t, const struct gr_verb *v);
 

@@ -36,11 +36,8 @@ void tool_verb_help(FILE *out, const struct gr_tool *t, const struct gr_verb *v)
     fprintf(out, "  %-*s%s\n", LEFT, "--socket PATH", "where zsand listens");
 }
 
-void tool_help(FILE *out, const struct gr_tool *t)
+void tool_verbs(FILE *out, const struct gr_tool *t)
 {
-    fprintf(out, "usage: zsan %s VERB ...%s%s%s\n\n%s\n\n", t->name,
-            t->nouns[0] ? ", or zsan " : "", t->nouns[0] ? t->nouns[0] : "",
-            t->nouns[0] ? " VERB ..." : "", t->doc);
     for (size_t i = 0; i < t->nverbs; i++) {
         char left[128];
         const struct gr_verb *v = &t->verbs[i];
@@ -50,5 +47,13 @@ void tool_help(FILE *out, const struct gr_tool *t)
         else
             fprintf(out, "  %s\n  %-*s%s\n", left, LEFT, "", v->doc);
     }
+}
+
+void tool_help(FILE *out, const struct gr_tool *t)
+{
+    fprintf(out, "usage: zsan %s VERB ...%s%s%s\n\n%s\n\n", t->name,
+            t->nouns[0] ? ", or zsan " : "", t->nouns[0] ? t->nouns[0] : "",
+            t->nouns[0] ? " VERB ..." : "", t->doc);
+    tool_verbs(out, t);
     fprintf(out, "\nzsan help %s VERB tells about one.\n", t->name);
 }

@@ -100,6 +100,8 @@ struct gr_line {
 /* Reads the words behind the tool's name. The caller drops it, also after an error: -EINVAL. */
 int gr_parse(const struct gr_tool *t, size_t nwords, const char *const *words,
              struct gr_line *ret, struct err *reterr);
+/* Is it whole: a verb, with as many operands as it takes? -EINVAL. A call for help need not be. */
+int gr_check(const struct gr_line *l, struct err *reterr);
 void gr_line_drop(struct gr_line *l);
 /* Whether the words behind the noun "volume" are zfs's. */
 bool gr_is_volume_line(size_t nwords, const char *const *words);

@@ -230,19 +230,17 @@ static int take_word(struct reader *r, const char *word, bool plain)
     return word[1] == '-' ? long_option(r, word) : letters(r, word);
 }
 
-static int check_operands(struct reader *r)
+int gr_check(const struct gr_line *l, struct err *reterr)
 {
-    const struct gr_line *l = r->l;
     const struct gr_verb *v = l->verb;
-    if (l->help)
-        return 0;
     if (!v)
-        return err_set(r->err, -EINVAL, "what is %s to do? zsan help %s", l->tool->name,
+        return err_set(reterr, -EINVAL, "what is %s to do? zsan help %s", l->tool->name,
                        l->tool->name);
     if (l->noperands > v->max)
-        return refuse(r, l->operands[v->max], "is an argument too many");
+        return err_set(reterr, -EINVAL, "%s %s: \"%.60s\" is an argument too many",
+                       l->tool->name, v->name, l->operands[v->max]);
     if (l->noperands < v->min)
-        return err_set(r->err, -EINVAL, "%s %s: arguments are missing: %s", l->tool->name,
+        return err_set(reterr, -EINVAL, "%s %s: arguments are missing: %s", l->tool->name,
                        v->name, v->operands);
     return 0;
 }
@@ -273,7 +271,7 @@ int gr_parse(const struct gr_tool *t, size_t nwords, const char *const *words,
         else
             rc = take_word(&r, word, plain);
     }
-    return rc == 0 ? check_operands(&r) : rc;
+    return rc;
 }
 
 void gr_line_drop(struct gr_line *l)
