@@ -65,32 +65,41 @@ static bool is_word_of(const struct gr_tool *t, const char *name, size_t len)
     return false;
 }
 
-char *gr_word_meant(const struct gr_tool *t, const char *word)
+/* The rest of a word: every dash is a hyphen. */
+static void put_body(char *to, const char *word)
 {
-    char *meant = malloc(strlen(word) + 3), *to = meant;
-    unsigned hyphens, lead = 0;
+    unsigned hyphens;
     size_t n;
-    if (!meant)
-        return NULL;
-    while (*word == '-' || dash_at(word, &hyphens)) {
+    for (; *word; word += n ? n : 1) {
         n = dash_at(word, &hyphens);
-        lead += n == 0 ? 1 : hyphens ? hyphens : 1;
-        word += n ? n : 1;
-        if (n && hyphens == 0 && lead == 1 && is_word_of(t, word, strcspn(word, "=")))
-            lead = 2;
-        if (lead >= 2)
-            break;
-    }
-    for (; lead > 0; lead--)
-        *to++ = '-';
-    while (*word) {
-        if ((n = dash_at(word, &hyphens)))
-            *to++ = '-';
-        else
-            *to++ = *word;
-        word += n ? n : 1;
+        *to++ = n ? '-' : *word;
     }
     *to = '\0';
+}
+
+char *gr_word_meant(const struct gr_tool *t, const char *word)
+{
+    char *body = malloc(strlen(word) + 1), *meant = malloc(strlen(word) + 3);
+    unsigned hyphens, lead = 0;
+    size_t n;
+    bool doubtful = false; /* one dash that may stand for two hyphens */
+    while (body && meant && lead < 2 && (*word == '-' || dash_at(word, &hyphens))) {
+        n = dash_at(word, &hyphens);
+        doubtful = lead == 0 && n && hyphens == 0;
+        lead += n && hyphens ? hyphens : 1;
+        word += n ? n : 1;
+    }
+    if (body && meant) {
+        put_body(body, word);
+        if (lead == 1 && doubtful && is_word_of(t, body, strcspn(body, "=")))
+            lead = 2;
+        memcpy(meant, "--", lead);
+        memcpy(meant + lead, body, strlen(body) + 1);
+    } else {
+        free(meant);
+        meant = NULL;
+    }
+    free(body);
     return meant;
 }
 
