@@ -7,7 +7,7 @@ from tap import expect
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "scripts"))
-from apigen import model  # noqa: E402
+from apigen import model, tools  # noqa: E402
 
 API = model.load(TOP / "api/zsan.yaml")
 PLAIN = {"text": str, "uint": int, "size": int, "time": int, "ns": int, "bool": bool, "json": dict}

@@ -178,6 +178,43 @@ static const struct cli_arg *find_flag(const struct cli_verb *v, const char *nam
     return NULL;
 }
 
+/* -o: each of them is a member of what is listed. */
+static int columns(struct parser *p, const char *names)
+{
+    const struct cli_type *t = p->in->verb->result;
+    for (const char *at = names; *at;) {
+        size_t len = strcspn(at, ",");
+        if (!find_member(t, at, len)) {
+            err_set(p->err, -EINVAL, "-o: there is no column \"%.*s\"", (int)MIN(len, 60u), at);
+            return EXIT_USAGE;
+        }
+        at += len + (at[len] == ',');
+    }
+    p->in->form.columns = names;
+    return *names ? EXIT_DONE : bad(p, "names no column", "-o");
+}
+
+/* Letters of lists: 0 taken, -1 none of them, else a status. */
+static int list_flag(struct parser *p, const char *word)
+{
+    const struct cli_verb *v = p->in->verb;
+    if (!v || !v->many || !v->result || word[1] == '-')
+        return -1;
+    for (const char *c = word + 1; *c; c++) {
+        if (*c == 'H') {
+            p->in->form.bare = true;
+        } else if (*c == 'p') {
+            p->in->form.exact = true;
+        } else if (*c == 'o') {
+            const char *names = c[1] ? c + 1 : flag_value(p, NULL);
+            return names ? columns(p, names) : bad(p, "takes a value", word);
+        } else {
+            return -1;
+        }
+    }
+    return EXIT_DONE;
+}
+
 static int verb_flag(struct parser *p, const char *word, size_t len, const char *eq)
 {
     bool off = false;
@@ -303,6 +340,8 @@ int invocation_parse(int argc, char **argv, struct invocation *ret_invocation,
             const char *eq = strchr(w, '=');
             size_t len = eq ? (size_t)(eq - w) : strlen(w);
             rc = common_flag(&p, w, len, eq);
+            if (rc < 0)
+                rc = list_flag(&p, w);
             if (rc < 0)
                 rc = verb_flag(&p, w, len, eq);
         }

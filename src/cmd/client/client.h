@@ -15,12 +15,20 @@
 #define EXIT_USAGE       2
 #define EXIT_UNREACHABLE 3
 
+/* How a list is printed. */
+struct table_form {
+    bool bare,
+        exact; /* -H: without headings, columns apart by one tab; -p: numbers as they are */
+    const char *columns; /* -o: members, separated by commas; NULL: those with a heading */
+};
+
 /* ---- what was asked for ------------------------------------------------------------------ */
 
 struct invocation {
     const char *socket; /* NULL: look for it */
     const char *secret_file;
     bool json, help;
+    struct table_form form;      /* of a list */
     const char *noun;            /* as typed, NULL: none */
     const struct cli_verb *verb; /* NULL: none such */
     json_t *params, *local;
@@ -57,11 +65,13 @@ int link_call(struct link *l, const char *method, json_t *params, json_t **ret_r
 
 void show_json(const json_t *j);
 /* For people, as the verb's row says; minted secrets and warnings too. */
-void show_result(const struct cli_verb *v, const json_t *result);
+void show_result(const struct cli_verb *v, const json_t *result, const struct table_form *f);
 /* t is the type of status. */
 void show_status(const struct cli_type *t, const json_t *status);
-/* A table of objects: the members of the type that have a heading. */
-void show_table(const struct cli_type *t, const json_t *list);
+/* A table of objects. f NULL: for people, the members that have a heading. */
+void show_table(const struct cli_type *t, const json_t *list, const struct table_form *f);
+/* The member of that name, len bytes long, or NULL. */
+const struct cli_member *find_member(const struct cli_type *t, const char *name, size_t len);
 /* One value as text into buf; what would move the cursor becomes a question mark. */
 void show_value(const struct cli_member *m, const json_t *v, char *buf, size_t cap);
 void show_duration(uint64_t seconds, char *buf, size_t cap);

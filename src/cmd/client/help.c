@@ -64,6 +64,11 @@ void help_verb(FILE *out, const struct cli_verb *v)
     if (secrets)
         entry(out, "--secret-file FILE",
               "first line: the secret, second: the reverse one (default: standard input)");
+    if (v->many && v->result) {
+        entry(out, "-H", "no headings, columns apart by one tab");
+        entry(out, "-p", "exact numbers");
+        entry(out, "-o COLUMN,...", "these members of the answer");
+    }
     entry(out, "--json", "print the answer as JSON");
     entry(out, "--socket PATH", "where zsand listens");
     if (v->change && has_flags(v))

@@ -18,7 +18,7 @@ static int call_verb(const struct invocation *in, struct link *l, struct err *re
     if (in->json)
         show_json(result);
     else
-        show_result(in->verb, result);
+        show_result(in->verb, result, &in->form);
     json_decref(result);
     return EXIT_DONE;
 }

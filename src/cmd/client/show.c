@@ -70,15 +70,6 @@ static void show_minted(const json_t *m)
 
 /* ---- one line ---------------------------------------------------------------------------- */
 
-static const struct cli_member *find_member(const struct cli_type *t, const char *name,
-                                            size_t len)
-{
-    for (size_t i = 0; i < t->nmembers; i++)
-        if (strlen(t->members[i].name) == len && memcmp(t->members[i].name, name, len) == 0)
-            return &t->members[i];
-    return NULL;
-}
-
 /* The verb's sentence with {member} filled in. */
 static void say(const struct cli_verb *v, const json_t *result)
 {
@@ -124,7 +115,7 @@ void show_status(const struct cli_type *t, const json_t *s)
     const struct cli_member *m = find_member(t, "problems", strlen("problems"));
     if (m && json_array_size(problems) > 0) {
         putchar('\n');
-        show_table(m->sub, problems);
+        show_table(m->sub, problems, NULL);
     }
 }
 
@@ -135,7 +126,7 @@ static bool is_method(const struct cli_verb *v, const char *method)
     return strcmp(v->method, method) == 0;
 }
 
-void show_result(const struct cli_verb *v, const json_t *result)
+void show_result(const struct cli_verb *v, const json_t *result, const struct table_form *f)
 {
     const json_t *minted = json_object_get(result, "minted");
     const char *warning = json_string_value(json_object_get(result, "warning"));
@@ -144,7 +135,7 @@ void show_result(const struct cli_verb *v, const json_t *result)
     else if (!v->result || is_method(v, "stats"))
         show_json(result);
     else if (v->many)
-        show_table(v->result, result);
+        show_table(v->result, result, f);
     else if (v->say)
         say(v, result);
     else if (!v->change)

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cmd/grammar/values.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -80,6 +81,48 @@ json_t *gr_columns(const struct gr_line *l, const char *initial)
 {
     const char *text = gr_value(l, "o");
     return gr_list(text ? text : initial);
+}
+
+bool gr_is_pool_column(const char *name)
+{
+    return gr_pool_column(name) != NULL;
+}
+
+bool gr_is_property_column(const char *name)
+{
+    static const char *const names[] = {"name", "property", "value", "source"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+int gr_columns_check(const struct gr_line *l, bool (*known)(const char *name),
+                     struct err *reterr)
+{
+    json_t *typed = gr_value(l, "o") ? gr_list(gr_value(l, "o")) : NULL, *name;
+    size_t i;
+    int rc = 0;
+    if (typed && json_array_size(typed) == 0)
+        rc = err_set(reterr, -EINVAL, "%s %s -o: it names no column", l->tool->name,
+                     l->verb->name);
+    json_array_foreach(typed, i, name)
+    {
+        if (rc == 0 && known && !known(json_string_value(name)))
+            rc = err_set(reterr, -EINVAL, "%s %s -o: there is no column \"%.60s\"",
+                         l->tool->name, l->verb->name, json_string_value(name));
+    }
+    json_decref(typed);
+    return rc;
+}
+
+int gr_properties(const struct gr_line *l, const char *text, json_t **ret, struct err *reterr)
+{
+    *ret = gr_list(text);
+    return json_array_size(*ret) > 0
+               ? 0
+               : err_set(reterr, -EINVAL, "%s %s: \"%.60s\" names no property", l->tool->name,
+                         l->verb->name, text);
 }
 
 void gr_value_text(enum gr_kind kind, const char *value, bool exact, char *ret, size_t cap)

@@ -239,6 +239,14 @@ static int take_word(struct reader *r, const char *word, bool plain)
     return word[1] == '-' ? long_option(r, word) : letters(r, word);
 }
 
+/* What goes into a request is UTF-8. */
+static int check_text(struct reader *r, const char *word)
+{
+    json_t *j = json_string(word);
+    json_decref(j);
+    return j ? 0 : refuse(r, word, "is no UTF-8");
+}
+
 int gr_check(const struct gr_line *l, struct err *reterr)
 {
     const struct gr_verb *v = l->verb;
@@ -273,6 +281,8 @@ int gr_parse(const struct gr_tool *t, size_t nwords, const char *const *words,
     l->operands = calloc(nwords + 1, sizeof(*l->operands));
     if (!l->words || !l->given || !l->operands)
         return err_set(reterr, -ENOMEM, "out of memory");
+    for (size_t i = 0; rc == 0 && i < l->nwords; i++)
+        rc = check_text(&r, l->words[i]);
     while (rc == 0 && r.at < l->nwords) {
         const char *word = l->words[r.at++];
         if (!plain && strcmp(word, "--") == 0)

@@ -196,23 +196,31 @@ static json_t *whole_property(const char *name)
     return json_string(c ? c->name : name);
 }
 
-/* The properties of a list by their whole names. What a list shows but no dataset stores is left out. */
+/* Properties by their whole names. Takes over typed. */
 static json_t *properties_of(json_t *typed)
 {
-    static const char *const shown[] = {"name", "mountpoint"};
     json_t *whole = json_array();
-    for (size_t i = 0; i < json_array_size(typed); i++) {
-        const char *name = json_string_value(json_array_get(typed, i));
-        if (strcmp(name, shown[0]) != 0 && strcmp(name, shown[1]) != 0)
-            json_array_append_new(whole, whole_property(name));
-    }
+    for (size_t i = 0; i < json_array_size(typed); i++)
+        json_array_append_new(whole,
+                              whole_property(json_string_value(json_array_get(typed, i))));
     json_decref(typed);
     return whole;
 }
 
+/* What a list shows but no dataset stores is not asked for. */
+static json_t *stored(json_t *properties)
+{
+    for (size_t i = json_array_size(properties); i-- > 0;) {
+        const char *name = json_string_value(json_array_get(properties, i));
+        if (strcmp(name, "name") == 0 || strcmp(name, "mountpoint") == 0)
+            json_array_remove(properties, i);
+    }
+    return properties;
+}
+
 static void want(json_t *properties, const char *name)
 {
-    if (name)
+    if (name && strcmp(name, "name") != 0)
         json_array_append_new(properties, whole_property(name));
 }
 
@@ -235,9 +243,11 @@ static int list(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
                 struct err *reterr)
 {
     const char *types = gr_value(l, "t");
-    json_t *properties = properties_of(gr_columns(l, GR_DATASET_COLUMNS));
+    json_t *properties = stored(properties_of(gr_columns(l, GR_DATASET_COLUMNS)));
     int depth, rc = depth_of(l, l->noperands ? 0 : -1, &depth, reterr);
     (void)facts;
+    if (rc == 0)
+        rc = gr_columns_check(l, NULL, reterr);
     want(properties, gr_value(l, "s"));
     want(properties, gr_value(l, "S"));
     for (size_t i = 0; rc == 0 && i < MAX(l->noperands, 1); i++) {
@@ -287,8 +297,13 @@ static int named(const struct gr_line *l, const json_t *facts, size_t first, jso
 static int get(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
                struct err *reterr)
 {
-    json_t *properties = properties_of(gr_list(l->operands[0])), *names = json_array();
-    int rc = named(l, facts, 1, names, reterr);
+    json_t *typed, *names = json_array();
+    int rc = gr_properties(l, l->operands[0], &typed, reterr);
+    json_t *properties = properties_of(typed);
+    if (rc == 0)
+        rc = gr_columns_check(l, gr_is_property_column, reterr);
+    if (rc == 0)
+        rc = named(l, facts, 1, names, reterr);
     for (size_t i = 0; rc == 0 && i < json_array_size(names); i++)
         for (size_t k = 0; k < json_array_size(properties); k++)
             gr_step(p, "dataset.get",

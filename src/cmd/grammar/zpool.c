@@ -321,14 +321,7 @@ static int named(const struct gr_line *l, const json_t *facts, size_t n, json_t 
 static int list(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
                 struct err *reterr)
 {
-    json_t *typed = gr_columns(l, GR_POOL_COLUMNS);
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < json_array_size(typed); i++) {
-        const char *name = json_string_value(json_array_get(typed, i));
-        if (!gr_pool_column(name))
-            rc = err_set(reterr, -EINVAL, "zpool list -o: there is no column \"%.60s\"", name);
-    }
-    json_decref(typed);
+    int rc = gr_columns_check(l, gr_is_pool_column, reterr);
     p->answer = json_array();
     return rc < 0 ? rc : named(l, facts, l->noperands, p->answer, reterr);
 }
@@ -417,10 +410,14 @@ static int events(const struct gr_line *l, const json_t *facts, struct gr_plan *
 static int get(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
                struct err *reterr)
 {
-    json_t *properties = gr_list(l->operands[0]), *pools = json_array();
+    json_t *properties, *pools = json_array();
     struct gr_line names = *l;
     names.operands++, names.noperands--;
-    int rc = named(&names, facts, names.noperands, pools, reterr);
+    int rc = gr_properties(l, l->operands[0], &properties, reterr);
+    if (rc == 0)
+        rc = gr_columns_check(l, gr_is_property_column, reterr);
+    if (rc == 0)
+        rc = named(&names, facts, names.noperands, pools, reterr);
     for (size_t i = 0; rc == 0 && i < json_array_size(pools); i++)
         for (size_t k = 0; k < json_array_size(properties); k++)
             gr_step(p, "pool.get",
