@@ -11,7 +11,7 @@ _zsan_verbs() {
     portal) echo 'list add remove group' ;;
     host) echo 'list add remove' ;;
     initiator) echo 'list show add set rotate secret finish remove' ;;
-    grant) echo 'list add rotate secret finish remove' ;;
+    grant) echo 'list add rotate secret name finish remove' ;;
     session) echo 'list drop' ;;
     event) echo 'list' ;;
     limits) echo 'show set' ;;
@@ -65,6 +65,7 @@ _zsan_look() {
     'grant add') flags='' valued='' args='host+initiator,target' ;;
     'grant finish') flags='' valued='' args='host+initiator,target' ;;
     'grant list') flags='' valued='' args='' ;;
+    'grant name') flags='--name --reverse-name' valued='--name --reverse-name' args='initiator,target' ;;
     'grant remove') flags='' valued='' args='host+initiator,target' ;;
     'grant rotate') flags='' valued='' args='host+initiator,target' ;;
     'grant secret') flags='--secret-file' valued='--secret-file' args='initiator,target' ;;

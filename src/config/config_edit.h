@@ -99,6 +99,9 @@ int edit_grant_remove(struct config_edit *e, const char *who, const char *target
 /* An operator's own; NULL: that direction stays. The one before stays good until finished. */
 int edit_secret_set(struct config_edit *e, const char *initiator, const char *target,
                     const char *secret, const char *reverse, struct err *reterr);
+/* CHAP_N of either side; NULL: it stays, "": the iSCSI name. -EINVAL: none of its letters, or no secret of that side. */
+int edit_chap_names(struct config_edit *e, const char *initiator, const char *target,
+                    const char *name, const char *reverse, struct err *reterr);
 /* Mints new ones; the ones before stay good until finished. */
 int edit_secret_rotate(struct config_edit *e, const char *initiator, const char *target,
                        struct err *reterr);

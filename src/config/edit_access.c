@@ -211,6 +211,47 @@ int edit_secret_set(struct config_edit *e, const char *initiator, const char *ta
     return rc < 0 ? rc : set_checked(pair, "reverse", reverse, reterr);
 }
 
+/* What goes over the wire as a text value and into the files of initiators. */
+static int chap_name_check(const char *name, struct err *reterr)
+{
+    bool good = strlen(name) < CFG_NAME_LEN;
+    for (const char *c = name; good && *c; c++)
+        good = *c > ' ' && *c <= '~' && !strchr("\"'\\,", *c);
+    return good ? 0
+                : err_set(reterr, -EINVAL,
+                          "\"%.60s\": a CHAP name is printable ASCII without spaces, quotes, "
+                          "commas and backslashes",
+                          name);
+}
+
+static int put_chap_name(json_t *pair, const char *direction, const char *name,
+                         struct err *reterr)
+{
+    json_t *side = json_object_get(pair, direction);
+    int rc = name ? chap_name_check(name, reterr) : 0;
+    if (rc < 0 || !name)
+        return rc;
+    if (!side)
+        return err_set(reterr, -EINVAL, "%s: that side proves nothing, so it has no CHAP name",
+                       direction);
+    if (name[0])
+        return json_object_set_new(side, "name", json_string(name)) == 0
+                   ? 0
+                   : edit_no_memory(reterr);
+    json_object_del(side, "name");
+    return 0;
+}
+
+int edit_chap_names(struct config_edit *e, const char *initiator, const char *target,
+                    const char *name, const char *reverse, struct err *reterr)
+{
+    json_t *pair;
+    int rc = pair_get(e, initiator, target, &pair, reterr);
+    if (rc == 0)
+        rc = put_chap_name(pair, "forward", name, reterr);
+    return rc < 0 ? rc : put_chap_name(pair, "reverse", reverse, reterr);
+}
+
 int edit_secret_rotate(struct config_edit *e, const char *initiator, const char *target,
                        struct err *reterr)
 {

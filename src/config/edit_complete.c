@@ -91,6 +91,16 @@ static int complete_targets(struct config_edit *e)
 
 /* ---- secrets ----------------------------------------------------------------------------- */
 
+/* CHAP_N of one side: its own, or the name it has without one. */
+static const char *chap_name(const struct config_edit *e, const char *initiator,
+                             const char *target, const char *direction, const char *otherwise)
+{
+    const json_t *pair = secrets_pair(e->secrets, target, initiator);
+    const char *own =
+        json_string_value(json_object_get(json_object_get(pair, direction), "name"));
+    return own ? own : otherwise;
+}
+
 int edit_note_minted(struct config_edit *e, const char *initiator, const char *target,
                      const char *forward, const char *reverse, struct err *reterr)
 {
@@ -106,9 +116,11 @@ int edit_note_minted(struct config_edit *e, const char *initiator, const char *t
     e->minted = grown;
     struct minted *m = &grown[e->nminted++];
     text_copy(m->initiator, sizeof(m->initiator), initiator);
-    text_copy(m->name, sizeof(m->name), initiator);
+    text_copy(m->name, sizeof(m->name), chap_name(e, initiator, target, "forward", initiator));
     text_copy(m->target, sizeof(m->target), target ? target : "");
-    text_copy(m->reverse_name, sizeof(m->reverse_name), target ? target : DISCOVERY_CHAP_NAME);
+    text_copy(
+        m->reverse_name, sizeof(m->reverse_name),
+        chap_name(e, initiator, target, "reverse", target ? target : DISCOVERY_CHAP_NAME));
     text_copy(m->secret, sizeof(m->secret), forward);
     text_copy(m->reverse_secret, sizeof(m->reverse_secret), reverse);
     return 0;

@@ -63,16 +63,20 @@ void remember(struct control *c, const struct request *r)
     } kinds[] = {
         {"pool.",    "zsan pool "   },
         {"dataset.", "zsan dataset "},
+        {"volume.",  "zsan volume " },
     };
     const json_t *params = json_object_get(r->root, "params"), *v;
     const char *name = json_string_value(json_object_get(params, "name")), *key;
+    const char *dataset = json_string_value(json_object_get(params, "dataset"));
+    bool volume = strncmp(r->method->name, "volume.", 7) == 0;
     struct text t = {.len = 0};
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         size_t len = strlen(kinds[i].object);
         if (strncmp(r->method->name, kinds[i].object, len) == 0)
             add(&t, kinds[i].command, r->method->name + len);
     }
-    if (t.len == 0 || !name)
+    /* One that lies in no pool has none to remember it. */
+    if (t.len == 0 || !name || (volume && !dataset && !strchr(name, '/')))
         return;
     add(&t, " ", name);
     json_object_foreach((json_t *)(uintptr_t)params, key, v)
@@ -81,5 +85,5 @@ void remember(struct control *c, const struct request *r)
             add_flag(&t, key, v);
     }
     /* One that has just left cannot be told. */
-    pools_with_dataset(c->env.pools, name, remember_here, &t, NULL);
+    pools_with_dataset(c->env.pools, dataset ? dataset : name, remember_here, &t, NULL);
 }

@@ -19,6 +19,8 @@ static json_t *grant_json(struct jb *b, const struct cfg_grant *g, const struct 
     jb_text(b, j, "initiator", g->initiator->name);
     jb_text(b, j, "host", g->initiator->host->name);
     jb_text(b, j, "auth", cfg_auth_name(g->initiator->auth));
+    jb_text(b, j, "chap_name", g->forward.secret[0].len ? g->forward.name : NULL);
+    jb_text(b, j, "reverse_chap_name", g->reverse.secret[0].len ? g->reverse.name : NULL);
     if (g->forward.minted)
         jb_uint(b, j, "minted", MAX(g->forward.minted, g->reverse.minted));
     jb_bool(b, j, "rotating", g->forward.secret[1].len > 0 || g->reverse.secret[1].len > 0);
@@ -155,5 +157,16 @@ int rpc_grant_secret(struct control *c, const struct args_grant_secret *a, json_
     int rc = begin(c, a->initiator, a->target, &e, &p, reterr);
     if (rc == 0)
         rc = edit_secret_set(e, p.who, p.target, a->secret, a->reverse_secret, reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
+}
+
+int rpc_grant_name(struct control *c, const struct args_grant_name *a, json_t **ret_result,
+                   struct err *reterr)
+{
+    EDIT(e);
+    struct pair p;
+    int rc = begin(c, a->initiator, a->target, &e, &p, reterr);
+    if (rc == 0)
+        rc = edit_chap_names(e, p.who, p.target, a->name, a->reverse_name, reterr);
     return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }

@@ -88,6 +88,17 @@ void view_targets(const struct seen *s)
 
 /* ---- initiators -------------------------------------------------------------------------- */
 
+/* By which it proves itself where it was granted something first. */
+static const char *chap_name(const json_t *facts, const json_t *initiator)
+{
+    const json_t *grant =
+        gr_find(json_object_get(facts, "grant.list"), "initiator", gr_text(initiator, "name"));
+    const char *name = gr_text(grant, "chap_name");
+    if (strcmp(gr_text(initiator, "auth"), "none") == 0)
+        return "Not set";
+    return *name ? name : gr_text(initiator, "name");
+}
+
 void view_initiators(const struct seen *s)
 {
     const json_t *i;
@@ -99,7 +110,7 @@ void view_initiators(const struct seen *s)
         size_t n;
         printf("Initiator: %s\n    iSCSI Name: %s\n    CHAP Name: %s\n",
                local_name(json_array_get(s->results, 0), gr_text(i, "name")),
-               gr_text(i, "name"), strcmp(auth, "none") == 0 ? "Not set" : gr_text(i, "name"));
+               gr_text(i, "name"), chap_name(s->facts, i));
         if (!gr_has(s->line, "v"))
             continue;
         printf("    CHAP Secret: %s\n    Host: %s\n    Targets:\n",

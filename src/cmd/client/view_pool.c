@@ -176,7 +176,7 @@ static void io_pool(struct grid *g, const struct seen *s, const json_t *pool, co
     io_row(g, gr_text(pool, "name"), space, &all, gr_has(s->line, "p"));
     json_array_foreach(json_object_get(pool, "vdevs"), i, v)
     {
-        if (!gr_has(s->line, "v"))
+        if (!gr_has(s->line, "v") || json_is_true(json_object_get(v, "spare")))
             break;
         one = (struct rates){{0}};
         add_rates(&one, v, gr_find(before, "guid", gr_text(v, "guid")), seconds);
@@ -242,18 +242,21 @@ static void found(const json_t *pool)
 void view_pool_found(const struct seen *s)
 {
     const json_t *answer = json_array_get(s->results, 0), *pool;
-    size_t i;
+    size_t i, shown = 0;
     if (json_is_object(answer)) {
         printf("pool %s: %s\n", gr_text(answer, "name"), gr_text(answer, "state"));
         return;
     }
-    if (json_array_size(answer) == 0)
-        printf("no pools available to import\n");
     json_array_foreach((json_t *)(uintptr_t)answer, i, pool)
     {
-        printf("%s", i ? "\n" : "");
+        /* What is open here is no candidate. */
+        if (gr_find(json_object_get(s->facts, "pool.list"), "guid", gr_text(pool, "guid")))
+            continue;
+        printf("%s", shown++ ? "\n" : "");
         found(pool);
     }
+    if (shown == 0)
+        printf("no pools available to import\n");
 }
 
 /* ---- history, events --------------------------------------------------------------------- */

@@ -285,15 +285,25 @@ static int chap_secret(const struct gr_line *l, const json_t *facts, struct gr_p
     return 0;
 }
 
-/* A CHAP name is the iSCSI name of whoever proves itself; saying so again is fine. */
-static int chap_name(const char *given, const char *iqn, struct err *reterr)
+/* The name in all pairs of the initiator, NULL: of everybody. key: of which side. */
+static int chap_name(const json_t *facts, struct gr_plan *p, const char *initiator,
+                     const char *key, const char *name, struct err *reterr)
 {
-    if (iqn && strcmp(given, iqn) == 0)
+    const json_t *all = json_object_get(facts, "grant.list");
+    size_t before = p->nsteps;
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *g = json_array_get(all, i);
+        if (!initiator || strcmp(gr_text(g, "initiator"), initiator) == 0)
+            gr_step(p, "grant.name",
+                    json_pack("{s:s, s:s, s:s}", "initiator", gr_text(g, "initiator"), "target",
+                              gr_text(g, "target"), key, name));
+    }
+    if (p->nsteps > before)
         return 0;
-    return err_set(
-        reterr, -EINVAL,
-        "--chap-name %.60s: a CHAP name here is the iSCSI name of who proves itself%s%.100s",
-        given, iqn ? ": " : "", iqn ? iqn : "");
+    return err_set(reterr, -EINVAL,
+                   "--chap-name %.60s: a CHAP name belongs to a pair of initiator and target: "
+                   "grant a target first (iscsitadm modify target --acl)",
+                   name);
 }
 
 static int modify_initiator(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
@@ -305,9 +315,7 @@ static int modify_initiator(const struct gr_line *l, const json_t *facts, struct
     if (rc == 0 && !name && !gr_has(l, "C"))
         return err_set(reterr, -EINVAL, "modify initiator: give --chap-name or --chap-secret");
     if (rc == 0 && name)
-        rc = chap_name(name, gr_text(i, "name"), reterr);
-    if (rc == 0 && name)
-        gr_say(p, "the CHAP name of %s is %s", l->operands[0], name);
+        rc = chap_name(facts, p, gr_text(i, "name"), "name", name, reterr);
     if (rc == 0 && gr_has(l, "C"))
         rc = chap_secret(l, facts, p, gr_text(i, "name"), "secret", reterr);
     return rc;
@@ -317,7 +325,6 @@ static int modify_admin(const struct gr_line *l, const json_t *facts, struct gr_
                         struct err *reterr)
 {
     const char *folder = gr_value(l, "d"), *name = gr_value(l, "H");
-    const json_t *targets = json_object_get(facts, "target.list");
     int rc = 0;
     if (l->ngiven == 0)
         return err_set(reterr, -EINVAL, "modify admin: give one of its options");
@@ -327,10 +334,7 @@ static int modify_admin(const struct gr_line *l, const json_t *facts, struct gr_
                "%s is not used",
                folder);
     if (name)
-        rc = chap_name(
-            name,
-            json_array_size(targets) == 1 ? gr_text(json_array_get(targets, 0), "name") : NULL,
-            reterr);
+        rc = chap_name(facts, p, NULL, "reverse_name", name, reterr);
     if (rc == 0 && gr_has(l, "C"))
         rc = chap_secret(l, facts, p, NULL, "reverse_secret", reterr);
     return rc;
@@ -511,12 +515,12 @@ GR_OPTIONS(modify_target_options) = {
     {.letter = 'm', .word = "maxrecv", .arg = "BYTES", .refuse = "is one limit for all targets: zsan limits set --max-recv-data-segment", .doc = "refused: zsan limits set"},
 };
 GR_OPTIONS(chap_options) = {
-    {.letter = 'H', .word = "chap-name", .arg = "NAME", .doc = "its CHAP name, which is its iSCSI name and nothing else"},
+    {.letter = 'H', .word = "chap-name", .arg = "NAME", .doc = "its CHAP name, for all targets that it is granted (at first its iSCSI name)"},
     {.letter = 'C', .word = "chap-secret", .doc = "the secret of its only pair with a target, from --secret-file or standard input"},
 };
 GR_OPTIONS(modify_admin_options) = {
     {.letter = 'd', .word = "base-directory", .arg = "FOLDER", .doc = "accepted: zsand has a state folder of its own"},
-    {.letter = 'H', .word = "chap-name", .arg = "NAME", .doc = "the targets' CHAP name, which is their iSCSI name"},
+    {.letter = 'H', .word = "chap-name", .arg = "NAME", .doc = "the targets' CHAP name, for all that are granted (at first their iSCSI names)"},
     {.letter = 'C', .word = "chap-secret", .doc = "the secret by which the only target proves itself to the only initiator"},
     {.letter = 'r', .word = "radius-access", .arg = "enable|disable", .refuse = NO_RADIUS, .doc = "refused"},
     {.letter = 'R', .word = "radius-server", .arg = "SERVER", .refuse = NO_RADIUS, .doc = "refused"},
@@ -543,13 +547,13 @@ static const struct gr_verb verbs[] = {
     {"create tpgt", "TAG", "Announce a portal group.", GR_ONE, .translate = create_tpgt},
     {"modify target", "NAME", "Change a target, or let an initiator log in to it.", GR_WITH(modify_target_options), GR_ONE, .facts = {"target.list"}, .translate = modify_target},
     {"modify initiator", "NAME", "Set an initiator's CHAP name and secret.", GR_WITH(chap_options), GR_ONE, .facts = {"initiator.list", "grant.list"}, .translate = modify_initiator},
-    {"modify admin", "", "Settings of the whole server.", GR_WITH(modify_admin_options), .facts = {"target.list", "grant.list"}, .translate = modify_admin},
+    {"modify admin", "", "Settings of the whole server.", GR_WITH(modify_admin_options), .facts = {"grant.list"}, .translate = modify_admin},
     {"modify tpgt", "TAG", "Add an address to a portal group.", GR_WITH(tpgt_options), GR_ONE, .translate = modify_tpgt},
     {"delete target", "NAME", "Remove a target with its LUNs, or one LUN or grant of it. Volumes stay.", GR_WITH(delete_target_options), GR_ONE, .facts = {"target.list"}, .translate = delete_target},
     {"delete initiator", "NAME", "Forget an initiator, its grants and secrets; with the last one the host goes.", GR_ONE, .facts = {"initiator.list", "host.list"}, .translate = delete_initiator},
     {"delete tpgt", "TAG", "Take an address out of a portal group.", GR_WITH(tpgt_options), GR_ONE, .translate = delete_tpgt},
     {"list target", "[NAME]", "Show targets and their connections.", GR_WITH(list_options), .max = 1, .facts = {"target.list", "session.list", "volume.list", "initiator.list"}, .translate = list_targets, .view = VIEW_TARGETS},
-    {"list initiator", "[NAME]", "Show initiators.", GR_WITH(list_options), .max = 1, .facts = {"initiator.list"}, .translate = list_initiators, .view = VIEW_INITIATORS},
+    {"list initiator", "[NAME]", "Show initiators.", GR_WITH(list_options), .max = 1, .facts = {"initiator.list", "grant.list"}, .translate = list_initiators, .view = VIEW_INITIATORS},
     {"list tpgt", "", "Show portal groups.", GR_WITH(list_options), .facts = {"portal.list"}, .translate = list_tpgts, .view = VIEW_TPGTS},
 };
 

@@ -529,7 +529,7 @@ static const struct gr_verb verbs[] = {
     {"status", "[POOL...] [INTERVAL [COUNT]]", "Show the disks of pools, their errors, scrubs and resilvers, and what to do.", GR_WITH(status_options), POOLS_MANY, .translate = status, .view = VIEW_POOL_STATUS},
     {"list", "[POOL...]", "List the pools that are open, and those that are waited for.", GR_WITH(list_options), POOLS_MANY, .translate = list, .view = VIEW_POOL_LIST},
     {"iostat", "[POOL...] [INTERVAL [COUNT]]", "Show operations and bytes: since the disks were opened, then in each interval for a second.", GR_WITH(iostat_options), POOLS_MANY, .translate = iostat, .view = VIEW_POOL_IOSTAT},
-    {"import", "[POOL|GUID [NEW-NAME]]", "Open a pool that was exported, or that another host made; without a name, list what could be imported.", GR_WITH(import_options), .max = 2, .translate = import, .view = VIEW_POOL_FOUND},
+    {"import", "[POOL|GUID [NEW-NAME]]", "Open a pool that was exported, or that another host made; without a name, list what could be imported.", GR_WITH(import_options), .max = 2, POOLS, .translate = import, .view = VIEW_POOL_FOUND},
     {"export", "POOL...", "Close pools so that another host, or OpenZFS, can import them. Volumes on them wait for their return.", GR_WITH(export_options), .min = 1, .max = GR_MANY, .translate = export},
     {"destroy", "POOL", "Give a pool up. Its disks stay as they are, and import -D brings it back as long as nothing else uses them.", GR_WITH(destroy_options), .min = 1, .max = 1, .translate = destroy},
     {"history", "[POOL...]", "List what was done to pools, oldest first.", GR_WITH(history_options), POOLS_MANY, .translate = history, .view = VIEW_POOL_HISTORY},
