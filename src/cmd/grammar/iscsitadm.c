@@ -421,7 +421,7 @@ static int tag(const char *text, json_int_t *ret, struct err *reterr)
 static int create_tpgt(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
                        struct err *reterr)
 {
-    json_int_t n;
+    json_int_t n = 0;
     int rc = tag(l->operands[0], &n, reterr);
     (void)facts;
     if (rc == 0)
@@ -436,7 +436,7 @@ static int change_tpgt(const struct gr_line *l, struct gr_plan *p, const char *m
                        struct err *reterr)
 {
     const char *address = gr_value(l, "i");
-    json_int_t n;
+    json_int_t n = 0;
     int rc = tag(l->operands[0], &n, reterr);
     if (rc == 0 && !address)
         rc = err_set(reterr, -EINVAL, "%s %lld: give its address: -i ADDRESS", l->verb->name,
