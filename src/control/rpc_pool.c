@@ -257,13 +257,6 @@ int rpc_pool_import(struct control *c, const struct args_pool_import *a, json_t 
 
 /* ---- going ------------------------------------------------------------------------------- */
 
-static bool lies_in(const struct cfg_volume *v, const char *pool)
-{
-    size_t len = strlen(pool);
-    return v->engine == CFG_POOL && strncmp(v->dataset, pool, len) == 0 &&
-           v->dataset[len] == '/';
-}
-
 /* Hosts would see their disk go. */
 static int check_sessions(struct control *c, const char *pool, struct err *reterr)
 {
@@ -274,8 +267,9 @@ static int check_sessions(struct control *c, const char *pool, struct err *reter
     for (unsigned i = 0; i < cfg->ntargets; i++) {
         const struct cfg_target *t = &cfg->targets[i];
         for (unsigned k = 0; k < t->nluns; k++) {
-            unsigned n =
-                lies_in(t->luns[k].volume, pool) ? live_sessions(&l, NULL, NULL, t->name) : 0;
+            unsigned n = volume_lies_in(t->luns[k].volume, pool, true)
+                             ? live_sessions(&l, NULL, NULL, t->name)
+                             : 0;
             if (n > 0)
                 return err_set(reterr, -EBUSY,
                                "pool %.40s: volume %.60s is LUN %u of %.60s, which has %u "
@@ -302,7 +296,7 @@ static int check_configured(struct control *c, const char *pool, struct err *ret
 {
     CONFIG(cfg) = config_current(c->env.store);
     for (unsigned i = 0; i < cfg->nvolumes; i++)
-        if (lies_in(&cfg->volumes[i], pool))
+        if (volume_lies_in(&cfg->volumes[i], pool, true))
             return err_set(
                 reterr, -EBUSY,
                 "pool %.60s: volume \"%.60s\" lies in it: zsan volume delete it first, or "
