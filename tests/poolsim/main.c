@@ -12,6 +12,8 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -328,6 +330,10 @@ int main(int argc, char **argv)
     };
     /* clang-format on */
     static struct batch b = {.first = 1, .last = 100, .jobs = 1};
+    /* Worlds come and go: the kernel need not clear what the next one uses again. */
+    mallopt(M_MMAP_THRESHOLD, INT_MAX);
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    mallopt(M_TOP_PAD, 16 << 20);
     bool many = false, mutants = false, endless = false, verbose = false;
     const char *dump = NULL;
     uint64_t seed = 1;
