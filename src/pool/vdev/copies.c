@@ -56,7 +56,7 @@ static int try_copy(struct copy *c, const struct vdev_read *r, uint8_t *dst, uin
         return rc;
     if (rc == 0 && r->ok && !r->ok(r->arg, dst)) {
         rc = E(-EBADMSG);
-        c->leaf->stats.checksum_errors += !c->lacks;
+        c->leaf->stats.checksum_errors += !c->lacks && !r->speculative;
     }
     c->bad = rc < 0;
     return rc;
@@ -111,7 +111,7 @@ static bool differs(struct settling *s, const struct copy *c)
     if (leaf_read(c->leaf, s->off, s->tmp, s->len, s->r->class) < 0)
         return true;
     bool differ = memcmp(s->tmp, s->right, s->len) != 0;
-    c->leaf->stats.checksum_errors += differ;
+    c->leaf->stats.checksum_errors += differ && !s->r->speculative;
     return differ;
 }
 

@@ -215,7 +215,7 @@ static int settle_column(struct raidz_io *io, unsigned c, bool scrub, uint64_t *
     struct column *col = &io->col[c];
     const struct vdev_read *r = io->r;
     bool wrong = col->was && memcmp(col->was, io->p[c], col->at.len) != 0;
-    if (wrong)
+    if (wrong && !r->speculative)
         col->from->stats.checksum_errors += !txg_set_has(&col->from->dtl, r->birth);
     if (wrong && r->repair) {
         int rc = leaf_rewrite(col->from, col->at.off, io->p[c], col->at.len, r->class);

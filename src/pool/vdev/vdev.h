@@ -209,6 +209,9 @@ struct vdev_read {
     uint32_t psize;
     enum io_class class;
     bool repair;
+    /* It may never have been written, or on some leaves only, as at the end of a log: what doesn't verify is no leaf's fault
+     * (OpenZFS: ZIO_FLAG_SPECULATIVE). */
+    bool speculative;
     bool (*ok)(void *arg, const uint8_t *data);
     void *arg;
 };

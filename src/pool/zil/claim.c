@@ -56,6 +56,7 @@ static int log_block_read(const struct log_walk *w, const struct bp *bp, struct 
         .psize = bp_lsize(bp),
         .class = w->repaired ? IO_SCAN : IO_READ,
         .repair = w->repaired && !w->p->blocks.read_only,
+        .speculative = true,
         .ok = seal_ok,
         .arg = &check,
     };
