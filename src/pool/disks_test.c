@@ -425,6 +425,27 @@ static void spare_replaced_body(struct expect *e)
     VERIFY_WITH(&b, "/d0", "/s0");
 }
 
+/* A disk that is alone after a replacement has the labels of the tree as it is; the trees before that need it too. */
+static void older_tree_body(struct expect *e)
+{
+    static const char *const paths[] = {"/d0", "/n", NULL};
+    struct bench b;
+    make(&b, e, (struct shape){LAYOUT_SINGLE, 1, 0});
+    write_every(&b, 1);
+    fixture_disk("/n", DISK_SIZE);
+    EXPECT_EQ(e, pool_replace(b.p, "/d0", "/n", false, NULL), 0);
+    pool_scan_wait(b.p);
+    EXPECT(e, !disk_of(b.p, "/d0"));
+    uint64_t newest = b.p->ub.txg;
+    export(&b);
+    const struct pool_import_want want = {
+        .paths = paths, .name = "tank", .read_only = true, .max_txg = newest - 1};
+    EXPECT_EQ(e, pool_import(&want, &b.p, NULL), 0);
+    EXPECT_EQ(e, b.p->ub.txg, newest - 1);
+    verify(&b);
+    pool_close(b.p);
+}
+
 /* ---- errors ------------------------------------------------------------------------------------------- */
 
 static void wait_spare(struct bench *b)
@@ -573,6 +594,7 @@ static const struct shape single = {LAYOUT_SINGLE, 1, 0}, mirror = {LAYOUT_MIRRO
     }
 TEST(attach_and_detach, attach_body, NULL)
 TEST(replace_a_single_disk, replace_body, &single)
+TEST(an_older_tree_after_a_replacement, older_tree_body, NULL)
 TEST(replace_in_a_mirror, replace_body, &mirror)
 TEST(replace_in_raidz1, replace_body, &raidz1)
 TEST(replace_at_the_same_path_mirror, same_path_body, &mirror)
@@ -596,6 +618,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attach_and_detach),
         cmocka_unit_test(test_replace_a_single_disk),
+        cmocka_unit_test(test_an_older_tree_after_a_replacement),
         cmocka_unit_test(test_replace_in_a_mirror),
         cmocka_unit_test(test_replace_in_raidz1),
         cmocka_unit_test(test_replace_at_the_same_path_mirror),

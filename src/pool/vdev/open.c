@@ -82,6 +82,16 @@ static bool names_leaf(const struct nv *config, const struct vdev *leaf)
     return guid == leaf->guid || top_guid == leaf->guid;
 }
 
+/* Of a tree that is older than the label: the disk has since stayed behind alone and taken over the guid of the top-level
+ * vdev that it was below, where all disks held the same (OpenZFS vdev_validate()). */
+static bool became_top(const struct vdev *leaf, const struct nv *newest)
+{
+    uint64_t guid = 0, top_guid = 0;
+    nv_get_u64(newest, "guid", &guid);
+    nv_get_u64(newest, "top_guid", &top_guid);
+    return guid == top_guid && guid == leaf->top->guid && leaf->top->type != VDEV_RAIDZ;
+}
+
 /* A crash may have left labels of a txg that never was, with the guid that the leaf was to take over then; the others say
  * what it is. */
 static bool was_leaf(const struct vdev *leaf, const struct nv *newest)
@@ -109,7 +119,9 @@ static int check_label(struct vdev *leaf, uint64_t pool_guid, struct err *reterr
     if (nv_get_str(label.config, "name", &text))
         snprintf(name, sizeof(name), "%s", text);
     bool named =
-        names_leaf(label.config, leaf) || (pool == pool_guid && was_leaf(leaf, label.config));
+        names_leaf(label.config, leaf) ||
+        (pool == pool_guid &&
+         (became_top(leaf, label.config) || was_leaf(leaf, label.config)));
     nv_free(label.config);
     if (label.other_pool)
         return err_set(
