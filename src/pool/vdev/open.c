@@ -120,8 +120,7 @@ static int check_label(struct vdev *leaf, uint64_t pool_guid, struct err *reterr
         snprintf(name, sizeof(name), "%s", text);
     bool named =
         names_leaf(label.config, leaf) ||
-        (pool == pool_guid &&
-         (became_top(leaf, label.config) || was_leaf(leaf, label.config)));
+        (pool == pool_guid && (became_top(leaf, label.config) || was_leaf(leaf, label.config)));
     nv_free(label.config);
     if (label.other_pool)
         return err_set(
