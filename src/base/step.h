@@ -20,7 +20,12 @@
     X(LOG_FLUSH)                                                                               \
     X(CLAIM)        /* a log after an unclean stop */                                          \
     X(REPLAY)                                                                                  \
-    X(RESILVER)
+    X(RESILVER)                                                                                \
+    X(ATTACH)   /* until the txg with the new tree of disks is on disk; so are the others */   \
+    X(REPLACE)                                                                                 \
+    X(SPARE_IN) /* a hot spare takes over */                                                   \
+    X(LEAVE)    /* detached, replaced, or a spare that goes back */                            \
+    X(ADD)      /* a new top-level vdev */
 /* clang-format on */
 
 enum step {

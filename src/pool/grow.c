@@ -3,6 +3,7 @@
 #include "pool/disks.h"
 
 #include "base/log.h"
+#include "base/step.h"
 #include "pool/scan/scan.h"
 
 #include <errno.h>
@@ -119,7 +120,7 @@ int pool_add(struct pool *p, const struct pool_group *groups, unsigned ngroups,
     if (r == 0 && ngroups)
         r = groups_make(&w, pool_new_guid(), &c.fresh, reterr);
     if (r == 0)
-        r = txg_run(p, add_task, &c, reterr);
+        r = IN_STEP(STEP_ADD, txg_run(p, add_task, &c, reterr));
     vdev_free(c.fresh);
     if (r) {
         while (p->nspares > had)

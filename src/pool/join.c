@@ -6,6 +6,7 @@
 #include "pool/disks.h"
 
 #include "base/log.h"
+#include "base/step.h"
 #include "pool/scan/scan.h"
 
 #include <errno.h>
@@ -84,9 +85,16 @@ static int join_task(void *arg, uint64_t txg, struct err *reterr)
     return r ? err_set(reterr, r, "pool %s: its tree of disks cannot be changed", p->name) : 0;
 }
 
+static enum step step_of(const struct disk_change *c)
+{
+    return c->between == VDEV_MIRROR      ? STEP_ATTACH
+           : c->between == VDEV_REPLACING ? STEP_REPLACE
+                                          : STEP_SPARE_IN;
+}
+
 static int run_join(struct disk_change *c, struct err *reterr)
 {
-    int r = txg_run(c->p, join_task, c, reterr);
+    int r = IN_STEP(step_of(c), txg_run(c->p, join_task, c, reterr));
     if (c->fresh)
         vdev_free(c->fresh);
     scan_poke(c->p);

@@ -6,6 +6,7 @@
 #include "pool/disks.h"
 
 #include "base/log.h"
+#include "base/step.h"
 #include "pool/scan/scan.h"
 
 #include <errno.h>
@@ -105,7 +106,7 @@ static int leave_task(void *arg, uint64_t txg, struct err *reterr)
 int disk_detach(struct pool *p, uint64_t guid, struct err *reterr)
 {
     struct disk_change c = {.p = p, .guid = guid};
-    int r = txg_run(p, leave_task, &c, reterr);
+    int r = IN_STEP(STEP_LEAVE, txg_run(p, leave_task, &c, reterr));
     struct vdev *leaf = c.gone;
     if (!leaf)
         return r;

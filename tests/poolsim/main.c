@@ -130,25 +130,24 @@ static struct child child_start(uint64_t seed)
     return c;
 }
 
-static struct result child_end(struct child *c)
+static void child_end(struct child *c, struct result *ret)
 {
-    struct result r = {0};
     int status;
-    ssize_t n = read(c->report, &r, sizeof(r));
+    *ret = (struct result){0};
+    ssize_t n = read(c->report, ret, sizeof(*ret));
     close(c->report);
     waitpid(c->pid, &status, 0);
-    r.ok = n == sizeof(r) && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (!r.ok) {
+    ret->ok = n == sizeof(*ret) && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!ret->ok) {
         rewind(c->say);
-        size_t len = fread(r.text, 1, sizeof(r.text) - 1, c->say);
-        r.text[len] = 0;
-        for (char *p = r.text; *p; p++)
+        size_t len = fread(ret->text, 1, sizeof(ret->text) - 1, c->say);
+        ret->text[len] = 0;
+        for (char *p = ret->text; *p; p++)
             *p = *p == '\n' ? (p[1] ? '|' : 0) : *p;
-        if (!r.text[0])
-            snprintf(r.text, sizeof(r.text), "ended with status %x", (unsigned)status);
+        if (!ret->text[0])
+            snprintf(ret->text, sizeof(ret->text), "ended with status %x", (unsigned)status);
     }
     fclose(c->say);
-    return r;
 }
 
 struct batch {
@@ -161,7 +160,8 @@ struct batch {
 static void replay(struct result *r, uint64_t seed)
 {
     struct child c = child_start(seed);
-    struct result again = child_end(&c);
+    struct result again;
+    child_end(&c, &again);
     if (again.ok && again.trace_hash == r->trace_hash)
         return;
     r->ok = false;
@@ -187,6 +187,7 @@ static void judge(struct batch *b, uint64_t seed, const struct result *r)
 static void play_all(struct batch *b, bool endless)
 {
     static struct child running[JOBS_MAX];
+    static struct result r; /* large */
     uint64_t next = b->first;
     unsigned head = 0, n = 0;
     b->least_ops = UINT64_MAX;
@@ -195,7 +196,7 @@ static void play_all(struct batch *b, bool endless)
             running[(head + n++) % JOBS_MAX] = child_start(next++);
         struct child *c = &running[head];
         uint64_t seed = c->seed;
-        struct result r = child_end(c);
+        child_end(c, &r);
         if (r.ok && b->replay && seed % b->replay == 0)
             replay(&r, seed);
         judge(b, seed, &r);
@@ -244,7 +245,7 @@ static bool hunt(enum mutant m, uint64_t first, uint64_t last)
     mutant_set(m);
     for (; r.ok && seed <= last; seed++) {
         struct child c = child_start(seed);
-        r = child_end(&c);
+        child_end(&c, &r);
     }
     unsigned at = m - MUTANT_BEFORE_POOL;
     if (r.ok)

@@ -13,9 +13,10 @@
 #include "run/sim/sim.h"
 #include "run/sim/sim_rand.h"
 
-#define DISKS_MAX 8u
+#define DISKS_MAX 12u
 #define DISK_SIZE (66 * MIB)
 #define SLOTS     4u
+#define ROT_FIRST (5 * MIB) /* behind the labels */
 #define MIB       (1ull << 20)
 #define POOL      "tank"
 
@@ -28,7 +29,9 @@
     X(resizes) X(creates) X(destroys) X(renames) X(acked) X(durable) X(in_flight_cut)\
     X(kept_unacked) X(atomic_judged) X(sectors_checked) X(torn_writes) X(sectors_lost)         \
     X(sectors_kept) X(disk_errors) X(rots) X(trees) X(older_checked) X(unplugged) X(resilvers)\
-    X(stalls) X(scrubs) X(cuts_at_ack) X(proofs) X(no_space) X(suspensions) X(clears)
+    X(stalls) X(scrubs) X(cuts_at_ack) X(proofs) X(no_space) X(suspensions) X(clears)          \
+    X(attached) X(replaced) X(replaced_in_place) X(detached) X(added) X(spares_in) X(returned) \
+    X(swapped) X(lost_in_resilver) X(refused)
 /* clang-format on */
 struct story_counts {
 #define X(name) uint64_t name;
@@ -42,7 +45,8 @@ enum trouble {
     TROUBLE_NONE,
     TROUBLE_ROT,   /* some rot and fail, always the same ones */
     TROUBLE_GOING, /* any of them goes away and comes back; the next one when it is whole again */
-    TROUBLE_LOST /* more of a group go away than it can spare, and come back: all wait for them */
+    TROUBLE_LOST, /* more of a group go away than it can spare, and come back: all wait for them */
+    TROUBLE_CHANGING /* the operator changes the tree of disks, and some fail and vanish meanwhile */
 };
 
 /* A volume that may be there; pending: what a verb in flight would make of it. */
@@ -70,11 +74,12 @@ struct story {
     struct sim_disks *disks;
     enum pool_layout layout;
     unsigned ngroups, group_disks, spare; /* disks of a group, and how many it can spare */
-    unsigned ndisks;
+    unsigned ndisks; /* all of them: behind those of the groups come others that may join */
     unsigned ashift;
     enum trouble trouble;
-    bool tight;     /* there is little room */
-    bool first_fit; /* what is freed is used again as soon as may be */
+    const char *rotten; /* one of paths, of TROUBLE_CHANGING; NULL: none is */
+    bool tight;         /* there is little room */
+    bool first_fit;     /* what is freed is used again as soon as may be */
     char paths[DISKS_MAX][16];
 
     bool there; /* the pool was created */
@@ -90,12 +95,13 @@ struct story {
     /* A cut in the middle of a step: which one, after how many that began; then the time has come. */
     enum step aim;
     unsigned aim_after;
-    bool aim_is_rare; /* a step that is soon over */
+    uint64_t aim_within_ns; /* how long such a step lasts, about */
     bool aimed_at;
     unsigned
         cut_at_ack; /* or right at an acknowledgement: of the how many-th large durable write; 0: not */
     struct waitq aim_q;
     bool ends_by_cut, closing;
+    bool patient; /* something slow is waited for: workers take their time */
     struct waitgroup workers, troubles;
 };
 
@@ -121,6 +127,13 @@ void story_cut(struct story *st);
 
 /* trouble.c: fibers that make it, until st->closing. */
 void trouble_start(struct story *st);
+/* As far as the pool knows, every disk has all that it ought to. */
+bool disks_whole(const struct story *st);
+/* A pool that is whole has nothing to repair. Parks. */
+void disks_prove(struct story *st);
+
+/* change.c: a fiber, the operator who changes the tree of disks. */
+void changing(void *arg);
 
 /* world.c: parks nothing, for worlds are made here. */
 struct story *story_new(uint64_t seed, bool verbose);

@@ -14,8 +14,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define ROT_FIRST (5 * MIB) /* behind the labels */
-
 /* ---- rot ------------------------------------------------------------------------------------------------------------- */
 
 /* The first ones of each group. */
@@ -55,7 +53,7 @@ static struct vdev *leaf_of(const struct story *st, const char *path)
 }
 
 /* As far as the pool knows, every disk has all that it ought to. */
-static bool whole(const struct story *st)
+bool disks_whole(const struct story *st)
 {
     const struct vdev *leaf;
     for (unsigned i = 0; (leaf = vdev_leaf(st->pool->root, i)); i++)
@@ -89,7 +87,7 @@ static void put_back(struct story *st, const char *path)
 }
 
 /* A pool that is whole has nothing to repair, unless somebody stops the scrub. */
-static void prove(struct story *st)
+void disks_prove(struct story *st)
 {
     struct pool_scan_status s;
     if (pool_scrub(st->pool, POOL_SCRUB_START, NULL))
@@ -110,10 +108,10 @@ static void going(void *arg)
     while (!st->closing) {
         fiber_sleep_until(run_now() + draw(st, 20 * NS_PER_MS), NULL);
         pool_scan_wait(st->pool);
-        if (st->closing || !whole(st))
+        if (st->closing || !disks_whole(st))
             continue;
         if (one_in(st, 2))
-            prove(st);
+            disks_prove(st);
         uint64_t first = draw(st, st->ngroups) * st->group_disks;
         uint64_t k = draw(st, st->group_disks), n = 1 + draw(st, st->spare);
         for (uint64_t i = 0; i < n; i++)
@@ -168,7 +166,7 @@ static void losing(void *arg)
     while (!st->closing) {
         fiber_sleep_until(run_now() + draw(st, 100 * NS_PER_MS), NULL);
         pool_scan_wait(st->pool);
-        if (st->closing || !whole(st))
+        if (st->closing || !disks_whole(st))
             continue;
         pull_too_many(st);
         come_back(st);
@@ -204,6 +202,10 @@ void trouble_start(struct story *st)
     if (st->trouble == TROUBLE_LOST) {
         waitgroup_add(&st->troubles, 1);
         check(fiber_start(losing, st, "losing"));
+    }
+    if (st->trouble == TROUBLE_CHANGING) {
+        waitgroup_add(&st->troubles, 1);
+        check(fiber_start(changing, st, "changing"));
     }
     if (one_in(st, 6))
         check(fiber_start(stall, st, "stall"));

@@ -18,6 +18,9 @@
 #define WORLDS    5u
 #define OPS       110u /* a world, about */
 
+#define AIM_MS      1000u /* disks join and leave by then */
+#define OTHER_DISKS 6u    /* that may join */
+
 uint64_t draw(struct story *st, uint64_t n)
 {
     return sim_rand_below(&st->rand, n);
@@ -73,7 +76,7 @@ static void pool_make(struct story *st)
     const char *paths[DISKS_MAX];
     struct pool_group groups[DISKS_MAX];
     struct err err = {0};
-    for (unsigned i = 0; i < st->ndisks; i++)
+    for (unsigned i = 0; i < st->ngroups * st->group_disks; i++)
         paths[i] = st->paths[i];
     for (unsigned i = 0; i < st->ngroups; i++)
         groups[i] =
@@ -138,32 +141,47 @@ static void step_began(void *arg, enum step s)
 /* In the middle of a step; false: it never came to that. */
 static bool take_aim(struct story *st)
 {
-    while (st->ops_left > 0 && !st->aimed_at)
+    uint64_t until = st->aim > STEP_RESILVER ? run_deadline_ms(AIM_MS) : 0;
+    while ((st->ops_left > 0 || run_now() < until || st->patient) && !st->aimed_at)
         waitq_wait(&st->aim_q, run_now() + draw(st, 20 * NS_PER_MS), NULL);
-    bool at_once = st->aim_is_rare || one_in(st, 2);
     if (st->aimed_at)
-        fiber_sleep_until(run_now() + draw(st, at_once ? 50 * NS_PER_US : 2 * NS_PER_MS), NULL);
+        fiber_sleep_until(run_now() + draw(st, st->aim_within_ns), NULL);
     return st->aimed_at;
 }
 
-/* Some steps come once in a world, or seldom, others all the time. */
+/* Some steps come once in a world, or seldom, others all the time; most are soon over. */
 static void aim_draw(struct story *st)
 {
     /* clang-format off */
-    static const unsigned often[STEP_COUNT] = {
-        [STEP_COMMIT_WRITE] = 12, [STEP_COMMIT_FLUSH] = 12, [STEP_UBERBLOCK] = 12,
-        [STEP_LABEL_HALF_0] = 2,  [STEP_LABEL_HALF_1] = 2,  [STEP_LOG_WRITE] = 60,
-        [STEP_LOG_FLUSH] = 60,    [STEP_CLAIM] = 2,         [STEP_REPLAY] = 2,
-        [STEP_RESILVER] = 2,
+    static const struct {
+        unsigned often, within_us; /* within 0: at once or within 2 ms */
+    } rows[STEP_COUNT] = {
+        [STEP_COMMIT_WRITE] = {12, 0}, [STEP_COMMIT_FLUSH] = {12, 0},
+        [STEP_UBERBLOCK] = {12, 0},    [STEP_LABEL_HALF_0] = {2, 50},
+        [STEP_LABEL_HALF_1] = {2, 50}, [STEP_LOG_WRITE] = {60, 0},
+        [STEP_LOG_FLUSH] = {60, 0},    [STEP_CLAIM] = {2, 50},
+        [STEP_REPLAY] = {2, 50},       [STEP_RESILVER] = {2, 50},
+        [STEP_ATTACH] = {1, 8000},     [STEP_REPLACE] = {1, 8000},
+        [STEP_SPARE_IN] = {1, 8000},   [STEP_LEAVE] = {1, 8000},
+        [STEP_ADD] = {1, 8000},
     };
     /* clang-format on */
+    static const enum step changes[] = {
+        STEP_CLAIM,    STEP_CLAIM,    STEP_RESILVER, STEP_ATTACH, STEP_ATTACH, STEP_REPLACE,
+        STEP_SPARE_IN, STEP_SPARE_IN, STEP_LEAVE,    STEP_LEAVE,  STEP_LEAVE,  STEP_ADD,
+    };
     st->aim = (enum step)draw(st, STEP_CLAIM);
     if (st->world > 0 && one_in(st, 2))
-        st->aim = one_in(st, 3) ? STEP_CLAIM : STEP_REPLAY;
+        st->aim = one_in(st, 2) ? STEP_CLAIM : STEP_REPLAY;
     if (st->trouble == TROUBLE_GOING && one_in(st, 3))
         st->aim = STEP_RESILVER;
-    st->aim_is_rare = often[st->aim] <= 2;
-    st->aim_after = (unsigned)draw(st, often[st->aim]);
+    if (st->trouble == TROUBLE_CHANGING)
+        st->aim = changes[draw(st, ARRAY_LEN(changes))];
+    unsigned within_us = rows[st->aim].within_us;
+    if (within_us == 0)
+        within_us = one_in(st, 2) ? 50 : 2000;
+    st->aim_within_ns = within_us * NS_PER_US;
+    st->aim_after = (unsigned)draw(st, rows[st->aim].often);
 }
 
 static void cutter(void *arg)
@@ -209,7 +227,9 @@ static void worker(void *arg)
     while (st->ops_left-- > 0 || st->ends_by_cut) {
         st->n.ops++;
         op_draw(st);
-        if (one_in(st, 4))
+        if (st->patient)
+            fiber_sleep_until(run_now() + draw(st, 2000 * NS_PER_MS), NULL);
+        else if (one_in(st, 4))
             fiber_sleep_until(run_now() + draw(st, 10 * NS_PER_MS), NULL);
         else
             fiber_yield();
@@ -228,7 +248,7 @@ static void world_main(void *arg)
     if (st->ends_by_cut) {
         if (one_in(st, 5))
             st->cut_at_ack = (unsigned)(1 + draw(st, 4));
-        else if (!one_in(st, 4))
+        else if (st->trouble == TROUBLE_CHANGING || !one_in(st, 4))
             aim_draw(st);
         check(fiber_start(cutter, st, "cutter"));
     }
@@ -269,7 +289,7 @@ static void world_play(struct story *st)
     cfg.max_turns = 2 * 1000 * 1000;
     if (one_in(st, 2))
         cfg.disk_delay_max_ns = 200 * NS_PER_US;
-    st->up = st->closing = st->aimed_at = false;
+    st->up = st->closing = st->aimed_at = st->patient = false;
     st->aim = STEP_COUNT;
     st->cut_at_ack = 0;
     waitq_init(&st->aim_q);
@@ -320,13 +340,16 @@ struct story *story_new(uint64_t seed, bool verbose)
     st->layout = rows[k].layout;
     st->ngroups = rows[k].groups;
     st->group_disks = rows[k].disks + (unsigned)draw(st, rows[k].spread);
-    st->ndisks = st->ngroups * st->group_disks;
     st->spare = rows[k].spare;
     st->ashift = one_in(st, 2) ? 9 : 12;
     if (st->spare)
         st->trouble = (enum trouble)draw(st, TROUBLE_GOING + 1);
     if (st->trouble == TROUBLE_NONE && seed % 3 == 0)
         st->trouble = TROUBLE_LOST;
+    if (seed % 3 == 1)
+        st->trouble = TROUBLE_CHANGING;
+    st->ndisks =
+        st->ngroups * st->group_disks + (st->trouble == TROUBLE_CHANGING ? OTHER_DISKS : 0);
     st->tight = one_in(st, 6);
     st->first_fit = !one_in(st, 3);
     for (unsigned i = 0; i < st->ndisks; i++)
