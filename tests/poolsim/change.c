@@ -39,10 +39,23 @@ static bool leaf_sound(const struct story *st, const struct vdev *leaf)
     return leaf->state == VDEV_HEALTHY && leaf->dtl.n == 0 && !rotten;
 }
 
+/* The one for whose sake the others will leave at any moment, perhaps before anybody notices that it is lost; NULL: none. */
+static const struct vdev *heir(const struct vdev *vd)
+{
+    const struct vdev *c = vd->nchildren ? vd->child[0] : NULL;
+    if (vd->type == VDEV_REPLACING)
+        c = vd->child[vd->nchildren - 1];
+    else if (vd->type != VDEV_SPARE)
+        return NULL;
+    return c->state >= VDEV_DEGRADED && c->dtl.n == 0 ? c : NULL;
+}
+
 /* Everything that vd holds can be read though one leaf is lost. */
 static bool sound(const struct story *st, const struct vdev *vd, const struct vdev *lost)
 {
     unsigned n = 0;
+    if (heir(vd))
+        return sound(st, heir(vd), lost);
     if (vdev_is_leaf(vd))
         return vd != lost && leaf_sound(st, vd);
     for (unsigned i = 0; i < vd->nchildren; i++)
@@ -325,10 +338,16 @@ static bool change_lose_new(struct story *st)
 
 /* ---- rot ------------------------------------------------------------------------------------------------------------- */
 
+/* Nobody looks at what a new disk has got already. */
+static bool can_rot(const struct story *st, const struct vdev *leaf)
+{
+    return !is_changing(leaf) && leaf->dtl.n == 0 && can_be_lost(st, leaf);
+}
+
 /* Until it has left or a scrub has seen all of it, the disk is no redundancy. */
 static bool change_rot(struct story *st)
 {
-    uint64_t guid = st->rotten ? 0 : leaf_draw(st, can_be_lost);
+    uint64_t guid = st->rotten ? 0 : leaf_draw(st, can_rot);
     const char *path = guid ? disk_path_of(st, guid) : NULL, *by;
     if (!path)
         return false;

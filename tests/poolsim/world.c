@@ -167,8 +167,8 @@ static void aim_draw(struct story *st)
     };
     /* clang-format on */
     static const enum step changes[] = {
-        STEP_CLAIM,    STEP_CLAIM,    STEP_RESILVER, STEP_ATTACH, STEP_ATTACH, STEP_REPLACE,
-        STEP_SPARE_IN, STEP_SPARE_IN, STEP_LEAVE,    STEP_LEAVE,  STEP_LEAVE,  STEP_ADD,
+        STEP_CLAIM,    STEP_RESILVER, STEP_ATTACH, STEP_ATTACH, STEP_REPLACE, STEP_REPLACE,
+        STEP_SPARE_IN, STEP_SPARE_IN, STEP_LEAVE,  STEP_LEAVE,  STEP_ADD,     STEP_ADD,
     };
     st->aim = (enum step)draw(st, STEP_CLAIM);
     if (st->world > 0 && one_in(st, 2))

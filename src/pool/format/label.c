@@ -101,15 +101,11 @@ void uberblock_seal(const struct uberblock *ub, unsigned ashift, uint64_t slot_o
     cksum_seal(ret, size, &v);
 }
 
-bool uberblock_parse(const uint8_t *slot, uint32_t slot_size, uint64_t slot_off,
-                     struct uberblock *ret_ub)
+bool uberblock_peek(const uint8_t *slot, struct uberblock *ret_ub)
 {
     struct uberblock_phys phys;
-    struct cksum v = verifier(slot_off);
-    check_cmp(slot_size, >=, sizeof(phys) + EMBEDDED_CKSUM_SIZE);
     memcpy(&phys, slot, sizeof(phys));
-    if (le64_get(phys.magic) != UBERBLOCK_MAGIC || le64_get(phys.txg) >= TXG_END ||
-        !cksum_sealed(slot, slot_size, &v))
+    if (le64_get(phys.magic) != UBERBLOCK_MAGIC || le64_get(phys.txg) >= TXG_END)
         return false;
     *ret_ub = (struct uberblock){
         .version = le64_get(phys.version),
@@ -123,6 +119,18 @@ bool uberblock_parse(const uint8_t *slot, uint32_t slot_size, uint64_t slot_off,
         .checkpoint_txg = le64_get(phys.checkpoint_txg),
         .rootbp = phys.rootbp,
     };
+    return true;
+}
+
+bool uberblock_parse(const uint8_t *slot, uint32_t slot_size, uint64_t slot_off,
+                     struct uberblock *ret_ub)
+{
+    struct uberblock ub;
+    struct cksum v = verifier(slot_off);
+    check_cmp(slot_size, >=, sizeof(struct uberblock_phys) + EMBEDDED_CKSUM_SIZE);
+    if (!uberblock_peek(slot, &ub) || !cksum_sealed(slot, slot_size, &v))
+        return false;
+    *ret_ub = ub;
     return true;
 }
 

@@ -47,7 +47,9 @@ uint32_t uberblock_slot_off(unsigned ashift, uint64_t txg);
 /* Fills and seals a slot of uberblock_slot_size() bytes for the device offset slot_off. */
 void uberblock_seal(const struct uberblock *ub, unsigned ashift, uint64_t slot_off,
                     uint8_t *ret);
-/* False: magic, seal or byte order is not one of ours, or its txg is TXG_END or later. */
+/* What a slot says, unverified. False: magic or byte order is not ours, or its txg is TXG_END or later. */
+bool uberblock_peek(const uint8_t *slot, struct uberblock *ret_ub);
+/* The same, and its seal is right. */
 bool uberblock_parse(const uint8_t *slot, uint32_t slot_size, uint64_t slot_off,
                      struct uberblock *ret_ub);
 /* The choice rule: a is to be preferred to b (txg, timestamp, MMP sequence). */

@@ -6,6 +6,7 @@
  * still there), and the best uberblock. Writing goes to all leaves at the same time; a leaf
  * that doesn't take its label has failed like in any other write.
  */
+#include "pool/format/checksum.h"
 #include "pool/vdev/vdev_int.h"
 
 #include <errno.h>
@@ -23,7 +24,24 @@ struct labels {
     uint64_t psize, max_txg;
     struct label_info *found;
     uint64_t config_txg;
+    bool verified[LABELS]; /* configs */
 };
+
+static const uint8_t *config_bytes(const struct labels *l, unsigned i)
+{
+    return l->bytes + (size_t)i * LABEL_SIZE + LABEL_CONFIG_OFF;
+}
+
+/* A label that says the same as one that was verified says nothing new, whether its own checksum is right or not; and a checksum
+ * takes long. */
+static bool says_the_same(const struct labels *l, unsigned i)
+{
+    for (unsigned k = 0; k < i; k++)
+        if (l->verified[k] && memcmp(config_bytes(l, k), config_bytes(l, i),
+                                     LABEL_CONFIG_SIZE - EMBEDDED_CKSUM_SIZE) == 0)
+            return true;
+    return false;
+}
 
 static uint64_t config_txg(const struct nv *config)
 {
@@ -73,10 +91,11 @@ static void note_other(struct label_info *found, const struct nv *config)
 
 static void look_at_config(struct labels *l, unsigned i)
 {
-    const uint8_t *bytes = l->bytes + (size_t)i * LABEL_SIZE + LABEL_CONFIG_OFF;
     struct nv *config;
-    if (label_config_parse(bytes, label_off(l->psize, i), &config, NULL) < 0)
+    if (says_the_same(l, i) ||
+        label_config_parse(config_bytes(l, i), label_off(l->psize, i), &config, NULL) < 0)
         return;
+    l->verified[i] = true;
     uint64_t txg = config_txg(config);
     if (is_somebodys(config))
         note_other(l->found, config);
@@ -98,7 +117,9 @@ static unsigned config_ashift(const struct nv *config)
     return ashift >= ASHIFT_MIN && ashift <= ASHIFT_READ ? (unsigned)ashift : 0;
 }
 
+/* Those that wants() wants (NULL: all), by what they say before they are verified. */
 static void walk_ring(const struct labels *l, unsigned i, unsigned ashift,
+                      bool (*wants)(const struct labels *l, const struct uberblock *ub),
                       void (*fn)(void *arg, const struct uberblock *ub), void *arg)
 {
     uint32_t size = uberblock_slot_size(ashift);
@@ -106,18 +127,21 @@ static void walk_ring(const struct labels *l, unsigned i, unsigned ashift,
     uint64_t at = label_off(l->psize, i);
     for (uint32_t off = LABEL_RING_OFF; off < LABEL_SIZE; off += size) {
         struct uberblock ub;
-        if (uberblock_parse(label + off, size, at + off, &ub))
+        if (uberblock_peek(label + off, &ub) && (!wants || wants(l, &ub)) &&
+            uberblock_parse(label + off, size, at + off, &ub))
             fn(arg, &ub);
     }
 }
 
-static void keep_best(void *arg, const struct uberblock *ub)
+static bool is_best(const struct labels *l, const struct uberblock *ub)
+{
+    return ub->txg <= l->max_txg && (!l->found->has_ub || uberblock_better(ub, &l->found->ub));
+}
+
+static void keep(void *arg, const struct uberblock *ub)
 {
     struct labels *l = arg;
-    if (ub->txg > l->max_txg)
-        return;
-    if (!l->found->has_ub || uberblock_better(ub, &l->found->ub))
-        l->found->ub = *ub;
+    l->found->ub = *ub;
     l->found->has_ub = true;
 }
 
@@ -142,7 +166,7 @@ static void look_at_all(struct labels *l)
     if (l->found->config)
         l->found->ashift = config_ashift(l->found->config);
     for (unsigned i = 0; l->found->ashift && i < LABELS; i++) {
-        walk_ring(l, i, l->found->ashift, keep_best, l);
+        walk_ring(l, i, l->found->ashift, is_best, keep, l);
         fiber_maybe_yield();
     }
 }
@@ -159,7 +183,7 @@ int label_uberblocks(struct file *f, unsigned ashift,
     l.bytes = buf->p;
     int rc = read_ends(f, &l);
     for (unsigned i = 0; rc == 0 && i < LABELS; i++)
-        walk_ring(&l, i, ashift, fn, arg);
+        walk_ring(&l, i, ashift, NULL, fn, arg);
     iobuf_put(buf);
     return rc;
 }
