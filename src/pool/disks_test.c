@@ -425,6 +425,39 @@ static void spare_replaced_body(struct expect *e)
     VERIFY_WITH(&b, "/d0", "/s0");
 }
 
+static void wait_spare(struct bench *b)
+{
+    for (unsigned i = 0; i < 600 && !spare_in_use(b, 0); i++)
+        fiber_sleep_until(run_deadline_ms(100), NULL);
+    EXPECT(b->e, spare_in_use(b, 0));
+    pool_scan_wait(b->p);
+}
+
+static const char *const everything[] = {"/d0", "/d1", "/d2", "/s0", NULL};
+
+/* The label of a disk that failed is of an old tree. The disks that hold the older state all have younger labels. */
+static void stale_label_body(struct expect *e)
+{
+    struct run *run = reactor_run(reactor_self());
+    struct bench b;
+    make(&b, e, (struct shape){LAYOUT_RAIDZ1, 3, 1});
+    write_every(&b, 1);
+    sim_fail_writes(run, "/d0", 1, EIO);
+    write_every(&b, 2);
+    wait_spare(&b);
+    write_every(&b, 3);
+    sim_unplug(run, "/d2");
+    write_every(&b, 5);
+    EXPECT_EQ(e, pool_detach(b.p, "/d0", NULL), 0);
+    uint64_t newest = b.p->ub.txg;
+    export(&b);
+    const struct pool_import_want want = {
+        .paths = everything, .name = "tank", .read_only = true, .max_txg = newest - 1};
+    check(pool_import(&want, &b.p, NULL) == 0);
+    verify(&b);
+    pool_close(b.p);
+}
+
 /* A disk that is alone after a replacement has the labels of the tree as it is; the trees before that need it too. */
 static void older_tree_body(struct expect *e)
 {
@@ -447,14 +480,6 @@ static void older_tree_body(struct expect *e)
 }
 
 /* ---- errors ------------------------------------------------------------------------------------------- */
-
-static void wait_spare(struct bench *b)
-{
-    for (unsigned i = 0; i < 600 && !spare_in_use(b, 0); i++)
-        fiber_sleep_until(run_deadline_ms(100), NULL);
-    EXPECT(b->e, spare_in_use(b, 0));
-    pool_scan_wait(b->p);
-}
 
 static void scrub(struct bench *b)
 {
@@ -595,6 +620,7 @@ static const struct shape single = {LAYOUT_SINGLE, 1, 0}, mirror = {LAYOUT_MIRRO
 TEST(attach_and_detach, attach_body, NULL)
 TEST(replace_a_single_disk, replace_body, &single)
 TEST(an_older_tree_after_a_replacement, older_tree_body, NULL)
+TEST(an_older_tree_beside_a_stale_label, stale_label_body, NULL)
 TEST(replace_in_a_mirror, replace_body, &mirror)
 TEST(replace_in_raidz1, replace_body, &raidz1)
 TEST(replace_at_the_same_path_mirror, same_path_body, &mirror)
@@ -619,6 +645,7 @@ int main(void)
         cmocka_unit_test(test_attach_and_detach),
         cmocka_unit_test(test_replace_a_single_disk),
         cmocka_unit_test(test_an_older_tree_after_a_replacement),
+        cmocka_unit_test(test_an_older_tree_beside_a_stale_label),
         cmocka_unit_test(test_replace_in_a_mirror),
         cmocka_unit_test(test_replace_in_raidz1),
         cmocka_unit_test(test_replace_at_the_same_path_mirror),

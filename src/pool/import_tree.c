@@ -15,23 +15,41 @@
 
 /* ---- from labels --------------------------------------------------------------------------------------- */
 
-/* The newest label's tree for top-level vdev id; NULL: none. */
-static const struct nv *top_tree(const struct found *f, uint64_t id, uint64_t max_txg)
+/* It holds the state that is imported, so it was no disk that had failed or left by then, whose label is of some older tree. */
+static bool is_current(const struct found *f, const struct member *m)
 {
-    const struct nv *best = NULL;
-    uint64_t best_txg = 0;
+    return m->label.has_ub && m->label.ub.txg >= f->best->label.ub.txg;
+}
+
+/* Whose label speaks of a tree that is nearer to the state that is imported. */
+static bool is_nearer(const struct found *f, const struct member *a, const struct member *b)
+{
+    uint64_t max_txg = f->best->label.ub.txg;
+    uint64_t txg = member_number(a, "txg"), other = member_number(b, "txg");
+    if (is_current(f, a) != is_current(f, b))
+        return is_current(f, a);
+    if ((txg <= max_txg) != (other <= max_txg))
+        return txg <= max_txg;
+    return txg <= max_txg ? txg > other : txg < other;
+}
+
+/* A label's tree for top-level vdev id; NULL: none. */
+static const struct nv *top_tree(const struct found *f, uint64_t id)
+{
+    const struct member *best = NULL;
+    const struct nv *best_tree = NULL;
     for (unsigned i = 0; i < f->n; i++) {
         struct nv *tree;
-        uint64_t txg = member_number(f->v[i], "txg"), top = UINT64_MAX;
+        uint64_t top = UINT64_MAX;
         if (!nv_get_nv(f->v[i]->label.config, "vdev_tree", &tree) ||
             !nv_get_u64(tree, "id", &top) || top != id)
             continue;
-        if (!best || (txg > best_txg && txg <= max_txg)) {
-            best = tree;
-            best_txg = txg;
+        if (!best || is_nearer(f, f->v[i], best)) {
+            best = f->v[i];
+            best_tree = tree;
         }
     }
-    return best;
+    return best_tree;
 }
 
 static bool is_hole(const struct found *f, uint64_t id)
@@ -71,7 +89,7 @@ static struct nv *root_nv(uint64_t guid)
 static int tops_gather(const struct found *f, struct nv **tops, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        const struct nv *tree = top_tree(f, i, f->best->label.ub.txg);
+        const struct nv *tree = top_tree(f, i);
         tops[i] = tree ? nv_dup(tree) : absent_nv(f, i);
         if (!tops[i])
             return E(-ENOMEM);
