@@ -212,6 +212,12 @@ static int replace(struct pool *p)
     return pool_replace(p, "/d0", "/n0", false, NULL);
 }
 
+static int replace_two(struct pool *p)
+{
+    int r = pool_replace(p, "/d2", "/n1", false, NULL);
+    return r ? r : pool_replace(p, "/d0", "/n0", false, NULL);
+}
+
 static int detach(struct pool *p)
 {
     return pool_detach(p, "/d0", NULL);
@@ -225,13 +231,14 @@ static int add(struct pool *p)
 }
 
 static const struct change changes[] = {
-    {LAYOUT_SINGLE, 1, attach,  NULL,  2, 400, false},
-    {LAYOUT_SINGLE, 1, replace, "/d0", 1, 400, false},
-    {LAYOUT_MIRROR, 2, replace, "/d0", 2, 400, false},
-    {LAYOUT_RAIDZ1, 3, replace, "/d0", 3, 400, false},
-    {LAYOUT_RAIDZ1, 3, replace, NULL,  4, 400, true },
-    {LAYOUT_MIRROR, 3, detach,  "/d0", 2, 60,  false},
-    {LAYOUT_MIRROR, 2, add,     NULL,  4, 100, false},
+    {LAYOUT_SINGLE, 1, attach,      NULL,  2, 400, false},
+    {LAYOUT_SINGLE, 1, replace,     "/d0", 1, 400, false},
+    {LAYOUT_MIRROR, 2, replace,     "/d0", 2, 400, false},
+    {LAYOUT_RAIDZ1, 3, replace,     "/d0", 3, 400, false},
+    {LAYOUT_RAIDZ1, 3, replace,     NULL,  4, 400, true },
+    {LAYOUT_RAIDZ1, 3, replace_two, "/d0", 3, 200, false},
+    {LAYOUT_MIRROR, 3, detach,      "/d0", 2, 60,  false},
+    {LAYOUT_MIRROR, 2, add,         NULL,  4, 100, false},
 };
 
 static struct run *world(struct ledger *l, uint64_t seed)

@@ -181,7 +181,11 @@ static int rest_load(struct import *im)
 {
     struct pool *p = im->p;
     struct vdev *leaf;
-    int r = dsl_load(&p->dsl, &p->blocks, p->mos, im->err);
+    int r = 0;
+    for (unsigned i = 0; r == 0 && (leaf = vdev_leaf(p->root, i)); i++)
+        r = dtl_load(p, leaf, im->err);
+    if (r == 0)
+        r = dsl_load(&p->dsl, &p->blocks, p->mos, im->err);
     if (r == 0)
         r = import_features_check(im);
     if (r == 0)
@@ -189,8 +193,6 @@ static int rest_load(struct import *im)
     for (unsigned i = 0; r == 0 && i < p->root->nchildren; i++)
         if (p->root->child[i]->type != VDEV_HOLE)
             r = maps_open(p, p->root->child[i], im->err);
-    for (unsigned i = 0; r == 0 && (leaf = vdev_leaf(p->root, i)); i++)
-        r = dtl_load(p, leaf, im->err);
     if (r == 0)
         r = spares_load(p, im->want->paths, im->err);
     if (r == 0)

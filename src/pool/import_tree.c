@@ -192,11 +192,25 @@ static int missing_say(const struct pool *p, const struct found *f, const struct
     return err_set(reterr, E(-ENXIO), "pool %s: too few of its disks are there", p->name);
 }
 
+/* A disk that is being resilvered holds next to nothing, which its dirty time log will say when it can be read. In a raidz several
+ * of them, each beside the one that it replaces, may be more than parity can make good (poolsim seed 490). */
+static int lacks_expect(struct vdev *root)
+{
+    struct vdev *leaf;
+    int r = 0;
+    for (unsigned i = 0; r == 0 && (leaf = vdev_leaf(root, i)); i++)
+        if (leaf->resilver_txg)
+            r = txg_set_add(&leaf->dtl, TXG_INITIAL, TXG_END);
+    return r;
+}
+
 int import_tree_open(struct import *im)
 {
     struct pool *p = im->p;
     struct err why = {0};
     int r = import_leaves_place(p->root, im->f);
+    if (r == 0)
+        r = lacks_expect(p->root);
     if (r == 0)
         r = vdev_open(p->root, p->guid, p->read_only, &why);
     if (r)

@@ -14,14 +14,14 @@
 
 static int dtl_entry(void *arg, const struct sm_entry *e)
 {
-    struct vdev *leaf = arg;
+    struct txg_set *set = arg;
     if (e->type == SM_ALLOC)
-        return txg_set_add(&leaf->dtl, e->off, e->off + e->run);
-    txg_set_remove(&leaf->dtl, e->off, e->off + e->run);
+        return txg_set_add(set, e->off, e->off + e->run);
+    txg_set_remove(set, e->off, e->off + e->run);
     return 0;
 }
 
-static int dtl_read(struct vdev *leaf, struct object *obj)
+static int dtl_read(struct object *obj, struct txg_set *set)
 {
     const struct space_map_phys *phys = object_bonus(obj);
     uint64_t length = le64_get(phys->length);
@@ -32,23 +32,25 @@ static int dtl_read(struct vdev *leaf, struct object *obj)
         size_t len = MIN(sizeof(words), length - at);
         r = object_read(obj, at, words, len);
         if (r == 0)
-            r = sm_decode(&c, words, len, dtl_entry, leaf, NULL);
+            r = sm_decode(&c, words, len, dtl_entry, set, NULL);
     }
     return r ? r : sm_decode_end(&c);
 }
 
+/* Until then a leaf counts as import_tree_open() has it, also for the reading of its own log. */
 int dtl_load(struct pool *p, struct vdev *leaf, struct err *reterr)
 {
+    struct txg_set set = {0};
     struct object *obj;
-    if (leaf->dtl_object == 0)
-        return 0;
-    int r = object_hold(p->mos, leaf->dtl_object, &obj);
-    if (r == 0) {
+    int r = leaf->dtl_object ? object_hold(p->mos, leaf->dtl_object, &obj) : 0;
+    if (r == 0 && leaf->dtl_object) {
         bool is_map =
             object_type(obj) == DMU_SPACE_MAP && object_bonus_len(obj) >= SPACE_MAP_BONUS_SMALL;
-        r = is_map ? dtl_read(leaf, obj) : E(-EBADMSG);
+        r = is_map ? dtl_read(obj, &set) : E(-EBADMSG);
         object_release(obj);
     }
+    txg_set_clear(&leaf->dtl);
+    leaf->dtl = set;
     leaf->dtl_dirty = false;
     return r ? err_set(reterr, r, "%s: its dirty time log cannot be read", leaf->path) : 0;
 }
