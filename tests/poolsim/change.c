@@ -87,10 +87,14 @@ static bool can_be_attached_to(const struct story *st, const struct vdev *leaf)
     return leaf == leaf->top || (above->type == VDEV_MIRROR && above->nchildren < SIDES_MAX);
 }
 
+static bool has_siblings(const struct vdev *leaf)
+{
+    return leaf->parent->type == VDEV_MIRROR || is_changing(leaf);
+}
+
 static bool can_leave(const struct story *st, const struct vdev *leaf)
 {
-    return (leaf->parent->type == VDEV_MIRROR || is_changing(leaf)) &&
-           sound(st, leaf->top, leaf);
+    return has_siblings(leaf) && sound(st, leaf->top, leaf);
 }
 
 static bool is_new(const struct story *st, const struct vdev *leaf)
@@ -211,7 +215,11 @@ static bool change_leave(struct story *st)
     if (!guid)
         return false;
     name_of(guid, name);
-    bool ok = done(st, "detaching a disk", pool_detach(st->pool, name, &err), &err);
+    int r = pool_detach(st->pool, name, &err);
+    const struct vdev *leaf = leaf_of(st, guid);
+    if (r == -EINVAL && leaf && !has_siblings(leaf))
+        r = -EBUSY; /* the replacement that it was part of ended meanwhile */
+    bool ok = done(st, "detaching a disk", r, &err);
     st->n.detached += ok;
     return ok;
 }
