@@ -92,18 +92,19 @@ class Oracle:
             return None
         return f"zdb -bcc: exit {done.returncode}\n{tail(done.stdout + done.stderr)}"
 
-    def judge_audit(self, folder, pool):
-        """None, or the complaint: the accounting."""
-        done = self._run(sys.executable, HERE / "judge/audit.py", *damage.files_of(folder))
+    def judge_audit(self, folder, pool, cut=False):
+        """None, or the complaint: the accounting. cut: power failed, which may have torn one half of a disk's labels."""
+        done = self._run(sys.executable, HERE / "judge/audit.py", *(["--cut"] if cut else []), *damage.files_of(folder))
         last = done.stdout.splitlines()[-1:] or [""]
         return None if done.returncode == 0 and last[0] == "audit differences: 0" else f"audit:\n{tail(done.stdout + done.stderr)}"
 
     def judges(self):
         return {"objects": self.judge_objects, "blocks": self.judge_blocks, "audit": self.judge_audit}
 
-    def check(self, folder, pool):
-        """All judges, or Rejected. The pool must not be in use."""
-        complaints = [c for c in (judge(folder, pool) for judge in self.judges().values()) if c]
+    def check(self, folder, pool, cut=False):
+        """All judges, or Rejected. The pool must not be in use. cut: as in judge_audit."""
+        said = [self.judge_objects(folder, pool), self.judge_blocks(folder, pool), self.judge_audit(folder, pool, cut)]
+        complaints = [c for c in said if c]
         if complaints:
             raise Rejected("\n".join(complaints))
 
