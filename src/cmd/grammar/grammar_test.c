@@ -28,7 +28,8 @@ static const char facts_text[] =
     " \"target.list\": [{\"name\": \"iqn.x:h.t1\", \"alias\": \"t1\", \"portal_groups\": [1, "
     "2],"
     "                   \"luns\": [{\"lun\": 0, \"volume\": \"vm1\"}]},"
-    "                  {\"name\": \"iqn.x:h.t2\", \"luns\": [{\"lun\": 0}, {\"lun\": 5}]}],"
+    "                  {\"name\": \"iqn.x:h.t2\", \"luns\": [{\"lun\": 0}, {\"lun\": 5}]},"
+    "                  {\"name\": \"iqn.x:a.dup\"}, {\"name\": \"iqn.x:b.dup\"}],"
     " \"host.list\": [{\"name\": \"esx1\", \"initiators\": [\"iqn.i:1\", \"iqn.i:2\"]},"
     "                {\"name\": \"one\", \"initiators\": [\"iqn.i:3\"]}],"
     " \"initiator.list\": [{\"name\": \"iqn.i:1\", \"label\": \"esx1.1\", \"host\": \"esx1\"},"
@@ -235,6 +236,11 @@ static const struct {
     {"iscsitadm delete target t1", "[{\"method\":\"target.delete\",\"params\":{\"name\":\"iqn.x:h.t1\",\"force\":true}}]"},
     {"iscsitadm delete initiator esx1.1", "[{\"method\":\"initiator.remove\",\"params\":{\"name\":\"iqn.i:1\"}}]"},
     {"iscsitadm delete initiator one", "[{\"method\":\"host.remove\",\"params\":{\"name\":\"one\",\"force\":true}}]"},
+    {"iscsitadm delete target dup", "! \"dup\" is iqn.x:a.dup and iqn.x:b.dup: give the whole name"},
+    {"iscsitadm create target -b /x dup", "! \"dup\" is iqn.x:a.dup and iqn.x:b.dup: give the whole name"},
+    {"iscsitadm modify target -l one dup", "! \"dup\" is iqn.x:a.dup and iqn.x:b.dup: give the whole name"},
+    {"iscsitadm delete initiator esx1", "! \"esx1\" is a host with several initiators, among them iqn.i:1 and iqn.i:2"},
+    {"iscsitadm modify initiator -H me esx1", "! \"esx1\" is a host with several initiators"},
     {"iscsitadm list initiator esx1.2", "= [{\"name\":\"iqn.i:2\""},
     {"iscsitadm modify tpgt -i 192.0.2.1 2", "[{\"method\":\"portal.add\",\"params\":{\"address\":\"192.0.2.1\",\"group\":2}}]"},
     {"iscsitadm modify tpgt 2", "! modify tpgt 2: give its address"},

@@ -17,31 +17,45 @@
 
 /* ---- names ------------------------------------------------------------------------------- */
 
-/* A target by its iSCSI name, its alias, or the part that its name was made of. */
-static const json_t *find_target(const json_t *facts, const char *name)
+/* By its alias, or the part that its name was made of. */
+static bool is_called(const json_t *target, const char *name)
+{
+    const char *whole = gr_text(target, "name"), *alias = gr_text(target, "alias");
+    size_t len = strlen(whole), n = strlen(name);
+    if (n == 0)
+        return false;
+    return strcmp(alias, name) == 0 || (n < len && strcmp(whole + len - n, name) == 0 &&
+                                        strchr(".:", whole[len - n - 1]));
+}
+
+/* A target by its whole name or what it is called; *ret NULL: none. -EINVAL: several are called so, and none is guessed. */
+static int find_target(const json_t *facts, const char *name, const json_t **ret,
+                       struct err *reterr)
 {
     const json_t *all = json_object_get(facts, "target.list");
-    const json_t *found = gr_find(all, "name", name);
-    if (!found)
-        found = gr_find(all, "alias", name);
-    for (size_t i = 0; !found && i < json_array_size(all); i++) {
-        const char *whole = gr_text(json_array_get(all, i), "name");
-        size_t len = strlen(whole), n = strlen(name);
-        if (n > 0 && n < len && strcmp(whole + len - n, name) == 0 &&
-            strchr(".:", whole[len - n - 1]))
-            found = json_array_get(all, i);
+    *ret = gr_find(all, "name", name);
+    if (*ret)
+        return 0;
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *target = json_array_get(all, i);
+        if (!is_called(target, name))
+            continue;
+        if (*ret)
+            return err_set(reterr, -EINVAL, "\"%.60s\" is %.80s and %.80s: give the whole name",
+                           name, gr_text(*ret, "name"), gr_text(target, "name"));
+        *ret = target;
     }
-    return found;
+    return 0;
 }
 
 static int need_target(const json_t *facts, const char *name, const json_t **ret,
                        struct err *reterr)
 {
-    *ret = find_target(facts, name);
-    return *ret ? 0
-                : err_set(reterr, -ENOENT,
-                          "there is no target \"%.100s\" (iscsitadm list target shows them)",
-                          name);
+    int rc = find_target(facts, name, ret, reterr);
+    if (rc < 0 || *ret)
+        return rc;
+    return err_set(reterr, -ENOENT,
+                   "there is no target \"%.100s\" (iscsitadm list target shows them)", name);
 }
 
 /* The host of a local name: esx1 of esx1.1. */
@@ -54,7 +68,7 @@ static void host_of(const char *name, char ret_host[NAME_LEN])
         ret_host[dot - name] = '\0';
 }
 
-/* An initiator by its label, its iSCSI name, or the name of a host with one initiator. */
+/* An initiator by its label, its iSCSI name, or the name of a host with one initiator. -EINVAL: the host has several. */
 static int need_initiator(const json_t *facts, const char *name, const json_t **ret,
                           struct err *reterr)
 {
@@ -62,13 +76,43 @@ static int need_initiator(const json_t *facts, const char *name, const json_t **
     *ret = gr_find(all, "label", name);
     if (!*ret)
         *ret = gr_find(all, "name", name);
-    if (!*ret)
-        *ret = gr_find(all, "host", name);
+    if (*ret)
+        return 0;
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *one = json_array_get(all, i);
+        if (strcmp(gr_text(one, "host"), name) != 0)
+            continue;
+        if (*ret)
+            return err_set(reterr, -EINVAL,
+                           "\"%.60s\" is a host with several initiators, among them %.80s and "
+                           "%.80s: name one of them",
+                           name, gr_text(*ret, "name"), gr_text(one, "name"));
+        *ret = one;
+    }
     return *ret ? 0
                 : err_set(reterr, -ENOENT,
                           "there is no initiator \"%.100s\" (iscsitadm list initiator shows "
                           "them)",
                           name);
+}
+
+/* The number of a portal group. */
+static int tag(const char *text, json_int_t *ret, struct err *reterr)
+{
+    uint64_t n;
+    if (!text_to_u64(text, &n) || n < 1 || n > 65535)
+        return err_set(reterr, -EINVAL, "tpgt %.40s: it is a number from 1 to 65535", text);
+    *ret = (json_int_t)n;
+    return 0;
+}
+
+static const json_t *lun_of(const json_t *target, json_int_t n)
+{
+    const json_t *luns = json_object_get(target, "luns");
+    for (size_t i = 0; i < json_array_size(luns); i++)
+        if (json_integer_value(json_object_get(json_array_get(luns, i), "lun")) == n)
+            return json_array_get(luns, i);
+    return NULL;
 }
 
 /* ---- create target ----------------------------------------------------------------------- */
@@ -86,11 +130,9 @@ static const char *dataset_of(const char *path)
 /* TARGET-lunN, of a volume that is made for the LUN. */
 static json_t *made_name(const json_t *target, const char *name, const char *lun)
 {
-    const json_t *luns = json_object_get(target, "luns");
     json_int_t n = 0;
-    for (size_t i = 0; i < json_array_size(luns); i++)
-        if (json_integer_value(json_object_get(json_array_get(luns, i), "lun")) == n)
-            n++;
+    while (lun_of(target, n))
+        n++;
     return lun ? json_sprintf("%s-lun%s", name, lun)
                : json_sprintf("%s-lun%lld", name, (long long)n);
 }
@@ -138,14 +180,16 @@ static int create_target(const struct gr_line *l, const json_t *facts, struct gr
 {
     const char *name = l->operands[0], *alias = gr_value(l, "a"), *lun = gr_value(l, "u"),
                *type = gr_value(l, "t");
-    const json_t *target = find_target(facts, name);
+    const json_t *target;
     json_t *volume = NULL;
     uint64_t n = 0;
     if (type && strcmp(type, "disk") != 0)
         return err_set(reterr, -EINVAL, "-t %.40s: zsan serves disks only", type);
     if (lun && (!text_to_u64(lun, &n) || n > 16383))
         return err_set(reterr, -EINVAL, "-u %.40s: a LUN is a number from 0 to 16383", lun);
-    int rc = backing(l, facts, p, target, &volume, reterr);
+    int rc = find_target(facts, name, &target, reterr);
+    if (rc == 0)
+        rc = backing(l, facts, p, target, &volume, reterr);
     if (rc < 0)
         return rc;
     if (!target)
@@ -218,17 +262,27 @@ static int create_initiator(const struct gr_line *l, const json_t *facts, struct
 
 /* ---- modify target ----------------------------------------------------------------------- */
 
-static int groups_with(const json_t *target, const char *tag, json_t **ret, struct err *reterr)
+/* Serves the target through the portal group too, or no more. */
+static int step_group(struct gr_plan *p, const json_t *target, const char *text, bool in,
+                      struct err *reterr)
 {
     const json_t *now = json_object_get(target, "portal_groups");
-    uint64_t n;
-    if (!text_to_u64(tag, &n) || n < 1 || n > 65535)
-        return err_set(reterr, -EINVAL, "-p %.40s: a tpgt is a number from 1 to 65535", tag);
-    *ret = json_deep_copy(now);
-    for (size_t i = 0; i < json_array_size(now); i++)
-        if (json_integer_value(json_array_get(now, i)) == (json_int_t)n)
-            return 0;
-    json_array_append_new(*ret, json_integer((json_int_t)n));
+    json_int_t n;
+    bool there = false;
+    int rc = tag(text, &n, reterr);
+    if (rc < 0)
+        return rc;
+    json_t *groups = json_array();
+    for (size_t i = 0; i < json_array_size(now); i++) {
+        bool same = json_integer_value(json_array_get(now, i)) == n;
+        there |= same;
+        if (in || !same)
+            json_array_append(groups, json_array_get(now, i));
+    }
+    if (in && !there)
+        json_array_append_new(groups, json_integer(n));
+    gr_step(p, "target.set",
+            json_pack("{s:s, s:o}", "name", gr_text(target, "name"), "portal_groups", groups));
     return 0;
 }
 
@@ -237,7 +291,6 @@ static int modify_target(const struct gr_line *l, const json_t *facts, struct gr
 {
     const char *acl = gr_value(l, "l"), *tpgt = gr_value(l, "p"), *alias = gr_value(l, "a");
     const json_t *target;
-    json_t *groups;
     int rc = need_target(facts, l->operands[0], &target, reterr);
     if (rc < 0)
         return rc;
@@ -246,9 +299,8 @@ static int modify_target(const struct gr_line *l, const json_t *facts, struct gr
         return err_set(reterr, -EINVAL, "modify target: give --acl, --tpgt or --alias");
     if (alias)
         gr_step(p, "target.set", json_pack("{s:s, s:s}", "name", name, "alias", alias));
-    if (tpgt && (rc = groups_with(target, tpgt, &groups, reterr)) == 0)
-        gr_step(p, "target.set",
-                json_pack("{s:s, s:o}", "name", name, "portal_groups", groups));
+    if (tpgt)
+        rc = step_group(p, target, tpgt, true, reterr);
     if (acl)
         gr_step(p, "grant.add", json_pack("{s:s, s:s}", "who", acl, "target", name));
     return rc;
@@ -256,54 +308,60 @@ static int modify_target(const struct gr_line *l, const json_t *facts, struct gr
 
 /* ---- CHAP -------------------------------------------------------------------------------- */
 
+/* The granted pairs of the initiator, NULL: of everybody. */
+static json_t *pairs_of(const json_t *facts, const char *initiator)
+{
+    const json_t *all = json_object_get(facts, "grant.list");
+    json_t *pairs = json_array();
+    for (size_t i = 0; i < json_array_size(all); i++)
+        if (!initiator || strcmp(gr_text(json_array_get(all, i), "initiator"), initiator) == 0)
+            json_array_append(pairs, json_array_get(all, i));
+    return pairs;
+}
+
 /* Each pair of initiator and target has secrets of its own, so a secret is set where there is one pair to
  * mean. key: of which side. */
 static int chap_secret(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
                        const char *initiator, const char *key, struct err *reterr)
 {
-    const json_t *all = json_object_get(facts, "grant.list"), *pair = NULL;
-    unsigned n = 0;
-    for (size_t i = 0; i < json_array_size(all); i++) {
-        const json_t *g = json_array_get(all, i);
-        if (initiator && strcmp(gr_text(g, "initiator"), initiator) != 0)
-            continue;
-        pair = g;
-        n++;
-    }
-    if (n != 1)
-        return err_set(
+    json_t *pairs = pairs_of(facts, initiator), *pair = json_array_get(pairs, 0);
+    size_t n = json_array_size(pairs);
+    int rc = 0;
+    if (n == 1) {
+        const char *who = gr_text(pair, "initiator"), *target = gr_text(pair, "target");
+        gr_step(p, "grant.secret",
+                json_pack("{s:s, s:s, s:n}", "initiator", who, "target", target, key));
+        gr_say(p, "the secret before stays good until zsan grant finish %s %s", who, target);
+    } else {
+        rc = err_set(
             reterr, -EINVAL,
             "%s %s --chap-secret: each pair of initiator and target has secrets of its "
-            "own here, and %u pairs are meant: zsan grant secret INITIATOR TARGET sets "
+            "own here, and %zu pairs are meant: zsan grant secret INITIATOR TARGET sets "
             "those of one",
             l->tool->name, l->verb->name, n);
-    gr_step(p, "grant.secret",
-            json_pack("{s:s, s:s, s:n}", "initiator", gr_text(pair, "initiator"), "target",
-                      gr_text(pair, "target"), key));
-    gr_say(p, "the secret before stays good until zsan grant finish %s %s",
-           gr_text(pair, "initiator"), gr_text(pair, "target"));
-    return 0;
+    }
+    json_decref(pairs);
+    return rc;
 }
 
 /* The name in all pairs of the initiator, NULL: of everybody. key: of which side. */
 static int chap_name(const json_t *facts, struct gr_plan *p, const char *initiator,
                      const char *key, const char *name, struct err *reterr)
 {
-    const json_t *all = json_object_get(facts, "grant.list");
-    size_t before = p->nsteps;
-    for (size_t i = 0; i < json_array_size(all); i++) {
-        const json_t *g = json_array_get(all, i);
-        if (!initiator || strcmp(gr_text(g, "initiator"), initiator) == 0)
-            gr_step(p, "grant.name",
-                    json_pack("{s:s, s:s, s:s}", "initiator", gr_text(g, "initiator"), "target",
-                              gr_text(g, "target"), key, name));
+    json_t *pairs = pairs_of(facts, initiator);
+    size_t n = json_array_size(pairs);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *g = json_array_get(pairs, i);
+        gr_step(p, "grant.name",
+                json_pack("{s:s, s:s, s:s}", "initiator", gr_text(g, "initiator"), "target",
+                          gr_text(g, "target"), key, name));
     }
-    if (p->nsteps > before)
-        return 0;
-    return err_set(reterr, -EINVAL,
-                   "--chap-name %.60s: a CHAP name belongs to a pair of initiator and target: "
-                   "grant a target first (iscsitadm modify target --acl)",
-                   name);
+    json_decref(pairs);
+    return n > 0 ? 0
+                 : err_set(reterr, -EINVAL,
+                           "--chap-name %.60s: a CHAP name belongs to a pair of initiator and "
+                           "target: grant a target first (iscsitadm modify target --acl)",
+                           name);
 }
 
 static int modify_initiator(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
@@ -345,19 +403,15 @@ static int modify_admin(const struct gr_line *l, const json_t *facts, struct gr_
 static int delete_lun(const struct gr_line *l, struct gr_plan *p, const json_t *target,
                       const char *lun, struct err *reterr)
 {
-    const json_t *luns = json_object_get(target, "luns"), *found = NULL;
     uint64_t n = 0;
-    for (size_t i = 0; text_to_u64(lun, &n) && i < json_array_size(luns); i++)
-        if (json_integer_value(json_object_get(json_array_get(luns, i), "lun")) ==
-            (json_int_t)n)
-            found = json_array_get(luns, i);
+    const json_t *found = text_to_u64(lun, &n) ? lun_of(target, (json_int_t)n) : NULL;
     if (!found)
         return err_set(reterr, -ENOENT, "target %.100s has no LUN %.20s", l->operands[0], lun);
     gr_step(p, "lun.remove",
             json_pack("{s:s, s:I}", "target", gr_text(target, "name"), "lun", (json_int_t)n));
     gr_say(p, "LUN %s of %s is no more; volume %s stays", lun, l->operands[0],
            gr_text(found, "volume"));
-    if (json_array_size(luns) == 1) {
+    if (json_array_size(json_object_get(target, "luns")) == 1) {
         gr_step(p, "target.delete", json_pack("{s:s}", "name", gr_text(target, "name")));
         gr_say(p, "it was the last one, and the target went with it");
     }
@@ -369,20 +423,14 @@ static int delete_target(const struct gr_line *l, const json_t *facts, struct gr
 {
     const char *lun = gr_value(l, "u"), *acl = gr_value(l, "l"), *tpgt = gr_value(l, "p");
     const json_t *target;
-    json_t *groups;
     int rc = need_target(facts, l->operands[0], &target, reterr);
     if (rc < 0)
         return rc;
     const char *name = gr_text(target, "name");
     if (acl)
         gr_step(p, "grant.remove", json_pack("{s:s, s:s}", "who", acl, "target", name));
-    if (tpgt && (rc = groups_with(target, tpgt, &groups, reterr)) == 0) {
-        for (size_t i = json_array_size(groups); i-- > 0;)
-            if (json_integer_value(json_array_get(groups, i)) == strtol(tpgt, NULL, 10))
-                json_array_remove(groups, i);
-        gr_step(p, "target.set",
-                json_pack("{s:s, s:o}", "name", name, "portal_groups", groups));
-    }
+    if (tpgt)
+        rc = step_group(p, target, tpgt, false, reterr);
     if (rc == 0 && lun)
         rc = delete_lun(l, p, target, lun, reterr);
     if (!acl && !tpgt && !lun)
@@ -408,15 +456,6 @@ static int delete_initiator(const struct gr_line *l, const json_t *facts, struct
 }
 
 /* ---- portal groups ----------------------------------------------------------------------- */
-
-static int tag(const char *text, json_int_t *ret, struct err *reterr)
-{
-    uint64_t n;
-    if (!text_to_u64(text, &n) || n < 1 || n > 65535)
-        return err_set(reterr, -EINVAL, "tpgt %.40s: it is a number from 1 to 65535", text);
-    *ret = (json_int_t)n;
-    return 0;
-}
 
 static int create_tpgt(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
                        struct err *reterr)
