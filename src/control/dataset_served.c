@@ -58,45 +58,71 @@ static int check_unmapped(const struct config *cfg, const struct cfg_volume *v,
 
 /* ---- going ------------------------------------------------------------------------------- */
 
+/* fn for each volume at and below the dataset, until it fails; *ret_n of them. */
+typedef int served_fn(struct config_edit *e, const struct cfg_volume *v, const void *arg,
+                      struct err *reterr);
+static int each_served(struct config_edit *e, const char *dataset, served_fn *fn,
+                       const void *arg, unsigned *ret_n, struct err *reterr)
+{
+    const struct config *cfg = config_edit_base(e);
+    int rc = 0;
+    *ret_n = 0;
+    for (unsigned i = 0; rc == 0 && i < cfg->nvolumes; i++) {
+        if (!volume_lies_in(&cfg->volumes[i], dataset, true))
+            continue;
+        ++*ret_n;
+        rc = fn(e, &cfg->volumes[i], arg, reterr);
+    }
+    return rc;
+}
+
+static int forget(struct config_edit *e, const struct cfg_volume *v, const void *arg,
+                  struct err *reterr)
+{
+    const bool *force = arg;
+    int rc = *force ? volume_unmap(e, v->name, reterr)
+                    : check_unmapped(config_edit_base(e), v, reterr);
+    return rc == 0 ? edit_volume_remove(e, v->name, reterr) : rc;
+}
+
 int datasets_forget(struct control *c, const char *dataset, bool force, struct err *reterr)
 {
     EDIT(e);
-    int rc = config_edit_begin(c->env.store, &e, reterr);
-    if (rc < 0)
-        return rc;
-    const struct config *cfg = config_edit_base(e);
     unsigned n = 0;
-    for (unsigned i = 0; rc == 0 && i < cfg->nvolumes; i++) {
-        const struct cfg_volume *v = &cfg->volumes[i];
-        if (!volume_lies_in(v, dataset, true))
-            continue;
-        n++;
-        rc = force ? volume_unmap(e, v->name, reterr) : check_unmapped(cfg, v, reterr);
-        if (rc == 0)
-            rc = edit_volume_remove(e, v->name, reterr);
-    }
+    int rc = config_edit_begin(c->env.store, &e, reterr);
+    if (rc == 0)
+        rc = each_served(e, dataset, forget, &force, &n, reterr);
     return rc == 0 && n > 0 ? config_edit_commit(e, reterr) : rc;
 }
 
 /* ---- another name ------------------------------------------------------------------------ */
 
+struct renaming {
+    const char *from, *to;
+};
+
 /* One that was called as its dataset is called as that again. */
-static int follow(struct config_edit *e, const struct cfg_volume *v, size_t old_len,
-                  const char *to, struct err *reterr)
+static int follow(struct config_edit *e, const struct cfg_volume *v, const void *arg,
+                  struct err *reterr)
 {
+    const struct renaming *r = arg;
+    int rc = check_unmapped(config_edit_base(e), v, reterr);
+    if (rc < 0)
+        return rc;
     CLEANUP(freep) struct cfg_volume *new = malloc(sizeof(*new));
     if (!new)
         return -ENOMEM;
     *new = *v;
-    int n = snprintf(new->dataset, sizeof(new->dataset), "%s%s", to, v->dataset + old_len);
+    int n = snprintf(new->dataset, sizeof(new->dataset), "%s%s", r->to,
+                     v->dataset + strlen(r->from));
     if (n < 0 || (size_t)n >= sizeof(new->dataset))
-        return err_set(reterr, -ENAMETOOLONG, "%.80s...: the name is too long", to);
+        return err_set(reterr, -ENAMETOOLONG, "%.80s...: the name is too long", r->to);
     if (strcmp(v->name, v->dataset) != 0)
         return edit_volume_put(e, new, reterr);
     if (!text_copy(new->name, sizeof(new->name), new->dataset))
         return err_set(reterr, -ENAMETOOLONG, "%.80s...: the name is too long for a volume",
-                       to);
-    int rc = edit_volume_remove(e, v->name, reterr);
+                       r->to);
+    rc = edit_volume_remove(e, v->name, reterr);
     return rc == 0 ? edit_volume_add(e, new, reterr) : rc;
 }
 
@@ -104,20 +130,11 @@ int datasets_rename(struct control *c, const char *from, const char *to, dataset
                     void *arg, struct err *reterr)
 {
     EDIT(e);
-    int rc = config_edit_begin(c->env.store, &e, reterr);
-    if (rc < 0)
-        return rc;
-    const struct config *cfg = config_edit_base(e);
+    const struct renaming r = {from, to};
     unsigned n = 0;
-    for (unsigned i = 0; rc == 0 && i < cfg->nvolumes; i++) {
-        const struct cfg_volume *v = &cfg->volumes[i];
-        if (!volume_lies_in(v, from, true))
-            continue;
-        n++;
-        rc = check_unmapped(cfg, v, reterr);
-        if (rc == 0)
-            rc = follow(e, v, strlen(from), to, reterr);
-    }
+    int rc = config_edit_begin(c->env.store, &e, reterr);
+    if (rc == 0)
+        rc = each_served(e, from, follow, &r, &n, reterr);
     if (rc == 0)
         rc = fn(c, from, to, arg, reterr);
     if (rc < 0 || n == 0)

@@ -326,27 +326,35 @@ static int list(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
     return rc < 0 ? rc : named(l, facts, l->noperands, p->answer, reterr);
 }
 
+static void step_each(struct gr_plan *p, const char *method, const json_t *pools)
+{
+    for (size_t i = 0; i < json_array_size(pools); i++)
+        gr_step(p, method,
+                json_pack("{s:s}", "name", gr_text(json_array_get(pools, i), "name")));
+}
+
 /* A call of the method for each pool that is named; facts tell which there are. */
 static int each_named(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
                       const char *method, struct err *reterr)
 {
     json_t *pools = json_array();
     int rc = named(l, facts, l->noperands, pools, reterr);
-    for (size_t i = 0; rc == 0 && i < json_array_size(pools); i++)
-        gr_step(p, method,
-                json_pack("{s:s}", "name", gr_text(json_array_get(pools, i), "name")));
+    if (rc == 0)
+        step_each(p, method, pools);
     json_decref(pools);
     return rc;
 }
 
-static int status(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
-                  struct err *reterr)
+/* What looks again and again: its interval is taken off the operands, the rest are pools that have to be there. A pool.status for
+ * each of them, or for all; *ret_pools: those that are meant. */
+static int watch(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
+                 json_t **ret_pools, struct err *reterr)
 {
     size_t n = l->noperands;
-    json_t *pools = json_array();
+    *ret_pools = json_array();
     int rc = gr_interval(l, &n, p, reterr);
     if (rc == 0)
-        rc = named(l, facts, n, pools, reterr);
+        rc = named(l, facts, n, *ret_pools, reterr);
     for (size_t i = 0; rc == 0 && i < MAX(n, 1); i++) {
         json_t *params = json_object();
         if (n > 0)
@@ -354,9 +362,16 @@ static int status(const struct gr_line *l, const json_t *facts, struct gr_plan *
         flag(l, "P", params, "paths");
         gr_step(p, "pool.status", params);
     }
-    for (size_t i = 0; rc == 0 && gr_has(l, "v") && i < json_array_size(pools); i++)
-        gr_step(p, "pool.errors",
-                json_pack("{s:s}", "name", gr_text(json_array_get(pools, i), "name")));
+    return rc;
+}
+
+static int status(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
+                  struct err *reterr)
+{
+    json_t *pools;
+    int rc = watch(l, facts, p, &pools, reterr);
+    if (rc == 0 && gr_has(l, "v"))
+        step_each(p, "pool.errors", pools);
     json_decref(pools);
     return rc;
 }
@@ -364,14 +379,8 @@ static int status(const struct gr_line *l, const json_t *facts, struct gr_plan *
 static int iostat(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
                   struct err *reterr)
 {
-    size_t n = l->noperands;
-    json_t *pools = json_array();
-    int rc = gr_interval(l, &n, p, reterr);
-    if (rc == 0)
-        rc = named(l, facts, n, pools, reterr);
-    for (size_t i = 0; rc == 0 && i < MAX(n, 1); i++)
-        gr_step(p, "pool.status",
-                n > 0 ? json_pack("{s:s}", "name", l->operands[i]) : json_object());
+    json_t *pools;
+    int rc = watch(l, facts, p, &pools, reterr);
     if (rc == 0)
         gr_step(p, "pool.list", json_object());
     json_decref(pools);
