@@ -24,8 +24,8 @@ static bool is_called(const json_t *target, const char *name)
     size_t len = strlen(whole), n = strlen(name);
     if (n == 0)
         return false;
-    return strcmp(alias, name) == 0 || (n < len && strcmp(whole + len - n, name) == 0 &&
-                                        strchr(".:", whole[len - n - 1]));
+    return strcmp(alias, name) == 0 ||
+           (n < len && strcmp(whole + len - n, name) == 0 && strchr(".:", whole[len - n - 1]));
 }
 
 /* A target by its whole name or what it is called; *ret NULL: none. -EINVAL: several are called so, and none is guessed. */
