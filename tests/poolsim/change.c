@@ -487,14 +487,9 @@ static unsigned change_aimed_at(const struct story *st)
     return k;
 }
 
-static unsigned change_choose(struct story *st)
+static unsigned change_weight(unsigned k)
 {
-    unsigned total = 0, k = 0;
-    for (unsigned i = 0; i < ARRAY_LEN(changes); i++)
-        total += changes[i].weight;
-    for (uint64_t x = draw(st, total); x >= changes[k].weight; k++)
-        x -= changes[k].weight;
-    return k;
+    return changes[k].weight;
 }
 
 /* Where nothing fits, there may be too few disks that belong to nobody. */
@@ -502,7 +497,7 @@ static void change_something(struct story *st)
 {
     unsigned k = change_aimed_at(st);
     if (k == ARRAY_LEN(changes) || one_in(st, 4))
-        k = change_choose(st);
+        k = draw_weighted(st, change_weight, ARRAY_LEN(changes));
     if (!changes[k].fn(st) && !spare_away(st))
         change_leave(st);
 }

@@ -418,20 +418,15 @@ static const struct {
     {op_reopen,  1,  true },
 };
 
-static unsigned op_choose(struct story *st)
+static unsigned op_weight(unsigned k)
 {
-    unsigned total = 0, k = 0;
-    for (unsigned i = 0; i < ARRAY_LEN(ops); i++)
-        total += ops[i].weight;
-    for (uint64_t x = draw(st, total); x >= ops[k].weight; k++)
-        x -= ops[k].weight;
-    return k;
+    return ops[k].weight;
 }
 
 void op_draw(struct story *st)
 {
     struct slot *s = &st->slot[draw(st, SLOTS)];
-    unsigned k = op_choose(st);
+    unsigned k = draw_weighted(st, op_weight, ARRAY_LEN(ops));
     if (s->taken)
         return;
     if (!s->m) {

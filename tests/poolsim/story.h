@@ -108,6 +108,8 @@ struct story {
 /* Ends the process: prints seed, world and what is wrong. */
 NO_RETURN void story_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
 uint64_t draw(struct story *st, uint64_t n); /* 0 .. n-1 */
+/* One of n, as often as its weight says. */
+unsigned draw_weighted(struct story *st, unsigned (*weight)(unsigned k), unsigned n);
 bool one_in(struct story *st, uint64_t n);
 
 /* ops.c: does one thing, drawn; opens a volume and compares all of it with the model. Park. */

@@ -26,6 +26,16 @@ uint64_t draw(struct story *st, uint64_t n)
     return sim_rand_below(&st->rand, n);
 }
 
+unsigned draw_weighted(struct story *st, unsigned (*weight)(unsigned k), unsigned n)
+{
+    unsigned total = 0, k = 0;
+    for (unsigned i = 0; i < n; i++)
+        total += weight(i);
+    for (uint64_t x = draw(st, total); x >= weight(k); k++)
+        x -= weight(k);
+    return k;
+}
+
 bool one_in(struct story *st, uint64_t n)
 {
     return sim_rand_one_in(&st->rand, n);
