@@ -28,6 +28,18 @@ def total(blocks):
     return tuple(sum(b[i] for b in blocks) for i in (2, 3, 4))
 
 
+def label_complaints(txgs, pool_txg, cut):
+    """What is wrong with a disk's four labels of these txgs (None: damaged). Labels 0 and 2 are written and flushed, then the
+    uberblock, then labels 1 and 3. So a power cut tears those of one half at most, and may leave 0 and 2 one txg ahead."""
+    torn = {n % 2 for n, txg in enumerate(txgs) if txg is None}
+    for n, txg in enumerate(txgs):
+        if txg is None:
+            if not cut or len(torn) > 1:
+                yield f"label {n} is damaged"
+        elif txg > pool_txg and not (cut and n % 2 == 0 and txg == pool_txg + 1):
+            yield f"label {n} is of txg {txg}, the pool of {pool_txg}"
+
+
 class Audit:
     """All checks of one pool; differences holds what was found."""
 
@@ -111,14 +123,9 @@ class Audit:
 
     def check_labels(self):
         for disk in self.pool.disks:
-            torn = {n % 2 for n, label in enumerate(disk.labels) if label.config is None}
-            for n, label in enumerate(disk.labels):
-                if label.config is None:
-                    # Labels 0 and 2 are written and flushed before 1 and 3: a power cut tears those of one half at most.
-                    if not self.cut or len(torn) > 1:
-                        self.tell(f"{disk.path}: label {n} is damaged")
-                elif label.config.get("txg", 0) > self.pool.txg:
-                    self.tell(f"{disk.path}: label {n} is of txg {label.config['txg']}, the pool of {self.pool.txg}")
+            txgs = [None if label.config is None else label.config.get("txg", 0) for label in disk.labels]
+            for complaint in label_complaints(txgs, self.pool.txg, self.cut):
+                self.tell(f"{disk.path}: {complaint}")
 
     def check_guid_sum(self):
         def walk(vdev):
