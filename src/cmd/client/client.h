@@ -75,6 +75,10 @@ const struct cli_member *find_member(const struct cli_type *t, const char *name,
 /* One value as text into buf; what would move the cursor becomes a question mark. */
 void show_value(const struct cli_member *m, const json_t *v, char *buf, size_t cap);
 void show_duration(uint64_t seconds, char *buf, size_t cap);
+/* Takes out of lines, in place, what a terminal would act on; they stay lines. */
+void clean_lines(char *text);
+/* printf() for what has words of others in it: of disks' labels, of initiators. What a terminal would act on is replaced. */
+__attribute__((format(printf, 2, 3))) void tell(FILE *out, const char *fmt, ...);
 /* A table from cells: text[row * ncols + col], row 0 the headings; right[col]: numbers. */
 void table_print(const char *const *text, size_t nrows, size_t ncols, const bool *right);
 

@@ -84,7 +84,7 @@ int main(int argc, char **argv)
     if (status == EXIT_DONE)
         status = in.help ? help(&in) : run_verb(&in, &e);
     if (status != EXIT_DONE)
-        fprintf(stderr, "zsan: %s\n", e.msg);
+        tell(stderr, "zsan: %s\n", e.msg);
     if (status == EXIT_USAGE && in.verb)
         help_usage(stderr, in.verb);
     json_decref(in.params);

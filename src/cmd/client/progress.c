@@ -84,7 +84,7 @@ int progress_wait(struct link *l, const char *pool, struct err *reterr)
     if (tty)
         printf("\r\x1b[K");
     if (status == EXIT_DONE && !busy)
-        printf("%s: %s\n", pool, text_of(now, "scan"));
+        tell(stdout, "%s: %s\n", pool, text_of(now, "scan"));
     json_decref(now);
     if (status == EXIT_DONE && busy) {
         err_set(reterr, -1, "pool %.60s: it goes on in the background: zsan pool status %.60s",

@@ -3,9 +3,26 @@
  * secrets ready to paste. */
 #include "cmd/client/client.h"
 
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define VALUE_MAX 1024
+
+void tell(FILE *out, const char *fmt, ...)
+{
+    char *text = NULL;
+    va_list ap;
+    va_start(ap, fmt);
+    if (vasprintf(&text, fmt, ap) < 0)
+        text = NULL;
+    va_end(ap);
+    if (text) {
+        clean_lines(text);
+        fputs(text, out);
+    }
+    free(text);
+}
 
 void show_json(const json_t *j)
 {

@@ -102,7 +102,7 @@ static void take_back(struct work *w, size_t n)
         if (!s->undo)
             continue;
         if (link_call(w->link, s->undo, s->undo_params, &answer, &e) != EXIT_DONE)
-            fprintf(stderr, "zsan: what %s made stays: %s\n", s->method, e.msg);
+            tell(stderr, "zsan: what %s made stays: %s\n", s->method, e.msg);
         json_decref(answer);
     }
 }
@@ -179,7 +179,7 @@ static void print(const struct work *w, const json_t *before)
         view(&s);
     for (i = 0; !view && i < w->plan.nsteps; i++)
         show_result(verb_of(w->plan.steps[i].method), json_array_get(w->results, i), NULL);
-    json_array_foreach(w->plan.say, i, line) printf("%s\n", json_string_value(line));
+    json_array_foreach(w->plan.say, i, line) tell(stdout, "%s\n", json_string_value(line));
     fflush(stdout);
 }
 
@@ -256,7 +256,7 @@ int tool_main(const struct gr_tool *t, size_t nwords, const char *const *words,
     else if (rc == 0)
         status = link_open(w.line.socket, &w.link, &e) < 0 ? EXIT_UNREACHABLE : run(&w);
     if (status != EXIT_DONE && e.msg[0])
-        fprintf(stderr, "zsan: %s\n", e.msg);
+        tell(stderr, "zsan: %s\n", e.msg);
     if (status == EXIT_USAGE && w.line.verb)
         tool_usage(stderr, t, w.line.verb);
     link_close(w.link);

@@ -8,17 +8,33 @@
 #include <string.h>
 #include <time.h>
 
-/* Appends text without control characters: C0, DEL, and C1 as UTF-8 (C2 80 to C2 9F). */
+/* Bytes of the control character that text begins with: C0, DEL, and C1 as UTF-8 (C2 80 to C2 9F). 0: none. */
+static unsigned control_at(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+        return 2;
+    return (p[0] && p[0] < 0x20) || p[0] == 0x7f;
+}
+
 static void put_clean(struct wbuf *w, const char *text)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        bool c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
-        if (p[0] < 0x20 || p[0] == 0x7f || c1)
-            wb_u8(w, '?');
-        else
-            wb_u8(w, p[0]);
-        p += c1;
+    for (; *text; text++) {
+        unsigned n = control_at(text);
+        wb_u8(w, n ? '?' : (uint8_t)*text);
+        text += n == 2;
     }
+}
+
+void clean_lines(char *text)
+{
+    char *to = text;
+    for (; *text; text++) {
+        unsigned n = *text == '\n' || *text == '\t' ? 0 : control_at(text);
+        *to++ = n ? '?' : *text;
+        text += n == 2;
+    }
+    *to = '\0';
 }
 
 static void put_json(struct wbuf *w, const json_t *v)

@@ -54,6 +54,16 @@ static void test_values_become_harmless_text(void **state)
     }
 }
 
+/* As a pool's name on a foreign disk, or an initiator's alias, might have it. */
+static void test_lines_of_others_move_no_cursor(void **state)
+{
+    char text[] = "a\tb\x1b[2J\n\xc2\x9b"
+                  "31mc\r\x7f\xc2\xa0\xe4\xb8\xad\n";
+    (void)state;
+    clean_lines(text);
+    assert_string_equal(text, "a\tb?[2J\n?31mc??\xc2\xa0\xe4\xb8\xad\n");
+}
+
 static void test_what_is_not_there_is_a_dash(void **state)
 {
     const struct cli_member m = {"m", NULL, M_SIZE, false, NULL};
@@ -98,6 +108,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_become_harmless_text),
+        cmocka_unit_test(test_lines_of_others_move_no_cursor),
         cmocka_unit_test(test_what_is_not_there_is_a_dash),
         cmocka_unit_test(test_long_values_are_cut),
         cmocka_unit_test(test_durations),

@@ -110,7 +110,7 @@ void view_dataset_list(const struct seen *s)
             grid_put(&g, text);
         }
     if (n == 0 && !gr_has(s->line, "H"))
-        printf("no datasets available\n");
+        tell(stdout, "no datasets available\n");
     grid_end(&g, n == 0 || gr_has(s->line, "H"));
     free(rows);
     json_decref(columns);

@@ -28,15 +28,16 @@ static void show_lun(const json_t *facts, const json_t *lun)
     const json_t *v =
         gr_find(json_object_get(facts, "volume.list"), "name", gr_text(lun, "volume"));
     text_from_size((uint64_t)number_of(v, "size"), size, sizeof(size));
-    printf("        LUN: %lld\n            GUID: %s\n            VID: ZSAN\n            Type: "
-           "disk\n"
-           "            Size: %s\n            Backing store: %s%s\n            Status: %s\n",
-           (long long)number_of(lun, "lun"), *gr_text(v, "naa") ? gr_text(v, "naa") : "-", size,
-           *gr_text(v, "dataset") ? "/dev/zvol/rdsk/" : "",
-           *gr_text(v, "dataset") ? gr_text(v, "dataset")
-           : *gr_text(v, "path")  ? gr_text(v, "path")
-                                  : gr_text(v, "name"),
-           gr_text(v, "state"));
+    tell(stdout,
+         "        LUN: %lld\n            GUID: %s\n            VID: ZSAN\n            Type: "
+         "disk\n"
+         "            Size: %s\n            Backing store: %s%s\n            Status: %s\n",
+         (long long)number_of(lun, "lun"), *gr_text(v, "naa") ? gr_text(v, "naa") : "-", size,
+         *gr_text(v, "dataset") ? "/dev/zvol/rdsk/" : "",
+         *gr_text(v, "dataset") ? gr_text(v, "dataset")
+         : *gr_text(v, "path")  ? gr_text(v, "path")
+                                : gr_text(v, "name"),
+         gr_text(v, "state"));
 }
 
 static void show_connections(const json_t *facts, const json_t *target)
@@ -46,10 +47,11 @@ static void show_connections(const json_t *facts, const json_t *target)
     json_array_foreach((json_t *)(uintptr_t)sessions, i, one)
     {
         if (strcmp(gr_text(one, "target"), gr_text(target, "name")) == 0)
-            printf("        Initiator:\n            iSCSI Name: %s\n            Alias: %s\n",
-                   gr_text(one, "initiator"),
-                   local_name(json_object_get(facts, "initiator.list"),
-                              gr_text(one, "initiator")));
+            tell(stdout,
+                 "        Initiator:\n            iSCSI Name: %s\n            Alias: %s\n",
+                 gr_text(one, "initiator"),
+                 local_name(json_object_get(facts, "initiator.list"),
+                            gr_text(one, "initiator")));
     }
 }
 
@@ -58,14 +60,14 @@ static void show_details(const json_t *facts, const json_t *target)
     json_t *each;
     size_t i;
     show_connections(facts, target);
-    printf("    ACL list:\n");
+    tell(stdout, "    ACL list:\n");
     json_array_foreach(json_object_get(target, "grants"), i, each)
-        printf("        Initiator: %s\n",
-               local_name(json_object_get(facts, "initiator.list"), json_string_value(each)));
-    printf("    TPGT list:\n");
+        tell(stdout, "        Initiator: %s\n",
+             local_name(json_object_get(facts, "initiator.list"), json_string_value(each)));
+    tell(stdout, "    TPGT list:\n");
     json_array_foreach(json_object_get(target, "portal_groups"), i, each)
-        printf("        TPGT: %lld\n", (long long)json_integer_value(each));
-    printf("    LUN information:\n");
+        tell(stdout, "        TPGT: %lld\n", (long long)json_integer_value(each));
+    tell(stdout, "    LUN information:\n");
     json_array_foreach(json_object_get(target, "luns"), i, each) show_lun(facts, each);
 }
 
@@ -77,10 +79,10 @@ void view_targets(const struct seen *s)
     {
         const char *name = gr_text(t, "name"), *alias = gr_text(t, "alias");
         bool verbose = gr_has(s->line, "v");
-        printf("Target: %s\n    iSCSI Name: %s\n", *alias ? alias : name, name);
+        tell(stdout, "Target: %s\n    iSCSI Name: %s\n", *alias ? alias : name, name);
         if (verbose)
-            printf("    Alias: %s\n", *alias ? alias : "-");
-        printf("    Connections: %lld\n", (long long)number_of(t, "sessions"));
+            tell(stdout, "    Alias: %s\n", *alias ? alias : "-");
+        tell(stdout, "    Connections: %lld\n", (long long)number_of(t, "sessions"));
         if (verbose)
             show_details(s->facts, t);
     }
@@ -108,18 +110,18 @@ void view_initiators(const struct seen *s)
     {
         const char *auth = gr_text(i, "auth");
         size_t n;
-        printf("Initiator: %s\n    iSCSI Name: %s\n    CHAP Name: %s\n",
-               local_name(json_array_get(s->results, 0), gr_text(i, "name")),
-               gr_text(i, "name"), chap_name(s->facts, i));
+        tell(stdout, "Initiator: %s\n    iSCSI Name: %s\n    CHAP Name: %s\n",
+             local_name(json_array_get(s->results, 0), gr_text(i, "name")), gr_text(i, "name"),
+             chap_name(s->facts, i));
         if (!gr_has(s->line, "v"))
             continue;
-        printf("    CHAP Secret: %s\n    Host: %s\n    Targets:\n",
-               strcmp(auth, "none") == 0     ? "Not set"
-               : strcmp(auth, "mutual") == 0 ? "Set, of both sides, for each target"
-                                             : "Set, for each target",
-               gr_text(i, "host"));
+        tell(stdout, "    CHAP Secret: %s\n    Host: %s\n    Targets:\n",
+             strcmp(auth, "none") == 0     ? "Not set"
+             : strcmp(auth, "mutual") == 0 ? "Set, of both sides, for each target"
+                                           : "Set, for each target",
+             gr_text(i, "host"));
         json_array_foreach(json_object_get(i, "targets"), n, target)
-            printf("        Target: %s\n", json_string_value(target));
+            tell(stdout, "        Target: %s\n", json_string_value(target));
     }
 }
 
@@ -134,10 +136,10 @@ void view_tpgts(const struct seen *s)
     {
         json_int_t group = number_of(p, "group");
         if (group != last)
-            printf("TPGT: %lld\n", (long long)group);
+            tell(stdout, "TPGT: %lld\n", (long long)group);
         last = group;
-        printf("    IP Address: %s port %lld%s\n", gr_text(p, "address"),
-               (long long)number_of(p, "port"),
-               json_is_true(json_object_get(p, "listening")) ? "" : " (not listening)");
+        tell(stdout, "    IP Address: %s port %lld%s\n", gr_text(p, "address"),
+             (long long)number_of(p, "port"),
+             json_is_true(json_object_get(p, "listening")) ? "" : " (not listening)");
     }
 }

@@ -50,7 +50,7 @@ void view_pool_list(const struct seen *s)
     const json_t *pools = json_array_get(s->results, 0);
     size_t i, k;
     if (json_array_size(pools) == 0 && !gr_has(s->line, "H")) {
-        printf("no pools available\n");
+        tell(stdout, "no pools available\n");
         json_decref(columns);
         return;
     }
@@ -64,23 +64,16 @@ void view_pool_list(const struct seen *s)
 
 /* ---- status ------------------------------------------------------------------------------ */
 
-/* Lines that the daemon made; names in them may be anybody's. */
-static void show_lines(const char *text)
-{
-    for (; *text; text++)
-        putchar((unsigned char)*text < 0x20 && *text != '\n' && *text != '\t' ? '?' : *text);
-}
-
 static void damage(const json_t *list)
 {
     const json_t *d;
     size_t i;
     json_array_foreach((json_t *)(uintptr_t)list, i, d)
     {
-        printf("\t%s:<0x%llx> at %lld, %lld bytes\n", gr_text(d, "dataset"),
-               (unsigned long long)json_integer_value(json_object_get(d, "object")),
-               (long long)json_integer_value(json_object_get(d, "offset")),
-               (long long)json_integer_value(json_object_get(d, "length")));
+        tell(stdout, "\t%s:<0x%llx> at %lld, %lld bytes\n", gr_text(d, "dataset"),
+             (unsigned long long)json_integer_value(json_object_get(d, "object")),
+             (long long)json_integer_value(json_object_get(d, "offset")),
+             (long long)json_integer_value(json_object_get(d, "length")));
     }
 }
 
@@ -98,14 +91,14 @@ void view_pool_status(const struct seen *s)
         {
             if (gr_has(s->line, "x") && !*gr_text(pool, "problem"))
                 continue;
-            printf("%s", shown++ ? "\n" : "");
-            show_lines(gr_text(pool, "text"));
+            tell(stdout, "%s", shown++ ? "\n" : "");
+            tell(stdout, "%s", gr_text(pool, "text"));
         }
         if (json_array_size(json_object_get(report, "pools")) == 0 && !gr_has(s->line, "x"))
-            show_lines(gr_text(report, "text"));
+            tell(stdout, "%s", gr_text(report, "text"));
     }
     if (gr_has(s->line, "x") && shown == 0)
-        printf("all pools are healthy\n");
+        tell(stdout, "all pools are healthy\n");
 }
 
 /* ---- iostat ------------------------------------------------------------------------------ */
@@ -208,8 +201,9 @@ void view_pool_iostat(const struct seen *s)
         }
     }
     if (!gr_has(s->line, "H"))
-        printf(s->before ? "\na second, over %.1f s:\n" : "since the disks were opened:\n",
-               seconds);
+        tell(stdout,
+             s->before ? "\na second, over %.1f s:\n" : "since the disks were opened:\n",
+             seconds);
     grid_end(&g, gr_has(s->line, "H"));
 }
 
@@ -219,22 +213,22 @@ static void found(const json_t *pool)
 {
     const json_t *v;
     size_t i;
-    printf("   pool: %s\n     id: %s\n  state: %s%s\n", gr_text(pool, "name"),
-           gr_text(pool, "guid"), gr_text(pool, "health"),
-           strcmp(gr_text(pool, "state"), "DESTROYED") == 0 ? " (DESTROYED)" : "");
+    tell(stdout, "   pool: %s\n     id: %s\n  state: %s%s\n", gr_text(pool, "name"),
+         gr_text(pool, "guid"), gr_text(pool, "health"),
+         strcmp(gr_text(pool, "state"), "DESTROYED") == 0 ? " (DESTROYED)" : "");
     if (*gr_text(pool, "reason"))
-        printf(" status: %s\n", gr_text(pool, "reason"));
-    printf(" action: %s\n config:\n\n",
-           json_is_true(json_object_get(pool, "can_import"))
-               ? "The pool can be imported using its name or numeric identifier."
-               : "See status; -f imports a pool that another host used last, -D one that was "
-                 "destroyed.");
+        tell(stdout, " status: %s\n", gr_text(pool, "reason"));
+    tell(stdout, " action: %s\n config:\n\n",
+         json_is_true(json_object_get(pool, "can_import"))
+             ? "The pool can be imported using its name or numeric identifier."
+             : "See status; -f imports a pool that another host used last, -D one that was "
+               "destroyed.");
     json_array_foreach(json_object_get(pool, "vdevs"), i, v)
     {
         const char *path = gr_text(v, "name"), *slash = strrchr(path, '/');
-        printf("\t%*s%-*s %s %s\n", (int)number_of(v, "depth") * 2, "",
-               30 - (int)number_of(v, "depth") * 2, slash ? slash + 1 : path,
-               gr_text(v, "state"), gr_text(v, "note"));
+        tell(stdout, "\t%*s%-*s %s %s\n", (int)number_of(v, "depth") * 2, "",
+             30 - (int)number_of(v, "depth") * 2, slash ? slash + 1 : path, gr_text(v, "state"),
+             gr_text(v, "note"));
     }
 }
 
@@ -244,7 +238,7 @@ void view_pool_found(const struct seen *s)
     const json_t *answer = json_array_get(s->results, 0), *pool;
     size_t i, shown = 0;
     if (json_is_object(answer)) {
-        printf("pool %s: %s\n", gr_text(answer, "name"), gr_text(answer, "state"));
+        tell(stdout, "pool %s: %s\n", gr_text(answer, "name"), gr_text(answer, "state"));
         return;
     }
     json_array_foreach((json_t *)(uintptr_t)answer, i, pool)
@@ -252,11 +246,11 @@ void view_pool_found(const struct seen *s)
         /* What is open here is no candidate. */
         if (gr_find(json_object_get(s->facts, "pool.list"), "guid", gr_text(pool, "guid")))
             continue;
-        printf("%s", shown++ ? "\n" : "");
+        tell(stdout, "%s", shown++ ? "\n" : "");
         found(pool);
     }
     if (shown == 0)
-        printf("no pools available to import\n");
+        tell(stdout, "no pools available to import\n");
 }
 
 /* ---- history, events --------------------------------------------------------------------- */
@@ -274,12 +268,12 @@ static void history_line(const json_t *e, bool with_host)
     char when[40];
     time_text(json_object_get(e, "time"), when, sizeof(when));
     if (json_is_true(json_object_get(e, "internal")))
-        printf("%s [internal %s txg:%lld] %s", when, gr_text(e, "what"),
-               (long long)number_of(e, "txg"), gr_text(e, "text"));
+        tell(stdout, "%s [internal %s txg:%lld] %s", when, gr_text(e, "what"),
+             (long long)number_of(e, "txg"), gr_text(e, "text"));
     else
-        printf("%s %s", when, gr_text(e, "text"));
+        tell(stdout, "%s %s", when, gr_text(e, "text"));
     if (with_host && *gr_text(e, "host"))
-        printf(" [on %s]", gr_text(e, "host"));
+        tell(stdout, " [on %s]", gr_text(e, "host"));
     putchar('\n');
 }
 
@@ -293,7 +287,7 @@ void view_pool_history(const struct seen *s)
             s->line->noperands > i
                 ? s->line->operands[i]
                 : gr_text(json_array_get(json_object_get(s->facts, "pool.list"), i), "name");
-        printf("%sHistory for '%s':\n", i ? "\n" : "", name);
+        tell(stdout, "%sHistory for '%s':\n", i ? "\n" : "", name);
         json_array_foreach((json_t *)(uintptr_t)of, k, e) history_line(e, gr_has(s->line, "l"));
     }
 }
