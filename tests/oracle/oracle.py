@@ -60,8 +60,9 @@ class Oracle:
         if done.returncode != 0:
             raise Rejected(f"the oracle can't be prepared:\n{done.stderr}")
         library = next((self.folder / "prefix/lib").glob("*/libzpool.so.*")).parent
-        self.env = {**os.environ, "LD_LIBRARY_PATH": str(library), "LC_ALL": "C"}
-        self.commands = [f"export LC_ALL=C LD_LIBRARY_PATH={shlex.quote(str(library))}"]
+        ours = {"LD_LIBRARY_PATH": str(library), "LD_PRELOAD": str(self.folder / "no_zio_fini.so"), "LC_ALL": "C"}
+        self.env = {**os.environ, **ours}
+        self.commands = ["export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in ours.items())]
 
     def again(self):
         """Another one, with commands of its own, without the preparations."""
