@@ -69,5 +69,9 @@ if ! orc_is_current; then
     }
     mv "$out/orc.new" "$out/orc"
 fi
+if [[ ! $out/no_zio_fini.so -nt $here/no_zio_fini.c ]]; then
+    "${CC:-cc}" -O1 -shared -fPIC "$here/no_zio_fini.c" -o "$out/no_zio_fini.so.new"
+    mv "$out/no_zio_fini.so.new" "$out/no_zio_fini.so"
+fi
 missing=$(LD_LIBRARY_PATH=$lib ldd "$out/prefix/sbin/zdb" "$out/orc" | sed -n 's/^\s*\(\S*\) => not found/\1/p' | sort -u)
 [[ -z $missing ]] || fail "libraries are missing: $missing"
