@@ -21,7 +21,7 @@ static const struct {
 static bool own_bookkeeping(const char *member)
 {
     return strcmp(member, "id") == 0 || strcmp(member, "rel_ports") == 0 ||
-           strcmp(member, "next_rel_port") == 0;
+           strcmp(member, "next_rel_port") == 0 || strcmp(member, "past_luns") == 0;
 }
 
 static int add_row(json_t *rows, const char *action, const char *kind, const char *name,

@@ -70,7 +70,8 @@ int edit_target_remove(struct config_edit *e, const char *name, bool force,
 int edit_target_name(struct config_edit *e, const char *host, const char *name,
                      char ret_name[CFG_NAME_LEN], struct err *reterr);
 
-#define LUN_LOWEST_FREE (-1)
+/* One that was never used there; when none is left below 255, the one given up longest ago. */
+#define LUN_CHOOSE (-1)
 int edit_lun_add(struct config_edit *e, const char *target, int lun, const char *volume,
                  uint16_t *ret_lun, struct err *reterr);
 int edit_lun_remove(struct config_edit *e, const char *target, uint16_t lun,

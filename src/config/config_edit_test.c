@@ -73,7 +73,7 @@ static int add_basics(struct config_edit *e, struct err *err)
     if (rc == 0)
         rc = edit_target_add(e, &t, NULL, 0, err);
     if (rc == 0)
-        rc = edit_lun_add(e, TARGET, LUN_LOWEST_FREE, "v1", &lun, err);
+        rc = edit_lun_add(e, TARGET, LUN_CHOOSE, "v1", &lun, err);
     if (rc == 0)
         rc = edit_host_add(e, "esx", err);
     if (rc == 0)
@@ -139,6 +139,49 @@ static void test_commit_mints_what_new_pairs_need(void **state)
     assert_string_equal(seen.text[3], INI_B ">" TARGET " 16 0"); /* one-way */
     assert_int_equal(seen.n[2], 16);
     assert_int_equal(seen.n[3], 0);
+}
+
+/* ---- numbers of LUNs --------------------------------------------------------------------- */
+
+static int chosen(struct config_edit *e)
+{
+    uint16_t lun = 0;
+    int rc = edit_lun_add(e, TARGET, LUN_CHOOSE, "v1", &lun, NULL);
+    return rc < 0 ? rc : lun;
+}
+
+static void luns_step(struct config_store *s, struct seen *r)
+{
+    struct config_edit *e;
+    uint16_t lun;
+    r->rc[0] = commit_basics(s); /* LUN 0 */
+    begin(s, &e);
+    edit_lun_remove(e, TARGET, 0, NULL);
+    r->rc[1] = chosen(e); /* 1, for 0 was used */
+    r->rc[2] = config_edit_commit(e, &r->err[2]);
+    config_edit_end(e);
+    begin(s, &e);         /* not committed: a volume is one LUN of a target */
+    r->rc[3] = chosen(e); /* 2: it is remembered */
+    r->rc[4] = edit_lun_add(e, TARGET, 0, "v1", &lun, NULL);
+    for (int i = 3; i <= 254; i++)
+        r->rc[5] = chosen(e);
+    edit_lun_remove(e, TARGET, 9, NULL);
+    edit_lun_remove(e, TARGET, 7, NULL);
+    r->rc[6] = chosen(e); /* 9: it was given up first */
+    r->n[0] = (unsigned)chosen(e);
+    r->n[1] = (unsigned)chosen(e);
+    config_edit_end(e);
+}
+
+static void test_numbers_of_luns_are_used_again_last(void **state)
+{
+    (void)state;
+    run_step(luns_step);
+    static const int want[] = {0, 1, 0, 2, 0, 254, 9};
+    for (size_t i = 0; i < ARRAY_LEN(want); i++)
+        assert_int_equal(seen.rc[i], want[i]);
+    assert_int_equal(seen.n[0], 7);
+    assert_int_equal(seen.n[1], 255);
 }
 
 /* ---- rotation ---------------------------------------------------------------------------- */
@@ -470,6 +513,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commit_mints_what_new_pairs_need),
+        cmocka_unit_test(test_numbers_of_luns_are_used_again_last),
         cmocka_unit_test(test_rotation_keeps_the_old_secret_until_finished),
         cmocka_unit_test(test_own_secrets_obey_the_rules),
         cmocka_unit_test(test_edits_refuse_what_would_dangle),

@@ -250,6 +250,21 @@ static int read_luns(const json_t *j, const char *what, const struct config *c,
     return 0;
 }
 
+/* "past_luns": only config_edit wants them. */
+static int check_past_luns(const json_t *j, const char *what, struct err *reterr)
+{
+    const json_t *all = NULL;
+    int rc = field_array(j, "past_luns", what, &all, reterr);
+    for (size_t i = 0; rc == 0 && i < json_array_size(all); i++) {
+        const json_t *lun = json_array_get(all, i);
+        if (!json_is_integer(lun) || json_integer_value(lun) < 0 ||
+            json_integer_value(lun) > CFG_MAX_LUN)
+            rc = err_set(reterr, -EINVAL, "%s: \"past_luns\" are numbers from 0 to %d", what,
+                         CFG_MAX_LUN);
+    }
+    return rc;
+}
+
 /* "rel_ports": {"TAG": ID}; 0 when the pair has none yet (config_edit gives it one). */
 static int read_rel_port(const json_t *j, const char *what, uint16_t tag, uint16_t *ret_id,
                          struct err *reterr)
@@ -319,6 +334,7 @@ static int read_targets(const json_t *doc, struct config *c, struct err *reterr)
         if ((rc = schema_target_read(j, what, t, reterr)) < 0 ||
             (rc = canonical_iscsi_name("target", name, t->name, reterr)) < 0 ||
             (rc = read_luns(j, what, c, t, reterr)) < 0 ||
+            (rc = check_past_luns(j, what, reterr)) < 0 ||
             (rc = read_target_groups(j, what, c, t, reterr)) < 0)
             return rc;
     }

@@ -39,6 +39,15 @@ static int complete_volumes(struct config_edit *e)
     return 0;
 }
 
+/* Numbers that an applied document doesn't know to have been given up. */
+static int keep_past_luns(json_t *target, const json_t *old)
+{
+    json_t *past = json_object_get(old, "past_luns");
+    if (!past || json_object_get(target, "past_luns"))
+        return 0;
+    return json_object_set(target, "past_luns", past) == 0 ? 0 : -ENOMEM;
+}
+
 /* Gives the target's ports ids where they lack one, counting *next up. */
 static int complete_ports(json_t *target, const json_t *old, json_int_t *next)
 {
@@ -81,9 +90,9 @@ static int complete_targets(struct config_edit *e)
     json_int_t next = first_free_port(e);
     json_object_foreach(json_object_get(e->doc, "targets"), name, t)
     {
+        const json_t *old = json_object_get(json_object_get(e->store->doc, "targets"), name);
         if (json_is_object(t) &&
-            complete_ports(t, json_object_get(json_object_get(e->store->doc, "targets"), name),
-                           &next) < 0)
+            (complete_ports(t, old, &next) < 0 || keep_past_luns(t, old) < 0))
             return -ENOMEM;
     }
     return json_object_set_new(e->doc, "next_rel_port", json_integer(next)) == 0 ? 0 : -ENOMEM;

@@ -52,6 +52,7 @@ static const struct field target_fields[] = {
     FIELD_STR(struct cfg_target, redirect),
     FIELD(struct cfg_target, redirect_permanent, F_BOOL),
     {.name = "luns",          .type = F_NESTED},
+    {.name = "past_luns",     .type = F_NESTED},
     {.name = "portal_groups", .type = F_NESTED},
     {.name = "rel_ports",     .type = F_NESTED},
     {.name = "grants",        .type = F_NESTED},

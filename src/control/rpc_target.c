@@ -230,7 +230,7 @@ int rpc_lun_add(struct control *c, const struct args_lun_add *a, json_t **ret_re
     if (rc == 0)
         rc = target_resolve(config_edit_base(e), a->target, name, reterr);
     if (rc == 0)
-        rc = edit_lun_add(e, name, a->has_lun ? (int)a->lun : LUN_LOWEST_FREE, a->volume, &lun,
+        rc = edit_lun_add(e, name, a->has_lun ? (int)a->lun : LUN_CHOOSE, a->volume, &lun,
                           reterr);
     if (rc == 0)
         rc = config_edit_commit(e, reterr);

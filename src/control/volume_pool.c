@@ -4,12 +4,14 @@
  * names it and destroyed again when that fails; without a size, one that is there already is served as it is.
  * Deleting the volume destroys the dataset. Parks.
  */
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "control/api_gen.h"
 #include "control/control_int.h"
 #include "control/pools.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool volume_wants_pool(const struct args_volume_create *a)
@@ -38,6 +40,7 @@ struct look {
     const char *dataset;
     uint64_t size;
     enum volume_sync sync;
+    uint32_t threshold_pct;
 };
 
 static int look_here(struct pool *p, void *arg, struct err *reterr)
@@ -49,11 +52,15 @@ static int look_here(struct pool *p, void *arg, struct err *reterr)
         return rc;
     l->size = v->geo.size;
     l->sync = v->sync;
+    CLEANUP(freep) char *pct = NULL;
+    rc = volume_get_attr(v, VOL_ATTR_THRESHOLD, &pct);
+    if (pct)
+        l->threshold_pct = (uint32_t)MIN(strtoul(pct, NULL, 10), 99ul);
     volume_close(v);
-    return 0;
+    return rc < 0 ? err_set(reterr, rc, "%s: its threshold cannot be read", l->dataset) : 0;
 }
 
-/* One that is there: its size, and what an acknowledged write means on it unless the caller says it. */
+/* One that is there: its size, and its policy where the caller doesn't say it. */
 static int adopt(struct control *c, const struct args_volume_create *a, struct cfg_volume *v,
                  struct err *reterr)
 {
@@ -69,6 +76,8 @@ static int adopt(struct control *c, const struct args_volume_create *a, struct c
     v->size = l.size;
     if (!a->has_sync && l.sync != VOL_SYNC_DISABLED)
         v->sync = l.sync;
+    if (!a->has_threshold_pct)
+        v->threshold_pct = l.threshold_pct;
     return 0;
 }
 

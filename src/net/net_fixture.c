@@ -148,7 +148,7 @@ void fix_add_volume(struct config_edit *e, const char *name, struct err *err)
     v->thin = true;
     text_copy(v->name, sizeof(v->name), name);
     check(edit_volume_add(e, v, err) == 0);
-    check(edit_lun_add(e, FIX_TARGET, LUN_LOWEST_FREE, name, &lun, err) == 0);
+    check(edit_lun_add(e, FIX_TARGET, LUN_CHOOSE, name, &lun, err) == 0);
     free(v);
 }
 

@@ -52,7 +52,7 @@ void fix_stop(struct fix *f); /* that must go well */
 /* A transaction: fn edits, the rest must go well. Parks until it is applied. Its warning's code,
  * 0: none. */
 int fix_change(struct fix *f, void (*fn)(struct config_edit *e, struct err *err));
-/* A volume in memory of 1 MiB, for LUN_LOWEST_FREE of FIX_TARGET. */
+/* A volume in memory of 1 MiB, for LUN_CHOOSE of FIX_TARGET. */
 void fix_add_volume(struct config_edit *e, const char *name, struct err *err);
 
 /* How FIX_INITIATOR logs in. */

@@ -65,6 +65,19 @@ static int open_stack(struct opening *w)
     return 0;
 }
 
+/* The threshold goes with the volume, to wherever it is served next; nothing is written while it is as it was. */
+static int keep_threshold(struct volume *vol, uint32_t pct)
+{
+    CLEANUP(freep) char *old = NULL;
+    char text[16];
+    snprintf(text, sizeof(text), "%u", pct);
+    int r = volume_get_attr(vol, VOL_ATTR_THRESHOLD, &old);
+    if (r < 0 || strcmp(old ? old : "0", text) == 0)
+        return r;
+    r = volume_set_attr(vol, VOL_ATTR_THRESHOLD, pct ? text : NULL);
+    return r == -EROFS ? 0 : r;
+}
+
 static int open_lu(struct opening *w)
 {
     struct open_volume *o = w->o;
@@ -78,6 +91,10 @@ static int open_lu(struct opening *w)
     if (r < 0)
         return err_set(&w->err, r, "volume %s: its identity cannot be read or kept: %s",
                        w->cfg.name, strerror(-r));
+    r = keep_threshold(o->vol, w->cfg.threshold_pct);
+    if (r < 0)
+        return err_set(&w->err, r, "volume %s: its threshold cannot be kept: %s", w->cfg.name,
+                       strerror(-r));
     snprintf(o->naa, sizeof(o->naa), "naa.");
     hex_encode(p.id.naa, p.id.naa_len, o->naa + 4);
     return scsi_lu_new(&p, &o->lu, &w->err);
@@ -283,8 +300,11 @@ static void set_here(struct errand *e)
         return;
     filter_limits_set(o->limits, &w->limits);
     scsi_lu_set_threshold(o->lu, w->threshold_pct);
-    if (o->vol->sync != w->sync)
-        w->result = volume_set_sync(o->vol, w->sync);
+    w->result = keep_threshold(o->vol, w->threshold_pct);
+    if (o->vol->sync != w->sync) {
+        int r = volume_set_sync(o->vol, w->sync);
+        w->result = r ? r : w->result;
+    }
     open_volume_leave(o);
 }
 
@@ -316,8 +336,9 @@ int open_volume_set(struct open_volume *o, const struct cfg_volume *want, struct
                        o->name);
     int r = w->result;
     if (r < 0)
-        err_set(reterr, r, "volume %s: what it holds could not be made durable: %s", o->name,
-                strerror(-r));
+        err_set(reterr, r,
+                "volume %s: its settings and what it holds could not be made durable: %s",
+                o->name, strerror(-r));
     setting_free(&w->errand);
     return r;
 }

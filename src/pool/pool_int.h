@@ -31,14 +31,18 @@ uint64_t pool_capacity(const struct pool *p);
 uint64_t pool_disks_left(const struct pool *p, unsigned slop_shift);
 /* Something was freed that may not be used again yet. */
 bool pool_held_back(const struct pool *p);
-/* User properties: percent, or "off". The pool's is the root dataset's and is for all of it. */
+/* A user property of the root dataset: percent, or "off". */
 #define POOL_THRESHOLD         "zsan:threshold"
 #define POOL_THRESHOLD_DEFAULT 80u
-#define VOLUME_THRESHOLD       "zsan:volume-threshold"
-uint64_t threshold_of(const struct dsl_dir *dd, const char *property, uint64_t otherwise);
 /* 1: used is above now, -1: it is below again; percent 0: there is no threshold. */
 int threshold_cross(bool *above, uint64_t percent, uint64_t used, uint64_t size);
+/* After a txg: has the pool's threshold been crossed? Who serves its volumes is told. */
 void pool_watch(struct pool *p);
+/* Of the bytes that are available to a volume, how many are left when the pool's threshold is crossed (more than there are:
+ * it has been crossed); 0: it has none. */
+uint64_t pool_warn_below(const struct pool *p, uint64_t available);
+/* Who serves an open volume looks at its room. */
+void volumes_threshold(struct pool *p);
 /* What `zfs create -V` reserves for a volume that isn't sparse. */
 uint64_t pool_full_reservation(const struct pool *p, uint64_t size, uint32_t block_size,
                                unsigned copies);

@@ -5,8 +5,8 @@
  * to the byte as OpenZFS would. The disks count what is allocated, what was freed but may not be used yet, and what the
  * dirty blocks may take at most.
  *
- * Thresholds are percentages in user properties; crossing one raises an event, once until it has been left behind by a
- * margin. They are looked at after each txg.
+ * The threshold is a percentage in a user property; crossing it raises an event and warns who serves the volumes, once
+ * until it has been left behind by a margin. It is looked at after each txg.
  */
 #include "base/log.h"
 #include "pool/pool_int.h"
@@ -100,35 +100,54 @@ void pool_space(const struct pool *p, struct pool_space *ret)
                                dsl_dir_available(p->dsl.root, pool_capacity(p))};
 }
 
-/* ---- thresholds ------------------------------------------------------------------------------------------------- */
+/* ---- the threshold ---------------------------------------------------------------------------------------------- */
 
 #define HYSTERESIS 2u /* percent below a threshold that it is left behind */
 
-uint64_t threshold_of(const struct dsl_dir *dd, const char *property, uint64_t otherwise)
+static uint64_t threshold_of(const struct pool *p)
 {
     const char *text;
     char *end;
-    if (!dsl_prop_str(dd, property, &text, NULL))
-        return otherwise;
+    if (!dsl_prop_str(p->dsl.root, POOL_THRESHOLD, &text, NULL))
+        return POOL_THRESHOLD_DEFAULT;
     uint64_t v = strtoull(text, &end, 10);
     return *end || end == text || v > 100 ? 0 : v; /* "off" */
 }
 
+/* What must be allocated to be above the threshold, for one who is or isn't. */
+static uint64_t mark(bool above, uint64_t percent, uint64_t size)
+{
+    return size / 100 * (percent - (above ? MIN(percent, HYSTERESIS) : 0));
+}
+
 int threshold_cross(bool *above, uint64_t percent, uint64_t used, uint64_t size)
 {
-    uint64_t at = size / 100 * percent,
-             back = size / 100 * (percent - MIN(percent, HYSTERESIS));
-    bool now = percent && used >= (*above ? back : at);
+    bool now = percent && used >= mark(*above, percent, size);
     int crossed = (int)now - (int)*above;
     *above = now;
     return crossed;
 }
 
+uint64_t pool_warn_below(const struct pool *p, uint64_t available)
+{
+    struct space_totals t = space_totals(p->space);
+    uint64_t percent = threshold_of(p), at = mark(p->filling, percent, t.size);
+    if (!percent)
+        return 0;
+    if (p->filling)
+        return available + 1 + deflated(p, t.allocated - MIN(t.allocated, at));
+    uint64_t room = deflated(p, at - MIN(t.allocated, at));
+    return available > room ? available - room : 0;
+}
+
 void pool_watch(struct pool *p)
 {
     struct space_totals t = space_totals(p->space);
-    uint64_t limit = threshold_of(p->dsl.root, POOL_THRESHOLD, POOL_THRESHOLD_DEFAULT);
-    switch (threshold_cross(&p->filling, limit, t.allocated, t.size)) {
+    uint64_t limit = threshold_of(p);
+    int crossed = threshold_cross(&p->filling, limit, t.allocated, t.size);
+    if (crossed)
+        volumes_threshold(p);
+    switch (crossed) {
     case 1:
         log_warn("pool.filling", KV("pool", "%s", p->name), KV("threshold", "%" PRIu64, limit),
                  KV("allocated", "%" PRIu64, t.allocated), KV("size", "%" PRIu64, t.size));

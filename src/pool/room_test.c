@@ -12,7 +12,7 @@
 
 /* Events by name, counted. */
 static struct {
-    unsigned filling, relaxed, volume_filling, volume_relaxed, full;
+    unsigned filling, relaxed, told, full;
 } seen;
 
 static void count(void *arg, enum log_level level, const char *event, const struct log_kv *kv,
@@ -21,8 +21,6 @@ static void count(void *arg, enum log_level level, const char *event, const stru
     (void)arg, (void)level, (void)kv, (void)n;
     seen.filling += strcmp(event, "pool.filling") == 0;
     seen.relaxed += strcmp(event, "pool.relaxed") == 0;
-    seen.volume_filling += strcmp(event, "volume.filling") == 0;
-    seen.volume_relaxed += strcmp(event, "volume.relaxed") == 0;
     seen.full += strcmp(event, "volume.full") == 0;
 }
 
@@ -155,34 +153,52 @@ static void copies_body(struct expect *e)
     EXPECT_EQ(e, pool_export(p, NULL), 0);
 }
 
+static void told(void *arg, unsigned what)
+{
+    (void)arg;
+    seen.told += what == VOL_CHANGED_THRESHOLD;
+}
+
+/* Whether a volume's users are to be warned. */
+static bool warned(struct volume *v)
+{
+    struct volume_space s;
+    return volume_space(v, &s) == 0 && s.available < s.warn_below;
+}
+
 static void thresholds_body(struct expect *e)
 {
     struct pool *p = fixture_make();
     EXPECT_EQ(e, fixture_volume(p, "v", 64 * MIB, false), 0);
+    EXPECT_EQ(e, fixture_volume(p, "other", 64 * MIB, false), 0);
     EXPECT_EQ(e, pool_set(p, "", "zsan:threshold", "101", NULL), -EINVAL);
     EXPECT_EQ(e, pool_set(p, "", "zsan:threshold", "10", NULL), 0);
-    EXPECT_EQ(e, pool_set(p, "v", "zsan:volume-threshold", "50", NULL), 0);
-    struct volume *v = fixture_open(p, "v");
+    struct volume *v = fixture_open(p, "v"), *other = fixture_open(p, "other");
+    other->notify = told;
     EXPECT_EQ(e, fixture_write(v, 0, 8 * MIB, 1), 0);
     EXPECT_EQ(e, pool_sync(p), 0);
-    EXPECT_EQ(e, seen.filling + seen.volume_filling, 0);
+    EXPECT_EQ(e, seen.filling + seen.told, 0);
+    EXPECT(e, !warned(other));
     EXPECT_EQ(e, fixture_write(v, 0, 40 * MIB, 1), 0);
     EXPECT_EQ(e, pool_sync(p), 0);
     EXPECT_EQ(e, fixture_write(v, 0, 8 * MIB, 2), 0);
     EXPECT_EQ(e, pool_sync(p), 0);
     EXPECT_EQ(e, seen.filling, 1);
-    EXPECT_EQ(e, seen.volume_filling, 1);
-    EXPECT_EQ(e, seen.relaxed + seen.volume_relaxed, 0);
+    EXPECT_EQ(e, seen.told, 1);
+    EXPECT_EQ(e, seen.relaxed, 0);
+    EXPECT(e, warned(v) && warned(other));
     EXPECT_EQ(e, volume_discard(v, 0, 32 * MIB, 0), 0);
     EXPECT_EQ(e, pool_sync(p), 0);
-    EXPECT_EQ(e, seen.volume_relaxed, 1);
     EXPECT_EQ(e, seen.relaxed, 1);
+    EXPECT_EQ(e, seen.told, 2);
+    EXPECT(e, !warned(v) && !warned(other));
     EXPECT_EQ(e, pool_set(p, "", "zsan:threshold", "off", NULL), 0);
     EXPECT_EQ(e, fixture_write(v, 0, 40 * MIB, 1), 0);
     EXPECT_EQ(e, pool_sync(p), 0);
     EXPECT_EQ(e, seen.filling, 1);
-    EXPECT_EQ(e, seen.volume_filling, 2);
+    EXPECT(e, !warned(v));
     volume_close(v);
+    volume_close(other);
     EXPECT_EQ(e, pool_export(p, NULL), 0);
 }
 

@@ -44,11 +44,11 @@ static int bytes_parse(struct setting *s, struct err *reterr)
     return 0;
 }
 
-/* Those user properties that mean something to us. */
+/* The user property that means something to us. */
 static int threshold_parse(const struct setting *s, struct err *reterr)
 {
     char *end;
-    if (strcmp(s->name, POOL_THRESHOLD) != 0 && strcmp(s->name, VOLUME_THRESHOLD) != 0)
+    if (strcmp(s->name, POOL_THRESHOLD) != 0)
         return 0;
     if (!s->value || strcmp(s->value, "off") == 0)
         return 0;

@@ -129,6 +129,27 @@ FIX_TEST(threshold_set_later)
     EXPECT_GOOD(f, fix_do(f, f->b, "00"));
 }
 
+FIX_TEST(threshold_of_the_store)
+{
+    gate_space(f, 850 * MIB, 150 * MIB);
+    gate_warn_below(f, 100 * MIB);
+    write_one(f);
+    EXPECT_GOOD(f, fix_do(f, f->b, "00"));
+    gate_space(f, 950 * MIB, 50 * MIB);
+    gate_warn_below(f, 100 * MIB);
+    volume_changed(f->vol, VOL_CHANGED_THRESHOLD);
+    fix_settle();
+    EXPECT_CHECK(f, fix_do(f, f->a, "00"), SK_UNIT_ATTENTION, 0x3807);
+    EXPECT_CHECK(f, fix_do(f, f->b, "00"), SK_UNIT_ATTENTION, 0x3807);
+    scsi_lu_set_threshold(f->lu, 10); /* the volume's own is another one */
+    fix_settle();
+    EXPECT_CHECK(f, fix_do(f, f->b, "00"), SK_UNIT_ATTENTION, 0x2a01);
+    EXPECT_CHECK(f, fix_do(f, f->b, "00"), SK_UNIT_ATTENTION, 0x3807);
+    volume_changed(f->vol, VOL_CHANGED_THRESHOLD);
+    fix_settle();
+    EXPECT_GOOD(f, fix_do(f, f->b, "00"));
+}
+
 FIX_TEST(no_threshold)
 {
     gate_space(f, 1000 * MIB, 0);
@@ -155,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_statistics),
         cmocka_unit_test(test_threshold),
         cmocka_unit_test(test_threshold_set_later),
+        cmocka_unit_test(test_threshold_of_the_store),
         cmocka_unit_test(test_no_threshold),
         cmocka_unit_test(test_capacity_changed),
     };

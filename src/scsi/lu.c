@@ -41,7 +41,6 @@ static struct scsi_lu *lu_alloc(const struct scsi_lu_params *p)
     fmutex_init(&lu->meta);
     waitq_init(&lu->drained);
     waitgroup_init(&lu->background);
-    lu->threshold_armed = true;
     lu->perf.idle_since = run_now();
     return lu;
 }

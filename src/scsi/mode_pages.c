@@ -78,13 +78,13 @@ static int exceptions_defaults(struct scsi_lu *lu, uint8_t *p)
     return 0;
 }
 
-/* One threshold, of the room that is available, which the operator sets. */
+/* One threshold, of the room that is available: the volume's or its store's, whichever comes first. */
 static int provisioning_defaults(struct scsi_lu *lu, uint8_t *p)
 {
     uint32_t units = 0;
-    if (lu->params.threshold_pct == 0 || !lu_unmaps(lu))
-        return 0;
-    int rc = threshold_units(lu, &units);
+    int rc = lu_unmaps(lu) ? threshold_units(lu, &units) : 0;
+    if (units == 0)
+        return rc;
     struct scsi_mode_threshold t = {
         .flags = THRESHOLD_ENABLED | THRESHOLD_DECREASING,
         .resource = THRESHOLD_AVAILABLE,

@@ -146,10 +146,15 @@ void gate_fail_attrs(struct fix *f, int err)
     gate_of(f->vol)->attr_err = err;
 }
 
+void gate_warn_below(struct fix *f, uint64_t bytes)
+{
+    gate_of(f->vol)->space.warn_below = bytes;
+}
+
 void gate_space(struct fix *f, uint64_t used, uint64_t available)
 {
     gate_of(f->vol)->space_set = true;
-    gate_of(f->vol)->space = (struct volume_space){used, available};
+    gate_of(f->vol)->space = (struct volume_space){.used = used, .available = available};
 }
 
 /* ---- the world --------------------------------------------------------------------------- */

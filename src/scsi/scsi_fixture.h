@@ -151,5 +151,6 @@ void gate_fail(struct fix *f, unsigned ops, int err);
 void gate_fail_attrs(struct fix *f, int err);
 /* What space() says from now on. */
 void gate_space(struct fix *f, uint64_t used, uint64_t available);
+void gate_warn_below(struct fix *f, uint64_t bytes); /* call it after gate_space() */
 
 #endif

@@ -221,8 +221,8 @@ struct scsi_lu {
     struct scsi_alua_group *groups; /* alua.c: state per group, ascending by id */
     unsigned ngroups;
     uint32_t pr_generation;
-    bool stopped; /* START STOP UNIT */
-    bool threshold_armed;
+    bool stopped;        /* START STOP UNIT */
+    bool low, store_low; /* as told: less room than the threshold of the volume, of its store */
     uint64_t threshold_next; /* run_now() of the next look at the room that is left */
     struct scsi_ident ident[IDENT_TYPES];
     struct fmutex meta;   /* held across durable changes of reservations, modes, identity */

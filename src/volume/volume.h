@@ -58,6 +58,9 @@ enum volume_extent { VOL_MAPPED, VOL_HOLE };
 struct volume_space {
     uint64_t used;      /* by this volume */
     uint64_t available; /* that it could still get */
+    uint64_t
+        warn_below; /* the store wants users warned while less than this is available, as its
+                          * own threshold has it; 0: never */
 };
 
 #define VOL_FUA    (1u << 0) /* durable when the call returns */
@@ -107,6 +110,8 @@ struct volume_ops {
  * -EEXIST a value that another volume has or ever had: whoever mints it draws again. */
 #define VOL_ATTR_NAA    "scsi.naa"
 #define VOL_ATTR_SERIAL "scsi.serial"
+/* Percent of the room below which users are warned, decimal; not there: never. */
+#define VOL_ATTR_THRESHOLD "scsi.threshold"
 
 /* First member of every engine's volume. */
 struct volume {

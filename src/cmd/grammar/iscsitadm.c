@@ -540,7 +540,7 @@ static int list_tpgts(const struct gr_line *l, const json_t *facts, struct gr_pl
 GR_OPTIONS(create_target_options) = {
     {.letter = 'b', .word = "backing-store", .arg = "PATH", .doc = "what it serves: /dev/zvol/rdsk/POOL/VOLUME, /dev/zvol/POOL/VOLUME, a file or a block device"},
     {.letter = 'z', .word = "size", .arg = "SIZE", .doc = "of a new thin volume in the state folder"},
-    {.letter = 'u', .word = "lun", .arg = "N", .doc = "the LUN's number (default: the lowest free one)"},
+    {.letter = 'u', .word = "lun", .arg = "N", .doc = "the LUN's number (default: the lowest that was never used there)"},
     {.letter = 'a', .word = "alias", .arg = "TEXT", .doc = "text for people (default: the name)"},
     {.letter = 't', .word = "type", .arg = "disk", .doc = "disks are all there is"},
 };

@@ -40,6 +40,7 @@ static int pvol_space(struct volume *v, struct volume_space *ret)
     struct pvol *pv = pvol_of(v);
     ret->used = le64_get(dsl_dataset_phys(pv->ds)->referenced);
     ret->available = dsl_dataset_available(pv->ds, pool_capacity(pv->p));
+    ret->warn_below = pool_warn_below(pv->p, ret->available);
     return 0;
 }
 

@@ -189,26 +189,57 @@ int pvol_read(struct volume *v, uint64_t off, uint64_t len, struct sgl *out)
     return r || off == end ? r : read_rest(pv, txg, off, end, out);
 }
 
+/* ---- what is mapped ------------------------------------------------------------------------------------------- */
+
+#define EXTENT_MAX 1024u /* blocks looked at one by one, while something is dirty */
+
+static bool anything_dirty(const struct pvol *pv)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < TXG_SLOTS; i++)
+        n += pv->dirty[i].nblocks + pv->dirty[i].nfreed;
+    return n > 0;
+}
+
+/* A run of the tree, or one dirty block. */
+static int run_at(struct pvol *pv, uint64_t blkid, uint64_t most, uint64_t *ret_run,
+                  bool *ret_hole)
+{
+    struct iobuf *buf;
+    uint64_t open = pv->p->txgs.open;
+    *ret_run = 1;
+    if (pvol_find_dirty(pv, open, blkid, &buf)) {
+        *ret_hole = buf == NULL;
+        return 0;
+    }
+    uint64_t ticket = blocks_reader_enter(&pv->p->blocks);
+    int r = object_run(pv->data, blkid, most, ret_run, ret_hole);
+    blocks_reader_leave(&pv->p->blocks, ticket);
+    if (r || !anything_dirty(pv))
+        return r;
+    uint64_t n = 1;
+    while (n < MIN(*ret_run, EXTENT_MAX) && !pvol_find_dirty(pv, open, blkid + n, &buf))
+        n++;
+    *ret_run = n;
+    return 0;
+}
+
 int pvol_extents(struct volume *v, uint64_t off, uint64_t len, uint64_t *ret_len,
                  enum volume_extent *ret_state)
 {
     struct pvol *pv = pvol_of(v);
-    uint64_t blkid = off / pv->bs, run;
-    bool hole;
-    struct iobuf *buf;
-    if (pvol_find_dirty(pv, pv->p->txgs.open, blkid, &buf)) {
-        hole = buf == NULL;
-        run = 1;
-    } else {
-        uint64_t ticket = blocks_reader_enter(&pv->p->blocks);
-        int r = object_run(pv->data, blkid, (off + len - 1) / pv->bs - blkid + 1, &run, &hole);
-        blocks_reader_leave(&pv->p->blocks, ticket);
+    uint64_t blkid = off / pv->bs, most = (off + len - 1) / pv->bs - blkid + 1, run, more;
+    bool hole, other;
+    int r = run_at(pv, blkid, most, &run, &hole);
+    if (r)
+        return r;
+    while (run < MIN(most, EXTENT_MAX)) {
+        r = run_at(pv, blkid + run, most - run, &more, &other);
         if (r)
             return r;
-        /* What is dirty in the run ends it. */
-        for (uint64_t i = 1; i < run; i++)
-            if (pvol_find_dirty(pv, pv->p->txgs.open, blkid + i, &buf))
-                run = i;
+        if (other != hole)
+            break;
+        run += more;
     }
     *ret_len = MIN(len, (blkid + run) * pv->bs - off);
     *ret_state = hole ? VOL_HOLE : VOL_MAPPED;

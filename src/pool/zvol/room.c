@@ -103,27 +103,18 @@ void pvol_cost_set(struct pvol *pv)
     pv->p->dirty_cost += dirty * (pv->cost - old);
 }
 
-/* ---- thresholds ------------------------------------------------------------------------------------------------- */
-
 #define FULL_SHIFT 6 /* a volume is full no more when it could get 1/64 of its size */
 
 void pvol_watch(struct pvol *pv)
 {
-    uint64_t used = le64_get(dsl_dataset_phys(pv->ds)->referenced), size = pv->v.geo.size;
     uint64_t avail = dsl_dataset_available(pv->ds, pool_capacity(pv->p));
-    uint64_t limit = threshold_of(pv->ds->dir, VOLUME_THRESHOLD, 0);
-    if (pv->full && avail >= size >> FULL_SHIFT)
+    if (pv->full && avail >= pv->v.geo.size >> FULL_SHIFT)
         pv->full = false;
-    switch (threshold_cross(&pv->filling, limit, used, size)) {
-    case 1:
-        log_warn("volume.filling", KV("pool", "%s", pv->p->name),
-                 KV("volume", "%s", pv->v.name), KV("threshold", "%" PRIu64, limit),
-                 KV("used", "%" PRIu64, used), KV("size", "%" PRIu64, size));
-        break;
-    case -1:
-        log_info("volume.relaxed", KV("pool", "%s", pv->p->name),
-                 KV("volume", "%s", pv->v.name), KV("threshold", "%" PRIu64, limit),
-                 KV("used", "%" PRIu64, used));
-        break;
-    }
+}
+
+void volumes_threshold(struct pool *p)
+{
+    struct pvol *pv;
+    list_for_each (pv, &p->volumes, node)
+        volume_changed(&pv->v, VOL_CHANGED_THRESHOLD);
 }

@@ -48,7 +48,6 @@ struct pvol {
     struct ahead ahead;
     struct list node; /* in the pool's list of open volumes */
     bool full;        /* a write was refused */
-    bool filling;     /* above its threshold */
 };
 
 static inline struct pvol *pvol_of(struct volume *v)
@@ -87,7 +86,7 @@ int pvol_room_take(struct pvol *pv, uint64_t len, uint64_t *ret_cost);
 void pvol_room_give(struct pvol *pv, uint64_t cost);
 /* What a dirty block costs, by the properties; those that are dirty now, too. */
 void pvol_cost_set(struct pvol *pv);
-/* After a txg: has a threshold been crossed? */
+/* After a txg: is there room again? */
 void pvol_watch(struct pvol *pv);
 
 /* ---- throttle.c -------------------------------------------------------------------------- */

@@ -47,7 +47,7 @@ say "building $zfs for $kver"
 cd "$src/$zfs"
 ./configure --with-config=kernel --with-linux="$src/linux-headers-$common" --with-linux-obj="$src/linux-headers-$kver" \
     > "$root/log" 2>&1 || fail "configure: $(tail -n 5 "$root/log")"
-make -s -j"${JOBS:-$(nproc)}" >> "$root/log" 2>&1 || fail "make: $(tail -n 15 "$root/log")"
+KCFLAGS=-g0 make -s -j"${JOBS:-$(nproc)}" >> "$root/log" 2>&1 || fail "make: $(tail -n 15 "$root/log")"
 find module -name '*.ko' -exec strip --strip-debug {} + -exec cp -t "$dir" {} +
 dpkg -x "$guest/debs/$image" "$out/kernel"
 for module in "$dir"/*.ko; do               # what they need of the kernel's own; modinfo may not be there
