@@ -138,7 +138,7 @@ static void test_size_is_printed_like_zfs(void **state)
     text_from_size(3ull << 29, s, sizeof(s));
     assert_string_equal(s, "1.50G");
     text_from_size(1023, s, sizeof(s));
-    assert_string_equal(s, "1023");
+    assert_string_equal(s, "1023B");
 }
 
 static void test_uuid_round_trip_and_version(void **state)

@@ -95,7 +95,7 @@ void text_from_size(uint64_t bytes, char *ret_str, size_t cap)
     uint64_t unit = (uint64_t)1 << (10 * u);
     double value = (double)bytes / (double)unit;
     if (u == 0)
-        snprintf(ret_str, cap, "%llu", (unsigned long long)bytes);
+        snprintf(ret_str, cap, "%lluB", (unsigned long long)bytes);
     else if (bytes % unit == 0)
         snprintf(ret_str, cap, "%llu%c", (unsigned long long)(bytes / unit), units[u]);
     else

@@ -15,7 +15,7 @@ bool text_to_u64(const char *s, uint64_t *ret_value);
 /* A size in bytes: digits with an optional suffix K M G T P E (powers of 1024; "KiB", "kb"
  * too). */
 bool text_to_size(const char *s, uint64_t *ret_bytes);
-/* "1.5G", "512", as zfs prints them. */
+/* "1.5G", "512B", as zfs prints them. */
 void text_from_size(uint64_t bytes, char *ret_str, size_t cap);
 
 /* Copies with a NUL; false when it did not fit whole (then ret_str is empty). */

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A file system that can stop answering, as a dead file server does: one directory of regular files in memory, spoken over /dev/fuse by
-a thread of the test. While it is stalled nobody takes requests from the kernel, so whoever asks waits, but can be killed.
+"""A file system that can stop answering, as a dead file server does, or fail file by file, as disks do: one directory of regular
+files in memory, spoken over /dev/fuse by a thread of the test. While it is stalled nobody takes requests from the kernel, so whoever
+asks waits, but can be killed.
 
     with StallFs(dir, {"disk.img": 64 << 20}) as fs:
         fs.stall() ... fs.resume()
+        fs.kill("disk.img") ... fs.mend("disk.img")
+        fs.content("disk.img")[4096] ^= 1
 """
 import ctypes
 import os
@@ -13,7 +16,7 @@ import threading
 
 _libc = ctypes.CDLL(None, use_errno=True)
 MNT_DETACH = 2
-ENOENT, EINTR, ENODEV, ENOSYS = 2, 4, 19, 38
+ENOENT, EINTR, EIO, ENODEV, ENOSYS = 2, 4, 5, 19, 38
 ROOT = 1
 LOOKUP, FORGET, GETATTR, SETATTR, OPEN, READ, WRITE, STATFS, RELEASE, FSYNC, INIT, OPENDIR = 1, 2, 3, 4, 14, 15, 16, 17, 18, 20, 26, 27
 RELEASEDIR, INTERRUPT, DESTROY, BATCH_FORGET = 29, 36, 38, 42
@@ -34,6 +37,7 @@ class StallFs:
         self.where = str(where)
         self.names = {name: ROOT + 1 + i for i, name in enumerate(files)}
         self.data = {ROOT + 1 + i: bytearray(size) for i, size in enumerate(files.values())}
+        self.dead = set()
         self.go = threading.Event()
         self.go.set()
 
@@ -60,6 +64,16 @@ class StallFs:
 
     def resume(self):
         self.go.set()
+
+    def kill(self, name):
+        """From now on every read, write, flush and open of it fails."""
+        self.dead.add(self.names[name])
+
+    def mend(self, name):
+        self.dead.discard(self.names[name])
+
+    def content(self, name):
+        return self.data[self.names[name]]
 
     # ---- the protocol: linux/fuse.h ---------------------------------------------------------------------
 
@@ -97,6 +111,8 @@ class StallFs:
         return struct.pack("<6Q10I", node, size, size // 512, 0, 0, 0, 0, 0, 0, mode, 1, os.getuid(), os.getgid(), 0, 4096, 0)
 
     def _do(self, op, node, body):
+        if node in self.dead and op in (OPEN, READ, WRITE, FSYNC):
+            return EIO, b""
         if op == INIT:
             return 0, struct.pack("<4IHHIIHHI28x", 7, 31, 0, 0, 64, 64, MAX_WRITE, 1, 0, 0, 0)
         if op == LOOKUP:

@@ -137,7 +137,7 @@ static void io_row(struct grid *g, const char *name, const json_t *pool, const s
         grid_put(g, text);
     }
     for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
-        if (exact || i < 2)
+        if (exact || i < 2 || r->of[i] < 1024) /* zpool iostat has no "B" */
             snprintf(text, sizeof(text), "%.0f", r->of[i]);
         else
             text_from_size((uint64_t)r->of[i], text, sizeof(text));
