@@ -76,6 +76,15 @@ dataset_below(const char *dataset); /* what is behind the pool's name; "" : the 
 
 /* want->opts is filled in here. */
 int pools_create(struct pools *ps, struct pool_create_want *want, struct err *reterr);
+/* What a first start makes: a pool that mirrors its disks, with a thin volume. What is there of it already is taken as it is.
+ * Parks, for ten seconds at most where the pool is being imported. */
+struct pool_first {
+    const char *pool, *volume; /* "demo", "demo/vm1" */
+    const char *const *disks;
+    unsigned ndisks;
+    uint64_t size; /* of the volume, bytes */
+};
+int pools_first(struct pools *ps, const struct pool_first *f, struct err *reterr);
 /* Also one that is known and waiting. want->opts and, when they are NULL, the paths are filled in. */
 int pools_import(struct pools *ps, struct pool_import_want *want,
                  char ret_name[CFG_DATASET_LEN], struct err *reterr);

@@ -252,6 +252,10 @@ static int import_known(struct held_pool *h, struct err *reterr)
     risk(h);
     call_on(h->home, import_here, &j);
     names_free(paths);
+    if (j.result == 0 && h->ps->stopping) {
+        call_on(h->home, close_here, j.p);
+        j.result = -ECANCELED;
+    }
     if (j.result == 0)
         came(h, j.p, "known");
     else
@@ -275,7 +279,7 @@ static void try_once(struct held_pool *h)
 {
     struct err why = {.code = 0};
     fmutex_lock(&h->opening);
-    if (!h->p && !h->gone && !h->ps->stopping && import_known(h, &why) < 0)
+    if (!h->p && !h->gone && !h->ps->stopping && import_known(h, &why) < 0 && !h->ps->stopping)
         complain(h, &why);
     fmutex_unlock(&h->opening);
 }
@@ -551,6 +555,8 @@ static void end_fiber(void *arg)
     struct held_pool *h = arg;
     struct pools *ps = h->ps;
     struct job j = {.p = h->p};
+    fmutex_lock(&h->opening); /* it may have come this very moment, and its volumes be opening */
+    fmutex_unlock(&h->opening);
     while (h->users != 0)
         waitq_wait(&h->idle, NO_DEADLINE, NULL);
     call_on(h->home, status_here, &j);

@@ -115,11 +115,17 @@ static int start_control(struct life *l, struct err *reterr)
 static int start_demo(struct life *l, struct err *reterr)
 {
     const struct options *o = l->d->options;
-    const struct first_start p = {.volumes_dir = l->volumes_dir,
+    CLEANUP(freep) char *disks = NULL;
+    if (!o->first_start)
+        return 0;
+    if (asprintf(&disks, "%s/disks", o->state) < 0)
+        return err_set(reterr, -ENOMEM, "out of memory");
+    const struct first_start p = {.disks_dir = disks,
+                                  .pools = l->engines.pools,
                                   .listen = o->listen,
                                   .port = o->port,
                                   .control = o->control};
-    return o->first_start ? first_start(l->store, &p, reterr) : 0;
+    return first_start(l->store, &p, reterr);
 }
 
 static int start(struct life *l, struct err *reterr)

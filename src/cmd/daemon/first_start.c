@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The demonstration. One transaction makes everything, so that a first start that fails leaves
- * nothing behind but the file. The names are made of the host's, and found again by the
+ * nothing behind but the pool and its disks, which the next one takes up. The names are made of the host's, and found again by the
  * volume's name: a later start tells from the configuration alone whether the demonstration is
  * still there. Secrets are printed by the start that minted them and never again.
  */
@@ -20,8 +20,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEMO_VOLUME "demo"
+#define DEMO_NAME   "demo"
+#define DEMO_VOLUME "demo/vm1"
 #define DEMO_SIZE   (UINT64_C(1) << 30)
+#define DEMO_DISK   (UINT64_C(2) << 30)
+#define DEMO_DISKS  2
 #define DEMO_TAG    1
 
 struct demo {
@@ -42,22 +45,38 @@ static int make_names(struct config_edit *e, struct demo *d, struct err *reterr)
         text_copy(host, sizeof(host), "host");
     host[sizeof(host) - 1] = '\0';
     host[strcspn(host, ".")] = '\0';
-    int rc = edit_target_name(e, host, DEMO_VOLUME, d->target, reterr);
+    int rc = edit_target_name(e, host, DEMO_NAME, d->target, reterr);
     return rc < 0 ? rc : edit_target_name(e, host, "initiator", d->initiator, reterr);
 }
 
-static int make_file(const char *dir, struct cfg_volume *v, struct err *reterr)
+static int make_disk(const char *dir, unsigned i, char ret_path[CFG_PATH_LEN],
+                     struct err *reterr)
 {
-    int n = snprintf(v->path, sizeof(v->path), "%s/" DEMO_VOLUME ".img", dir);
-    if (n < 0 || (size_t)n >= sizeof(v->path))
+    int n = snprintf(ret_path, CFG_PATH_LEN, "%s/disk%u.img", dir, i);
+    if (n < 0 || n >= CFG_PATH_LEN)
         return err_set(reterr, -ENAMETOOLONG, "%s: the path is too long", dir);
-    int rc = file_mkdir(dir, 0700);
+    int rc = store_file_create(ret_path, DEMO_DISK, true, reterr);
+    return rc == -EEXIST ? 0 : rc; /* left from a first start that was interrupted */
+}
+
+/* A mirror on two sparse files, and a volume in it. */
+static int make_pool(const struct first_start *p, struct err *reterr)
+{
+    char paths[DEMO_DISKS][CFG_PATH_LEN];
+    const char *disks[DEMO_DISKS];
+    int rc = file_mkdir(p->disks_dir, 0700);
     if (rc < 0)
-        return err_set(reterr, rc, "%s: %s", dir, strerror(-rc));
-    rc = store_file_create(v->path, v->size, v->thin, reterr);
-    /* One that is there is left from a first start that was interrupted: nothing is configured,
-     * so it is nobody's data. */
-    return rc == -EEXIST ? 0 : rc;
+        return err_set(reterr, rc, "%s: %s", p->disks_dir, strerror(-rc));
+    for (unsigned i = 0; rc == 0 && i < DEMO_DISKS; i++) {
+        rc = make_disk(p->disks_dir, i, paths[i], reterr);
+        disks[i] = paths[i];
+    }
+    const struct pool_first first = {.pool = DEMO_NAME,
+                                     .volume = DEMO_VOLUME,
+                                     .disks = disks,
+                                     .ndisks = DEMO_DISKS,
+                                     .size = DEMO_SIZE};
+    return rc < 0 ? rc : pools_first(p->pools, &first, reterr);
 }
 
 static int make_objects(struct config_edit *e, const struct first_start *p, struct demo *d,
@@ -112,6 +131,9 @@ static void tell_first(const struct demo *d, const struct first_start *p,
     printf("\nThese secrets are not shown again; new ones are minted with\n"
            "  zsan --socket %s grant rotate %s %s\n",
            p->control, d->initiator, d->target);
+    printf("\nThe volume lies in a pool that mirrors two files in %s:\n"
+           "  zsan --socket %s pool status " DEMO_NAME "\n",
+           p->disks_dir, p->control);
 }
 
 /* The demonstration's pair as the configuration has it; false: somebody removed it. */
@@ -164,7 +186,7 @@ static int start_demo(struct config_edit *e, const struct first_start *p, struct
         return err_set(reterr, -EINVAL, "--listen takes a numeric address, not \"%s\"",
                        p->listen);
     text_copy(d->portal, sizeof(d->portal), a.text);
-    int rc = make_file(p->volumes_dir, &d->new_volume, reterr);
+    int rc = make_pool(p, reterr);
     if (rc == 0)
         rc = make_objects(e, p, d, reterr);
     if (rc == 0)
@@ -186,7 +208,8 @@ int first_start(struct config_store *store, const struct first_start *p, struct 
     if (rc < 0)
         return rc;
     text_copy(d->new_volume.name, sizeof(d->new_volume.name), DEMO_VOLUME);
-    d->new_volume.engine = CFG_FILE;
+    text_copy(d->new_volume.dataset, sizeof(d->new_volume.dataset), DEMO_VOLUME);
+    d->new_volume.engine = CFG_POOL;
     d->new_volume.size = DEMO_SIZE;
     d->new_volume.block_size = 512;
     d->new_volume.thin = true;
