@@ -555,7 +555,8 @@ static void end_fiber(void *arg)
     struct held_pool *h = arg;
     struct pools *ps = h->ps;
     struct job j = {.p = h->p};
-    fmutex_lock(&h->opening); /* it may have come this very moment, and its volumes be opening */
+    fmutex_lock(
+        &h->opening); /* it may have come this very moment, and its volumes be opening */
     fmutex_unlock(&h->opening);
     while (h->users != 0)
         waitq_wait(&h->idle, NO_DEADLINE, NULL);
