@@ -286,6 +286,12 @@ int edit_lun_remove(struct config_edit *e, const char *target, uint16_t lun, str
     return 0;
 }
 
+int edit_isns_put(struct config_edit *e, const struct cfg_isns *i, struct err *reterr)
+{
+    json_t *j = edit_section(e, "isns");
+    return j && schema_isns_write(j, i) == 0 ? 0 : edit_no_memory(reterr);
+}
+
 int edit_limits_put(struct config_edit *e, const struct cfg_limits *l, struct err *reterr)
 {
     json_t *j = edit_section(e, "limits");
