@@ -104,9 +104,30 @@ static int settle(struct isns_server *s, struct isns_view *want, int r)
     return r;
 }
 
+/* We are not told of our own changes. */
+static int unwatch(struct isns_server *s, struct err *reterr)
+{
+    int r = s->scn_of[0] ? isns_unwatch(s, s->scn_of, reterr) : 0;
+    s->scn_of[0] = '\0';
+    return r;
+}
+
+/* Open-iSNS (0.101) sends the second notice of one registration through memory that it has freed: each notice is the last
+ * one of its registration. */
+static int watch(struct isns_server *s, struct err *reterr)
+{
+    int r = unwatch(s, reterr);
+    if (r < 0 || !s->have)
+        return r;
+    text_copy(s->scn_of, sizeof(s->scn_of), s->have->nodes[0].name);
+    return isns_watch(s, s->scn_of, reterr);
+}
+
 static int take_back(struct isns_server *s, struct err *reterr)
 {
-    int r = s->source[0] ? isns_forget_all(s, reterr) : 0;
+    int r = s->source[0] ? unwatch(s, reterr) : 0;
+    if (r == 0 && s->source[0])
+        r = isns_forget_all(s, reterr);
     if (r == 0)
         s->source[0] = '\0';
     forget_have(s);
@@ -121,20 +142,16 @@ static int tell_all(struct isns_server *s, struct isns_view *want, struct err *r
         listen_for_esi(s, want);
         r = isns_tell_all(s, want, reterr);
     }
-    s->scn_of[0] = '\0';
     return r;
 }
 
-/* Remembers what can be seen of ours, for a server may hide some (discovery domains). */
-static int note_found(struct isns_server *s, struct err *reterr)
+static int tell(struct isns_server *s, struct isns_view *want, struct err *reterr)
 {
-    const char *first = s->have->nodes[0].name;
-    int r = 0;
-    if (strcmp(s->scn_of, first) != 0) {
-        r = isns_watch(s, first, reterr);
-        text_copy(s->scn_of, sizeof(s->scn_of), first);
-    }
-    return r < 0 ? r : isns_count(s, &s->found, reterr);
+    int r = unwatch(s, reterr);
+    if (r < 0)
+        return r;
+    return s->have && !esi_left(s->have, want) ? isns_tell_changes(s, want, reterr)
+                                               : tell_all(s, want, reterr);
 }
 
 /* Does the server still know what it was told? */
@@ -175,11 +192,11 @@ static int follow(struct isns_server *s, struct err *reterr)
         isns_view_free(want);
         return 0;
     }
-    if (s->have && !esi_left(s->have, want))
-        r = settle(s, want, isns_tell_changes(s, want, reterr));
-    else
-        r = settle(s, want, tell_all(s, want, reterr));
-    return r < 0 ? r : note_found(s, reterr);
+    r = settle(s, want, tell(s, want, reterr));
+    if (r == 0)
+        r = watch(s, reterr);
+    /* Remembers what can be seen of ours, for a server may hide some (discovery domains). */
+    return r < 0 ? r : isns_count(s, &s->found, reterr);
 }
 
 /* ---- staying ----------------------------------------------------------------------------- */
@@ -192,16 +209,17 @@ static uint64_t next_look(const struct isns_server *s)
 /* Nothing is due before the deadline, or the next change of what is served. 0: there is something to do. */
 static int rest(struct isns_server *s)
 {
+    struct err e;
     int r = isns_link_idle(&s->link, next_look(s), &s->wake);
-    if (r == -ECANCELED && !s->link.scn)
-        return 0; /* ours */
     if (r < 0 && r != -ECANCELED)
         return r;
-    if (s->link.scn)
-        fiber_sleep_until(run_deadline_ms(SCN_MS), &s->stop);
+    bool told = s->link.scn;
     s->link.scn = false;
-    s->look = true;
-    return 0;
+    s->look = s->look || told || r == 0;
+    r = told ? watch(s, &e) : 0;
+    if (r == 0 && told)
+        fiber_sleep_until(run_deadline_ms(SCN_MS), &s->stop);
+    return r;
 }
 
 /* Until it fails, or 0: it is to end, or the connection ended while nothing was wrong. Parks. */

@@ -118,7 +118,7 @@ struct isns_server {
     bool no_esi;               /* the server does without */
     struct isns_view *have;    /* what it was told; NULL: nothing, or nobody knows */
     char source[CFG_NAME_LEN]; /* a node that it may know; "": it knows of nothing */
-    char scn_of[CFG_NAME_LEN]; /* the node that it tells of changes */
+    char scn_of[CFG_NAME_LEN]; /* the node that it tells of changes; "": none */
     uint32_t found;            /* nodes of ours that it knew right after it was told */
     bool look;                 /* ask whether it still does */
     uint32_t period;           /* seconds after which it forgets what it does not hear from */
@@ -141,7 +141,8 @@ int isns_tell_changes(struct isns_server *s, const struct isns_view *want, struc
 int isns_forget_all(struct isns_server *s, struct err *reterr);
 /* How many nodes of ours the server knows. It takes it for a sign of life, too. */
 int isns_count(struct isns_server *s, uint32_t *ret_found, struct err *reterr);
-/* Asks to be told when targets that the node can see are removed. A server that can't do it is as good. */
+/* Asks to be told when targets that the node can see are removed, or no more. A server that can't do it is as good. */
 int isns_watch(struct isns_server *s, const char *node, struct err *reterr);
+int isns_unwatch(struct isns_server *s, const char *node, struct err *reterr);
 
 #endif

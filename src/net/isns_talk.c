@@ -225,3 +225,13 @@ int isns_watch(struct isns_server *s, const char *node, struct err *reterr)
     isns_put_u32(&w, ISNS_TAG_SCN_BITS, ISNS_SCN_TARGET_AND_SELF | ISNS_SCN_REMOVED);
     return isns_link_call(&s->link, &w, &status, &answer, reterr);
 }
+
+int isns_unwatch(struct isns_server *s, const char *node, struct err *reterr)
+{
+    struct rbuf answer;
+    uint32_t status;
+    struct wbuf w = isns_link_message(&s->link, ISNS_SCN_DEREG, 0);
+    isns_put_text(&w, ISNS_TAG_NAME, node);
+    isns_put_text(&w, ISNS_TAG_NAME, node);
+    return isns_link_call(&s->link, &w, &status, &answer, reterr);
+}

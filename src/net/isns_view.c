@@ -135,12 +135,15 @@ static void add_node(struct isns_view *v, const struct cfg_target *t,
 static int pick_esi(const struct isns_view *v, const struct sock_addr *local)
 {
     char host[SOCK_ADDR_LEN];
-    int best = -1;
+    int any = -1;
     sock_addr_host(local, host);
+    for (unsigned i = v->nportals; i-- > 0;)
+        if (v->portal[i].host[0])
+            any = (int)i;
     for (unsigned i = 0; i < v->nportals; i++)
-        if (v->portal[i].host[0] && (best < 0 || strcmp(v->portal[i].host, host) == 0))
-            best = (int)i;
-    return best;
+        if (strcmp(v->portal[i].host, host) == 0)
+            return (int)i;
+    return any;
 }
 
 static int by_name(const void *a, const void *b)

@@ -35,6 +35,7 @@ enum isns_function { /* RFC 4171 5.1.2 */
                      ISNS_DEV_ATTR_QRY = 0x0002,
                      ISNS_DEV_DEREG = 0x0004,
                      ISNS_SCN_REG = 0x0005,
+                     ISNS_SCN_DEREG = 0x0006,
                      ISNS_SCN = 0x0008,
                      ISNS_ESI = 0x000d,
 };
