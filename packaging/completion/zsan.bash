@@ -19,7 +19,7 @@ _zsan_verbs() {
     config) echo 'export plan apply generations rollback' ;;
     zpool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set' ;;
     zfs) echo 'create destroy list rename get set inherit' ;;
-    iscsitadm) echo 'create modify delete list' ;;
+    iscsitadm) echo 'create modify delete list show' ;;
     esac
 }
 _zsan_look() {
@@ -57,6 +57,7 @@ _zsan_look() {
     'iscsitadm modify') flags='-l --acl -p --tpgt -a --alias -m --maxrecv' valued='-l --acl -p --tpgt -a --alias -m --maxrecv' args='-' ;;
     'iscsitadm delete') flags='-u --lun -l --acl -p --tpgt' valued='-u --lun -l --acl -p --tpgt' args='-' ;;
     'iscsitadm list') flags='-v --verbose' valued='' args='-' ;;
+    'iscsitadm show') flags='' valued='' args='-' ;;
     'config apply') flags='' valued='' args='@' ;;
     'config export') flags='--with-secrets' valued='' args='' ;;
     'config generations') flags='' valued='' args='' ;;
