@@ -124,8 +124,8 @@ struct net {
     struct list closing;          /* of struct open_volume */
     unsigned nerrands;            /* under way, late ones too */
     struct waitq errand_over;
-    struct list conns;     /* of struct conn, all */
-    struct list addresses; /* of struct login_count: logins in progress by source */
+    struct list conns;      /* of struct conn, all */
+    struct list addresses;  /* of struct login_count: logins in progress by source */
     struct list isns;       /* of struct isns_server */
     struct waitq isns_gone; /* one of them ended */
     struct fmutex applying;

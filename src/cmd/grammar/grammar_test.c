@@ -35,7 +35,8 @@ static const char facts_text[] =
     " \"initiator.list\": [{\"name\": \"iqn.i:1\", \"label\": \"esx1.1\", \"host\": \"esx1\"},"
     "                     {\"name\": \"iqn.i:2\", \"label\": \"esx1.2\", \"host\": \"esx1\"},"
     "                     {\"name\": \"iqn.i:3\", \"host\": \"one\"}],"
-    " \"isns.show\": {\"enabled\": false, \"servers\": [{\"address\": \"192.0.2.9\", \"port\": 3205}]},"
+    " \"isns.show\": {\"enabled\": false, \"servers\": [{\"address\": \"192.0.2.9\", \"port\": "
+    "3205}]},"
     " \"grant.list\": [{\"initiator\": \"iqn.i:1\", \"target\": \"iqn.x:h.t1\"},"
     "                 {\"initiator\": \"iqn.i:2\", \"target\": \"iqn.x:h.t1\"},"
     "                 {\"initiator\": \"iqn.i:2\", \"target\": \"iqn.x:h.t2\"}]}";
