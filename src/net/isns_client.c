@@ -160,6 +160,8 @@ static int look(struct isns_server *s, struct err *reterr)
     uint32_t found;
     int r = isns_count(s, &found, reterr);
     if (r == 0 && found != s->found) {
+        /* It could not ask us (a firewall, say), and would only forget us again. */
+        s->no_esi = s->no_esi || (found < s->found && s->ear && s->asked == s->asked_before);
         log_warn("isns.forgotten", KV("server", "%s", s->addr.text), KV("knew", "%u", s->found),
                  KV("knows", "%u", found));
         forget_have(s);
@@ -195,6 +197,7 @@ static int follow(struct isns_server *s, struct err *reterr)
     r = settle(s, want, tell(s, want, reterr));
     if (r == 0)
         r = watch(s, reterr);
+    s->asked_before = s->asked;
     /* Remembers what can be seen of ours, for a server may hide some (discovery domains). */
     return r < 0 ? r : isns_count(s, &s->found, reterr);
 }

@@ -120,6 +120,7 @@ struct isns_server {
     char source[CFG_NAME_LEN]; /* a node that it may know; "": it knows of nothing */
     char scn_of[CFG_NAME_LEN]; /* the node that it tells of changes; "": none */
     uint32_t found;            /* nodes of ours that it knew right after it was told */
+    uint64_t asked_before;     /* s->asked when it was told last */
     bool look;                 /* ask whether it still does */
     uint32_t period;           /* seconds after which it forgets what it does not hear from */
     unsigned backoff_ms;
