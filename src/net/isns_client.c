@@ -173,8 +173,10 @@ static bool all_told(const struct isns_view *want, const struct isns_view *have)
 {
     bool same = want->nnodes == have->nnodes && want->nportals == have->nportals &&
                 (want->esi < 0) == (have->esi < 0) && want->esi_port == have->esi_port;
-    for (unsigned i = 0; same && i < want->nnodes; i++)
+    for (unsigned i = 0; same && i < want->nnodes; i++) {
         same = isns_node_told(want, &want->nodes[i], have);
+        fiber_maybe_yield();
+    }
     return same;
 }
 

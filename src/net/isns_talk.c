@@ -118,6 +118,7 @@ static int tell_nodes(struct isns_server *s, struct wbuf *w, const struct isns_v
 {
     int r = 0;
     for (unsigned i = 0; r == 0 && i < want->nnodes; i++) {
+        fiber_maybe_yield();
         if (have && isns_node_told(want, &want->nodes[i], have))
             continue;
         if (w->len > FULL && (r = call_register(s, w, reterr)) == 0)
@@ -153,8 +154,10 @@ static int tell_new(struct isns_server *s, const struct isns_view *want, struct 
         if (!portal_told(want, (int)i, s->have))
             put_portal(&w, want, (int)i);
     bool any = w.len > nothing;
-    for (unsigned i = 0; !any && i < want->nnodes; i++)
+    for (unsigned i = 0; !any && i < want->nnodes; i++) {
         any = !isns_node_told(want, &want->nodes[i], s->have);
+        fiber_maybe_yield();
+    }
     return any ? tell_nodes(s, &w, want, s->have, reterr) : 0;
 }
 
@@ -169,6 +172,7 @@ static int forget_gone(struct isns_server *s, const struct isns_view *want, stru
         if (isns_view_portal(want, &have->portal[i]) < 0)
             put_portal_key(&w, ISNS_TAG_PORTAL_ADDRESS, &have->portal[i]);
     for (unsigned i = 0; r == 0 && i < have->nnodes; i++) {
+        fiber_maybe_yield();
         if (isns_view_node(want, have->nodes[i].name))
             continue;
         isns_put_text(&w, ISNS_TAG_NAME, have->nodes[i].name);

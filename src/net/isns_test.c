@@ -466,6 +466,20 @@ static void body_without_esi(struct fix *f)
     names_stop(n);
 }
 
+/* A server whose inquiries don't come through forgets us: then the period must do. */
+static void body_asked_in_vain(struct fix *f)
+{
+    struct names *n = names_start(f);
+    n->period = 60;
+    fix_change(f, enable);
+    EXPECT(f, becomes_right(n, 1000));
+    EXPECT(f, n->esi_port != 0);
+    forget_everything(n);
+    EXPECT(f, becomes_right(n, 25000));
+    EXPECT(f, n->esi_port == 0);
+    names_stop(n);
+}
+
 static void body_refused(struct fix *f)
 {
     struct names *n = names_start(f);
@@ -571,6 +585,7 @@ TEST(follows)
 TEST(cut)
 TEST(forgotten)
 TEST(without_esi)
+TEST(asked_in_vain)
 TEST(refused)
 TEST(silent)
 TEST(stop)
@@ -580,11 +595,11 @@ TEST(asked)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_follows),   cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_forgotten), cmocka_unit_test(test_without_esi),
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_silent),
-        cmocka_unit_test(test_stop),      cmocka_unit_test(test_again),
-        cmocka_unit_test(test_asked),
+        cmocka_unit_test(test_follows),       cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_forgotten),     cmocka_unit_test(test_without_esi),
+        cmocka_unit_test(test_asked_in_vain), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_silent),        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_again),         cmocka_unit_test(test_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@ import isnsd
 import namespace
 from initiator import Session
 from isnsd import Isnsd, Rogue
-from peer import NAME, alive
+from peer import NAME, alive, free_port6
 from tap import expect
 from zsand import IQN, Zsand, work_dir
 
@@ -412,6 +412,20 @@ def knocking():
             s.close()
 
 
+def ipv6():
+    """an IPv6 server, IPv6 portals, and inquiries over IPv6"""
+    work = work_dir("e2e-isns")
+    with Isnsd(work, address="::1") as server, Zsand(work) as z:
+        port = z.portal("::1", free_port6())
+        z.portal()
+        z.target("a")
+        z.zsan("isns", "add", "::1", "--port", server.port)
+        z.zsan("isns", "set", "--enabled")
+        registered(z, server)
+        expect(server.portals() == {f"::1:{port}", portal(z, 1)}, f"{server.portals()}")
+        eventually("ESI", lambda: state(z, server.port)["inquiries"] >= 2)
+
+
 def afar():
     """a server on the network is told the address that reaches it, and no loopback address"""
     if namespace.missing():
@@ -438,4 +452,4 @@ def afar():
             child.end(keeper)
 
 
-CASES = [attributes, discovery, follows, ends, killed, restarts, inquiries, without_inquiries, forgotten, rogues, absent, knocking, afar]
+CASES = [attributes, discovery, follows, ends, killed, restarts, inquiries, without_inquiries, forgotten, rogues, absent, knocking, ipv6, afar]

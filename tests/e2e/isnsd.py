@@ -8,6 +8,7 @@ import threading
 import time
 
 import child
+from peer import free_port6
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 SBIN = TOP / "build/isns/prefix/usr/sbin"
@@ -25,15 +26,16 @@ class Isnsd:
     def __init__(self, work, address="127.0.0.1", kept=False, **settings):
         self.work = pathlib.Path(work) / "isnsd"
         self.work.mkdir()
-        self.address, self.port = address, child.free_port(address)
+        self.address, self.port = address, free_port6() if ":" in address else child.free_port(address)
+        at = f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
         self.process = None
         common = {"ControlSocket": self.work / "control", "PIDFile": self.work / "pid", "Security": 0, "SLPRegister": 0}
         self._write("isnsd.conf", common | {
-            "SourceName": "iqn.2026-11.org.example:isnsd", "BindAddress": f"{address}:{self.port}", "DefaultDiscoveryDomain": 1,
+            "SourceName": "iqn.2026-11.org.example:isnsd", "BindAddress": at, "DefaultDiscoveryDomain": 1,
             "RegistrationPeriod": 60, "ESIMinInterval": 1, "ESIMaxInterval": 1, "ESIRetries": 3, "SCNTimeout": 5,
         } | ({"Database": self.work / "db"} if kept else {}) | settings)
         self._write("isnsadm.conf", common | {
-            "SourceName": "iqn.2026-11.org.example:host", "ServerAddress": f"{address}:{self.port}",
+            "SourceName": "iqn.2026-11.org.example:host", "ServerAddress": at,
             "Control.SourceName": "iqn.2026-11.org.example:control"})
         self.start()
 
