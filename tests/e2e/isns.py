@@ -228,7 +228,7 @@ def without_inquiries():
 def forgotten():
     """what somebody removes at the server is told again, by a change notice or at the next look"""
     work = work_dir("e2e-isns")
-    with Isnsd(work) as server, Zsand(work) as z:
+    with Isnsd(work, RegistrationPeriod=30) as server, Zsand(work) as z:
         serve(z)
         register(z, server)
         registered(z, server)
@@ -238,6 +238,45 @@ def forgotten():
         server.adm("--local", "--deregister", f"eid={server.entities()[0]}")
         eventually("told again", lambda: set(server.targets()) == {A, B}, 40)
         expect("isns.forgotten" in z.log(), z.tail())
+
+
+def attribute(tag, value=b""):
+    if isinstance(value, int):
+        value = struct.pack(">I", value)
+    if isinstance(value, str):
+        value = value.encode() + b"\0"
+    value += bytes(-len(value) % 4)
+    return struct.pack(">II", tag, len(value)) + value
+
+
+def call(s, function, data):
+    """Asks a server as a host does; its answer has to be good."""
+    s.sendall(header(function, len(data), flags=0x8c00) + data)
+    said, _, answer = request(s)
+    expect(said == function | 0x8000 and answer[:4] == bytes(4), f"{said:#x}: {answer[:4].hex()}")
+
+
+def notices():
+    """a host that asked the server to be told of changes is told when a target comes"""
+    work = work_dir("e2e-isns")
+    with Isnsd(work) as server, Zsand(work) as z, socket.create_server(("127.0.0.1", 0)) as ear:
+        serve(z)
+        register(z, server)
+        registered(z, server)
+        ear.settimeout(20)
+        source, delimiter = attribute(32, NAME), attribute(0)
+        with socket.create_connection((server.address, server.port)) as s:
+            s.settimeout(10)
+            portal_of_host = attribute(16, bytes(10) + b"\xff\xff" + socket.inet_aton("127.0.0.1")) + attribute(17, 860)
+            call(s, 1, source + attribute(1, "host") + delimiter + attribute(1, "host") + attribute(2, 2) + portal_of_host +
+                 attribute(23, ear.getsockname()[1]) + source + attribute(33, 2))
+            call(s, 5, source + source + delimiter + attribute(35, 0x48))  # of targets: added
+        z.target("c")
+        told, _ = ear.accept()
+        with told:
+            function, xid, data = request(told)
+            expect(function == 8 and (IQN + "c").encode() in data, f"{function}: {data}")
+            told.sendall(header(0x8008, 4 + len(source), flags=0x8c00, xid=xid) + bytes(4) + source)
 
 
 # ---- servers that are none ----------------------------------------------------------------------
@@ -347,7 +386,7 @@ def beside(z, rogues):
     timed("enabling", 3, z.zsan, "isns", "set", "--enabled")
     eventually("all are called", lambda: all(r.calls for r in rogues))
     before = z.rss_mib()
-    for n in range(5):
+    for n in range(3):
         timed("a change", 3, z.target, f"t{n}")
         with z.session("a", NAME) as s:
             alive(s)
@@ -452,4 +491,4 @@ def afar():
             child.end(keeper)
 
 
-CASES = [attributes, discovery, follows, ends, killed, restarts, inquiries, without_inquiries, forgotten, rogues, absent, knocking, ipv6, afar]
+CASES = [attributes, discovery, follows, ends, killed, restarts, inquiries, without_inquiries, forgotten, notices, rogues, absent, knocking, ipv6, afar]
