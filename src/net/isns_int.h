@@ -65,7 +65,7 @@ int isns_stream_answer(struct isns_stream *s, const struct isns_pdu *asked, uint
                        struct cancel *c, bool *ret_scn);
 
 /* A connection to a server. */
-#define ISNS_OUT_MAX 32768 /* bytes of a message */
+#define ISNS_OUT_MAX 4096 /* bytes of a message */
 struct isns_link {
     struct isns_stream in; /* in.sock NULL: there is none */
     uint8_t *out;

@@ -11,21 +11,20 @@
 #include <errno.h>
 #include <string.h>
 
-#define FULL           12288 /* bytes of a message from which on the next node begins another one */
+/* Bytes of a message from which on the next object begins another one. Open-iSNS takes no more than 8 KiB, and says more in
+ * its answer than it was told. */
+#define FULL           3072
 #define PERIOD_S       300 /* asked for: a machine that died is forgotten after so long */
 #define PERIOD_MAX_S   3600
 #define ESI_INTERVAL_S 60
 
-/* A node of a full view has room in a message that isn't FULL yet. */
 #define ATTR(len) (8 + (len) + 3)
-static_assert(FULL + ATTR(CFG_NAME_LEN) + ATTR(4) + ATTR(64) +
-                      ISNS_PORTALS_MAX * (ATTR(CFG_NAME_LEN) + ATTR(16) + 2 * ATTR(4)) <=
-                  ISNS_OUT_MAX,
-              "a node and its portal groups fit");
-static_assert(2 * ATTR(CFG_NAME_LEN) + 3 * ATTR(CFG_ENTITY_LEN) +
-                      ISNS_PORTALS_MAX * (ATTR(16) + 4 * ATTR(4)) <=
-                  FULL,
-              "the entity and all its portals fit");
+static_assert(FULL + ATTR(CFG_NAME_LEN) + 3 * ATTR(4) + ATTR(64) <= ISNS_OUT_MAX &&
+                  FULL + ATTR(16) + 4 * ATTR(4) <= ISNS_OUT_MAX &&
+                  FULL + ATTR(CFG_NAME_LEN) + ATTR(16) + 2 * ATTR(4) <= ISNS_OUT_MAX,
+              "a node, a portal, a portal group have room in a message that isn't full");
+static_assert(2 * ATTR(CFG_NAME_LEN) + 3 * ATTR(CFG_ENTITY_LEN) + 2 * ATTR(4) < FULL,
+              "what each message begins with leaves some");
 
 /* ---- parts of messages ------------------------------------------------------------------- */
 
@@ -45,8 +44,7 @@ static void put_portal(struct wbuf *w, const struct isns_view *v, int i)
     }
 }
 
-/* With its portal groups: each portal of the entity is spoken of. */
-static void put_node(struct wbuf *w, const struct isns_view *v, const struct isns_node *n)
+static void put_node(struct wbuf *w, const struct isns_node *n)
 {
     isns_put_text(w, ISNS_TAG_NAME, n->name);
     isns_put_u32(w, ISNS_TAG_NODE_TYPE, ISNS_NODE_TARGET);
@@ -54,14 +52,18 @@ static void put_node(struct wbuf *w, const struct isns_view *v, const struct isn
         isns_put_text(w, ISNS_TAG_ALIAS, n->alias);
     else
         isns_put_empty(w, ISNS_TAG_ALIAS);
-    for (unsigned i = 0; i < v->nportals; i++) {
-        isns_put_text(w, ISNS_TAG_PG_NAME, n->name);
-        put_portal_key(w, ISNS_TAG_PG_ADDRESS, &v->portal[i]);
-        if (n->tag[i])
-            isns_put_u32(w, ISNS_TAG_PG_TAG, n->tag[i]);
-        else
-            isns_put_empty(w, ISNS_TAG_PG_TAG);
-    }
+}
+
+/* Is n reached through portal i, and in which group? */
+static void put_group(struct wbuf *w, const struct isns_view *v, const struct isns_node *n,
+                      unsigned i)
+{
+    isns_put_text(w, ISNS_TAG_PG_NAME, n->name);
+    put_portal_key(w, ISNS_TAG_PG_ADDRESS, &v->portal[i]);
+    if (n->tag[i])
+        isns_put_u32(w, ISNS_TAG_PG_TAG, n->tag[i]);
+    else
+        isns_put_empty(w, ISNS_TAG_PG_TAG);
 }
 
 static struct wbuf registration(struct isns_server *s, uint16_t flags)
@@ -112,31 +114,25 @@ static int call_register(struct isns_server *s, struct wbuf *w, struct err *rete
     return r;
 }
 
-/* Behind what w holds already: the nodes of want that the server was not told of like this (have NULL: of none). */
-static int tell_nodes(struct isns_server *s, struct wbuf *w, const struct isns_view *want,
-                      const struct isns_view *have, struct err *reterr)
+/* Room for another object: sends what there is when it is enough. */
+static int room(struct isns_server *s, struct wbuf *w, struct err *reterr)
 {
-    int r = 0;
-    for (unsigned i = 0; r == 0 && i < want->nnodes; i++) {
-        fiber_maybe_yield();
-        if (have && isns_node_told(want, &want->nodes[i], have))
-            continue;
-        if (w->len > FULL && (r = call_register(s, w, reterr)) == 0)
-            *w = registration(s, 0);
-        put_node(w, want, &want->nodes[i]);
-    }
-    return r < 0 ? r : call_register(s, w, reterr);
+    fiber_maybe_yield();
+    int r = w->len > FULL ? call_register(s, w, reterr) : 0;
+    if (w->len > FULL && r == 0)
+        *w = registration(s, 0);
+    return r;
 }
 
-/* The source is to be one of the entity's own nodes: it is in the first message. */
-int isns_tell_all(struct isns_server *s, const struct isns_view *want, struct err *reterr)
+/* How n is reached: each portal is spoken of. */
+static int tell_groups(struct isns_server *s, struct wbuf *w, const struct isns_view *v,
+                       const struct isns_node *n, struct err *reterr)
 {
-    text_copy(s->source, sizeof(s->source), want->nodes[0].name);
-    s->period = PERIOD_S;
-    struct wbuf w = registration(s, ISNS_FLAG_REPLACE);
-    for (unsigned i = 0; i < want->nportals; i++)
-        put_portal(&w, want, (int)i);
-    return tell_nodes(s, &w, want, NULL, reterr);
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < v->nportals; i++)
+        if ((r = room(s, w, reterr)) == 0)
+            put_group(w, v, n, i);
+    return r;
 }
 
 static bool portal_told(const struct isns_view *v, int i, const struct isns_view *old)
@@ -146,19 +142,51 @@ static bool portal_told(const struct isns_view *v, int i, const struct isns_view
     return at >= 0 && asked == was && (!asked || v->esi_port == old->esi_port);
 }
 
+static int tell_portals(struct isns_server *s, struct wbuf *w, const struct isns_view *want,
+                        const struct isns_view *have, struct err *reterr)
+{
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < want->nportals; i++)
+        if ((!have || !portal_told(want, (int)i, have)) && (r = room(s, w, reterr)) == 0)
+            put_portal(w, want, (int)i);
+    return r;
+}
+
+/* Behind what w holds already: what the server was not told of like this (have NULL: of nothing). The source is to be one of the
+ * entity's own nodes, so a server that knows of none is told of it first. */
+static int tell_objects(struct isns_server *s, struct wbuf *w, const struct isns_view *want,
+                        const struct isns_view *have, struct err *reterr)
+{
+    if (!have)
+        put_node(w, &want->nodes[0]);
+    int r = tell_portals(s, w, want, have, reterr);
+    for (unsigned i = 0; r == 0 && i < want->nnodes; i++) {
+        const struct isns_node *n = &want->nodes[i];
+        if (have && isns_node_told(want, n, have))
+            continue;
+        if ((have || i > 0) && (r = room(s, w, reterr)) == 0)
+            put_node(w, n);
+        if (r == 0)
+            r = tell_groups(s, w, want, n, reterr);
+    }
+    return r;
+}
+
+int isns_tell_all(struct isns_server *s, const struct isns_view *want, struct err *reterr)
+{
+    text_copy(s->source, sizeof(s->source), want->nodes[0].name);
+    s->period = PERIOD_S;
+    struct wbuf w = registration(s, ISNS_FLAG_REPLACE);
+    int r = tell_objects(s, &w, want, NULL, reterr);
+    return r < 0 ? r : call_register(s, &w, reterr);
+}
+
 static int tell_new(struct isns_server *s, const struct isns_view *want, struct err *reterr)
 {
     struct wbuf w = registration(s, 0);
     size_t nothing = w.len;
-    for (unsigned i = 0; i < want->nportals; i++)
-        if (!portal_told(want, (int)i, s->have))
-            put_portal(&w, want, (int)i);
-    bool any = w.len > nothing;
-    for (unsigned i = 0; !any && i < want->nnodes; i++) {
-        any = !isns_node_told(want, &want->nodes[i], s->have);
-        fiber_maybe_yield();
-    }
-    return any ? tell_nodes(s, &w, want, s->have, reterr) : 0;
+    int r = tell_objects(s, &w, want, s->have, reterr);
+    return r < 0 || w.len == nothing ? r : call_register(s, &w, reterr);
 }
 
 static int forget_gone(struct isns_server *s, const struct isns_view *want, struct err *reterr)

@@ -226,6 +226,7 @@ static void names_conn(void *arg)
     while (isns_stream_next(&s, NO_DEADLINE, &n->stop, &p) == 1) {
         struct wbuf w = wbuf_make(out, cap);
         n->messages++;
+        EXPECT(n->f, p.total <= 4096); /* Open-iSNS takes 8 KiB, and answers by more */
         if (n->silent)
             continue;
         if (n->drop_one_in && sim_random_below(n->f->run, n->drop_one_in) == 0)

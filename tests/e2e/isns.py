@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """iSNS: targets are registered with name servers, Debian's and some that no standard knows, and the registration follows."""
+import json
 import os
 import socket
 import struct
@@ -133,6 +134,26 @@ def follows():
         eventually("and back", lambda: set(server.targets()) == {A})
         z.zsan("isns", "set", "--entity", "another-name")
         eventually("another entity", lambda: server.entities() == ["another-name"] and set(server.targets()) == {A})
+
+
+def many():
+    """hundreds of targets are told in pieces that the server takes"""
+    work = work_dir("e2e-isns")
+    with Isnsd(work) as server, Zsand(work) as z:
+        z.portal()
+        z.portal(group=2)
+        doc = z.zsan("config", "export")
+        names = [f"{IQN}one-of-the-many-targets-of-this-machine.{n}" for n in range(300)]
+        doc["targets"] = {name: {"portal_groups": [1 + n % 2]} for n, name in enumerate(names)}
+        (work / "document.json").write_text(json.dumps(doc))
+        z.zsan("config", "apply", work / "document.json")
+        register(z, server)
+        registered(z, server)
+        last = f"iscsi-name={names[-1]}"
+        ports = {o[17] for o in server.objects("--local", "--query", last) if 17 in o}
+        expect(ports == {f"{z.portals[1][1]}/tcp"}, f"the last one is at {ports}")
+        z.stop()
+        expect(server.entities() == [], "something is left")
 
 
 def ends():
@@ -491,4 +512,4 @@ def afar():
             child.end(keeper)
 
 
-CASES = [attributes, discovery, follows, ends, killed, restarts, inquiries, without_inquiries, forgotten, notices, rogues, absent, knocking, ipv6, afar]
+CASES = [attributes, discovery, follows, many, ends, killed, restarts, inquiries, without_inquiries, forgotten, notices, rogues, absent, knocking, ipv6, afar]
