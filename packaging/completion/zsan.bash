@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Made of api/zsan.yaml by scripts/genapi.py.
-_zsan_nouns='pool dataset volume target lun portal host initiator grant session status stats event limits config zpool zfs iscsitadm help'
+_zsan_nouns='pool dataset volume target lun portal isns host initiator grant session status stats event limits config zpool zfs iscsitadm help'
 _zsan_verbs() {
     case $1 in
     pool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set found errors' ;;
@@ -9,6 +9,7 @@ _zsan_verbs() {
     target) echo 'list show create set delete' ;;
     lun) echo 'list add remove' ;;
     portal) echo 'list add remove group' ;;
+    isns) echo 'list show add remove set' ;;
     host) echo 'list add remove' ;;
     initiator) echo 'list show add set rotate secret finish remove' ;;
     grant) echo 'list add rotate secret name finish remove' ;;
@@ -18,7 +19,7 @@ _zsan_verbs() {
     config) echo 'export plan apply generations rollback' ;;
     zpool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set' ;;
     zfs) echo 'create destroy list rename get set inherit' ;;
-    iscsitadm) echo 'create modify delete list' ;;
+    iscsitadm) echo 'create modify delete list show' ;;
     esac
 }
 _zsan_look() {
@@ -56,6 +57,7 @@ _zsan_look() {
     'iscsitadm modify') flags='-l --acl -p --tpgt -a --alias -m --maxrecv' valued='-l --acl -p --tpgt -a --alias -m --maxrecv' args='-' ;;
     'iscsitadm delete') flags='-u --lun -l --acl -p --tpgt' valued='-u --lun -l --acl -p --tpgt' args='-' ;;
     'iscsitadm list') flags='-v --verbose' valued='' args='-' ;;
+    'iscsitadm show') flags='' valued='' args='-' ;;
     'config apply') flags='' valued='' args='@' ;;
     'config export') flags='--with-secrets' valued='' args='' ;;
     'config generations') flags='' valued='' args='' ;;
@@ -80,6 +82,11 @@ _zsan_look() {
     'initiator secret') flags='--secret-file' valued='--secret-file' args='initiator' ;;
     'initiator set') flags='--host --label --auth --chap' valued='--host --label --auth --chap' args='initiator' ;;
     'initiator show') flags='' valued='' args='initiator' ;;
+    'isns add') flags='--port' valued='--port' args='-' ;;
+    'isns list') flags='' valued='' args='' ;;
+    'isns remove') flags='--port' valued='--port' args='-' ;;
+    'isns set') flags='--enabled --no-enabled --entity' valued='--entity' args='' ;;
+    'isns show') flags='' valued='' args='' ;;
     'limits set') flags='--max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' valued='--max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' args='' ;;
     'limits show') flags='' valued='' args='' ;;
     'lun add') flags='--lun' valued='--lun' args='target,volume' ;;
@@ -98,7 +105,7 @@ _zsan_look() {
     'target create') flags='--alias --portal-groups' valued='--alias --portal-groups' args='-' ;;
     'target delete') flags='--force' valued='' args='target' ;;
     'target list') flags='' valued='' args='' ;;
-    'target set') flags='--alias --portal-groups --disabled --no-disabled --redirect --redirect-permanent --no-redirect-permanent' valued='--alias --portal-groups --redirect' args='target' ;;
+    'target set') flags='--alias --portal-groups --disabled --no-disabled --redirect --redirect-permanent --no-redirect-permanent --unlisted --no-unlisted' valued='--alias --portal-groups --redirect' args='target' ;;
     'target show') flags='' valued='' args='target' ;;
     'volume create') flags='--size --engine --path --dataset --volblocksize --compression --checksum --parents --block-size --physical-block --thick --read-only --sync --iops-limit --bandwidth-limit --threshold-pct --force' valued='--size --engine --path --dataset --volblocksize --compression --checksum --block-size --physical-block --sync --iops-limit --bandwidth-limit --threshold-pct' args='-' ;;
     'volume delete') flags='--force --keep' valued='' args='volume' ;;

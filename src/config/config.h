@@ -57,6 +57,7 @@ struct cfg_target {
     uint16_t *rel_port_ids; /* one per group, unique in the device, kept for good */
     unsigned ngroups;
     bool disabled;
+    bool unlisted; /* iSNS servers are not told of it */
     /* "": none; else logins get 0101 with this TargetAddress (0102: redirect_permanent) */
     char redirect[256];
     bool redirect_permanent;
@@ -127,6 +128,22 @@ struct cfg_limits {
     uint16_t max_outstanding_r2t;
 };
 
+#define CFG_ISNS_SERVERS 8
+#define CFG_ISNS_PORT    3205 /* unless another one is given */
+#define CFG_ENTITY_LEN   224  /* with NUL; RFC 4171 6.2.1 would allow 256 */
+struct cfg_isns_server {
+    char address[64]; /* numeric host */
+    uint16_t port;
+};
+/* Name servers that the targets are registered with (RFC 4171). */
+struct cfg_isns {
+    bool enabled;
+    char entity
+        [CFG_ENTITY_LEN]; /* what this machine is called there, unique among the servers' clients */
+    struct cfg_isns_server servers[CFG_ISNS_SERVERS];
+    unsigned nservers;
+};
+
 struct config {
     uint64_t generation;
     struct cfg_volume *volumes;
@@ -142,6 +159,7 @@ struct config {
     struct cfg_grant *grants;
     unsigned ngrants;
     struct cfg_limits limits;
+    struct cfg_isns isns;
     uint32_t oui;         /* 0: NAA 3 is minted */
     char iqn_prefix[112]; /* "iqn.YYYY-MM.DOMAIN": made-up target names begin with it */
 };

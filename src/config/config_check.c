@@ -255,6 +255,30 @@ static int check_targets(const struct config *c, struct err *reterr)
     return rc < 0 ? rc : check_rel_ports(c, reterr);
 }
 
+/* ---- name servers ------------------------------------------------------------------------ */
+
+static int check_isns(const struct cfg_isns *i, struct err *reterr)
+{
+    uint8_t bytes[16];
+    for (unsigned k = 0; k < i->nservers; k++) {
+        const struct cfg_isns_server *s = &i->servers[k];
+        if (!address_parse(s->address, bytes))
+            return err_set(reterr, -EINVAL, "isns: \"%s\" is no numeric IPv4 or IPv6 address",
+                           s->address);
+        for (unsigned o = 0; o < k; o++)
+            if (s->port == i->servers[o].port && strcmp(s->address, i->servers[o].address) == 0)
+                return err_set(reterr, -EINVAL, "isns: server %s:%u is listed twice",
+                               s->address, s->port);
+    }
+    for (const char *p = i->entity; *p; p++)
+        if (*p <= ' ' || *p > '~')
+            return err_set(reterr, -EINVAL,
+                           "isns: \"entity\" is made of printable characters, without blanks");
+    if (i->enabled && !i->entity[0])
+        return err_set(reterr, -EINVAL, "isns: \"entity\" is missing");
+    return 0;
+}
+
 /* ---- who may come in without CHAP -------------------------------------------------------- */
 
 static const struct cfg_portal *portal_abroad(const struct cfg_target *t)
@@ -381,7 +405,7 @@ int config_check(const struct config *c, const struct siphash_key *key, struct e
                        "limits: \"first_burst\" must not be over \"max_burst\"");
     if ((rc = check_volumes(c, reterr)) < 0 || (rc = check_groups(c, reterr)) < 0 ||
         (rc = check_targets(c, reterr)) < 0 || (rc = check_open_grants(c, reterr)) < 0 ||
-        (rc = check_labels(c, reterr)) < 0)
+        (rc = check_labels(c, reterr)) < 0 || (rc = check_isns(&c->isns, reterr)) < 0)
         return rc;
     return check_secrets(c, key, reterr);
 }

@@ -112,6 +112,8 @@ int edit_secret_finish(struct config_edit *e, const char *initiator, const char 
 
 /* ---- the whole --------------------------------------------------------------------------- */
 
+/* An entity is minted when it has none. */
+int edit_isns_put(struct config_edit *e, const struct cfg_isns *i, struct err *reterr);
 int edit_limits_put(struct config_edit *e, const struct cfg_limits *l, struct err *reterr);
 /* The document as exported (with "secrets" or without: then pairs keep theirs). Objects without
  * "id" or "rel_ports" keep those of the object of the same name. doc is borrowed. Parks. */

@@ -429,10 +429,14 @@ static int read_root(const json_t *doc, struct config *c, struct err *reterr)
                        "configuration: \"oui\" must be six hex digits, or \"\" for none");
     c->oui = (uint32_t)oui[0] << 16 | (uint32_t)oui[1] << 8 | oui[2];
     text_copy(c->iqn_prefix, sizeof(c->iqn_prefix), root.iqn_prefix);
-    const json_t *limits = NULL;
-    rc = field_object(doc, "limits", "configuration", &limits, reterr);
+    const json_t *limits = NULL, *isns = NULL;
     c->limits = schema_limits_default();
-    return rc < 0 || !limits ? rc : schema_limits_read(limits, &c->limits, reterr);
+    if ((rc = field_object(doc, "limits", "configuration", &limits, reterr)) < 0 ||
+        (rc = field_object(doc, "isns", "configuration", &isns, reterr)) < 0)
+        return rc;
+    if (limits)
+        rc = schema_limits_read(limits, &c->limits, reterr);
+    return rc < 0 || !isns ? rc : schema_isns_read(isns, &c->isns, reterr);
 }
 
 static int read_all(const json_t *doc, const json_t *secrets, struct config *c,

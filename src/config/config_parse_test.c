@@ -234,6 +234,14 @@ static const struct bad bad_docs[] = {
     {"targets/nonsense",                    "{'portal_groups':[1]}",                                              "nonsense"         },
     {"limits",                              "{'max_burst': 65536}",                                               "first_burst"      },
     {"limits",                              "{'max_connections': 0}",                                             "max_connections"  },
+    {"isns",                                "{'enabled': true, 'servers': []}",                                   "entity"           },
+    {"isns",                                "{'servers': [{'address': 'san.example'}]}",                          "numeric"          },
+    {"isns",                                "{'servers': [{'port': 3205}]}",                                      "address"          },
+    {"isns",                                "{'servers': [{'address': '::1', 'port': 0}]}",                       "port"             },
+    {"isns",                                "{'servers': [{'address': '::1'}, {'address': '::1'}]}",              "twice"            },
+    {"isns",                                "{'servers': [{},{},{},{},{},{},{},{},{}]}",                          "8 servers"        },
+    {"isns",                                "{'entity': 'two words'}",                                            "blanks"           },
+    {"isns",                                "{'nonsense': 1}",                                                    "nonsense"         },
     {"limits",                              "{'tasks_per_session': 1000000}",                                     "tasks_per_session"},
 };
 #define PAIR "grants/iqn.2026-11.io.example:t1/" VM

@@ -98,6 +98,23 @@ static int complete_targets(struct config_edit *e)
     return json_object_set_new(e->doc, "next_rel_port", json_integer(next)) == 0 ? 0 : -ENOMEM;
 }
 
+/* Servers know this machine by a name that nobody else has and that stays. */
+static int complete_isns(struct config_edit *e)
+{
+    json_t *isns = json_object_get(e->doc, "isns");
+    json_t *kept = json_object_get(json_object_get(e->store->doc, "isns"), "entity");
+    const char *own = json_string_value(json_object_get(isns, "entity"));
+    char id[UUID_STR_LEN + 1];
+    uint8_t random[16];
+    if (!json_is_object(isns) || (own && own[0]))
+        return 0;
+    run_random(random, sizeof(random));
+    struct uuid u = uuid_v4(random);
+    uuid_format(&u, id);
+    json_t *entity = kept ? json_incref(kept) : json_sprintf("zsan-%s", id);
+    return json_object_set_new(isns, "entity", entity) == 0 ? 0 : -ENOMEM;
+}
+
 /* ---- secrets ----------------------------------------------------------------------------- */
 
 /* CHAP_N of one side: its own, or the name it has without one. */
@@ -242,7 +259,7 @@ int edit_complete(struct config_edit *e, bool mint, const struct config **ret_co
                   struct err *reterr)
 {
     const struct config *c;
-    if (complete_volumes(e) < 0 || complete_targets(e) < 0)
+    if (complete_volumes(e) < 0 || complete_targets(e) < 0 || complete_isns(e) < 0)
         return edit_no_memory(reterr);
     int rc = store_parse(e->store, e->doc, e->secrets, &c, reterr);
     if (rc < 0)

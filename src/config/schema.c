@@ -49,6 +49,7 @@ static const struct field volume_fields[] = {
 static const struct field target_fields[] = {
     FIELD_STR(struct cfg_target, alias),
     FIELD(struct cfg_target, disabled, F_BOOL),
+    FIELD(struct cfg_target, unlisted, F_BOOL),
     FIELD_STR(struct cfg_target, redirect),
     FIELD(struct cfg_target, redirect_permanent, F_BOOL),
     {.name = "luns",          .type = F_NESTED},
@@ -88,6 +89,15 @@ static const struct field limits_fields[] = {
     FIELD(struct cfg_limits, first_burst, F_U32, .min = 8192, .max = 16777215),
     FIELD(struct cfg_limits, max_outstanding_r2t, F_U16, .min = 1, .max = 64),
 };
+static const struct field isns_fields[] = {
+    FIELD(struct cfg_isns, enabled, F_BOOL, .always = true),
+    FIELD_STR(struct cfg_isns, entity),
+    {.name = "servers", .type = F_NESTED},
+};
+static const struct field isns_server_fields[] = {
+    FIELD_STR(struct cfg_isns_server, address, .required = true, .always = true),
+    FIELD(struct cfg_isns_server, port, F_U16, .min = 1, .always = true),
+};
 static const struct field root_fields[] = {
     FIELD_STR(struct cfg_root, format, .required = true, .always = true),
     FIELD(struct cfg_root, version, F_U32, .required = true, .always = true),
@@ -100,6 +110,7 @@ static const struct field root_fields[] = {
     {.name = "hosts",         .type = F_NESTED},
     {.name = "initiators",    .type = F_NESTED},
     {.name = "limits",        .type = F_NESTED},
+    {.name = "isns",          .type = F_NESTED},
 };
 
 struct cfg_volume schema_volume_default(void)
@@ -171,6 +182,26 @@ int schema_limits_read(const json_t *j, struct cfg_limits *ret_limits, struct er
     return fields_read(j, limits_fields, ARRAY_LEN(limits_fields), ret_limits, "limits",
                        reterr);
 }
+static int isns_servers_read(const json_t *j, struct cfg_isns *isns, struct err *reterr)
+{
+    const json_t *list = NULL;
+    int rc = field_array(j, "servers", "isns", &list, reterr);
+    if (rc == 0 && json_array_size(list) > CFG_ISNS_SERVERS)
+        rc = err_set(reterr, -EINVAL, "isns: there may be %d servers", CFG_ISNS_SERVERS);
+    for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
+        struct cfg_isns_server *s = &isns->servers[isns->nservers++];
+        s->port = CFG_ISNS_PORT;
+        rc = fields_read(json_array_get(list, i), isns_server_fields,
+                         ARRAY_LEN(isns_server_fields), s, "isns", reterr);
+    }
+    return rc;
+}
+int schema_isns_read(const json_t *j, struct cfg_isns *ret_isns, struct err *reterr)
+{
+    *ret_isns = (struct cfg_isns){.enabled = false};
+    int rc = fields_read(j, isns_fields, ARRAY_LEN(isns_fields), ret_isns, "isns", reterr);
+    return rc < 0 ? rc : isns_servers_read(j, ret_isns, reterr);
+}
 int schema_root_read(const json_t *j, struct cfg_root *ret_root, struct err *reterr)
 {
     *ret_root = schema_root_default();
@@ -226,6 +257,25 @@ int schema_limits_write(json_t *j, const struct cfg_limits *l)
 {
     struct cfg_limits d = schema_limits_default();
     return fields_write(j, limits_fields, ARRAY_LEN(limits_fields), l, &d);
+}
+int schema_isns_write(json_t *j, const struct cfg_isns *i)
+{
+    static const struct cfg_isns none;
+    json_t *list = json_array();
+    for (unsigned k = 0; list && k < i->nservers; k++) {
+        json_t *s = json_object();
+        if (!s ||
+            fields_write(s, isns_server_fields, ARRAY_LEN(isns_server_fields), &i->servers[k],
+                         NULL) < 0 ||
+            json_array_append(list, s) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+        json_decref(s);
+    }
+    if (!list || json_object_set_new(j, "servers", list) != 0)
+        return -ENOMEM;
+    return fields_write(j, isns_fields, ARRAY_LEN(isns_fields), i, &none);
 }
 int schema_root_write(json_t *j, const struct cfg_root *r)
 {

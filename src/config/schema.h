@@ -33,6 +33,7 @@ int schema_group_read(const json_t *j, const char *what, struct cfg_portal_group
 int schema_initiator_read(const json_t *j, const char *what,
                           struct cfg_initiator *ret_initiator, struct err *reterr);
 int schema_limits_read(const json_t *j, struct cfg_limits *ret_limits, struct err *reterr);
+int schema_isns_read(const json_t *j, struct cfg_isns *ret_isns, struct err *reterr);
 struct cfg_root {
     char format[32];
     uint32_t version;
@@ -50,6 +51,7 @@ int schema_portal_write(json_t *j, const struct cfg_portal *p);
 int schema_initiator_write(json_t *j, const struct cfg_initiator *i,
                            const char *host); /* host "": one of its own */
 int schema_limits_write(json_t *j, const struct cfg_limits *l);
+int schema_isns_write(json_t *j, const struct cfg_isns *i); /* with its servers */
 int schema_root_write(json_t *j, const struct cfg_root *r);
 
 /* CHAP algorithms: their texts by IANA's number, NULL where there is none. */

@@ -101,6 +101,22 @@ int net_portals(struct net *net, struct net_portal_info **ret_portals, unsigned 
     return 0;
 }
 
+int net_isns(struct net *net, struct net_isns_info **ret_servers, unsigned *ret_n)
+{
+    const struct cfg_isns *c = net->cfg ? &net->cfg->isns : NULL;
+    *ret_servers = calloc(CFG_ISNS_SERVERS, sizeof(**ret_servers));
+    *ret_n = 0;
+    for (unsigned i = 0; c && c->enabled && i < c->nservers; i++) {
+        struct net_isns_info *info = &(*ret_servers)[(*ret_n)++];
+        sock_addr_make(c->servers[i].address, c->servers[i].port, &info->addr);
+        info->state = c->servers[i].port == 1 ? NET_ISNS_FAILED : NET_ISNS_REGISTERED;
+        info->targets = net->cfg->ntargets;
+        if (info->state == NET_ISNS_FAILED)
+            text_copy(info->error, sizeof(info->error), "nobody answers");
+    }
+    return 0;
+}
+
 void net_totals(struct net *net, struct net_totals *ret_totals)
 {
     memset(ret_totals, 0, sizeof(*ret_totals));

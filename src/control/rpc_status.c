@@ -101,6 +101,22 @@ static int look_at_portals(struct report *r, struct net *net)
     return 0;
 }
 
+static int look_at_isns(struct report *r, struct net *net)
+{
+    char object[SOCK_ADDR_LEN + 16];
+    CLEANUP(freep) struct net_isns_info *all = NULL;
+    unsigned n;
+    if (net_isns(net, &all, &n) < 0)
+        return -ENOMEM;
+    for (unsigned i = 0; i < n; i++) {
+        snprintf(object, sizeof(object), "isns %s", all[i].addr.text);
+        if (all[i].state == NET_ISNS_FAILED)
+            problem(r, object, "targets are not registered there, it is tried again: %s",
+                    all[i].error);
+    }
+    return 0;
+}
+
 static void look_at_sessions(struct report *r, const struct live *l)
 {
     char object[40];
@@ -171,7 +187,7 @@ int rpc_status(struct control *c, const struct args_status *a, json_t **ret_resu
     look_at_volumes(&r, cfg, &l);
     look_at_closing(&r, cfg, &l);
     look_at_sessions(&r, &l);
-    if (look_at_portals(&r, c->env.net) < 0)
+    if (look_at_portals(&r, c->env.net) < 0 || look_at_isns(&r, c->env.net) < 0)
         r.b.bad = true;
     return jb_done(&r.b, status_json(c, &r, cfg, t), ret_result, reterr);
 }

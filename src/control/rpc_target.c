@@ -59,6 +59,7 @@ static json_t *target_json(struct jb *b, const struct config *cfg, const struct 
     jb_text(b, j, "redirect", t->redirect);
     if (t->redirect[0])
         jb_bool(b, j, "redirect_permanent", t->redirect_permanent);
+    jb_bool(b, j, "unlisted", t->unlisted);
     fiber_maybe_yield();
     return j;
 }
@@ -168,6 +169,8 @@ static void apply_settings(const struct args_target_set *a, struct cfg_target *t
         t->disabled = a->disabled;
     if (a->has_redirect_permanent)
         t->redirect_permanent = a->redirect_permanent;
+    if (a->has_unlisted)
+        t->unlisted = a->unlisted;
 }
 
 int rpc_target_set(struct control *c, const struct args_target_set *a, json_t **ret_result,

@@ -34,6 +34,8 @@ int net_new(struct run *run, const struct net_env *env, struct net **ret_net,
     list_init(&net->portals);
     list_init(&net->conns);
     list_init(&net->addresses);
+    list_init(&net->isns);
+    waitq_init(&net->isns_gone);
     fmutex_init(&net->applying);
     waitq_init(&net->conn_gone);
     cancel_init(&net->stop);
@@ -120,9 +122,10 @@ static int bring_up(struct net *net, struct patience *patience, struct err *rete
     volumes_tell_ports(net, c);
     sessions_follow(net);
     int p = portals_apply(net, c, r < 0 ? NULL : reterr);
-    if (r < 0 || p < 0)
+    int i = isns_apply(net, r < 0 || p < 0 ? NULL : reterr);
+    if (r < 0 || p < 0 || i < 0)
         retry_later(net);
-    return r < 0 ? r : p;
+    return r < 0 ? r : p < 0 ? p : i;
 }
 
 static void retry(void *arg)
@@ -211,6 +214,7 @@ int net_stop(struct net *net)
     while (net->retry_running) /* before the lock, which it may be about to take */
         waitq_wait(&net->retry_ended, NO_DEADLINE, NULL);
     fmutex_lock(&net->applying);
+    isns_stop(net); /* nobody is sent to us who would come too late */
     portals_apply(net, NULL, NULL);
     volumes_lift_limits(net);
     for_all(net, ask_logout);

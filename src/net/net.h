@@ -38,7 +38,7 @@ int net_new(struct run *run, const struct net_env *env, struct net **ret_net,
  * else. A volume whose store does not answer is taken from initiators at once and closed when it
  * does. Parks, for seconds at most. */
 int net_apply(void *net, const struct config *c, struct err *reterr);
-/* Asks initiators to log out, ends all sessions, flushes and closes all volumes, within 18 s. 0, or
+/* Asks initiators to log out, ends all sessions, flushes and closes all volumes, within 20 s. 0, or
  * -ETIMEDOUT: a store does not answer (an event names its volume), so that not everything is closed:
  * to be called again, or never mind and _exit(). Parks. */
 int net_stop(struct net *net);

@@ -65,6 +65,24 @@ struct net_portal_info {
 };
 int net_portals(struct net *net, struct net_portal_info **ret_portals, unsigned *ret_n);
 
+enum net_isns_state {
+    NET_ISNS_CONNECTING, /* for the first time */
+    NET_ISNS_REGISTERED,
+    NET_ISNS_NOTHING, /* it answers, but there is nothing that it may be told */
+    NET_ISNS_FAILED,  /* tried again */
+};
+struct net_isns_info {
+    struct sock_addr addr;
+    enum net_isns_state state;
+    uint64_t since, heard; /* that state; the last word from it: seconds since 1970, 0: never */
+    unsigned targets, portals; /* registered */
+    uint16_t esi_port;         /* where it may ask whether we are there; 0: nowhere */
+    uint64_t inquiries;        /* that it made there */
+    char error[200];
+};
+/* The servers of the configuration, none when registration is off. malloc'd array; the caller frees. -ENOMEM. */
+int net_isns(struct net *net, struct net_isns_info **ret_servers, unsigned *ret_n);
+
 struct net_totals {
     uint32_t connections, sessions, logins_in_progress;
     uint64_t logins, logins_refused, rejects, digest_errors, connections_refused;

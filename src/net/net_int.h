@@ -124,8 +124,10 @@ struct net {
     struct list closing;          /* of struct open_volume */
     unsigned nerrands;            /* under way, late ones too */
     struct waitq errand_over;
-    struct list conns;     /* of struct conn, all */
-    struct list addresses; /* of struct login_count: logins in progress by source */
+    struct list conns;      /* of struct conn, all */
+    struct list addresses;  /* of struct login_count: logins in progress by source */
+    struct list isns;       /* of struct isns_server */
+    struct waitq isns_gone; /* one of them ended */
     struct fmutex applying;
     uint64_t last_session_id;
     uint16_t last_tsih;
@@ -316,6 +318,13 @@ void volumes_lift_limits(struct net *net); /* for good, so that nobody waits for
 struct served_volume *served_find(struct net *net, const struct uuid *id);
 struct served_volume *served_by_name(struct net *net, const char *name);
 void volumes_tell_ports(struct net *net, const struct config *c); /* parks */
+
+/* isns.c, all on reactor 0 */
+/* Servers and their fibers follow net->cfg; all others look whether there is something to tell. -ENOMEM: of one it is
+ * to be tried again. */
+int isns_apply(struct net *net, struct err *reterr);
+/* Takes registrations back, within two seconds or so whatever the servers do. Parks. */
+void isns_stop(struct net *net);
 
 /* hash.c */
 bool net_hash(void *arg, enum iscsi_chap_alg alg, const struct iovec *parts, int n,

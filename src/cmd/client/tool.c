@@ -145,6 +145,7 @@ static view_fn *const views[VIEW_COUNT] = {
     [VIEW_TARGETS] = view_targets,
     [VIEW_INITIATORS] = view_initiators,
     [VIEW_TPGTS] = view_tpgts,
+    [VIEW_ADMIN] = view_admin,
 };
 
 /* The answer of a program's call: of one step its own; lists in one; else the last one. */

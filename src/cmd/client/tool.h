@@ -36,7 +36,7 @@ struct seen {
 typedef void view_fn(const struct seen *s);
 view_fn view_pool_list, view_pool_status, view_pool_iostat, view_pool_found, view_pool_history,
     view_pool_events, view_dataset_list, view_properties, view_targets, view_initiators,
-    view_tpgts;
+    view_tpgts, view_admin;
 
 struct gr_column;
 struct grid;

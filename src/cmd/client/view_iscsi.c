@@ -143,3 +143,24 @@ void view_tpgts(const struct seen *s)
              json_is_true(json_object_get(p, "listening")) ? "" : " (not listening)");
     }
 }
+
+/* ---- the whole server -------------------------------------------------------------------- */
+
+void view_admin(const struct seen *s)
+{
+    const json_t *isns = json_array_get(s->results, 0), *one;
+    json_t *servers = json_object_get(isns, "servers");
+    size_t i;
+    tell(stdout,
+         "iscsitadm:\n    Base Directory: zsand's state folder\n    RADIUS Access: Not set\n"
+         "    iSNS Access: %s\n",
+         json_is_true(json_object_get(isns, "enabled")) ? "Enabled" : "Disabled");
+    if (json_array_size(servers) == 0)
+        tell(stdout, "    iSNS Server: Not set\n");
+    json_array_foreach(servers, i, one)
+    {
+        tell(stdout, "    iSNS Server: %s port %lld\n        State: %s%s%s\n",
+             gr_text(one, "address"), (long long)number_of(one, "port"), gr_text(one, "state"),
+             *gr_text(one, "reason") ? ": " : "", gr_text(one, "reason"));
+    }
+}

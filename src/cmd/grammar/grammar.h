@@ -37,6 +37,7 @@ enum gr_view {
     VIEW_TARGETS,
     VIEW_INITIATORS,
     VIEW_TPGTS,
+    VIEW_ADMIN,
     VIEW_COUNT
 };
 

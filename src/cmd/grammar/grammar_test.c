@@ -35,6 +35,8 @@ static const char facts_text[] =
     " \"initiator.list\": [{\"name\": \"iqn.i:1\", \"label\": \"esx1.1\", \"host\": \"esx1\"},"
     "                     {\"name\": \"iqn.i:2\", \"label\": \"esx1.2\", \"host\": \"esx1\"},"
     "                     {\"name\": \"iqn.i:3\", \"host\": \"one\"}],"
+    " \"isns.show\": {\"enabled\": false, \"servers\": [{\"address\": \"192.0.2.9\", \"port\": "
+    "3205}]},"
     " \"grant.list\": [{\"initiator\": \"iqn.i:1\", \"target\": \"iqn.x:h.t1\"},"
     "                 {\"initiator\": \"iqn.i:2\", \"target\": \"iqn.x:h.t1\"},"
     "                 {\"initiator\": \"iqn.i:2\", \"target\": \"iqn.x:h.t2\"}]}";
@@ -219,7 +221,21 @@ static const struct {
     {"iscsitadm modify target -m 65536 t1", "! iscsitadm modify target: \"-m\" is one limit for all"},
     {"iscsitadm modify admin \xe2\x80\x93" "base-directory /etc/iscsi/config", "said nothing to set: zsand keeps targets"},
     {"iscsitadm modify admin --radius-server x", "! iscsitadm modify admin: \"--radius-server\" zsan mints"},
-    {"iscsitadm modify admin -S x", "! iscsitadm modify admin: \"-S\" zsand registers with no iSNS"},
+    {"iscsitadm modify admin \xe2\x80\x93isns-server 192.0.2.1",
+     "[{\"method\":\"isns.remove\",\"params\":{\"address\":\"192.0.2.9\",\"port\":3205},\"undo\":[\"isns.add\",{\"address\":\"192.0.2.9\",\"port\":3205}]},"
+     "{\"method\":\"isns.add\",\"params\":{\"address\":\"192.0.2.1\",\"port\":3205},\"undo\":[\"isns.remove\",{\"address\":\"192.0.2.1\",\"port\":3205}]}]"},
+    {"iscsitadm modify admin -S 192.0.2.9 -i enable",
+     "[{\"method\":\"isns.set\",\"params\":{\"enabled\":true},\"undo\":[\"isns.set\",{\"enabled\":false}]}]"},
+    {"iscsitadm modify admin -S 192.0.2.9", "said 192.0.2.9 is the iSNS server already"},
+    {"iscsitadm modify admin -S [2001:db8::1]:99",
+     "[{\"method\":\"isns.remove\",\"params\":{\"address\":\"192.0.2.9\",\"port\":3205},\"undo\":[\"isns.add\",{\"address\":\"192.0.2.9\",\"port\":3205}]},"
+     "{\"method\":\"isns.add\",\"params\":{\"address\":\"2001:db8::1\",\"port\":99},\"undo\":[\"isns.remove\",{\"address\":\"2001:db8::1\",\"port\":99}]}]"},
+    {"iscsitadm modify admin -S 1.2.3.4:0", "! --isns-server 1.2.3.4:0: it is ADDRESS or ADDRESS:PORT"},
+    {"iscsitadm modify admin -S []", "! --isns-server []: it is ADDRESS"},
+    {"iscsitadm modify admin -S :1", "! --isns-server :1: it is ADDRESS"},
+    {"iscsitadm modify admin -i on", "! --isns-access on: it is enable or disable"},
+    {"iscsitadm list admin", "= {\"enabled\":false"},
+    {"iscsitadm show admin", "= {\"enabled\":false"},
     {"iscsitadm modify admin", "! modify admin: give one of its options"},
     {"iscsitadm modify initiator -C esx1.1",
      "[{\"method\":\"grant.secret\",\"params\":{\"initiator\":\"iqn.i:1\",\"target\":\"iqn.x:h.t1\",\"secret\":null}}]"},
