@@ -235,66 +235,12 @@ int edit_target_name(struct config_edit *e, const char *host, const char *name,
     return 0;
 }
 
-<<<<<<< HEAD
-=======
-/* ---- LUNs -------------------------------------------------------------------------------- */
-
-static int lowest_free(const json_t *luns)
-{
-    char key[8];
-    for (int lun = 0; lun <= CFG_MAX_LUN; lun++) {
-        tag_key((uint16_t)lun, key);
-        if (!json_object_get(luns, key))
-            return lun;
-    }
-    return -1;
-}
-
-int edit_lun_add(struct config_edit *e, const char *target, int lun, const char *volume,
-                 uint16_t *ret_lun, struct err *reterr)
-{
-    char key[8];
-    json_t *t = edit_find(e, "targets", target);
-    if (!t)
-        return edit_missing("target", "target", target, reterr);
-    if (!edit_find(e, "volumes", volume))
-        return edit_missing("volume", "volume", volume, reterr);
-    json_t *luns = edit_nested(t, "luns", JSON_OBJECT);
-    if (lun == LUN_LOWEST_FREE)
-        lun = lowest_free(luns);
-    if (lun < 0 || lun > CFG_MAX_LUN)
-        return err_set(reterr, -EINVAL, "a LUN is a number from 0 to %d", CFG_MAX_LUN);
-    tag_key((uint16_t)lun, key);
-    if (json_object_get(luns, key))
-        return err_set(reterr, -EEXIST,
-                       "LUN %d of target %.100s is volume \"%s\" already: take another number",
-                       lun, target, json_string_value(json_object_get(luns, key)));
-    if (json_object_set_new(luns, key, json_string(volume)) != 0)
-        return edit_no_memory(reterr);
-    *ret_lun = (uint16_t)lun;
-    return 0;
-}
-
-int edit_lun_remove(struct config_edit *e, const char *target, uint16_t lun, struct err *reterr)
-{
-    char key[8];
-    json_t *t = edit_find(e, "targets", target);
-    if (!t)
-        return edit_missing("target", "target", target, reterr);
-    tag_key(lun, key);
-    if (json_object_del(json_object_get(t, "luns"), key) != 0)
-        return err_set(reterr, -ENOENT,
-                       "target %.120s has no LUN %u (zsan lun list shows them)", target, lun);
-    return 0;
-}
-
 int edit_isns_put(struct config_edit *e, const struct cfg_isns *i, struct err *reterr)
 {
     json_t *j = edit_section(e, "isns");
     return j && schema_isns_write(j, i) == 0 ? 0 : edit_no_memory(reterr);
 }
 
->>>>>>> isns
 int edit_limits_put(struct config_edit *e, const struct cfg_limits *l, struct err *reterr)
 {
     json_t *j = edit_section(e, "limits");
