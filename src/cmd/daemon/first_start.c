@@ -30,6 +30,7 @@
 struct demo {
     char target[CFG_NAME_LEN], initiator[CFG_NAME_LEN];
     char portal[SOCK_ADDR_LEN];
+    char disks[DEMO_DISKS][CFG_PATH_LEN];
     uint16_t lun;
     struct cfg_volume new_volume; /* to be made; the rest is as it should be by zeros */
     struct cfg_target new_target;
@@ -60,16 +61,15 @@ static int make_disk(const char *dir, unsigned i, char ret_path[CFG_PATH_LEN],
 }
 
 /* A mirror on two sparse files, and a volume in it. */
-static int make_pool(const struct first_start *p, struct err *reterr)
+static int make_pool(const struct first_start *p, struct demo *d, struct err *reterr)
 {
-    char paths[DEMO_DISKS][CFG_PATH_LEN];
     const char *disks[DEMO_DISKS];
     int rc = file_mkdir(p->disks_dir, 0700);
     if (rc < 0)
         return err_set(reterr, rc, "%s: %s", p->disks_dir, strerror(-rc));
     for (unsigned i = 0; rc == 0 && i < DEMO_DISKS; i++) {
-        rc = make_disk(p->disks_dir, i, paths[i], reterr);
-        disks[i] = paths[i];
+        rc = make_disk(p->disks_dir, i, d->disks[i], reterr);
+        disks[i] = d->disks[i];
     }
     const struct pool_first first = {.pool = DEMO_NAME,
                                      .volume = DEMO_VOLUME,
@@ -186,7 +186,7 @@ static int start_demo(struct config_edit *e, const struct first_start *p, struct
         return err_set(reterr, -EINVAL, "--listen takes a numeric address, not \"%s\"",
                        p->listen);
     text_copy(d->portal, sizeof(d->portal), a.text);
-    int rc = make_pool(p, reterr);
+    int rc = make_pool(p, d, reterr);
     if (rc == 0)
         rc = make_objects(e, p, d, reterr);
     if (rc == 0)
