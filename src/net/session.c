@@ -124,8 +124,9 @@ static void over(void *arg)
 /* ---- on the session's home --------------------------------------------------------------- */
 
 static void async(void *arg, const uint8_t lun[8], const uint8_t *sense, size_t len);
+static struct scsi_nexus *sibling(void *arg, const uint8_t *naa, uint8_t len);
 
-static const struct scsi_nexus_ops nexus_ops = {.async = async};
+static const struct scsi_nexus_ops nexus_ops = {.async = async, .sibling = sibling};
 
 struct async_msg {
     struct msg msg;
@@ -164,6 +165,47 @@ static void async(void *arg, const uint8_t lun[8], const uint8_t *sense, size_t 
     else
         reactor_post(c->home, &a->msg);
 }
+
+/* ---- copies from target to target ---------------------------------------------------------- */
+
+struct search {
+    const struct conn *who;
+    const uint8_t *naa;
+    uint8_t len;
+    struct scsi_nexus *found;
+};
+
+static void look_here(struct conn *c, void *arg)
+{
+    struct search *s = arg;
+    uint16_t lun;
+    if (!c->nexus || c->detached || !scsi_nexus_maps(c->nexus, s->naa, s->len, &lun))
+        return;
+    scsi_nexus_hold(c->nexus);
+    s->found = c->nexus;
+}
+
+/* An initiator is its name: what another session of that name has proved by its login is this one's, too. */
+static void search_sessions(void *arg)
+{
+    struct search *s = arg;
+    const char *name = iscsi_conn_params(s->who->iscsi)->initiator;
+    struct net *net = s->who->net;
+    for (struct conn *c = conn_next(net, NULL); c; c = conn_next(net, c))
+        if (!s->found && c != s->who && c->session &&
+            strcmp(iscsi_conn_params(c->iscsi)->initiator, name) == 0)
+            conn_call(c, look_here, s);
+}
+
+static struct scsi_nexus *sibling(void *arg, const uint8_t *naa, uint8_t len)
+{
+    const struct conn *c = arg;
+    struct search s = {c, naa, len, NULL};
+    call_on(run_reactor(c->net->run, 0), search_sessions, &s);
+    return s.found;
+}
+
+/* ---- the session's life -------------------------------------------------------------------- */
 
 int session_start(struct conn *c)
 {

@@ -115,6 +115,7 @@ static void execute(struct scsi_lu *lu, struct scsi_task *t, struct copy_plan *p
         return;
     copy_resolve(t, plan);
     copy_run(t, plan, rec);
+    copy_let_go(t, plan);
     end(t, rec);
 }
 

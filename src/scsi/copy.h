@@ -11,12 +11,13 @@
 #include "scsi/ops.h"
 #include "wire/scsi_copy.h"
 
-/* A copy source or destination: which of the asking nexus's LUs it is. */
+/* A copy source or destination: which of the asking initiator's LUs it is. */
 struct copy_end {
     uint8_t designator[20];
     uint8_t len;
     uint32_t block; /* bytes, as the initiator knows it */
-    bool reachable; /* mapped in the asking nexus */
+    struct scsi_nexus
+        *nexus; /* that maps it: the asking one, or a sibling; NULL: out of reach */
     uint16_t lun;
 };
 
@@ -61,11 +62,11 @@ struct copy_record {
 /* The nexus's copy with that list identifier, NULL: unknown. */
 struct copy_record *copy_find(struct scsi_lu *lu, const struct scsi_itl *itl, uint8_t list_id);
 
-/* Finds, on the nexus's home, which LUNs of the asking nexus the ends are. Parks. */
+/* Finds which LUNs the ends are, of the asking nexus or, for another target's, of its siblings, until
+ * copy_let_go(). Park. */
 void copy_resolve(struct scsi_task *t, struct copy_plan *plan);
+void copy_let_go(struct scsi_task *t, struct copy_plan *plan);
 /* Carries out the plan, counting in rec what is done. Ends the task. Parks. */
 void copy_run(struct scsi_task *t, const struct copy_plan *plan, struct copy_record *rec);
-/* Whether the LU is the one that the end names. */
-bool copy_end_is(const struct copy_end *end, const struct scsi_lu *lu);
 
 #endif

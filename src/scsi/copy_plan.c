@@ -44,7 +44,7 @@ static bool parse_cscd(const struct place *at, const struct copy_cscd *d, struct
         return bad_field(at, &d->designator_len, -1);
     *end = (struct copy_end){.block = be24_get(d->block_len)};
     if ((d->designator_type & COPY_DESIGNATOR_MASK) == COPY_DESIGNATOR_NAA)
-        end->len = d->designator_len; /* of another kind: no LU of ours, see copy_end_is() */
+        end->len = d->designator_len; /* of another kind: no LU of ours, see lu_has_naa() */
     memcpy(end->designator, d->designator, end->len);
     return true;
 }

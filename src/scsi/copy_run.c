@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Carrying out a copy. The copy manager is an application client like any other: each piece is
- * two tasks on the nexus of the EXTENDED COPY, one at the source LU and, inside it, one at the
- * destination LU. So everything holds that holds for that initiator's own READ and WRITE: it
+ * two tasks on a nexus of the initiator that asks, one at the source LU and, inside it, one at the
+ * destination LU; the nexus of the EXTENDED COPY, or for a LU of another target the one of that initiator's session
+ * there. So everything holds that holds for that initiator's own READ and WRITE: it
  * reaches the LUs mapped for it and no others (CVE-2020-28374), reservations and write
  * protection of both, aborts, resets, unmapping and the range lock of the destination; and both
  * volumes stay while the piece runs, whichever reactors they live on. The bytes go by
@@ -32,7 +33,6 @@
 
 struct piece {
     struct scsi_task source_task, destination_task;
-    struct scsi_nexus *nexus;
     const struct copy_end *source, *destination;
     uint64_t source_off, destination_off, len; /* bytes */
     uint64_t left;                             /* of the segment, this piece included */
@@ -42,38 +42,58 @@ struct piece {
 
 /* ---- which LU ---------------------------------------------------------------------------- */
 
-bool copy_end_is(const struct copy_end *end, const struct scsi_lu *lu)
-{
-    const struct scsi_identity *id = &lu->params.id;
-    return end->len != 0 && end->len == id->naa_len &&
-           memcmp(end->designator, id->naa, end->len) == 0;
-}
-
 struct resolution {
-    const struct scsi_nexus *nexus;
-    struct copy_plan *plan;
+    struct scsi_nexus *nexus;
+    struct copy_end *end;
+    bool found;
 };
 
-static void resolve(void *arg)
+static void find_here(void *arg)
 {
     struct resolution *r = arg;
-    uint16_t lun;
-    for (uint32_t from = 0; nexus_next_lun(r->nexus, from, &lun); from = lun + 1u) {
-        const struct scsi_itl *itl = nexus_itl(r->nexus, lun);
-        for (unsigned i = 0; itl->lu && i < r->plan->nends; i++) {
-            struct copy_end *end = &r->plan->ends[i];
-            if (end->reachable || !copy_end_is(end, itl->lu))
-                continue;
-            end->reachable = true;
-            end->lun = lun;
-        }
-    }
+    r->found = scsi_nexus_maps(r->nexus, r->end->designator, r->end->len, &r->end->lun);
+}
+
+static bool find(struct scsi_nexus *n, struct copy_end *end)
+{
+    struct resolution r = {n, end, false};
+    call_on(scsi_nexus_home(n), find_here, &r);
+    if (r.found)
+        end->nexus = n;
+    return r.found;
+}
+
+static void release_here(void *arg)
+{
+    scsi_nexus_release(arg);
+}
+
+static void release(struct scsi_nexus *n)
+{
+    call_on(scsi_nexus_home(n), release_here, n);
+}
+
+static void find_at_sibling(const struct scsi_nexus *n, struct copy_end *end)
+{
+    const struct scsi_nexus_params *p = nexus_params(n);
+    struct scsi_nexus *other =
+        p->ops && p->ops->sibling ? p->ops->sibling(p->arg, end->designator, end->len) : NULL;
+    if (other && !find(other, end)) /* it went meanwhile */
+        release(other);
 }
 
 void copy_resolve(struct scsi_task *t, struct copy_plan *plan)
 {
-    struct resolution r = {t->nexus, plan};
-    call_on(scsi_nexus_home(t->nexus), resolve, &r);
+    for (unsigned i = 0; i < plan->nends; i++)
+        if (plan->ends[i].len != 0 && !find(t->nexus, &plan->ends[i]))
+            find_at_sibling(t->nexus, &plan->ends[i]);
+}
+
+void copy_let_go(struct scsi_task *t, struct copy_plan *plan)
+{
+    for (unsigned i = 0; i < plan->nends; i++)
+        if (plan->ends[i].nexus && plan->ends[i].nexus != t->nexus)
+            release(plan->ends[i].nexus);
 }
 
 /* ---- one piece --------------------------------------------------------------------------- */
@@ -88,7 +108,7 @@ static bool check_end(const struct scsi_lu *lu, struct scsi_task *t, struct piec
                       const struct copy_end *end, uint64_t off)
 {
     uint32_t block = lu_block(lu);
-    if (!copy_end_is(end, lu) || !inside(lu, off, p->left))
+    if (!lu_has_naa(lu, end->designator, end->len) || !inside(lu, off, p->left))
         p->asc = ASC_DEVICE_NOT_REACHABLE;
     else if (block != end->block)
         p->asc = ASC_BLOCK_LENGTH;
@@ -132,7 +152,7 @@ static const struct scsi_op destination_op = {
 static void run_destination(void *arg)
 {
     struct piece *p = arg;
-    nexus_execute_as(p->nexus, &p->destination_task, &destination_op);
+    nexus_execute_as(p->destination->nexus, &p->destination_task, &destination_op);
 }
 
 static void copy_source(struct scsi_lu *lu, struct scsi_task *t)
@@ -142,7 +162,7 @@ static void copy_source(struct scsi_lu *lu, struct scsi_task *t)
         t->aborting)
         return;
     p->from = lu->vol;
-    call_on(scsi_nexus_home(p->nexus), run_destination, p);
+    call_on(scsi_nexus_home(p->destination->nexus), run_destination, p);
     task_good(t);
 }
 
@@ -160,19 +180,19 @@ static const struct scsi_op source_op = {
 static void run_source(void *arg)
 {
     struct piece *p = arg;
-    nexus_execute_as(p->nexus, &p->source_task, &source_op);
+    nexus_execute_as(p->source->nexus, &p->source_task, &source_op);
 }
 
-static void prepare(struct scsi_task *t, const struct scsi_task *parent, uint16_t lun)
+static void prepare(struct scsi_task *t, const struct copy_end *end)
 {
     *t = (struct scsi_task){
-        .nexus = parent->nexus,
+        .nexus = end->nexus,
         .tag = UINT64_MAX, /* no initiator's: ABORT TASK does not find it */
         .cdb_len = 6,
         .attr = SCSI_ATTR_SIMPLE,
         .arrived = run_now(),
     };
-    scsi_lun_encode(lun, t->lun);
+    scsi_lun_encode(end->lun, t->lun);
     sgl_init(&t->data_in);
 }
 
@@ -192,13 +212,12 @@ static void forward(const struct piece *p, struct sense_forwarded *ret_from)
 }
 
 /* 0, or the additional sense code. Parks. */
-static uint16_t copy_piece(struct scsi_task *t, struct piece *p,
-                           struct sense_forwarded *ret_from)
+static uint16_t copy_piece(struct piece *p, struct sense_forwarded *ret_from)
 {
-    prepare(&p->source_task, t, p->source->lun);
-    prepare(&p->destination_task, t, p->destination->lun);
+    prepare(&p->source_task, p->source);
+    prepare(&p->destination_task, p->destination);
     p->destination_task.outcome = SCSI_ABORTED; /* until it has run */
-    call_on(scsi_nexus_home(p->nexus), run_source, p);
+    call_on(scsi_nexus_home(p->source->nexus), run_source, p);
     if (p->asc == 0 && !(succeeded(&p->source_task) && succeeded(&p->destination_task))) {
         p->asc = ASC_DEVICE_FAILURE;
         forward(p, ret_from);
@@ -217,7 +236,7 @@ static uint16_t locate(const struct copy_plan *plan, const struct copy_segment *
     p->source = &plan->ends[s->source];
     p->destination = &plan->ends[s->destination];
     p->left = copy_segment_bytes(plan, s);
-    if (!p->source->reachable || !p->destination->reachable ||
+    if (!p->source->nexus || !p->destination->nexus ||
         ckd_mul_u64(&p->source_off, s->source_lba, p->source->block) ||
         ckd_add_u64(&p->source_off, p->source_off, s->source_offset) ||
         ckd_mul_u64(&p->destination_off, s->destination_lba, p->destination->block) ||
@@ -231,11 +250,11 @@ static uint16_t copy_segment(struct scsi_task *t, const struct copy_plan *plan,
                              const struct copy_segment *s, struct copy_record *rec,
                              struct sense_forwarded *ret_from)
 {
-    struct piece p = {.nexus = t->nexus};
+    struct piece p = {.left = 0};
     uint16_t asc = locate(plan, s, &p);
     while (asc == 0 && p.left > 0 && !t->aborting) {
         p.len = MIN(p.left, PIECE_BYTES);
-        asc = copy_piece(t, &p, ret_from);
+        asc = copy_piece(&p, ret_from);
         if (asc != 0)
             break;
         p.source_off += p.len;

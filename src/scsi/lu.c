@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_TASKS_DEFAULT 4096
 
@@ -22,6 +23,12 @@ static void volume_notified(void *arg, unsigned what)
         ua_raise_all(lu, UA_CAPACITY_CHANGED, NULL);
     if (what & (VOL_CHANGED_THRESHOLD | VOL_CHANGED_SIZE))
         threshold_check_now(lu);
+}
+
+bool lu_has_naa(const struct scsi_lu *lu, const uint8_t *naa, uint8_t len)
+{
+    const struct scsi_identity *id = &lu->params.id;
+    return len != 0 && len == id->naa_len && memcmp(naa, id->naa, len) == 0;
 }
 
 static struct scsi_lu *lu_alloc(const struct scsi_lu_params *p)

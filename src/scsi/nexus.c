@@ -25,6 +25,7 @@ struct scsi_nexus {
     struct list itls, leaving;      /* of struct scsi_itl: mapped, and no more */
     struct waitq left;              /* one of leaving is gone */
     unsigned settling;              /* who waits there */
+    unsigned held;                  /* by copies of other nexuses */
     struct scsi_itl **pages[PAGES]; /* the map, in pages that are made when needed */
     /* UA REPORTED LUNS DATA HAS CHANGED was raised since the last report */
     bool inventory_changed;
@@ -91,6 +92,29 @@ bool nexus_next_lun(const struct scsi_nexus *n, uint32_t from, uint16_t *ret_lun
         from++;
     }
     return false;
+}
+
+bool scsi_nexus_maps(const struct scsi_nexus *n, const uint8_t *naa, uint8_t len,
+                     uint16_t *ret_lun)
+{
+    for (uint32_t from = 0; nexus_next_lun(n, from, ret_lun); from = *ret_lun + 1u) {
+        const struct scsi_itl *itl = nexus_itl(n, *ret_lun);
+        if (itl->lu && lu_has_naa(itl->lu, naa, len))
+            return true;
+    }
+    return false;
+}
+
+void scsi_nexus_hold(struct scsi_nexus *n)
+{
+    n->held++;
+}
+
+void scsi_nexus_release(struct scsi_nexus *n)
+{
+    check_cmp(n->held, >, 0u);
+    if (--n->held == 0)
+        waitq_wake_all(&n->left);
 }
 
 void nexus_itl_hold(struct scsi_itl *itl)
@@ -303,7 +327,7 @@ int scsi_nexus_settle(struct scsi_nexus *n, bool unmapped_too, uint64_t deadline
 void scsi_nexus_free(struct scsi_nexus *n)
 {
     scsi_nexus_close(n);
-    while (!list_empty(&n->leaving) || n->settling != 0)
+    while (!list_empty(&n->leaving) || n->settling != 0 || n->held != 0)
         waitq_wait(&n->left, NO_DEADLINE, NULL);
     for (size_t i = 0; i < PAGES; i++)
         free(n->pages[i]);

@@ -104,6 +104,9 @@ struct scsi_nexus_ops {
     /* A unit attention was established that this nexus may be told of at once (iSCSI:
      * Asynchronous Message, SCSI event, with the sense data). lun as in REPORT LUNS. */
     void (*async)(void *arg, const uint8_t lun[8], const uint8_t *sense, size_t sense_len);
+    /* Another nexus of the same initiator that maps the LU with that NAA designator, held: a copy may
+     * go from target to target. NULL: there is none. On any reactor; parks. May be NULL. */
+    struct scsi_nexus *(*sibling)(void *arg, const uint8_t *naa, uint8_t len);
 };
 struct scsi_nexus_params {
     struct scsi_initiator_port initiator;
@@ -123,6 +126,12 @@ void scsi_nexus_close(struct scsi_nexus *n);
 int scsi_nexus_settle(struct scsi_nexus *n, bool unmapped_too, uint64_t deadline);
 /* scsi_nexus_close(), and waits for all of its tasks however long they take. Parks. */
 void scsi_nexus_free(struct scsi_nexus *n);
+/* On its home: whether it maps the LU of that NAA designator, and where. */
+bool scsi_nexus_maps(const struct scsi_nexus *n, const uint8_t *naa, uint8_t len,
+                     uint16_t *ret_lun);
+/* On its home: its memory stays until scsi_nexus_release(); it may be closed meanwhile. */
+void scsi_nexus_hold(struct scsi_nexus *n);
+void scsi_nexus_release(struct scsi_nexus *n);
 /* No task may be in flight (right after login). */
 void scsi_nexus_move(struct scsi_nexus *n, struct reactor *home);
 struct reactor *scsi_nexus_home(const struct scsi_nexus *n);

@@ -359,6 +359,8 @@ void ordering_enter(struct scsi_lu *lu, struct scsi_task *t, enum scsi_order ord
 int ordering_wait(struct scsi_lu *lu, struct scsi_task *t);
 void ordering_leave(struct scsi_lu *lu, struct scsi_task *t);
 
+/* Whether that is its NAA designator. */
+bool lu_has_naa(const struct scsi_lu *lu, const uint8_t *naa, uint8_t len);
 /* Executes a task on the LU's home: all checks, the handler, the outcome. Parks. */
 void lu_execute(struct scsi_lu *lu, struct scsi_task *t);
 /* A task of our own on a nexus, with a row that isn't in the op table; all else is as for

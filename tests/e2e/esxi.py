@@ -234,9 +234,12 @@ def xcopy():
         z.zsan("pool", "create", "tank", *disks(work, 1, 512 << 20))
         for name in "abc":
             z.volume(f"tank/{name}", "64M")
-        served(z, "tank/a", "tank/b")
+        z.volume("tank/others", "64M")
+        hosts(z, "tank/a", "tank/b")
         z.target("second", ["tank/c"])
         z.grant(NAME, "second")
+        z.target("third", ["tank/others"])
+        z.grant(OTHER, "third")
         with z.session("t", NAME) as s, z.session("second", NAME) as second:
             for session, lun in ((s, 0), (s, 1), (second, 0)):
                 expect(session.ready(lun).status == GOOD, "not ready")
@@ -251,6 +254,50 @@ def xcopy():
                     expect(r.status == GOOD, f"{what}, {size >> 20} MiB: {r}")
                 got = b"".join(session.read(lba + i * MIB // BLOCK, MIB // BLOCK, lun).data for i in range(16))
                 expect(got == data, f"{what}: other data")
+            with z.session("third", OTHER) as third:
+                expect(third.ready().status == GOOD, "not ready")
+                r = extended_copy(s, a, naa(third, 0), 0, 0, 8)
+                expect(r.status == CHECK_CONDITION and r.sense.key == 10, f"a copy to another host's disk: {r}")
+                expect(third.read(0, 8).data == bytes(8 * BLOCK), "another host's disk was written")
+                r = extended_copy(third, naa(third, 0), a, 0, 0, 8)
+                expect(r.status == CHECK_CONDITION and r.sense.key == 10, f"a copy to a target without a session there: {r}")
+
+
+def xcopy_cut():
+    """sessions to the other target come and go while copies run: each copy is whole or COPY ABORTED"""
+    work = work_dir("e2e-esxi")
+    with Zsand(work) as z:
+        z.zsan("pool", "create", "tank", *disks(work, 1, 512 << 20))
+        z.volume("tank/a", "64M")
+        z.volume("tank/c", "64M")
+        served(z, "tank/a")
+        z.target("second", ["tank/c"])
+        z.grant(NAME, "second")
+        ending, out = threading.Event(), {"whole": 0, "aborted": 0}
+
+        def come_and_go():
+            while not ending.is_set():
+                with z.session("second", NAME) as s:
+                    s.ready()
+                    time.sleep(random.random() / 20)
+
+        with z.session("t", NAME) as s, z.session("second", NAME) as second:
+            expect(s.ready().status == second.ready().status == GOOD, "not ready")
+            data, a, c = wrote(s, 0, os.urandom(8 * MIB)), naa(s, 0), naa(second, 0)
+            second.logout()
+            t = threading.Thread(target=come_and_go)
+            t.start()
+            for _ in range(150):
+                r = extended_copy(s, a, c, 0, 0, 8 * MIB // BLOCK)
+                expect(r.status == GOOD or r.sense.key == 10, f"{r}")
+                out["whole" if r.status == GOOD else "aborted"] += 1
+            ending.set()
+            t.join()
+        note(f"{out}")
+        expect(out["whole"] and out["aborted"], "one of both did not happen")
+        with z.session("second", NAME) as second:
+            second.ready()
+            expect(second.read(0, MIB // BLOCK).data == data[:MIB], "other data")
 
 
 def zeroing():
@@ -412,4 +459,4 @@ def write_atomic():
             expect(r.status == CHECK_CONDITION and r.sense.key == 5, f"one block more: {r}")
 
 
-CASES = [ats_heartbeats, ats_in_time, xcopy, zeroing, automatic_unmap, large_transfers, queue_full, not_imported_yet, rtpg_equal, write_atomic]
+CASES = [ats_heartbeats, ats_in_time, xcopy, xcopy_cut, zeroing, automatic_unmap, large_transfers, queue_full, not_imported_yet, rtpg_equal, write_atomic]
