@@ -267,7 +267,7 @@ static int step_group(struct gr_plan *p, const json_t *target, const char *text,
                       struct err *reterr)
 {
     const json_t *now = json_object_get(target, "portal_groups");
-    json_int_t n;
+    json_int_t n = 0;
     bool there = false;
     int rc = tag(text, &n, reterr);
     if (rc < 0)
