@@ -7,6 +7,7 @@ import time
 import child
 from guest import HERE, Guest, cache
 from tap import expect, note
+from zsand import IQN
 
 INITIATOR = "iqn.2004-10.example.realclient:guest"
 SIZE = "256M"
@@ -29,6 +30,14 @@ def guest(z, script, *args, **options):
 def allocated(z, volume):
     """Bytes that the volume's file really takes."""
     return os.stat(z.zsan("volume", "show", volume)["path"]).st_blocks * 512
+
+
+def sparse_files(work, n, size=1 << 30):
+    paths = [work / f"disk{i}" for i in range(n)]
+    for path in paths:
+        with open(path, "xb") as f:
+            f.truncate(size)
+    return paths
 
 
 # ---- one guest, one target --------------------------------------------------------------------------
@@ -172,14 +181,43 @@ def qemu(z, work):
 # ---- booting ----------------------------------------------------------------------------------------
 
 
+def _install(z, image, target):
+    """The image is written to LUN 0 of the target by an initiator that may do so meanwhile."""
+    address, port = z.address()
+    who = f"{INITIATOR}-installer"
+    z.initiator(who)
+    z.grant(who, target)
+    _ok(["qemu-img", "convert", "-n", "--target-image-opts", "-f", "raw", image,
+         f"driver=iscsi,transport=tcp,portal={address}:{port},target={IQN}{target},lun=0,initiator-name={who}"], timeout=120)
+    z.zsan("grant", "remove", who, IQN + target)
+
+
+def _crash(z):
+    """kill -9 and a new start, with the pools there again."""
+    z.check()
+    z.kill9()
+    z.start()
+
+
 def sanboot(z, work):
-    """a guest boots over iSCSI with QEMU's iPXE"""
-    image = work / "boot.img"
-    _ok([HERE / "sanboot-demo.sh", "-C", cache(), "make", image], timeout=300)
-    z.volume("sanboot", path=image)
-    iqn = z.target("sanboot", ["sanboot"])
-    z.grant(INITIATOR, "sanboot")
-    _ok([HERE / "sanboot-demo.sh", "-C", cache(), "boot", z.address()[1], iqn, 0], timeout=400)
+    """firmware, kernel and root file system of a guest come from a LUN in a pool over mutual CHAP, and what it wrote is there at the next boot"""
+    image, who = work / "boot.img", f"{INITIATOR}-boot"
+    _ok([HERE / "run.sh", "-C", cache(), "-B", image, HERE / "examples/sanboot.sh"], timeout=300)
+    z.zsan("pool", "create", "boot", "mirror", *sparse_files(work, 2))
+    z.volume("boot/host1", "1G")
+    iqn = z.target("sanboot", ["boot/host1"])
+    _install(z, image, "sanboot")
+    z.initiator(who, "mutual")
+    c = z.grant(who, "sanboot")
+    settings = [f"initiator-iqn {who}", f"username {c.name}", f"password {c.secret}",
+                f"reverse-username {c.reverse_name}", f"reverse-password {c.reverse_secret}"]
+    port = z.address()[1]
+    for _ in range(2):
+        boot = Guest(None, limit=300, ports=[port], boot=f"iscsi:10.0.2.2::{port}:0:{iqn}", settings=settings,
+                     on={"BOOTED": lambda _: _crash(z)})
+        boot.run()
+        note(boot.lines[-1])
+        z.restart()
 
 
 SCENARIOS = {f.__name__: f for f in (discover, basic, xfs, digests, decode, pr, multipath, trim, grow, chap_one_way,
