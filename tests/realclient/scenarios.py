@@ -32,8 +32,8 @@ def allocated(z, volume):
     return os.stat(z.zsan("volume", "show", volume)["path"]).st_blocks * 512
 
 
-def sparse_files(work, n, size=1 << 30):
-    paths = [work / f"disk{i}" for i in range(n)]
+def sparse_files(work, n, size=1 << 30, name="disk"):
+    paths = [work / f"{name}{i}" for i in range(n)]
     for path in paths:
         with open(path, "xb") as f:
             f.truncate(size)
@@ -78,9 +78,24 @@ def pr(z, _):
     expect(f"initiator={INITIATOR}-2 " in z.log(), "the second initiator did not come")
 
 
-def multipath(z, _):
-    """dm-multipath goes on while one path and then the other is cut"""
-    guest(z, "multipath", serve(z, "multipath"), 0, nics=2).run()
+def multipath(z, work):
+    """dm-multipath by queue length: I/O on a LUN in a pool goes on while a network is cut, a portal is away, a session is dropped"""
+    ports = [z.portal(group=g) for g in (11, 12)]
+    z.portal(group=12)  # a portal that is the last of its group cannot be removed
+    z.zsan("pool", "create", "paths", "mirror", *sparse_files(work, 2, name="paths"))
+    z.volume("paths/v", SIZE)
+    iqn = z.target("multipath", ["paths/v"])
+    z.zsan("target", "set", iqn, "--portal-groups", "11,12")
+    z.grant(INITIATOR, "multipath")
+
+    def drop(_):
+        for s in z.zsan("session", "list")[:1]:
+            z.zsan("session", "drop", s["id"])
+
+    Guest(HERE / "examples/multipath.sh", iqn, 0, ports=ports, nics=2, on={
+        "AWAY": lambda _: z.zsan("portal", "remove", "127.0.0.1", "--port", ports[1], "--group", 12),
+        "BACK": lambda _: z.zsan("portal", "add", "127.0.0.1", "--port", ports[1], "--group", 12),
+        "DROP": drop}).run()
 
 
 def trim(z, _):
