@@ -7,7 +7,7 @@ import time
 import child
 from guest import HERE, Guest, cache
 from tap import expect, note
-from zsand import IQN
+from zsand import IQN, TOP, program
 
 INITIATOR = "iqn.2004-10.example.realclient:guest"
 SIZE = "256M"
@@ -193,6 +193,15 @@ def qemu(z, work):
     _ok(["qemu-img", "compare", "--image-opts", f"driver=raw,file.filename={back}", lun], timeout=120)
 
 
+# ---- the storage network ----------------------------------------------------------------------------
+
+
+def network(_, __):
+    """the lines and units of docs/network.md make two LACP aggregates with VLAN 500, which carry sessions and lose cables"""
+    Guest(HERE / "examples/network.sh", IQN + "network", f"{INITIATOR}-network",
+          programs=[program("src/cmd/zsand"), program("src/cmd/zsan"), TOP / "docs/network.md"]).run()
+
+
 # ---- booting ----------------------------------------------------------------------------------------
 
 
@@ -236,9 +245,9 @@ def sanboot(z, work):
 
 
 SCENARIOS = {f.__name__: f for f in (discover, basic, xfs, digests, decode, pr, multipath, trim, grow, chap_one_way,
-                                     chap_mutual, kill9, kill9_often, qemu, sanboot)}
+                                     chap_mutual, kill9, kill9_often, qemu, network, sanboot)}
 GROUPS = {
     "quick": ["discover", "chap_one_way", "chap_mutual", "basic", "digests", "trim", "pr", "grow", "xfs", "multipath",
               "kill9", "decode", "qemu"],
-    "long": ["kill9_often", "sanboot"],
+    "long": ["kill9_often", "network", "sanboot"],
 }
