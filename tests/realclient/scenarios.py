@@ -236,9 +236,9 @@ def sanboot(z, work):
     settings = [f"initiator-iqn {who}", f"username {c.name}", f"password {c.secret}",
                 f"reverse-username {c.reverse_name}", f"reverse-password {c.reverse_secret}"]
     port = z.address()[1]
-    for _ in range(2):
-        boot = Guest(None, limit=300, ports=[port], boot=f"iscsi:10.0.2.2::{port}:0:{iqn}", settings=settings,
-                     on={"BOOTED": lambda _: _crash(z)})
+    there, dead = (f"iscsi:10.0.2.2::{p}:0:{iqn}" for p in (port, child.free_port()))
+    for paths in (there, f"{dead} || sanboot {there}"):
+        boot = Guest(None, ports=[port], boot=paths, settings=settings, limit=150, on={"BOOTED": lambda _: _crash(z)})
         boot.run()
         note(boot.lines[-1])
         z.restart()
