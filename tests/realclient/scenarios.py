@@ -224,7 +224,7 @@ def _crash(z):
 
 
 def sanboot(z, work):
-    """firmware, kernel and root file system of a guest come from a LUN in a pool over mutual CHAP, and what it wrote is there at the next boot"""
+    """a guest boots from a LUN in a pool over mutual CHAP, root file system and all, and again over its second path with what it wrote"""
     image, who = work / "boot.img", f"{INITIATOR}-boot"
     _ok([HERE / "run.sh", "-C", cache(), "-B", image, HERE / "examples/sanboot.sh"], timeout=300)
     z.zsan("pool", "create", "boot", "mirror", *sparse_files(work, 2))
