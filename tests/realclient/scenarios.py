@@ -7,7 +7,7 @@ import time
 import child
 from guest import HERE, Guest, cache
 from tap import expect, note
-from zsand import IQN, TOP, program
+from zsand import IQN, TOP, Zsand, program
 
 INITIATOR = "iqn.2004-10.example.realclient:guest"
 SIZE = "256M"
@@ -32,8 +32,8 @@ def allocated(z, volume):
     return os.stat(z.zsan("volume", "show", volume)["path"]).st_blocks * 512
 
 
-def sparse_files(work, n, size=1 << 30, name="disk"):
-    paths = [work / f"{name}{i}" for i in range(n)]
+def sparse_files(work, n, size=1 << 30):
+    paths = [work / f"disk{i}" for i in range(n)]
     for path in paths:
         with open(path, "xb") as f:
             f.truncate(size)
@@ -78,24 +78,22 @@ def pr(z, _):
     expect(f"initiator={INITIATOR}-2 " in z.log(), "the second initiator did not come")
 
 
-def multipath(z, work):
+def multipath(_, work):
     """dm-multipath by queue length: I/O on a LUN in a pool goes on while a network is cut, a portal is away, a session is dropped"""
-    ports = [z.portal(group=g) for g in (11, 12)]
-    z.portal(group=12)  # a portal that is the last of its group cannot be removed
-    z.zsan("pool", "create", "paths", "mirror", *sparse_files(work, 2, name="paths"))
-    z.volume("paths/v", SIZE)
-    iqn = z.target("multipath", ["paths/v"])
-    z.zsan("target", "set", iqn, "--portal-groups", "11,12")
-    z.grant(INITIATOR, "multipath")
-
-    def drop(_):
-        for s in z.zsan("session", "list")[:1]:
-            z.zsan("session", "drop", s["id"])
-
-    Guest(HERE / "examples/multipath.sh", iqn, 0, ports=ports, nics=2, on={
-        "AWAY": lambda _: z.zsan("portal", "remove", "127.0.0.1", "--port", ports[1], "--group", 12),
-        "BACK": lambda _: z.zsan("portal", "add", "127.0.0.1", "--port", ports[1], "--group", 12),
-        "DROP": drop}).run()
+    (work / "multipath").mkdir()
+    with Zsand(work / "multipath") as z:    # the portals of others are none of its paths
+        ports = [z.portal(group=g) for g in (1, 2)]
+        z.portal(group=2)                   # the last portal of a group in use cannot be removed
+        z.initiator(INITIATOR)
+        z.zsan("pool", "create", "tank", "mirror", *sparse_files(work / "multipath", 2))
+        z.volume("tank/v", SIZE)
+        iqn = z.target("multipath", ["tank/v"])
+        z.grant(INITIATOR, "multipath")
+        two = ["127.0.0.1", "--port", ports[1], "--group", 2]
+        Guest(HERE / "examples/multipath.sh", iqn, 0, ports=ports, nics=2, on={
+            "AWAY": lambda _: z.zsan("portal", "remove", *two),
+            "BACK": lambda _: z.zsan("portal", "add", *two),
+            "DROP": lambda _: z.zsan("session", "drop", z.zsan("session", "list")[0]["id"])}).run()
 
 
 def trim(z, _):
