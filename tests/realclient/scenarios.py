@@ -222,7 +222,7 @@ def _crash(z):
 
 
 def sanboot(z, work):
-    """a guest boots from a LUN in a pool over mutual CHAP, root file system and all, and again over its second path with what it wrote"""
+    """a guest boots from a LUN in a pool over mutual CHAP, root file system and all, and again by UEFI over a second path"""
     image, who = work / "boot.img", f"{INITIATOR}-boot"
     _ok([HERE / "run.sh", "-C", cache(), "-B", image, HERE / "examples/sanboot.sh"], timeout=300)
     z.zsan("pool", "create", "boot", "mirror", *sparse_files(work, 2))
@@ -235,10 +235,12 @@ def sanboot(z, work):
                 f"reverse-username {c.reverse_name}", f"reverse-password {c.reverse_secret}"]
     port = z.address()[1]
     there, dead = (f"iscsi:10.0.2.2::{p}:0:{iqn}" for p in (port, child.free_port()))
-    for paths in (there, f"{dead} || sanboot {there}"):
-        boot = Guest(None, ports=[port], boot=paths, settings=settings, limit=150, on={"BOOTED": lambda _: _crash(z)})
+    for firmware, paths in (("BIOS", there), ("UEFI", f"{dead} || sanboot {there}")):
+        boot = Guest(None, ports=[port], boot=paths, uefi=firmware == "UEFI", settings=settings, limit=300,
+                     on={"BOOTED": lambda _: _crash(z)})
         boot.run()
-        note(boot.lines[-1])
+        expect(f"firmware: {firmware}" in boot.text(), f"that was not {firmware}:\n{boot.text()}")
+        note(f"{firmware}: {boot.lines[-1]}")
         z.restart()
 
 
