@@ -23,12 +23,13 @@ class GuestError(Exception):
 
 class Guest:
     def __init__(self, script, *args, ports=(), nics=1, mem=1024, fio=False, forwards=(), programs=(), qemu=(),
-                 limit=240, on=None):
+                 limit=240, on=None, boot=None, settings=(), uefi=False):
+        """With boot, the URI of a LUN, the script is None: it lies there, in an image that run.sh -B made."""
         argv = [HERE / "run.sh", "-C", cache(), "-t", limit, "-n", nics, "-m", mem]
-        for flag, values in (("-p", ports), ("-f", forwards), ("-a", programs), ("-q", qemu)):
+        for flag, values in (("-p", ports), ("-f", forwards), ("-a", programs), ("-q", qemu), ("-s", settings)):
             for value in values:
                 argv += [flag, value]
-        self.argv = argv + (["-x"] if fio else []) + [script, *args]
+        self.argv = argv + (["-x"] if fio else []) + (["-U"] if uefi else []) + (["-b", boot] if boot else [script, *args])
         self.on = on or {}
         self.lines = []
         self.process = self.reader = None

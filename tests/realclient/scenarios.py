@@ -7,6 +7,7 @@ import time
 import child
 from guest import HERE, Guest, cache
 from tap import expect, note
+from zsand import IQN, TOP, Zsand, program
 
 INITIATOR = "iqn.2004-10.example.realclient:guest"
 SIZE = "256M"
@@ -29,6 +30,14 @@ def guest(z, script, *args, **options):
 def allocated(z, volume):
     """Bytes that the volume's file really takes."""
     return os.stat(z.zsan("volume", "show", volume)["path"]).st_blocks * 512
+
+
+def sparse_files(work, n, size=1 << 30):
+    paths = [work / f"disk{i}" for i in range(n)]
+    for path in paths:
+        with open(path, "xb") as f:
+            f.truncate(size)
+    return paths
 
 
 # ---- one guest, one target --------------------------------------------------------------------------
@@ -69,9 +78,22 @@ def pr(z, _):
     expect(f"initiator={INITIATOR}-2 " in z.log(), "the second initiator did not come")
 
 
-def multipath(z, _):
-    """dm-multipath goes on while one path and then the other is cut"""
-    guest(z, "multipath", serve(z, "multipath"), 0, nics=2).run()
+def multipath(_, work):
+    """dm-multipath by queue length: I/O on a LUN in a pool goes on while a network is cut, a portal is away, a session is dropped"""
+    (work / "multipath").mkdir()
+    with Zsand(work / "multipath") as z:    # the portals of others are none of its paths
+        ports = [z.portal(group=g) for g in (1, 2)]
+        z.portal(group=2)                   # the last portal of a group in use cannot be removed
+        z.initiator(INITIATOR)
+        z.zsan("pool", "create", "tank", "mirror", *sparse_files(work / "multipath", 2))
+        z.volume("tank/v", SIZE)
+        iqn = z.target("multipath", ["tank/v"])
+        z.grant(INITIATOR, "multipath")
+        two = ["127.0.0.1", "--port", ports[1], "--group", 2]
+        Guest(HERE / "examples/multipath.sh", iqn, 0, ports=ports, nics=2, on={
+            "AWAY": lambda _: z.zsan("portal", "remove", *two),
+            "BACK": lambda _: z.zsan("portal", "add", *two),
+            "DROP": lambda _: z.zsan("session", "drop", z.zsan("session", "list")[0]["id"])}).run()
 
 
 def trim(z, _):
@@ -169,23 +191,63 @@ def qemu(z, work):
     _ok(["qemu-img", "compare", "--image-opts", f"driver=raw,file.filename={back}", lun], timeout=120)
 
 
+# ---- the storage network ----------------------------------------------------------------------------
+
+
+def network(_, __):
+    """the lines and units of docs/network.md make two LACP aggregates with VLAN 500, which carry sessions and lose cables"""
+    Guest(HERE / "examples/network.sh", IQN + "network", f"{INITIATOR}-network",
+          programs=[program("src/cmd/zsand"), program("src/cmd/zsan"), TOP / "docs/network.md"]).run()
+
+
 # ---- booting ----------------------------------------------------------------------------------------
 
 
+def _install(z, image, target):
+    """The image is written to LUN 0 of the target by an initiator that may do so meanwhile."""
+    address, port = z.address()
+    who = f"{INITIATOR}-installer"
+    z.initiator(who)
+    z.grant(who, target)
+    _ok(["qemu-img", "convert", "-n", "--target-image-opts", "-f", "raw", image,
+         f"driver=iscsi,transport=tcp,portal={address}:{port},target={IQN}{target},lun=0,initiator-name={who}"], timeout=120)
+    z.zsan("grant", "remove", who, IQN + target)
+
+
+def _crash(z):
+    """kill -9 and a new start, with the pools there again."""
+    z.check()
+    z.kill9()
+    z.start()
+
+
 def sanboot(z, work):
-    """a guest boots over iSCSI with QEMU's iPXE"""
-    image = work / "boot.img"
-    _ok([HERE / "sanboot-demo.sh", "-C", cache(), "make", image], timeout=300)
-    z.volume("sanboot", path=image)
-    iqn = z.target("sanboot", ["sanboot"])
-    z.grant(INITIATOR, "sanboot")
-    _ok([HERE / "sanboot-demo.sh", "-C", cache(), "boot", z.address()[1], iqn, 0], timeout=400)
+    """a guest boots from a LUN in a pool over mutual CHAP, root file system and all, and again by UEFI over a second path"""
+    image, who = work / "boot.img", f"{INITIATOR}-boot"
+    _ok([HERE / "run.sh", "-C", cache(), "-B", image, HERE / "examples/sanboot.sh"], timeout=300)
+    z.zsan("pool", "create", "boot", "mirror", *sparse_files(work, 2))
+    z.volume("boot/host1", "1G")
+    iqn = z.target("sanboot", ["boot/host1"])
+    _install(z, image, "sanboot")
+    z.initiator(who, "mutual")
+    c = z.grant(who, "sanboot")
+    settings = [f"initiator-iqn {who}", f"username {c.name}", f"password {c.secret}",
+                f"reverse-username {c.reverse_name}", f"reverse-password {c.reverse_secret}"]
+    port = z.address()[1]
+    there, dead = (f"iscsi:10.0.2.2::{p}:0:{iqn}" for p in (port, child.free_port()))
+    for firmware, paths in (("BIOS", there), ("UEFI", f"{dead} || sanboot {there}")):
+        boot = Guest(None, ports=[port], boot=paths, uefi=firmware == "UEFI", settings=settings, limit=300,
+                     on={"BOOTED": lambda _: _crash(z)})
+        boot.run()
+        expect(f"firmware: {firmware}" in boot.text(), f"that was not {firmware}:\n{boot.text()}")
+        note(f"{firmware}: {boot.lines[-1]}")
+        z.restart()
 
 
 SCENARIOS = {f.__name__: f for f in (discover, basic, xfs, digests, decode, pr, multipath, trim, grow, chap_one_way,
-                                     chap_mutual, kill9, kill9_often, qemu, sanboot)}
+                                     chap_mutual, kill9, kill9_often, qemu, network, sanboot)}
 GROUPS = {
     "quick": ["discover", "chap_one_way", "chap_mutual", "basic", "digests", "trim", "pr", "grow", "xfs", "multipath",
               "kill9", "decode", "qemu"],
-    "long": ["kill9_often", "sanboot"],
+    "long": ["kill9_often", "network", "sanboot"],
 }
