@@ -279,7 +279,7 @@ def xcopy_cut():
             while not ending.is_set():
                 with z.session("second", NAME) as s:
                     s.ready()
-                    time.sleep(random.random() / 20)
+                    time.sleep(random.random() / 2)
 
         with z.session("t", NAME) as s, z.session("second", NAME) as second:
             expect(s.ready().status == second.ready().status == GOOD, "not ready")
