@@ -57,6 +57,12 @@ static void full_body(struct expect *e)
         EXPECT_EQ(e, fixture_write(kept, 0, 8 * MIB, seed), 0);
     EXPECT(e, fixture_holds(kept, 0, 8 * MIB, 3));
     EXPECT_EQ(e, fixture_write(v, end, 64 << 10, 1), -ENOSPC);
+    /* So can what is in place, here and there and all of it. */
+    EXPECT_EQ(e, fixture_write(v, 5000 * 4096, 4096, 1), -ENOSPC * (5000 * 4096 >= end));
+    for (unsigned seed = 3; seed >= 1; seed--)
+        for (uint64_t off = 0; off + MIB <= end; off += MIB)
+            EXPECT_EQ(e, fixture_write(v, off, MIB, seed), 0);
+    EXPECT_EQ(e, fixture_write(v, end, 64 << 10, 1), -ENOSPC);
     /* Giving back works, and makes room. */
     EXPECT_EQ(e, volume_write_zeroes(v, 0, 4 * MIB, true, 0), 0);
     EXPECT_EQ(e, volume_discard(v, 4 * MIB, 4 * MIB, 0), 0);

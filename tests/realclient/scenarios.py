@@ -33,6 +33,7 @@ def allocated(z, volume):
 
 
 def sparse_files(work, n, size=1 << 30):
+    work.mkdir(exist_ok=True)
     paths = [work / f"disk{i}" for i in range(n)]
     for path in paths:
         with open(path, "xb") as f:
@@ -105,6 +106,17 @@ def trim(z, _):
     note(f"allocated when filled {seen['FILLED'] >> 20} MiB, trimmed {seen['TRIMMED'] >> 20} MiB")
     expect(seen["FILLED"] > 60 << 20, "the data were not allocated")
     expect(seen["TRIMMED"] < seen["FILLED"] - (50 << 20), "the space did not come back")
+
+
+def full(z, work):
+    """a pool is filled through a file system: the kernel is told, what is there can be read and overwritten, fstrim makes room again"""
+    z.zsan("pool", "create", "small", *sparse_files(work / "full", 1, 192 << 20))
+    z.volume("small/v", "1G")
+    iqn = z.target("full", ["small/v"])
+    z.grant(INITIATOR, "full")
+    told = []
+    guest(z, "full", iqn, 0, on={"FULL": lambda _: told.extend(e["text"].split()[0] for e in z.zsan("event", "list"))}).run()
+    expect({"volume.full", "pool.filling"} <= set(told), f"events {sorted(set(told))}")
 
 
 def grow(z, _):
@@ -244,10 +256,10 @@ def sanboot(z, work):
         z.restart()
 
 
-SCENARIOS = {f.__name__: f for f in (discover, basic, xfs, digests, decode, pr, multipath, trim, grow, chap_one_way,
+SCENARIOS = {f.__name__: f for f in (discover, basic, xfs, digests, decode, pr, multipath, trim, full, grow, chap_one_way,
                                      chap_mutual, kill9, kill9_often, qemu, network, sanboot)}
 GROUPS = {
-    "quick": ["discover", "chap_one_way", "chap_mutual", "basic", "digests", "trim", "pr", "grow", "xfs", "multipath",
+    "quick": ["discover", "chap_one_way", "chap_mutual", "basic", "digests", "trim", "full", "pr", "grow", "xfs", "multipath",
               "kill9", "decode", "qemu"],
     "long": ["kill9_often", "network", "sanboot"],
 }

@@ -6,7 +6,9 @@
  * back. Anything else is refused at once.
  *
  * A refreservation that covers the whole volume is a promise: such a volume is never refused by the books, and may use half
- * of the slop. Frees are never refused; what they need for themselves is in the slop, too.
+ * of the slop. So may a write that only replaces what is there, for it gives back what it takes: hosts whose data are in
+ * place go on in a full pool, and a file system in it can be cleaned up. Frees are never refused; what they need for
+ * themselves is in the slop, too.
  */
 #include "base/log.h"
 #include "pool/zvol/zvol_int.h"
@@ -14,7 +16,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define WAITS (TXG_HOLD_BACK + 2u) /* txgs until what is freed now can be used */
+#define WAITS                                                                                  \
+    (TXG_HOLD_BACK +                                                                           \
+     3u) /* rounds, the first of which waits for no txg, until what is freed now can be used */
 
 static bool covered(const struct pvol *pv, uint64_t reserve)
 {
@@ -22,11 +26,45 @@ static bool covered(const struct pvol *pv, uint64_t reserve)
            reserve >= pool_full_reservation(pv->p, pv->v.geo.size, pv->bs, pv->copies);
 }
 
-/* Bytes that lack for so many more. */
-static uint64_t books_lack(const struct pvol *pv, uint64_t cost)
+/* ---- what only replaces -------------------------------------------------------------------------------------- */
+
+/* A block whose place is given back when it gets another. */
+static int replaceable(const struct pvol *pv, uint64_t blkid, bool *ret_is)
+{
+    struct iobuf *buf;
+    struct bp bp;
+    if (pvol_find_dirty(pv, pv->p->txgs.open, blkid, &buf)) {
+        *ret_is = buf != NULL;
+        return 0;
+    }
+    uint64_t ticket = blocks_reader_enter(&pv->p->blocks);
+    int r = object_lookup(pv->data, blkid, &bp);
+    blocks_reader_leave(&pv->p->blocks, ticket);
+    *ret_is = r == 0 && !bp_is_hole(&bp) &&
+              bp_birth(&bp) > le64_get(dsl_dataset_phys(pv->ds)->prev_snap_txg);
+    return r;
+}
+
+/* Parks. */
+static int replaces(const struct pvol *pv, uint64_t off, uint64_t len, bool *ret_does)
+{
+    *ret_does = true;
+    for (uint64_t b = off / pv->bs; *ret_does && b <= (off + len - 1) / pv->bs; b++) {
+        int r = replaceable(pv, b, ret_does);
+        if (r)
+            return r;
+        fiber_maybe_yield();
+    }
+    return 0;
+}
+
+/* ---- the two accounts ---------------------------------------------------------------------------------------- */
+
+/* Bytes that lack for so many more. privileged: may use half of the slop. */
+static uint64_t books_lack(const struct pvol *pv, uint64_t cost, bool privileged)
 {
     uint64_t avail = dsl_dir_available(pv->ds->dir, pool_capacity(pv->p)), reserve = 0;
-    if (cost <= avail)
+    if (privileged || cost <= avail)
         return 0;
     dsl_prop_u64(pv->ds->dir, "refreservation", &reserve, NULL);
     uint64_t unique = le64_get(dsl_dataset_phys(pv->ds)->unique);
@@ -34,20 +72,20 @@ static uint64_t books_lack(const struct pvol *pv, uint64_t cost)
     return covered(pv, reserve) || cost - avail <= own ? 0 : cost - avail - own;
 }
 
-static uint64_t disks_lack(const struct pvol *pv, uint64_t cost)
+static uint64_t disks_lack(const struct pvol *pv, uint64_t cost, bool privileged)
 {
     uint64_t left = pool_disks_left(pv->p, 0), reserve = 0;
     if (cost <= left)
         return 0;
     dsl_prop_u64(pv->ds->dir, "refreservation", &reserve, NULL);
-    if (covered(pv, reserve))
+    if (privileged || covered(pv, reserve))
         left = pool_disks_left(pv->p, 1);
     return cost > left ? cost - left : 0;
 }
 
-static uint64_t lack(const struct pvol *pv, uint64_t cost)
+static uint64_t lack(const struct pvol *pv, uint64_t cost, bool privileged)
 {
-    return MAX(books_lack(pv, cost), disks_lack(pv, cost));
+    return MAX(books_lack(pv, cost, privileged), disks_lack(pv, cost, privileged));
 }
 
 /* The next txgs may give something back. */
@@ -61,19 +99,20 @@ static int refuse(struct pvol *pv, uint64_t cost)
 {
     if (!pv->full)
         log_error("volume.full", KV("pool", "%s", pv->p->name), KV("volume", "%s", pv->v.name),
-                  KV("lacks", "%" PRIu64, lack(pv, cost)));
+                  KV("lacks", "%" PRIu64, lack(pv, cost, false)));
     pv->full = true;
     return E(-ENOSPC);
 }
 
-int pvol_room_take(struct pvol *pv, uint64_t len, uint64_t *ret_cost)
+int pvol_room_take(struct pvol *pv, uint64_t off, uint64_t len, uint64_t *ret_cost)
 {
     uint64_t cost = (len / pv->bs + 2) * pv->cost;
     struct pool *p = pv->p;
-    for (unsigned i = 0; lack(pv, cost + p->dirty_cost + p->promised_cost); i++) {
-        if (lack(pv, cost) && (i >= WAITS || !may_grow(p)))
+    bool privileged = false;
+    for (unsigned i = 0; lack(pv, cost + p->dirty_cost + p->promised_cost, privileged); i++) {
+        if (lack(pv, cost, privileged) && (i >= WAITS || !may_grow(p)))
             return refuse(pv, cost);
-        int r = txg_wait(p, 0);
+        int r = i == 0 ? replaces(pv, off, len, &privileged) : txg_wait(p, 0);
         if (r)
             return r;
     }

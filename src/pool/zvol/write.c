@@ -115,7 +115,7 @@ static int write_begin(struct pvol *pv, uint64_t off, uint64_t len, uint64_t *re
         return pv->p->txgs.failed;
     int r = suspend_pass(pv->p);
     if (r == 0)
-        r = pvol_room_take(pv, len, ret_cost);
+        r = pvol_room_take(pv, off, len, ret_cost);
     if (r)
         return r;
     throttle_wait(pv->p, len);

@@ -81,8 +81,8 @@ void pvol_count_dirty(struct pvol *pv, int64_t blocks);
 
 /* ---- room.c ------------------------------------------------------------------------------ */
 
-/* Room for a write of len bytes is promised until it is given back, when what is dirty counts itself. -ENOSPC. Parks. */
-int pvol_room_take(struct pvol *pv, uint64_t len, uint64_t *ret_cost);
+/* Room for a write of len bytes at off is promised until it is given back, when what is dirty counts itself. -ENOSPC. Parks. */
+int pvol_room_take(struct pvol *pv, uint64_t off, uint64_t len, uint64_t *ret_cost);
 void pvol_room_give(struct pvol *pv, uint64_t cost);
 /* What a dirty block costs, by the properties; those that are dirty now, too. */
 void pvol_cost_set(struct pvol *pv);
