@@ -111,6 +111,7 @@ def trim(z, _):
 def full(z, work):
     """a pool is filled through a file system: the kernel is told, what is there can be read and overwritten, fstrim makes room again"""
     z.zsan("pool", "create", "small", *sparse_files(work / "full", 1, 192 << 20))
+    z.zsan("zfs", "set", "zsan:threshold=20", "small")     # most of so small a pool is kept back
     z.volume("small/v", "1G")
     iqn = z.target("full", ["small/v"])
     z.grant(INITIATOR, "full")
