@@ -8,7 +8,7 @@ import time
 
 import child
 import isnsd
-import namespace
+import netns
 from initiator import Session
 from isnsd import Isnsd, Rogue
 from peer import NAME, alive, free_port6
@@ -488,15 +488,14 @@ def ipv6():
 
 def afar():
     """a server on the network is told the address that reaches it, and no loopback address"""
-    if namespace.missing():
+    if netns.missing():
         return
-    host, client = namespace.network(), namespace.network()
     work = work_dir("e2e-isns")
-    try:
-        namespace.join(host, client, 1)
-        with namespace.inside(client.pid):
+    with netns.networks(2) as (host, client):
+        netns.join(host, client, 1)
+        with netns.inside(client):
             server = Isnsd(work, address="10.77.1.2")
-        with namespace.inside(host.pid), Zsand(work) as z:
+        with netns.inside(host), Zsand(work) as z:
             z.portal("0.0.0.0", 3333)
             z.portal("127.0.0.1", 3334)
             z.portal("10.77.1.1", 3335, advertise="192.0.2.7:3260")
@@ -507,9 +506,6 @@ def afar():
             expect(server.portals() == {"10.77.1.1:3333", "192.0.2.7:3260"}, f"{server.portals()}")
             eventually("ESI", lambda: state(z, server.port)["inquiries"] >= 2)
         server.stop()
-    finally:
-        for keeper in (host, client):
-            child.end(keeper)
 
 
 CASES = [attributes, discovery, follows, many, ends, killed, restarts, inquiries, without_inquiries, forgotten, notices, rogues, absent, knocking, ipv6, afar]
