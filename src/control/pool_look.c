@@ -19,6 +19,7 @@ static int look_here(struct pool *p, void *arg, struct err *reterr)
     pool_space(p, &v->space);
     pool_cache(p, &v->cache);
     v->errors = pool_error_count(p);
+    v->freeing = pool_freeing(p);
     if (pool_read_only(p, &why) && why)
         snprintf(v->read_only_why, sizeof(v->read_only_why), "%s", why);
     int rc = pool_status(p, &v->status);

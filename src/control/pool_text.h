@@ -14,6 +14,7 @@ struct pool_view {
     struct pool_space space;
     struct pool_cache cache;
     uint64_t errors;         /* blocks that are damaged beyond repair */
+    uint64_t freeing;        /* bytes that destroys have yet to give back */
     char read_only_why[200]; /* what forces it; "": it was asked for, or it is writable */
 };
 /* What is wrong and what to do, one sentence each; NULL: all is well. */

@@ -145,6 +145,7 @@ static json_t *status_json(struct jb *b, const struct held_info *h, const struct
     if (v) {
         put_scan(b, j, &v->scan);
         jb_uint(b, j, "errors", v->errors);
+        jb_uint(b, j, "freeing", v->freeing);
         put_cache(b, j, &v->cache);
     }
     for (unsigned i = 0; v && i < v->status.nvdevs; i++)

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A volume on a file system that stops answering, with a hundred writes in it. It is said to be busy, it can be removed, the daemon stops; nothing else waits."""
+import os
+import pty
 import signal
+import subprocess
 import threading
 import time
 
+import child
 import stallfs
 from contextlib import contextmanager
 from peer import NAME, alive, start_writes, verify
 from tap import expect
-from zsand import IQN, Zsand, work_dir
+from zsand import IQN, SANITIZERS, Zsand, program, work_dir
 
 OWN_DAEMONS = True
 AT_ONCE_S, PATIENCE_S, STOP_S = 2, 6, 25
@@ -123,4 +127,39 @@ def creation():
         within(AT_ONCE_S, "another change", z.zsan, "target", "create", IQN + "more")
 
 
-CASES = [questions, removal, stop, start, creation]
+def terminal():
+    """on a terminal a command that takes long shows how far it is; a pipe stays clean"""
+    work = work_dir("e2e-hung")
+    with stallfs.StallFs(work / "mnt", {"d0": 192 << 20}) as fs, Zsand(work) as z:
+        z.zsan("pool", "create", "tank", work / "mnt" / "d0")
+        z.volume("tank/v", "64M")
+        z.volume("tank/w", "64M")
+        z.portal()
+        z.target("t", ["tank/v"])
+        z.initiator(NAME)
+        z.grant(NAME, "t")
+        with z.session("t", NAME) as s:
+            alive(s)
+            for i in range(32):
+                s.write(i * 2048, os.urandom(1 << 20))
+        env = os.environ | SANITIZERS | {"ZSAN_SOCKET": str(z.state / "zsand.sock")}
+        fs.stall()
+        try:
+            ours, theirs = pty.openpty()
+            p = child.spawn([program("src/cmd/zsan"), "volume", "delete", "tank/v", "--force"], env=env, stdin=theirs, stdout=theirs,
+                            stderr=theirs)
+            q = child.spawn([program("src/cmd/zsan"), "volume", "delete", "tank/w", "--force"], env=env, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT)
+            os.close(theirs)
+            shown = b""
+            until = time.monotonic() + 20
+            while b"%" not in shown and b" s" not in shown and time.monotonic() < until:
+                shown += os.read(ours, 4096)
+        finally:
+            fs.resume()
+        expect(p.wait(30) == 0 and q.wait(30) == 0, f"{shown}")
+        expect(b"\r" in shown, f"the terminal shows {shown}")
+        expect(b"\r" not in q.stdout.read(), "the pipe isn't clean")
+
+
+CASES = [questions, removal, stop, start, creation, terminal]

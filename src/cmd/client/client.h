@@ -56,6 +56,13 @@ struct link; /* a connection */
 /* -1 and a message when no daemon answers. */
 int link_open(const char *socket, struct link **ret_link, struct err *reterr);
 void link_close(struct link *l); /* NULL is fine */
+/* fn is called once a second while an answer is waited for. */
+void link_on_wait(struct link *l, void (*fn)(unsigned seconds));
+/* On a terminal: shows on stderr how far the daemon is while an answer of that link is long in coming. */
+void patience_begin(struct link *l, const char *socket);
+void patience_end(struct link *l);
+/* "[####......]  41%, to go: 00:00:35"; seconds_left 0: not known. */
+void progress_draw(FILE *to, unsigned percent, uint64_t seconds_left);
 /* Calls a method (params is borrowed, NULL: none). EXIT_DONE and a new reference in
  * *ret_result, or another exit status and a message. */
 int link_call(struct link *l, const char *method, json_t *params, json_t **ret_result,

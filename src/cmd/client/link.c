@@ -6,6 +6,7 @@
 #include "cmd/client/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@ struct link {
     json_int_t id; /* of the last request */
     char *buf;
     size_t len, cap;
+    void (*on_wait)(unsigned seconds); /* NULL: nobody wants to know */
 };
 
 /* ---- finding it -------------------------------------------------------------------------- */
@@ -166,6 +168,18 @@ static int grow(struct link *l)
     return 0;
 }
 
+void link_on_wait(struct link *l, void (*fn)(unsigned seconds))
+{
+    l->on_wait = fn;
+}
+
+static void wait_input(const struct link *l)
+{
+    struct pollfd p = {.fd = l->fd, .events = POLLIN};
+    for (unsigned seconds = 1; l->on_wait && poll(&p, 1, 1000) == 0; seconds++)
+        l->on_wait(seconds);
+}
+
 /* A whole line into the buffer; its length, or negative errno. Answers come one for each
  * request, so nothing follows it. */
 static ssize_t receive_line(struct link *l)
@@ -174,6 +188,8 @@ static ssize_t receive_line(struct link *l)
     while (l->len == 0 || l->buf[l->len - 1] != '\n') {
         if (l->len == l->cap && grow(l) < 0)
             return -ENOMEM;
+        if (l->len == 0)
+            wait_input(l);
         ssize_t n = recv(l->fd, l->buf + l->len, l->cap - l->len, 0);
         if (n < 0 && errno == EINTR)
             continue;

@@ -35,7 +35,9 @@ static int run_verb(const struct invocation *in, struct err *reterr)
         json_int_t interval = json_integer_value(json_object_get(in->local, "interval"));
         status = watch(l, in->verb->result, interval > 0 ? (unsigned)interval : 1, reterr);
     } else {
+        patience_begin(l, in->socket);
         status = call_verb(in, l, reterr);
+        patience_end(l);
     }
     link_close(l);
     return status;

@@ -40,19 +40,23 @@ static bool is_busy(const json_t *pool)
     return false;
 }
 
-static void draw(const json_t *pool)
+void progress_draw(FILE *to, unsigned percent, uint64_t seconds_left)
 {
-    json_int_t percent = json_integer_value(json_object_get(pool, "scan_percent")),
-               left = json_integer_value(json_object_get(pool, "scan_seconds_left"));
     char bar[BAR + 1], time[32] = "";
     size_t full = (size_t)percent * BAR / 100;
     memset(bar, '.', BAR);
     memset(bar, '#', full < BAR ? full : BAR);
     bar[BAR] = '\0';
-    if (left > 0)
-        show_duration((uint64_t)left, time, sizeof(time));
-    printf("\r[%s] %3lld%%%s%s   ", bar, (long long)percent, time[0] ? ", to go: " : "", time);
-    fflush(stdout);
+    if (seconds_left > 0)
+        show_duration(seconds_left, time, sizeof(time));
+    fprintf(to, "\r[%s] %3u%%%s%s   ", bar, percent, time[0] ? ", to go: " : "", time);
+    fflush(to);
+}
+
+static void draw(const json_t *pool)
+{
+    progress_draw(stdout, (unsigned)json_integer_value(json_object_get(pool, "scan_percent")),
+                  (uint64_t)json_integer_value(json_object_get(pool, "scan_seconds_left")));
 }
 
 static int look(struct link *l, const char *pool, json_t **ret_pool, struct err *reterr)

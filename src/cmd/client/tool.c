@@ -216,7 +216,9 @@ static int run(struct work *w)
         rc = err_set(w->err, -ENOMEM, "out of memory, or an argument is no UTF-8");
     if (rc < 0)
         return refusal_status(rc);
+    patience_begin(w->link, w->line.socket);
     status = carry_out(w);
+    patience_end(w->link);
     if (status == EXIT_DONE && !(w->plan.wait && w->plan.answer))
         print(w, NULL);
     if (status == EXIT_DONE && w->plan.wait)
