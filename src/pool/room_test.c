@@ -135,6 +135,23 @@ static void quota_body(struct expect *e)
     EXPECT_EQ(e, pool_export(p, NULL), 0);
 }
 
+/* A small volume hasn't as many indirect blocks as it may have dirty blocks. */
+static void small_volume_body(struct expect *e)
+{
+    struct pool *p = fixture_make();
+    const struct pool_volume_want want = {.name = "v", .size = 16 * MIB, .block_size = 4096};
+    EXPECT_EQ(e, pool_volume_create(p, &want, NULL), 0);
+    EXPECT_EQ(e, pool_set(p, "v", "sync", "standard", NULL), 0);
+    struct volume *v = fixture_open(p, "v");
+    EXPECT_EQ(e, fixture_write(v, 0, 16 * MIB, 1), 0);
+    EXPECT(e, p->dirty_cost > 0 && p->dirty_cost < 48 * MIB);
+    EXPECT_EQ(e, pool_sync(p), 0);
+    EXPECT_EQ(e, pool_sync(p), 0);
+    EXPECT_EQ(e, p->dirty_cost, 0);
+    volume_close(v);
+    EXPECT_EQ(e, pool_export(p, NULL), 0);
+}
+
 /* Copies may be changed while blocks are dirty: what they cost is counted right all the same. */
 static void copies_body(struct expect *e)
 {
@@ -245,6 +262,7 @@ TEST(a_full_pool_still_works, full_body)
 TEST(many_writers_share_what_is_left, crowd_body)
 TEST(a_quota_is_kept, quota_body)
 TEST(copies_cost_more, copies_body)
+TEST(a_small_volume_has_few_indirect_blocks, small_volume_body)
 TEST(thresholds_are_told_once, thresholds_body)
 
 int main(void)
@@ -254,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_many_writers_share_what_is_left),
         cmocka_unit_test(test_a_quota_is_kept),
         cmocka_unit_test(test_copies_cost_more),
+        cmocka_unit_test(test_a_small_volume_has_few_indirect_blocks),
         cmocka_unit_test(test_thresholds_are_told_once),
         cmocka_unit_test(test_crossing),
     };

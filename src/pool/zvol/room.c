@@ -16,9 +16,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define WAITS                                                                                  \
-    (TXG_HOLD_BACK +                                                                           \
-     3u) /* rounds, the first of which waits for no txg, until what is freed now can be used */
+/* Rounds, the first of which waits for no txg, until what is freed now can be used. */
+#define WAITS          (TXG_HOLD_BACK + 3u)
+#define INDIRECT_USUAL (16u << 10) /* bytes of an indirect block, compressed */
 
 static bool covered(const struct pvol *pv, uint64_t reserve)
 {
@@ -106,7 +106,7 @@ static int refuse(struct pvol *pv, uint64_t cost)
 
 int pvol_room_take(struct pvol *pv, uint64_t off, uint64_t len, uint64_t *ret_cost)
 {
-    uint64_t cost = (len / pv->bs + 2) * pv->cost;
+    uint64_t cost = (len / pv->bs + 2) * (pv->block_cost + INDIRECT_USUAL * pv->meta_copies);
     struct pool *p = pv->p;
     bool privileged = false;
     for (unsigned i = 0; lack(pv, cost + p->dirty_cost + p->promised_cost, privileged); i++) {
@@ -126,20 +126,37 @@ void pvol_room_give(struct pvol *pv, uint64_t cost)
     pv->p->promised_cost -= cost;
 }
 
-/* An indirect block that a dirty block may need, in two copies. */
-#define INDIRECT_COST (32u << 10)
+/* ---- what dirty blocks cost ---------------------------------------------------------------------------------- */
+
+/* Bytes of all indirect blocks that the volume can have, in all txgs under way. */
+static uint64_t indirect_max(const struct pvol *pv)
+{
+    unsigned shift = INDIRECT_SHIFT - BP_SHIFT;
+    uint64_t n = pv->v.geo.size / pv->bs, sum = 0;
+    do {
+        n = (n >> shift) + 1;
+        sum += n;
+    } while (n > 1);
+    return (sum << INDIRECT_SHIFT) * TXG_SLOTS;
+}
+
+/* Each block may need an indirect block of its own, up to as many as there are. */
+void pvol_cost_follow(struct pvol *pv)
+{
+    uint64_t indirect = MIN(pv->ndirty * INDIRECT_USUAL, indirect_max(pv)) * pv->meta_copies;
+    uint64_t cost = pv->ndirty * pv->block_cost + indirect;
+    pv->p->dirty_cost += cost - pv->dirty_cost;
+    pv->dirty_cost = cost;
+}
 
 void pvol_cost_set(struct pvol *pv)
 {
     struct objset_policy policy;
-    uint64_t dirty = 0, old = pv->cost;
     dsl_dataset_policy(pv->ds, &policy);
     pv->copies = policy.data_copies;
-    pv->cost = pool_block_cost(pv->p, pv->bs) * policy.data_copies +
-               (uint64_t)INDIRECT_COST / 2 * policy.meta_copies;
-    for (unsigned i = 0; i < TXG_SLOTS; i++)
-        dirty += pv->dirty[i].nblocks;
-    pv->p->dirty_cost += dirty * (pv->cost - old);
+    pv->meta_copies = policy.meta_copies;
+    pv->block_cost = pool_block_cost(pv->p, pv->bs) * policy.data_copies;
+    pvol_cost_follow(pv);
 }
 
 #define FULL_SHIFT 6 /* a volume is full no more when it could get 1/64 of its size */

@@ -25,7 +25,8 @@ static struct iobuf *copy_of(const struct pvol *pv, const struct iobuf *old)
 void pvol_count_dirty(struct pvol *pv, int64_t blocks)
 {
     pv->p->dirty_bytes += (uint64_t)blocks * pv->bs;
-    pv->p->dirty_cost += (uint64_t)blocks * pv->cost;
+    pv->ndirty += (uint64_t)blocks;
+    pvol_cost_follow(pv);
 }
 
 static int dirty_add(struct pvol *pv, uint64_t txg, uint64_t blkid, struct iobuf *buf)

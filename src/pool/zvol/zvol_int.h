@@ -40,8 +40,10 @@ struct pvol {
     struct object *data;
     struct zil *zil; /* NULL: read-only */
     uint32_t bs;     /* volblocksize, bytes */
-    unsigned copies;
-    uint64_t cost; /* of a dirty block on disk, at most */
+    unsigned copies, meta_copies;
+    uint64_t block_cost; /* of a dirty block on disk, at most */
+    uint64_t ndirty;     /* blocks, of all txgs */
+    uint64_t dirty_cost; /* what they add to the pool's */
     uint64_t guid;
     struct vdirty dirty[TXG_SLOTS];
     uint64_t commits; /* of txgs that changed it */
@@ -84,8 +86,10 @@ void pvol_count_dirty(struct pvol *pv, int64_t blocks);
 /* Room for a write of len bytes at off is promised until it is given back, when what is dirty counts itself. -ENOSPC. Parks. */
 int pvol_room_take(struct pvol *pv, uint64_t off, uint64_t len, uint64_t *ret_cost);
 void pvol_room_give(struct pvol *pv, uint64_t cost);
-/* What a dirty block costs, by the properties; those that are dirty now, too. */
+/* What dirty blocks cost, by the properties; those that are dirty now, too. */
 void pvol_cost_set(struct pvol *pv);
+/* So many blocks are dirty now. */
+void pvol_cost_follow(struct pvol *pv);
 /* After a txg: is there room again? */
 void pvol_watch(struct pvol *pv);
 
