@@ -43,6 +43,9 @@ const struct minted *config_edit_minted(const struct config_edit *e, unsigned *r
 /* add mints v->id when it is zero. put replaces the volume of that name. */
 int edit_volume_add(struct config_edit *e, const struct cfg_volume *v, struct err *reterr);
 int edit_volume_put(struct config_edit *e, const struct cfg_volume *v, struct err *reterr);
+/* It keeps its id and its LUNs. */
+int edit_volume_rename(struct config_edit *e, const char *from, const char *to,
+                       struct err *reterr);
 int edit_volume_remove(struct config_edit *e, const char *name,
                        struct err *reterr); /* -EBUSY: still mapped */
 

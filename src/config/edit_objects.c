@@ -39,6 +39,42 @@ int edit_volume_put(struct config_edit *e, const struct cfg_volume *v, struct er
     return j ? put_volume(j, v, reterr) : edit_missing("volume", "volume", v->name, reterr);
 }
 
+/* LUNs that map it map the new name. */
+static int luns_follow(json_t *luns, const char *from, const char *to)
+{
+    for (void *l = json_object_iter(luns); l; l = json_object_iter_next(luns, l)) {
+        json_t *v = json_object_iter_value(l);
+        if (strcmp(json_string_value(v), from) == 0 && json_string_set(v, to) != 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int targets_follow(json_t *targets, const char *from, const char *to)
+{
+    int rc = 0;
+    for (void *t = json_object_iter(targets); rc == 0 && t;
+         t = json_object_iter_next(targets, t))
+        rc = luns_follow(json_object_get(json_object_iter_value(t), "luns"), from, to);
+    return rc;
+}
+
+int edit_volume_rename(struct config_edit *e, const char *from, const char *to,
+                       struct err *reterr)
+{
+    json_t *j = edit_find(e, "volumes", from);
+    int rc = j ? volume_name_check(to, reterr) : edit_missing("volume", "volume", from, reterr);
+    if (rc < 0)
+        return rc;
+    if (edit_find(e, "volumes", to))
+        return err_set(reterr, -EEXIST, "there is a volume \"%s\" already", to);
+    if (json_object_set(edit_section(e, "volumes"), to, j) != 0 ||
+        targets_follow(json_object_get(e->doc, "targets"), from, to) < 0)
+        return edit_no_memory(reterr);
+    json_object_del(edit_section(e, "volumes"), from);
+    return 0;
+}
+
 int edit_volume_remove(struct config_edit *e, const char *name, struct err *reterr)
 {
     const char *target, *lun;

@@ -2,7 +2,7 @@
 /*
  * Datasets that volumes of the configuration lie in: when one goes or gets another name, the
  * configuration follows in one transaction. Only a volume that no target maps may go so, for hosts
- * would see their disk vanish. Parks.
+ * would see their disk vanish; of another name they notice nothing. Parks.
  */
 #include "base/text.h"
 #include "control/api_gen.h"
@@ -106,9 +106,6 @@ static int follow(struct config_edit *e, const struct cfg_volume *v, const void 
                   struct err *reterr)
 {
     const struct renaming *r = arg;
-    int rc = check_unmapped(config_edit_base(e), v, reterr);
-    if (rc < 0)
-        return rc;
     CLEANUP(freep) struct cfg_volume *new = malloc(sizeof(*new));
     if (!new)
         return -ENOMEM;
@@ -122,8 +119,8 @@ static int follow(struct config_edit *e, const struct cfg_volume *v, const void 
     if (!text_copy(new->name, sizeof(new->name), new->dataset))
         return err_set(reterr, -ENAMETOOLONG, "%.80s...: the name is too long for a volume",
                        r->to);
-    rc = edit_volume_remove(e, v->name, reterr);
-    return rc == 0 ? edit_volume_add(e, new, reterr) : rc;
+    int rc = edit_volume_rename(e, v->name, new->name, reterr);
+    return rc == 0 ? edit_volume_put(e, new, reterr) : rc;
 }
 
 int datasets_rename(struct control *c, const char *from, const char *to, dataset_rename_fn *fn,

@@ -23,6 +23,9 @@ struct net_env {
      * one that is open is closed then. On reactor 0, does not park. NULL: all are anybody's. */
     int (*volume_home)(void *arg, const struct cfg_volume *v, struct reactor **ret_home,
                        struct err *reterr);
+    /* Whether an open volume is the one that the configuration names: it may have got another name
+     * meanwhile. On its home, does not park. NULL: names stay. */
+    bool (*is_volume)(void *arg, struct volume *v, const struct cfg_volume *cfg);
     /* The daemon stops and no answer reaches an initiator any more: what hangs may fail now. Parks. NULL:
      * nothing can be done about it. */
     void (*let_go)(void *arg);

@@ -289,6 +289,7 @@ struct setting {
     struct volume_limits limits;
     uint32_t threshold_pct;
     enum volume_sync sync;
+    char name[CFG_NAME_LEN];
     int result;
 };
 
@@ -298,6 +299,7 @@ static void set_here(struct errand *e)
     struct open_volume *o = w->o;
     if (!open_volume_enter(o))
         return;
+    volume_rename(o->vol, w->name);
     filter_limits_set(o->limits, &w->limits);
     scsi_lu_set_threshold(o->lu, w->threshold_pct);
     w->result = keep_threshold(o->vol, w->threshold_pct);
@@ -328,6 +330,7 @@ int open_volume_set(struct open_volume *o, const struct cfg_volume *want, struct
         .threshold_pct = want->threshold_pct,
         .sync = want->sync
     };
+    text_copy(w->name, sizeof(w->name), want->name);
     o->refs++;
     if (errand_run(&w->errand, p) < 0)
         return err_set(reterr, -ETIMEDOUT,

@@ -94,12 +94,39 @@ int volumes_close_marked(struct net *net, struct patience *p, struct err *reterr
     return result;
 }
 
-static bool must_reopen(const struct cfg_volume *a, const struct cfg_volume *b)
+struct naming {
+    struct open_volume *o;
+    const struct cfg_volume *want;
+    bool same;
+};
+
+static void is_same_here(void *arg)
 {
+    struct naming *n = arg;
+    const struct net_env *env = &n->o->net->env;
+    if (!open_volume_enter(n->o))
+        return;
+    n->same = env->is_volume(env->arg, n->o->vol, n->want);
+    open_volume_leave(n->o);
+}
+
+/* A dataset that was renamed stays open. Parks, but for no volume. */
+static bool other_dataset(struct served_volume *v, const struct cfg_volume *want)
+{
+    struct naming n = {.o = v->open, .want = want};
+    if (strcmp(v->cfg.dataset, want->dataset) == 0)
+        return false;
+    if (v->open && v->open->net->env.is_volume)
+        call_on(v->home, is_same_here, &n);
+    return !n.same;
+}
+
+static bool must_reopen(struct served_volume *v, const struct cfg_volume *b)
+{
+    const struct cfg_volume *a = &v->cfg;
     return a->engine != b->engine || strcmp(a->path, b->path) != 0 ||
            a->block_size != b->block_size || a->physical_block != b->physical_block ||
-           a->read_only != b->read_only || a->thin != b->thin ||
-           strcmp(a->dataset, b->dataset) != 0 ||
+           a->read_only != b->read_only || a->thin != b->thin || other_dataset(v, b) ||
            ((a->engine == CFG_MEM || a->engine == CFG_NULL) && b->size < a->size);
 }
 
@@ -122,8 +149,7 @@ void volumes_mark(struct net *net, const struct config *c)
         v = served_find(net, &c->volumes[i].id);
         if (v) {
             v->seen = true;
-            v->closing =
-                must_reopen(&v->cfg, &c->volumes[i]) || must_leave(net, v, &c->volumes[i]);
+            v->closing = must_reopen(v, &c->volumes[i]) || must_leave(net, v, &c->volumes[i]);
         }
     }
     list_for_each (v, &net->volumes, node)
@@ -135,8 +161,10 @@ static int volume_change(struct served_volume *v, const struct cfg_volume *want,
                          struct patience *p, struct err *reterr)
 {
     if (memcmp(&v->cfg.limits, &want->limits, sizeof(want->limits)) == 0 &&
-        v->cfg.sync == want->sync && v->cfg.threshold_pct == want->threshold_pct)
+        v->cfg.sync == want->sync && v->cfg.threshold_pct == want->threshold_pct &&
+        strcmp(v->cfg.name, want->name) == 0)
         return 0;
+    text_copy(v->open->name, sizeof(v->open->name), want->name);
     return open_volume_set(v->open, want, p, reterr);
 }
 

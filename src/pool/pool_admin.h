@@ -323,7 +323,10 @@ int pool_dataset_destroy(struct pool *p, const char *name, bool recursive, struc
 /* Bytes that destroys have yet to give back; OpenZFS: the pool's `freeing`. */
 uint64_t pool_freeing(const struct pool *p);
 int pool_volume_destroy(struct pool *p, const char *name, struct err *reterr);
+/* Open volumes stay open, and keep all they have. */
 int pool_rename(struct pool *p, const char *from, const char *to, struct err *reterr);
+/* Whether an open volume is that dataset now ("pool/a/b"). On the pool's home; doesn't park. */
+bool pool_volume_is(struct volume *v, const char *dataset);
 /* Properties by OpenZFS's names; user properties have a colon in theirs. value NULL: inherit, or the default. Open volumes
  * follow sync, readonly, compression, checksum and volsize. */
 int pool_set(struct pool *p, const char *dataset, const char *property, const char *value,

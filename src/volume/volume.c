@@ -21,6 +21,7 @@
 #include "base/mutant.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const sync_names[] = {
@@ -55,6 +56,12 @@ void volume_init(struct volume *v, const struct volume_ops *ops, const char *nam
     v->id = *id;
     v->sync = sync;
     v->write_cache = sync != VOL_SYNC_ALWAYS;
+}
+
+void volume_rename(struct volume *v, const char *name)
+{
+    for (; v; v = v->lower)
+        snprintf(v->name, sizeof(v->name), "%s", name);
 }
 
 void volume_changed(struct volume *v, unsigned what)

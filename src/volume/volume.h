@@ -176,6 +176,8 @@ int volume_set_write_cache(struct volume *v, bool on);
  * (cut at 255 bytes). */
 void volume_init(struct volume *v, const struct volume_ops *ops, const char *name,
                  const struct uuid *id, enum volume_sync sync);
+/* Another name for logs and status, through all filters; cut at 255 bytes. */
+void volume_rename(struct volume *v, const char *name);
 /* Tells who serves the volume that geo or thresholds changed (VOL_CHANGED_*); does not park. */
 void volume_changed(struct volume *v, unsigned what);
 /* The engine's name, below all filters. */

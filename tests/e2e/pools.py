@@ -6,7 +6,7 @@ import child
 from initiator import GOOD
 from peer import NAME
 from tap import expect
-from zsand import Zsand, ZsanError, work_dir
+from zsand import IQN, Zsand, ZsanError, work_dir
 
 OWN_DAEMONS = True
 BLOCK = 512
@@ -271,4 +271,38 @@ def swapped():
             holds(s, data)
 
 
-CASES = [swapped, readonly, killed, moved, late, hurt, volumes]
+def renamed():
+    """a volume that hosts use gets another name, and moves to another folder: they notice nothing"""
+    work = work_dir("e2e-pools")
+    d = disks(work, 1)
+    with Zsand(work) as z:
+        z.zsan("pool", "create", "tank", *d)
+        z.volume("tank/v", "32M")
+        z.volume("other", "32M", dataset="tank/other")
+        z.zsan("zfs", "create", "tank/a")
+        served(z, "tank/v", "other")
+        who = naa(z, "tank/v")
+        with z.session("t", NAME) as s:
+            data = fill(s)
+            expect(s.ready(1).status == GOOD, "not ready")
+            z.zsan("zfs", "rename", "tank/v", "tank/a/v2")
+            z.zsan("zfs", "rename", "tank/other", "tank/a/other")
+            for lun in (0, 1):
+                expect(s.command(bytes(6), lun).status == GOOD, f"LUN {lun} noticed")
+            expect(s.read(0, len(data) // BLOCK).data == data, "other data")
+            expect(s.write(0, data[:8192]).status == GOOD, "WRITE")
+            luns = {l["lun"]: l["volume"] for l in z.zsan("target", "show", IQN + "t")["luns"]}
+            expect(luns == {0: "tank/a/v2", 1: "other"}, f"{luns}")
+            expect(naa(z, "tank/a/v2") == who, "another identity")
+            expect("volume.closed" not in z.log(), "it was closed")
+            refused(z, 5, "zfs", "rename", "tank/a/v2", "tank/a/other")
+        z.kill9()
+        z.start()
+        child.wait_for("the volumes", lambda: all(v["state"] == "online" for v in z.zsan("volume", "list")))
+        with z.session("t", NAME) as s:
+            holds(s, data)
+        z.zsan("zfs", "rename", "tank/a", "tank/b")
+        expect({v["name"] for v in z.zsan("volume", "list")} == {"tank/b/v2", "other"}, "the folder's new name")
+
+
+CASES = [renamed, swapped, readonly, killed, moved, late, hurt, volumes]

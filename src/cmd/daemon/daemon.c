@@ -143,6 +143,7 @@ static int start(struct life *l, struct err *reterr)
         return rc;
     struct net_env env = {.open_volume = open_volume,
                           .volume_home = volume_home,
+                          .is_volume = is_volume,
                           .let_go = let_go,
                           .arg = &l->engines};
     boot_id(env.power_epoch);

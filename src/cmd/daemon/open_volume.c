@@ -13,6 +13,14 @@ int volume_home(void *arg, const struct cfg_volume *v, struct reactor **ret_home
     return pools_volume_home(e->pools, v, ret_home, reterr);
 }
 
+bool is_volume(void *arg, struct volume *v, const struct cfg_volume *cfg)
+{
+    (void)arg;
+    while (v->lower)
+        v = v->lower;
+    return cfg->engine == CFG_POOL && pool_volume_is(v, cfg->dataset);
+}
+
 void let_go(void *arg)
 {
     const struct engines *e = arg;

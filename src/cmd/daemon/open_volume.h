@@ -4,6 +4,8 @@
 #define CMD_DAEMON_OPEN_VOLUME_H
 
 #include "control/pools.h"
+/* Fits net_env.is_volume. */
+bool is_volume(void *arg, struct volume *v, const struct cfg_volume *cfg);
 
 struct engines {
     struct config_store *store;

@@ -82,6 +82,18 @@ static const struct volume_ops pvol_ops = {
     .close = pvol_close,
 };
 
+bool pool_volume_is(struct volume *v, const char *dataset)
+{
+    const struct pvol *pv = pvol_of(v);
+    char below[DSL_NAME_MAX + 1];
+    size_t len = strlen(pv->p->name);
+    if (v->ops != &pvol_ops)
+        return false;
+    dsl_dir_name(pv->ds->dir, below);
+    return strncmp(dataset, pv->p->name, len) == 0 && dataset[len] == '/' &&
+           strcmp(dataset + len + 1, below) == 0;
+}
+
 /* ---- opening ----------------------------------------------------------------------------------------------------------- */
 
 static enum volume_sync sync_of(const struct dsl_dir *dd)
