@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "pool/pool_fixture.h"
-#include "pool/scan/scan.h"
+#include "pool/scan/scan_int.h"
 #include "run/file.h"
 #include "volume/expect.h"
 
@@ -354,6 +354,56 @@ static void verbs_body(struct expect *e)
     export(&b);
 }
 
+static void close_and_import(struct bench *b)
+{
+    pool_close(b->p);
+    fiber_sleep_until(run_deadline_ms(3000), NULL);
+    import(b, false);
+}
+
+/* Paused, and running with its place kept a moment before: both go on after an import, and see everything once. */
+static void resume_body(struct expect *e)
+{
+    struct pool_scan_status before, after, end;
+    struct bench b;
+    make(&b, e);
+    write_every(&b, 1);
+    for (unsigned running = 0; running < 2; running++) {
+        begin(&b);
+        if (running) {
+            b.p->scan->keep_at = 0;
+            while (b.p->scan->keep_at == 0)
+                fiber_yield();
+            pool_scan_status(b.p, &before);
+            EXPECT_EQ(e, pool_sync(b.p), 0);
+        } else {
+            EXPECT_EQ(e, pool_scrub(b.p, POOL_SCRUB_PAUSE, NULL), 0);
+            pool_scan_wait(b.p);
+            pool_scan_status(b.p, &before);
+        }
+        EXPECT(e, before.examined > 0 && before.examined < before.to_examine);
+        close_and_import(&b);
+        pool_scan_status(b.p, &after);
+        EXPECT_EQ(e, after.state, running ? POOL_SCAN_RUNNING : POOL_SCAN_PAUSED);
+        EXPECT_EQ(e, after.examined, before.examined);
+        if (!running)
+            EXPECT_EQ(e, pool_scrub(b.p, POOL_SCRUB_START, NULL), 0);
+        pool_scan_wait(b.p);
+        pool_scan_status(b.p, &end);
+        EXPECT_EQ(e, end.state, POOL_SCAN_FINISHED);
+        EXPECT_EQ(e, end.start, before.start);
+        EXPECT(e, end.examined > before.examined && end.examined <= end.to_examine + 4 * MIB);
+        EXPECT_EQ(e, end.errors, 0);
+    }
+    /* Another one begins at the beginning. */
+    close_and_import(&b);
+    EXPECT_EQ(e, pool_scrub(b.p, POOL_SCRUB_START, NULL), 0);
+    pool_scan_wait(b.p);
+    pool_scan_status(b.p, &after);
+    EXPECT(e, after.start > end.start && after.examined > before.examined);
+    export(&b);
+}
+
 static void quiet(void *arg, enum log_level level, const char *event, const struct log_kv *kv,
                   size_t n)
 {
@@ -378,6 +428,7 @@ TEST(raidz2_that_missed_a_log_block, log_body, raidz2)
 TEST(repair_beside_writers_mirror, busy_body, mirror)
 TEST(repair_beside_writers_raidz2, busy_body, raidz2)
 TEST(the_verbs, verbs_body, mirror)
+TEST(a_scrub_goes_on_after_an_import, resume_body, mirror)
 
 int main(void)
 {
@@ -394,6 +445,7 @@ int main(void)
         cmocka_unit_test(test_repair_beside_writers_mirror),
         cmocka_unit_test(test_repair_beside_writers_raidz2),
         cmocka_unit_test(test_the_verbs),
+        cmocka_unit_test(test_a_scrub_goes_on_after_an_import),
     };
     log_set_sink(quiet, NULL);
     return cmocka_run_group_tests_name("pool_repair", tests, NULL, NULL);

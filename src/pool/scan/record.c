@@ -3,7 +3,7 @@
  * What is kept of a scan: 24 numbers in the object directory (on-disk name `scan`, OpenZFS
  * dsl_scan_phys_t). They are written when a scan begins, pauses and ends. OpenZFS also keeps
  * where it is, and datasets that it still has to visit in a ZAP (the queue); our scans leave
- * both at the beginning, so that whoever imports the pool in between starts over.
+ * both at the beginning, so that OpenZFS, which would import the pool in between, starts over; ours go on (place.c).
  */
 #include "pool/scan/scan_int.h"
 
@@ -103,5 +103,6 @@ int scan_record_write(struct scan *s)
     if (r)
         return r;
     encode(&s->now, n);
-    return zap_set_u64s(s->p->mos, DMU_OBJECT_DIRECTORY, ENTRY, n, R_COUNT);
+    r = zap_set_u64s(s->p->mos, DMU_OBJECT_DIRECTORY, ENTRY, n, R_COUNT);
+    return r ? r : scan_place_keep(s);
 }

@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEEP_MS 5000 /* a crash costs a scrub no more */
+
 /* ---- what is to be done ------------------------------------------------------------------ */
 
 static bool resilver_needed(const struct scan *s)
@@ -43,6 +45,22 @@ static enum scan_func next_func(struct scan *s)
     return f;
 }
 
+/* ---- the place -------------------------------------------------------------------------- */
+
+static int keep_task(void *arg, uint64_t txg, struct err *reterr)
+{
+    (void)txg, (void)reterr;
+    return scan_record_write(arg);
+}
+
+int scan_keep(struct scan *s)
+{
+    if (s->now.func != SCAN_SCRUB || run_now() < s->keep_at || scan_interrupted(s))
+        return 0;
+    s->keep_at = run_deadline_ms(KEEP_MS);
+    return txg_run(s->p, keep_task, s, NULL);
+}
+
 /* ---- a pass ------------------------------------------------------------------------------ */
 
 static int pass_begin(void *arg, uint64_t txg, struct err *reterr)
@@ -50,6 +68,8 @@ static int pass_begin(void *arg, uint64_t txg, struct err *reterr)
     struct scan *s = arg;
     uint64_t first = lacking_first(s->p, txg), queue = s->now.queue;
     (void)reterr;
+    s->place = (struct scan_place){0};
+    s->nwalked = 0;
     s->now = (struct scan_record){
         .func = s->now.func,
         .state = SCAN_SCANNING,
@@ -64,11 +84,12 @@ static int pass_begin(void *arg, uint64_t txg, struct err *reterr)
     return r ? r : scan_record_write(s);
 }
 
-/* A paused scrub goes on. */
+/* A scrub that was paused, or that an export or a crash interrupted, goes on. */
 static int pass_go_on(void *arg, uint64_t txg, struct err *reterr)
 {
     struct scan *s = arg;
     (void)txg, (void)reterr;
+    errlog_scrub_goes_on(s->p);
     s->now.paused = false;
     s->now.rested += run_wall() / NS_PER_SEC - s->paused_at;
     return scan_record_write(s);
@@ -128,8 +149,10 @@ static int pass_settle(struct scan *s, int r)
 
 static void pass(struct scan *s, enum scan_func func)
 {
-    bool go_on =
-        func == SCAN_SCRUB && s->now.func == SCAN_SCRUB && s->now.paused && s->place.there;
+    bool go_on = func == SCAN_SCRUB && s->now.func == SCAN_SCRUB && s->place.there &&
+                 (s->now.paused || s->resumes);
+    s->resumes = false;
+    s->keep_at = run_deadline_ms(KEEP_MS);
     s->busy = true;
     s->cancelling = s->pausing = false;
     s->now.func = func;
@@ -176,12 +199,17 @@ int scan_start(struct pool *p, struct err *reterr)
     waitq_init(&s->idle);
     waitq_init(&s->job_done);
     int r = scan_record_read(s, reterr);
-    if (r == 0 && s->now.state == SCAN_SCANNING && !s->now.paused)
+    if (r == 0 && (r = scan_place_read(s)))
+        err_set(reterr, r, "pool %s: no memory", p->name);
+    if (r == 0 && s->now.state == SCAN_SCANNING && !s->now.paused) {
         s->wanted = s->now.func;
+        s->resumes = s->place.there;
+    }
     struct fiber *f = r == 0 ? fiber_start(scan_fiber, s, "pool-scan") : NULL;
     if (r == 0 && !f)
         r = err_set(reterr, E(-ENOMEM), "pool %s: no fiber for its scrub", p->name);
     if (r) {
+        free(s->walked);
         free(s);
         return r;
     }

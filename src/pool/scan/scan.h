@@ -31,8 +31,8 @@ struct scan_record {
     uint64_t rested; /* seconds that it was paused; not stored */
 };
 
-/* Reads the record and starts the fiber; one that was running when the pool was closed
- * begins again. Not for pools that are read-only. -ENOMEM; -EBADMSG: the record makes no
+/* Reads the record and starts the fiber; a scrub that was running when the pool was closed, or the
+ * daemon died, goes on where it was some seconds before, a resilver begins again. Not for pools that are read-only. -ENOMEM; -EBADMSG: the record makes no
  * sense. Parks. */
 int scan_start(struct pool *p, struct err *reterr);
 /* Ends the fiber where it is; the record stays "scanning". Before txg_stop(). NULL scan is
@@ -41,7 +41,7 @@ void scan_stop(struct pool *p);
 /* A leaf may be up again that lacks something, or a txg is on disk. Never parks. */
 void scan_poke(struct pool *p);
 
-/* Begins a scrub, or goes on with a paused one: where it was, or, after an import, from the beginning. -EBUSY: one is running, or a resilver. */
+/* Begins a scrub, or goes on with a paused one. -EBUSY: one is running, or a resilver. */
 int scan_scrub(struct pool *p, struct err *reterr);
 /* -ENOENT: no scrub is running. Pausing and the end are on disk a moment later. */
 int scan_pause(struct pool *p, struct err *reterr);

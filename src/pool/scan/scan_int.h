@@ -40,6 +40,8 @@ struct scan {
     struct scan_walked *walked;
     unsigned nwalked, cap;
     struct scan_place place;
+    bool resumes;       /* the place is an import's, of a scrub that ran */
+    uint64_t keep_at;   /* run_now() when the place is to be kept again */
     uint64_t paused_at; /* wall clock, seconds */
     struct scan_job job[SCAN_DEPTH];
     unsigned njobs;
@@ -50,12 +52,21 @@ struct scan {
 
 /* Somebody wants the pass to end. */
 bool scan_interrupted(const struct scan *s);
+/* Every few seconds the place of a scrub is written down. No job is under way. Parks. */
+int scan_keep(struct scan *s);
 
 /* ---- the record (record.c) --------------------------------------------------------------- */
 
 int scan_record_read(struct scan *s, struct err *reterr);
-/* Writes s->now, and makes or destroys its queue to fit. In the sync fiber. */
+/* Writes s->now with its place, and makes or destroys its queue to fit. In the sync fiber. */
 int scan_record_write(struct scan *s);
+
+/* ---- where a scrub is (place.c) ---------------------------------------------------------- */
+
+/* Keeps the place of a scrub that is not over, and forgets any other. In the sync fiber. */
+int scan_place_keep(struct scan *s);
+/* What was kept, if it belongs to the record that was read; else place.there stays false. */
+int scan_place_read(struct scan *s);
 
 /* ---- who lacks what (lacking.c) ---------------------------------------------------------- */
 

@@ -202,7 +202,9 @@ static int walk_objset(struct scan *s, uint64_t id, uint64_t min)
     do {
         s->place.object = w.object;
         s->place.blkid = w.blkid;
-        r = walk_some(&w, min);
+        r = scan_keep(s);
+        if (r == 0)
+            r = walk_some(&w, min);
     } while (r == ENOUGH);
     if (r == STOP)
         return s->error ? s->error : -ECANCELED;
@@ -271,10 +273,6 @@ int scan_walk(struct scan *s, bool go_on)
 {
     unsigned walked;
     s->error = 0;
-    if (!go_on) {
-        s->nwalked = 0;
-        s->place = (struct scan_place){0};
-    }
     int r =
         go_on ? walk_objset(s, s->place.id, s->place.min) : walk_objset(s, 0, s->now.min_txg);
     do {

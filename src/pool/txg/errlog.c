@@ -205,6 +205,11 @@ static int set_drop(struct pool *p, struct errset *s)
     return r;
 }
 
+void errlog_scrub_goes_on(struct pool *p)
+{
+    p->errlog.scrubbing = true;
+}
+
 int errlog_scrub_begins(struct pool *p)
 {
     struct errlog *l = &p->errlog;

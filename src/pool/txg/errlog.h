@@ -41,6 +41,8 @@ int errlog_copy(const struct pool *p, struct bookmark **ret, unsigned *ret_n);
 
 /* In the sync fiber: a scrub begins, or ends; all: it has seen every block, so what it didn't find is no more. Park. */
 int errlog_scrub_begins(struct pool *p);
+/* The one that was begun before an import, or a pause, goes on. */
+void errlog_scrub_goes_on(struct pool *p);
 int errlog_scrub_ends(struct pool *p, bool all);
 /* New entries go to the MOS. Parks. */
 int errlog_sync(struct pool *p);
