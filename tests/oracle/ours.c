@@ -308,13 +308,30 @@ static void do_wait(struct ours *o, int ac, char **av)
            s.errors, s.repaired);
 }
 
+/* Once it has seen something. */
+static void pause_scrub(struct ours *o)
+{
+    struct err err = {0};
+    struct pool_scan_status s;
+    do {
+        fiber_yield();
+        pool_scan_status(o->pool, &s);
+    } while (s.state == POOL_SCAN_RUNNING && s.examined == 0);
+    ok(pool_scrub(o->pool, POOL_SCRUB_PAUSE, &err), &err, "pause");
+    pool_scan_wait(o->pool);
+    pool_scan_status(o->pool, &s);
+    printf("paused after %" PRIu64 " of %" PRIu64 "\n", s.examined, s.to_examine);
+}
+
 /* What a resilver has to do goes first. */
 static void do_scrub(struct ours *o, int ac, char **av)
 {
     struct err err = {0};
     pool_scan_wait(o->pool);
     ok(pool_scrub(o->pool, POOL_SCRUB_START, &err), &err, "scrub");
-    if (ac == 0 || strcmp(av[0], "nowait") != 0)
+    if (ac > 0 && strcmp(av[0], "pause") == 0)
+        pause_scrub(o);
+    else if (ac == 0 || strcmp(av[0], "nowait") != 0)
         do_wait(o, ac, av);
 }
 
@@ -703,7 +720,7 @@ static const struct {
     {"sync",        do_sync,        0, ""                                                     },
     {"crash",       do_crash,       0, "(ends here, without another write)"                   },
     {"space",       do_space,       0, ""                                                     },
-    {"scrub",       do_scrub,       0, "[nowait]"                                             },
+    {"scrub",       do_scrub,       0, "[nowait|pause]"                                       },
     {"wait",        do_wait,        0, "(until no scrub or resilver is running)"              },
     {"errors",      do_errors,      0, "(what is damaged)"                                    },
     {"offline",     do_offline,     1, "DISK"                                                 },

@@ -225,6 +225,22 @@ def properties(row, layout, ashift, block):
     row.same_props("OpenZFS at the end")
 
 
+def paused(row, layout, block):
+    """A scrub of ours that is paused: OpenZFS takes the pool and does its own; or we go on and end."""
+    made = create(row, layout, 12, block)
+    said = row.ours_text(["import"], ["scrub", "pause"], ["export"])
+    done, all_of_it = map(int, re.search(r"paused after (\d+) of (\d+)", said).groups())
+    tap.expect(0 < done < all_of_it, said)
+    row.check()
+    other = row.copy(f"{row.folder.name}-other")
+    other.orc(["import"], ["write", "v", row.seeds(), 30], ["scrub"], ["export"])
+    other.check()
+    for r in (row, other):
+        tap.expect("scrub: 0 errors" in r.ours_text(["import"], ["scrub"], ["export"]), "the scrub's end")
+        r.check()
+    same(row.ours(["import", "readonly"], ["hash", *made], ["export"]), made, "after the scrub")
+
+
 def interrupted(row, layout, block):
     """A crash in the middle of a destroy and of shrinking: either engine goes on, and all of it is given back."""
     made = create(row, layout, 12, block)
