@@ -84,7 +84,7 @@ struct pool_first {
     unsigned ndisks;
     uint64_t size; /* of the volume, bytes */
 };
-int pools_first(struct pools *ps, const struct pool_first *f, struct err *reterr);
+int pools_first(struct pools *ps, struct pool_first *f, struct err *reterr);
 /* Also one that is known and waiting. want->opts and, when they are NULL, the paths are filled in. */
 int pools_import(struct pools *ps, struct pool_import_want *want,
                  char ret_name[CFG_DATASET_LEN], struct err *reterr);

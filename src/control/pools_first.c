@@ -3,28 +3,12 @@
  * The pool of a first start. What an interrupted first start left is taken up: nothing was configured
  * then, so it is nobody's data.
  */
-#include "control/pools.h"
+#include "control/pools_int.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define WAIT_MS 10000 /* for one that is being imported */
 #define LOOK_MS 50
-
-static int known(struct pools *ps, const char *name, bool *ret_known)
-{
-    struct held_info *list;
-    unsigned n;
-    int rc = pools_list(ps, &list, &n);
-    if (rc < 0)
-        return rc;
-    *ret_known = false;
-    for (unsigned i = 0; i < n; i++)
-        *ret_known = *ret_known || strcmp(list[i].name, name) == 0;
-    free(list);
-    return 0;
-}
 
 static int wait_online(struct pools *ps, const char *name, struct err *reterr)
 {
@@ -46,16 +30,12 @@ static int make_volume(struct pool *p, void *arg, struct err *reterr)
     return rc == -EEXIST ? 0 : rc;
 }
 
-int pools_first(struct pools *ps, const struct pool_first *f, struct err *reterr)
+int pools_first(struct pools *ps, struct pool_first *f, struct err *reterr)
 {
-    bool there;
     const struct pool_group mirror = {LAYOUT_MIRROR, f->ndisks, f->disks};
     struct pool_create_want want = {
         .name = f->pool, .groups = &mirror, .ngroups = 1, .force = true};
-    int rc = known(ps, f->pool, &there);
-    if (rc == 0)
-        rc = there ? wait_online(ps, f->pool, reterr) : pools_create(ps, &want, reterr);
-    return rc < 0
-               ? rc
-               : pools_with_dataset(ps, f->volume, make_volume, (void *)(uintptr_t)f, reterr);
+    int rc = held_find(ps, f->pool) ? wait_online(ps, f->pool, reterr)
+                                    : pools_create(ps, &want, reterr);
+    return rc < 0 ? rc : pools_with_dataset(ps, f->volume, make_volume, f, reterr);
 }

@@ -112,6 +112,16 @@ static int isns_done(struct control *c, struct config_edit *e, const struct cfg_
     return change_done(c, e, &b, isns_json(c, cfg, &b), ret_result, reterr);
 }
 
+/* A transaction, and what it is to change. */
+static int isns_begin(struct control *c, struct config_edit **ret_edit, struct cfg_isns *ret,
+                      struct err *reterr)
+{
+    int rc = config_edit_begin(c->env.store, ret_edit, reterr);
+    if (rc == 0)
+        *ret = config_edit_base(*ret_edit)->isns;
+    return rc;
+}
+
 /* Place of a server in the list, or -1. */
 static int place_of(const struct cfg_isns *i, const char *address, uint16_t port)
 {
@@ -126,10 +136,10 @@ int rpc_isns_add(struct control *c, const struct args_isns_add *a, json_t **ret_
 {
     EDIT(e);
     uint16_t port = a->has_port ? (uint16_t)a->port : CFG_ISNS_PORT;
-    int rc = config_edit_begin(c->env.store, &e, reterr);
+    struct cfg_isns i;
+    int rc = isns_begin(c, &e, &i, reterr);
     if (rc < 0)
         return rc;
-    struct cfg_isns i = config_edit_base(e)->isns;
     if (place_of(&i, a->address, port) >= 0)
         return err_set(reterr, -EEXIST, "iSNS server %s port %u is there already", a->address,
                        port);
@@ -148,10 +158,10 @@ int rpc_isns_remove(struct control *c, const struct args_isns_remove *a, json_t 
 {
     EDIT(e);
     uint16_t port = a->has_port ? (uint16_t)a->port : CFG_ISNS_PORT;
-    int rc = config_edit_begin(c->env.store, &e, reterr);
+    struct cfg_isns i;
+    int rc = isns_begin(c, &e, &i, reterr);
     if (rc < 0)
         return rc;
-    struct cfg_isns i = config_edit_base(e)->isns;
     int at = place_of(&i, a->address, port);
     if (at < 0)
         return err_set(reterr, -ENOENT,
@@ -168,10 +178,10 @@ int rpc_isns_set(struct control *c, const struct args_isns_set *a, json_t **ret_
                  struct err *reterr)
 {
     EDIT(e);
-    int rc = config_edit_begin(c->env.store, &e, reterr);
+    struct cfg_isns i;
+    int rc = isns_begin(c, &e, &i, reterr);
     if (rc < 0)
         return rc;
-    struct cfg_isns i = config_edit_base(e)->isns;
     if (a->has_enabled)
         i.enabled = a->enabled;
     if (a->entity)

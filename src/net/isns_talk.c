@@ -246,13 +246,20 @@ int isns_count(struct isns_server *s, uint32_t *ret_found, struct err *reterr)
     return 0;
 }
 
+/* Of a node by itself. */
+static struct wbuf about_notices(struct isns_server *s, enum isns_function f, const char *node)
+{
+    struct wbuf w = isns_link_message(&s->link, f, 0);
+    isns_put_text(&w, ISNS_TAG_NAME, node);
+    isns_put_text(&w, ISNS_TAG_NAME, node);
+    return w;
+}
+
 int isns_watch(struct isns_server *s, const char *node, struct err *reterr)
 {
     struct rbuf answer;
     uint32_t status;
-    struct wbuf w = isns_link_message(&s->link, ISNS_SCN_REG, 0);
-    isns_put_text(&w, ISNS_TAG_NAME, node);
-    isns_put_text(&w, ISNS_TAG_NAME, node);
+    struct wbuf w = about_notices(s, ISNS_SCN_REG, node);
     isns_put_empty(&w, ISNS_TAG_DELIMITER);
     isns_put_u32(&w, ISNS_TAG_SCN_BITS, ISNS_SCN_TARGET_AND_SELF | ISNS_SCN_REMOVED);
     return isns_link_call(&s->link, &w, &status, &answer, reterr);
@@ -262,8 +269,6 @@ int isns_unwatch(struct isns_server *s, const char *node, struct err *reterr)
 {
     struct rbuf answer;
     uint32_t status;
-    struct wbuf w = isns_link_message(&s->link, ISNS_SCN_DEREG, 0);
-    isns_put_text(&w, ISNS_TAG_NAME, node);
-    isns_put_text(&w, ISNS_TAG_NAME, node);
+    struct wbuf w = about_notices(s, ISNS_SCN_DEREG, node);
     return isns_link_call(&s->link, &w, &status, &answer, reterr);
 }

@@ -19,11 +19,14 @@ class Tap:
     def skip(self, name, why):
         self.n += 1
         print(f"ok {self.n} - {name} # SKIP {why}", flush=True)
+        return True
 
     def run(self, name, function, *args):
         """One test: it fails by an exception, whose text is shown."""
         try:
             function(*args)
+        except Skip as e:
+            return self.skip(name, e)
         except Exception as e:  # pylint: disable=broad-except
             where = traceback.extract_tb(sys.exc_info()[2])[-1]
             return self.result(False, name, f"{type(e).__name__}: {e}\n(at {where.filename}:{where.lineno})")
@@ -37,6 +40,10 @@ class Tap:
 def note(text):
     for line in str(text).splitlines():
         print("#   " + line, flush=True)
+
+
+class Skip(Exception):
+    """The machine lacks what the test needs."""
 
 
 class Failure(Exception):

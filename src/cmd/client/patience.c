@@ -6,8 +6,6 @@
  */
 #include "cmd/client/client.h"
 
-#include <poll.h>
-#include <time.h>
 #include <unistd.h>
 
 #define AFTER_S 2 /* before it says anything */
@@ -42,11 +40,13 @@ static void show(struct patience *p, unsigned seconds, json_int_t left)
         p->most_at = seconds;
     }
     json_int_t done = p->most - left, took = seconds - p->most_at;
-    if (left > 0)
+    if (left > 0) {
         progress_draw(stderr, (unsigned)(done * 100 / p->most),
                       done > 0 ? (uint64_t)(took * left / done) : 0);
-    else
-        fprintf(stderr, "\r\x1b[K%u s", seconds);
+        fprintf(stderr, "(giving back what was destroyed)");
+    } else {
+        fprintf(stderr, "\r\x1b[Kwaiting for zsand, %u s", seconds);
+    }
     fflush(stderr);
 }
 

@@ -71,11 +71,11 @@ static int make_pool(const struct first_start *p, struct demo *d, struct err *re
         rc = make_disk(p->disks_dir, i, d->disks[i], reterr);
         disks[i] = d->disks[i];
     }
-    const struct pool_first first = {.pool = DEMO_NAME,
-                                     .volume = DEMO_VOLUME,
-                                     .disks = disks,
-                                     .ndisks = DEMO_DISKS,
-                                     .size = DEMO_SIZE};
+    struct pool_first first = {.pool = DEMO_NAME,
+                               .volume = DEMO_VOLUME,
+                               .disks = disks,
+                               .ndisks = DEMO_DISKS,
+                               .size = DEMO_SIZE};
     return rc < 0 ? rc : pools_first(p->pools, &first, reterr);
 }
 
