@@ -8,6 +8,7 @@ import time
 
 import child
 import pdu
+from contextlib import contextmanager
 from initiator import CHECK_CONDITION, GOOD, Result, parse_sense
 from peer import NAME, OTHER, results, start_writes
 from pools import BECOMING_READY, disks, pool_state, served
@@ -58,6 +59,19 @@ def extended_copy(s, src, dst, src_lba, dst_lba, blocks, lun=0):
 
 def block_limits(s, lun=0):
     return s.inquiry(0xB0, lun)
+
+
+@contextmanager
+def one_volume(size, **options):
+    """A session to a volume in a pool of one disk."""
+    work = work_dir("e2e-esxi")
+    with Zsand(work) as z:
+        z.zsan("pool", "create", "tank", *disks(work, 1, 512 << 20))
+        z.volume("tank/v", size, **options)
+        served(z, "tank/v")
+        with z.session("t", NAME, timeout=120) as s:
+            expect(s.ready().status == GOOD, "not ready")
+            yield s
 
 
 def wrote(s, lba, data, lun=0):
@@ -303,51 +317,39 @@ def xcopy_cut():
 
 def zeroing():
     """WRITE SAME zeroes a TiB in seconds and allocates nothing; what was there is free again"""
-    work = work_dir("e2e-esxi")
-    with Zsand(work) as z:
-        z.zsan("pool", "create", "tank", *disks(work, 1, 512 << 20))
-        z.volume("tank/v", "2T", volblocksize="64K")
-        served(z, "tank/v")
-        with z.session("t", NAME, timeout=120) as s:
-            expect(s.ready().status == GOOD, "not ready")
-            for gib in range(0, 1024, 64):
-                wrote(s, (gib << 30) // BLOCK, os.urandom(MIB))
-            child.wait_for("the txg", lambda: room(s)[1] >= 16, 15)
-            most = struct.unpack_from(">Q", block_limits(s), 36)[0]
-            expect(most, "no MAXIMUM WRITE SAME LENGTH")
-            start, lba = time.monotonic(), 0
-            while lba < TIB // BLOCK:
-                n = min(most, TIB // BLOCK - lba, 1 << 31)
-                r = s.command(struct.pack(">BBQIBB", 0x93, 0, lba, n, 0, 0), write=bytes(BLOCK))
-                expect(r.status == GOOD, f"WRITE SAME: {r}")
-                lba += n
-            note(f"{lba // (most or 1)} commands of {most * BLOCK >> 20} MiB, {time.monotonic() - start:.1f} s")
-            for gib in range(0, 1024, 64):
-                expect(s.read((gib << 30) // BLOCK, MIB // BLOCK).data == bytes(MIB), "no zeros")
-            child.wait_for("the space", lambda: room(s)[1] <= 1, 30)
+    with one_volume("2T", volblocksize="64K") as s:
+        for gib in range(0, 1024, 64):
+            wrote(s, (gib << 30) // BLOCK, os.urandom(MIB))
+        child.wait_for("the txg", lambda: room(s)[1] >= 16, 15)
+        most = struct.unpack_from(">Q", block_limits(s), 36)[0]
+        expect(most, "no MAXIMUM WRITE SAME LENGTH")
+        start, lba = time.monotonic(), 0
+        while lba < TIB // BLOCK:
+            n = min(most, TIB // BLOCK - lba, 1 << 31)
+            r = s.command(struct.pack(">BBQIBB", 0x93, 0, lba, n, 0, 0), write=bytes(BLOCK))
+            expect(r.status == GOOD, f"WRITE SAME: {r}")
+            lba += n
+        note(f"{lba // (most or 1)} commands of {most * BLOCK >> 20} MiB, {time.monotonic() - start:.1f} s")
+        for gib in range(0, 1024, 64):
+            expect(s.read((gib << 30) // BLOCK, MIB // BLOCK).data == bytes(MIB), "no zeros")
+        child.wait_for("the space", lambda: room(s)[1] <= 1, 30)
 
 
 def automatic_unmap():
     """UNMAPs as VMFS 6 sends them, many pieces of whole MiB in one list: the space is free again, the rest is there"""
-    work = work_dir("e2e-esxi")
-    with Zsand(work) as z:
-        z.zsan("pool", "create", "tank", *disks(work, 1, 512 << 20))
-        z.volume("tank/v", "1G", volblocksize="16K")
-        served(z, "tank/v")
-        with z.session("t", NAME) as s:
-            expect(s.ready().status == GOOD, "not ready")
-            _, descriptors, granularity, _ = struct.unpack_from(">IIII", block_limits(s), 20)
-            expect(granularity * BLOCK <= MIB and MIB % (granularity * BLOCK) == 0, f"granularity {granularity}: ESXi wouldn't unmap")
-            expect(descriptors >= 32, f"{descriptors} descriptors")
-            data = [wrote(s, i * MIB // BLOCK, os.urandom(MIB)) for i in range(64)]
-            pieces = b"".join(struct.pack(">QII", i * MIB // BLOCK, MIB // BLOCK, 0) for i in range(0, 64, 2))
-            r = s.command(bytes([0x42, 0, 0, 0, 0, 0, 0]) + struct.pack(">HB", 8 + len(pieces), 0),
-                          write=struct.pack(">HHI", 6 + len(pieces), len(pieces), 0) + pieces)
-            expect(r.status == GOOD, f"UNMAP: {r}")
-            for i in range(64):
-                expect(s.read(i * MIB // BLOCK, MIB // BLOCK).data == (data[i] if i % 2 else bytes(MIB)), f"MiB {i}")
-            child.wait_for("the space", lambda: 32 <= room(s)[1] <= 34, 20)
-            expect(unmap(s, 0, 64 * MIB // BLOCK).status == GOOD, "UNMAP of all")
+    with one_volume("1G", volblocksize="16K") as s:
+        _, descriptors, granularity, _ = struct.unpack_from(">IIII", block_limits(s), 20)
+        expect(granularity * BLOCK <= MIB and MIB % (granularity * BLOCK) == 0, f"granularity {granularity}: ESXi wouldn't unmap")
+        expect(descriptors >= 32, f"{descriptors} descriptors")
+        data = [wrote(s, i * MIB // BLOCK, os.urandom(MIB)) for i in range(64)]
+        pieces = b"".join(struct.pack(">QII", i * MIB // BLOCK, MIB // BLOCK, 0) for i in range(0, 64, 2))
+        r = s.command(bytes([0x42, 0, 0, 0, 0, 0, 0]) + struct.pack(">HB", 8 + len(pieces), 0),
+                      write=struct.pack(">HHI", 6 + len(pieces), len(pieces), 0) + pieces)
+        expect(r.status == GOOD, f"UNMAP: {r}")
+        for i in range(64):
+            expect(s.read(i * MIB // BLOCK, MIB // BLOCK).data == (data[i] if i % 2 else bytes(MIB)), f"MiB {i}")
+        child.wait_for("the space", lambda: 32 <= room(s)[1] <= 34, 20)
+        expect(unmap(s, 0, 64 * MIB // BLOCK).status == GOOD, "UNMAP of all")
 
 
 # ---- transfers, queues, paths ----------------------------------------------------------------------------------------------
@@ -355,19 +357,13 @@ def automatic_unmap():
 
 def large_transfers():
     """transfers of 7 and of 32 MiB in one command"""
-    work = work_dir("e2e-esxi")
-    with Zsand(work) as z:
-        z.zsan("pool", "create", "tank", *disks(work, 1, 512 << 20))
-        z.volume("tank/v", "128M")
-        served(z, "tank/v")
-        with z.session("t", NAME, timeout=60) as s:
-            expect(s.ready().status == GOOD, "not ready")
-            most = struct.unpack_from(">I", block_limits(s), 8)[0]
-            expect(most == 0 or most * BLOCK >= 32 * MIB, f"MAXIMUM TRANSFER LENGTH {most}")
-            for size in (7 * MIB, 32 * MIB):
-                data = wrote(s, 8, os.urandom(size))
-                r = s.read(8, size // BLOCK)
-                expect(r.status == GOOD and r.data == data, f"{size >> 20} MiB: other data")
+    with one_volume("128M") as s:
+        most = struct.unpack_from(">I", block_limits(s), 8)[0]
+        expect(most == 0 or most * BLOCK >= 32 * MIB, f"MAXIMUM TRANSFER LENGTH {most}")
+        for size in (7 * MIB, 32 * MIB):
+            data = wrote(s, 8, os.urandom(size))
+            r = s.read(8, size // BLOCK)
+            expect(r.status == GOOD and r.data == data, f"{size >> 20} MiB: other data")
 
 
 def queue_full():
@@ -443,21 +439,15 @@ def rtpg_equal():
 
 def write_atomic():
     """WRITE ATOMIC(16) up to what page B0 promises, 128 KiB, and not beyond"""
-    work = work_dir("e2e-esxi")
-    with Zsand(work) as z:
-        z.zsan("pool", "create", "tank", *disks(work, 1))
-        z.volume("tank/v", "64M", volblocksize="16K")
-        served(z, "tank/v")
-        with z.session("t", NAME) as s:
-            expect(s.ready().status == GOOD, "not ready")
-            most = struct.unpack_from(">I", block_limits(s), 44)[0]
-            expect(most * BLOCK == 128 << 10, f"MAXIMUM ATOMIC TRANSFER LENGTH {most} blocks")
-            for lba, blocks in ((0, 1), (7, 9), (31, most), (1000, most)):
-                data = os.urandom(blocks * BLOCK)
-                r = s.command(struct.pack(">BBQHHBB", 0x9C, 0, lba, 0, blocks, 0, 0), write=data)
-                expect(r.status == GOOD and s.read(lba, blocks).data == data, f"{blocks} blocks at {lba}: {r}")
-            r = s.command(struct.pack(">BBQHHBB", 0x9C, 0, 0, 0, most + 1, 0, 0), write=bytes((most + 1) * BLOCK))
-            expect(r.status == CHECK_CONDITION and r.sense.key == 5, f"one block more: {r}")
+    with one_volume("64M", volblocksize="16K") as s:
+        most = struct.unpack_from(">I", block_limits(s), 44)[0]
+        expect(most * BLOCK == 128 << 10, f"MAXIMUM ATOMIC TRANSFER LENGTH {most} blocks")
+        for lba, blocks in ((0, 1), (7, 9), (31, most), (1000, most)):
+            data = os.urandom(blocks * BLOCK)
+            r = s.command(struct.pack(">BBQHHBB", 0x9C, 0, lba, 0, blocks, 0, 0), write=data)
+            expect(r.status == GOOD and s.read(lba, blocks).data == data, f"{blocks} blocks at {lba}: {r}")
+        r = s.command(struct.pack(">BBQHHBB", 0x9C, 0, 0, 0, most + 1, 0, 0), write=bytes((most + 1) * BLOCK))
+        expect(r.status == CHECK_CONDITION and r.sense.key == 5, f"one block more: {r}")
 
 
 CASES = [ats_heartbeats, ats_in_time, xcopy, xcopy_cut, zeroing, automatic_unmap, large_transfers, queue_full, not_imported_yet, rtpg_equal, write_atomic]

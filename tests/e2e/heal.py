@@ -8,7 +8,7 @@ import child
 import stallfs
 from contextlib import contextmanager
 from initiator import CHECK_CONDITION, GOOD, LoginError
-from peer import NAME
+from peer import NAME, logged
 from pools import pool_state, served
 from tap import expect, note
 from zsand import Zsand, work_dir
@@ -138,10 +138,6 @@ def scrubbed(z):
     return status(z)["scan"]
 
 
-def event(z, name):
-    return [e for e in z.zsan("event", "list") if e["text"].split()[0] == name]
-
-
 def spare():
     """a disk dies under load: no error, a spare takes over, the status tells the story, a new disk sets the spare free"""
     with working(5, "raidz1", "0", "1", "2", "spare", "3") as (z, fs, host, path):
@@ -154,14 +150,14 @@ def spare():
         text = z.try_zsan("pool", "status", "tank").stdout
         for word in ("state: DEGRADED", "FAULTED", "INUSE", "spare-", "action:"):
             expect(word in text, f"no {word} in\n{text}")
-        expect(event(z, "vdev.fail") and event(z, "pool.disks") and event(z, "pool.degraded"), "an event is missing")
+        expect(logged(z, "vdev.fail") and logged(z, "pool.disks") and logged(z, "pool.degraded"), "an event is missing")
         expect(any("tank" in p["object"] for p in z.zsan("status")["problems"]), "zsan status is silent")
         z.zsan("pool", "replace", "tank", path(1), path(4))
         child.wait_for("health", lambda: pool_state(z) == "ONLINE" and "resilvered" in status(z)["scan"], 60)
         host.goes_on()
         text = z.try_zsan("pool", "status", "tank").stdout
         expect("AVAIL" in text and path(1) not in text and "spare-" not in text, text)
-        child.wait_for("the event of its health", lambda: event(z, "pool.healthy"))
+        child.wait_for("the event of its health", lambda: logged(z, "pool.healthy"))
         host.end()
         expect("with 0 errors" in scrubbed(z), status(z)["scan"])
 
@@ -205,7 +201,7 @@ def waiting():
         child.wait_for("the suspension", lambda: pool_state(z) == "SUSPENDED")
         host.waits()
         expect("SUSPENDED" in z.try_zsan("pool", "status", "tank").stdout, "the status")
-        expect(event(z, "pool.suspend"), "no event")
+        expect(logged(z, "pool.suspend"), "no event")
         returned(z, fs, "d0", "d1")
         host.goes_on(50)
         host.end()

@@ -9,6 +9,7 @@ import time
 import child
 import isnsd
 import netns
+from contextlib import contextmanager
 from initiator import Session
 from isnsd import Isnsd, Rogue
 from peer import NAME, alive, free_port6
@@ -53,6 +54,17 @@ def portal(z, n):
     return "127.0.0.1:%d" % z.portals[n][1]
 
 
+@contextmanager
+def registration(**options):
+    """A server that knows of both targets, and the daemon."""
+    work = work_dir("e2e-isns")
+    with Isnsd(work, **options) as server, Zsand(work) as z:
+        serve(z)
+        register(z, server)
+        registered(z, server)
+        yield server, z
+
+
 def attributes():
     """isnsadm finds entity, targets, portals and groups as they are; disabled and unlisted targets are not told"""
     work = work_dir("e2e-isns")
@@ -86,11 +98,7 @@ def state_when_off(z, server):
 
 def discovery():
     """a host that knows only the name server finds target and portal there, and logs in"""
-    work = work_dir("e2e-isns")
-    with Isnsd(work) as server, Zsand(work) as z:
-        serve(z)
-        register(z, server)
-        registered(z, server)
+    with registration() as (server, z):
         server.adm("--register", "initiator")
         found = server.objects("--query", "iscsi-node-type=target")
         expect({o[32] for o in found if 32 in o} == {A, B}, f"{found}")
@@ -102,11 +110,7 @@ def discovery():
 
 def follows():
     """targets and portals that come, change and go do so at the server"""
-    work = work_dir("e2e-isns")
-    with Isnsd(work) as server, Zsand(work) as z:
-        serve(z)
-        register(z, server)
-        registered(z, server)
+    with registration() as (server, z):
         z.target("c")
         eventually("target c", lambda: set(server.targets()) == {A, B, IQN + "c"})
         z.zsan("target", "set", A, "--alias", "the first", "--portal-groups", "1")
@@ -158,11 +162,7 @@ def many():
 
 def ends():
     """a stop, and switching it off, take the registration back; so does removing a server"""
-    work = work_dir("e2e-isns")
-    with Isnsd(work) as server, Zsand(work) as z:
-        serve(z)
-        register(z, server)
-        registered(z, server)
+    with registration() as (server, z):
         z.stop()
         expect(server.entities() == [] and not server.targets() and not server.portals(), "something is left")
         z.start()
@@ -183,11 +183,7 @@ def ends():
 
 def killed():
     """after kill -9 the next start leaves nothing stale, although the server was not there when it changed"""
-    work = work_dir("e2e-isns")
-    with Isnsd(work, kept=True) as server, Zsand(work) as z:
-        serve(z)
-        register(z, server)
-        registered(z, server)
+    with registration(kept=True) as (server, z):
         server.stop()
         z.zsan("target", "delete", B)
         z.target("c")
@@ -203,11 +199,7 @@ def killed():
 def restarts():
     """a server that comes back, with what it knew or without, knows everything again; events tell"""
     for kept in (True, False):
-        work = work_dir("e2e-isns")
-        with Isnsd(work, kept=kept) as server, Zsand(work) as z:
-            serve(z)
-            register(z, server)
-            registered(z, server)
+        with registration(kept=kept) as (server, z):
             since = z.log_size()
             server.stop()
             z.target("c")
@@ -223,11 +215,7 @@ def restarts():
 
 def inquiries():
     """inquiries are answered, so the entity stays; when nobody answers it is gone soon"""
-    work = work_dir("e2e-isns")
-    with Isnsd(work) as server, Zsand(work) as z:
-        serve(z)
-        register(z, server)
-        registered(z, server)
+    with registration() as (server, z):
         eventually("ESI", lambda: state(z, server.port)["inquiries"] >= 6)
         expect(set(server.targets()) == {A, B}, f"{server.targets()}")
         z.kill9()
@@ -238,21 +226,13 @@ def inquiries():
 
 def without_inquiries():
     """a server that makes no inquiries is told no port for them"""
-    work = work_dir("e2e-isns")
-    with Isnsd(work, ESIRetries=0) as server, Zsand(work) as z:
-        serve(z)
-        register(z, server)
-        registered(z, server)
+    with registration(ESIRetries=0) as (server, z):
         expect("esi_port" not in state(z, server.port) and set(server.targets()) == {A, B}, f"{state(z, server.port)}")
 
 
 def forgotten():
     """what somebody removes at the server is told again, by a change notice or at the next look"""
-    work = work_dir("e2e-isns")
-    with Isnsd(work, RegistrationPeriod=30) as server, Zsand(work) as z:
-        serve(z)
-        register(z, server)
-        registered(z, server)
+    with registration(RegistrationPeriod=30) as (server, z):
         server.adm("--local", "--deregister", f"iscsi-name={B}")
         expect(set(server.targets()) == {A}, f"{server.targets()}")
         eventually("told again", lambda: set(server.targets()) == {A, B}, 40)
@@ -279,11 +259,7 @@ def call(s, function, data):
 
 def notices():
     """a host that asked the server to be told of changes is told when a target comes"""
-    work = work_dir("e2e-isns")
-    with Isnsd(work) as server, Zsand(work) as z, socket.create_server(("127.0.0.1", 0)) as ear:
-        serve(z)
-        register(z, server)
-        registered(z, server)
+    with registration() as (server, z), socket.create_server(("127.0.0.1", 0)) as ear:
         ear.settimeout(20)
         source, delimiter = attribute(32, NAME), attribute(0)
         with socket.create_connection((server.address, server.port)) as s:
@@ -451,11 +427,7 @@ def absent():
 
 def knocking():
     """whoever else knocks where inquiries come is bounded, and the server is still answered"""
-    work = work_dir("e2e-isns")
-    with Isnsd(work, address="127.0.0.1") as server, Zsand(work) as z:
-        serve(z)
-        register(z, server)
-        registered(z, server)
+    with registration(address="127.0.0.1") as (server, z):
         ear = ("127.0.0.1", state(z, server.port)["esi_port"])
         crowd = [socket.create_connection(ear, source_address=("127.0.0.2", 0)) for _ in range(50)]
         crowd[0].sendall(os.urandom(5000))

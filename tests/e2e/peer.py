@@ -116,6 +116,11 @@ def attention(session, lun=0):
     return str(r.sense) if r.status == CHECK_CONDITION and r.sense.key == 6 else ""
 
 
+def logged(z, name):
+    """The events of that name among the last ones."""
+    return [e for e in z.zsan("event", "list") if e["text"].split()[0] == name]
+
+
 def session_ids(z, initiator=None):
     return {s["id"] for s in z.zsan("session", "list") if initiator in (None, s["initiator"])}
 

@@ -5,7 +5,7 @@ import struct
 
 import child
 from initiator import CHECK_CONDITION, GOOD
-from peer import NAME, attention
+from peer import NAME, attention, logged
 from pools import disks, refused, served
 from tap import expect
 from zsand import Zsand, work_dir
@@ -54,10 +54,6 @@ def threshold(s, lun=0):
     expect(r.status == GOOD, f"MODE SENSE: {r}")
     flags, _, _, _, count = struct.unpack_from(">BBBBI", r.data, 4 + 16)
     return bool(flags & 0x80), count
-
-
-def events(z, name):
-    return [e for e in z.zsan("event", "list") if e["text"].split()[0] == name]
 
 
 def grains():
@@ -109,18 +105,18 @@ def pool_threshold():
             expect(s.ready(0).status == s.ready(1).status == GOOD, "not ready")
             enabled, units = threshold(s, 1)
             expect(enabled and units, "the threshold isn't in mode page 1C/02")
-            expect(not events(z, "pool.filling"), "too early")
+            expect(not logged(z, "pool.filling"), "too early")
             for mib in range(120):
                 r = write_mib(s, mib)
                 expect(r.status == GOOD or str(r.sense) == LITTLE_LEFT, f"{r}")
-            child.wait_for("the event", lambda: events(z, "pool.filling"), 15)
+            child.wait_for("the event", lambda: logged(z, "pool.filling"), 15)
             child.wait_for("the other LUN's attention", lambda: attention(s, 1) == LITTLE_LEFT, 15)
             child.wait_for("the hook", lambda: told.exists() and "pool.filling" in told.read_text(), 15)
             while write_mib(s, 120).status == CHECK_CONDITION:
                 pass
             expect(s.ready(0).status == s.ready(1).status == GOOD, "told twice")
             expect(unmap(s, 0, 120 * BLOCKS).status == GOOD, "UNMAP")
-            child.wait_for("room", lambda: events(z, "pool.relaxed"), 30)
+            child.wait_for("room", lambda: logged(z, "pool.relaxed"), 30)
             for mib in range(120):
                 r = write_mib(s, mib)
                 expect(r.status == GOOD or str(r.sense) == LITTLE_LEFT, f"{r}")
@@ -142,8 +138,8 @@ def own_threshold():
             while write_mib(s, mib).status == GOOD:
                 mib += 1
                 expect(mib < 300, "no attention")
-            child.wait_for("the event", lambda: events(z, "volume.filling"), 5)
-            expect(not events(z, "pool.filling"), "the pool's is off")
+            child.wait_for("the event", lambda: logged(z, "volume.filling"), 5)
+            expect(not logged(z, "pool.filling"), "the pool's is off")
         z.zsan("volume", "delete", "tank/v", "--keep", "--force")
         z.volume("again", dataset="tank/v")
         expect(z.zsan("volume", "show", "again")["threshold_pct"] == 70, "another threshold")
@@ -172,7 +168,7 @@ def full():
             expect(mib > 60, f"full after {mib} MiB")
             expect(str(write_mib(s, mib).sense) == NO_SPACE, "room came from nowhere")
             expect(room(s)[0] <= 4, f"{room(s)} MiB available")
-            expect(len(events(z, "volume.full")) == 1, "volume.full isn't said once")
+            expect(len(logged(z, "volume.full")) == 1, "volume.full isn't said once")
             expect(s.read((mib - 1) * BLOCKS, BLOCKS).status == GOOD, "reads")
             for at in range(8):
                 expect(write_mib(s, at, lun=1).status == GOOD, "a reserved volume is refused")

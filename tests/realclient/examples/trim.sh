@@ -1,13 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # trim.sh IQN LUN: fills 64 MiB, removes it and trims; the host measures the volume when it reads FILLED and TRIMMED.
-iqn=$1 lun=${2:-0}
-start_iscsid
-add_node "$iqn"
-pass "login" login "$iqn"
-disk=$(disk_of "$iqn" "$lun") || exit 1
-modprobe ext4
-pass "mkfs.ext4" mkfs.ext4 -q -F "$disk"
-pass "mount" mount "$disk" /mnt
+iqn=$1
+mount_ext4 "$iqn" "${2:-0}"
 pass "write 64 MiB" dd if=/dev/urandom of=/mnt/data bs=1M count=64 conv=fsync
 sg_get_lba_status -l 0 "$disk"
 echo FILLED
