@@ -39,13 +39,58 @@ static int complete_volumes(struct config_edit *e)
     return 0;
 }
 
-/* Numbers that an applied document doesn't know to have been given up. */
-static int keep_past_luns(json_t *target, const json_t *old)
+static bool listed(const json_t *numbers, json_int_t n)
 {
-    json_t *past = json_object_get(old, "past_luns");
-    if (!past || json_object_get(target, "past_luns"))
+    for (size_t i = 0; i < json_array_size(numbers); i++)
+        if (json_integer_value(json_array_get(numbers, i)) == n)
+            return true;
+    return false;
+}
+
+/* What was given up before and isn't in use again, oldest first. What is no number is for the check to refuse. */
+static int add_still_past(json_t *past, const json_t *before, const json_t *luns)
+{
+    for (size_t i = 0; i < json_array_size(before); i++) {
+        json_t *v = json_array_get(before, i);
+        char key[24];
+        snprintf(key, sizeof(key), "%lld", (long long)json_integer_value(v));
+        bool over = json_is_integer(v) &&
+                    (json_object_get(luns, key) || listed(past, json_integer_value(v)));
+        if (!over && json_array_append(past, v) != 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* What is given up now, by an edit or by a document that has it no more. */
+static int add_given_up(json_t *past, json_t *old_luns, const json_t *luns)
+{
+    for (void *l = json_object_iter(old_luns); l; l = json_object_iter_next(old_luns, l)) {
+        const char *key = json_object_iter_key(l);
+        if (!json_object_get(luns, key) &&
+            json_array_append_new(past, json_integer(strtol(key, NULL, 10))) != 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int complete_past_luns(json_t *target, const json_t *old)
+{
+    const json_t *luns = json_object_get(target, "luns"),
+                 *before = json_object_get(target, "past_luns");
+    json_t *past = json_array();
+    if (!past || add_still_past(past, json_object_get(old, "past_luns"), luns) < 0 ||
+        add_still_past(past, before, luns) < 0 ||
+        add_given_up(past, json_object_get(old, "luns"), luns) < 0) {
+        json_decref(past);
+        return -ENOMEM;
+    }
+    if (json_array_size(past) == 0) {
+        json_decref(past);
+        json_object_del(target, "past_luns");
         return 0;
-    return json_object_set(target, "past_luns", past) == 0 ? 0 : -ENOMEM;
+    }
+    return json_object_set_new(target, "past_luns", past) == 0 ? 0 : -ENOMEM;
 }
 
 /* Gives the target's ports ids where they lack one, counting *next up. */
@@ -92,7 +137,7 @@ static int complete_targets(struct config_edit *e)
     {
         const json_t *old = json_object_get(json_object_get(e->store->doc, "targets"), name);
         if (json_is_object(t) &&
-            (complete_ports(t, old, &next) < 0 || keep_past_luns(t, old) < 0))
+            (complete_ports(t, old, &next) < 0 || complete_past_luns(t, old) < 0))
             return -ENOMEM;
     }
     return json_object_set_new(e->doc, "next_rel_port", json_integer(next)) == 0 ? 0 : -ENOMEM;

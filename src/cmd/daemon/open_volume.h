@@ -4,8 +4,6 @@
 #define CMD_DAEMON_OPEN_VOLUME_H
 
 #include "control/pools.h"
-/* Fits net_env.is_volume. */
-bool is_volume(void *arg, struct volume *v, const struct cfg_volume *cfg);
 
 struct engines {
     struct config_store *store;
@@ -14,6 +12,7 @@ struct engines {
 /* All fit net_env; arg is a struct engines. */
 int volume_home(void *arg, const struct cfg_volume *v, struct reactor **ret_home,
                 struct err *reterr);
+bool is_volume(void *arg, struct volume *v, const struct cfg_volume *cfg);
 void let_go(void *arg);
 /* Parks. */
 int open_volume(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
