@@ -11,7 +11,7 @@ import pdu
 from contextlib import contextmanager
 from initiator import CHECK_CONDITION, GOOD, Result, parse_sense
 from peer import NAME, OTHER, results, start_writes
-from pools import BECOMING_READY, disks, pool_state, served
+from pools import BECOMING_READY, disks, holds, lacking, pool_state, served
 from tap import expect, note
 from thin import room, unmap
 from zsand import IQN, Zsand, work_dir
@@ -386,30 +386,18 @@ def queue_full():
 
 def not_imported_yet():
     """a LUN whose pool isn't there yet is listed and becoming ready, never gone"""
-    work = work_dir("e2e-esxi")
-    d = disks(work, 2)
-    with Zsand(work) as z:
-        z.zsan("pool", "create", "tank", *d)
-        z.volume("tank/v", "64M")
-        served(z, "tank/v")
-        with z.session("t", NAME) as s:
-            expect(s.ready().status == GOOD, "not ready")
-            data = wrote(s, 0, os.urandom(MIB))
-        z.stop()
-        d[0].rename(work / "away")
-        z.start()
-        with z.session("t", NAME) as s:
-            s.ready()
-            for cdb, read in ((bytes(6), 0), (struct.pack(">BBQIBB", 0x88, 0, 0, 1, 0, 0), BLOCK), (bytes([0x9E, 0x10, *bytes(11), 32, 0, 0]), 32)):
-                r = s.command(cdb, read=read)
-                expect(str(r.sense) == BECOMING_READY, f"opcode {cdb[0]:#x}: {r}")
-            expect(s.command(bytes([0x12, 0, 0, 0, 96, 0]), read=96).data[0] == 0, "INQUIRY says there is no such unit")
-            listed = s.command(bytes([0xA0, *bytes(5), 0, 0, 0, 64, 0, 0]), read=64)
-            expect(struct.unpack_from(">I", listed.data)[0] == 8, "REPORT LUNS doesn't list it")
-            (work / "away").rename(d[0])
-            child.wait_for("the pool", lambda: pool_state(z) == "ONLINE")
-            child.wait_for("the LUN", lambda: s.ready().status == GOOD)
-            expect(s.read(0, MIB // BLOCK).data == data, "other data")
+    with lacking() as (z, data, bring_back), z.session("t", NAME) as s:
+        s.ready()
+        for cdb, read in ((bytes(6), 0), (struct.pack(">BBQIBB", 0x88, 0, 0, 1, 0, 0), BLOCK), (bytes([0x9E, 0x10, *bytes(11), 32, 0, 0]), 32)):
+            r = s.command(cdb, read=read)
+            expect(str(r.sense) == BECOMING_READY, f"opcode {cdb[0]:#x}: {r}")
+        expect(s.command(bytes([0x12, 0, 0, 0, 96, 0]), read=96).data[0] == 0, "INQUIRY says there is no such unit")
+        listed = s.command(bytes([0xA0, *bytes(5), 0, 0, 0, 64, 0, 0]), read=64)
+        expect(struct.unpack_from(">I", listed.data)[0] == 8, "REPORT LUNS doesn't list it")
+        bring_back()
+        child.wait_for("the pool", lambda: pool_state(z) == "ONLINE")
+        child.wait_for("the LUN", lambda: s.ready().status == GOOD)
+        holds(s, data)
 
 
 def rtpg_equal():

@@ -3,6 +3,7 @@
 import os
 
 import child
+from contextlib import contextmanager
 from initiator import GOOD
 from peer import NAME
 from tap import expect
@@ -115,20 +116,28 @@ def moved():
             holds(s, data)
 
 
-def late():
-    """a pool whose disks are missing at the start comes when they do, and its LUN with it"""
+@contextmanager
+def lacking(*others):
+    """A daemon started without one of the two disks of its pool, whose volume is LUN 0; what was written; what brings the disk back."""
     work = work_dir("e2e-pools")
     d = disks(work, 2)
     with Zsand(work) as z:
         z.zsan("pool", "create", "tank", *d)
         z.volume("tank/vm1", "64M")
-        z.volume("file", "8M")
-        served(z, "tank/vm1", "file")
+        for name in others:
+            z.volume(name, "8M")
+        served(z, "tank/vm1", *others)
         with z.session("t", NAME) as s:
             data = fill(s)
         z.stop()
         d[1].rename(work / "away")
         z.start()
+        yield z, data, lambda: (work / "away").rename(d[1])
+
+
+def late():
+    """a pool whose disks are missing at the start comes when they do, and its LUN with it"""
+    with lacking("file") as (z, data, bring_back):
         with z.session("t", NAME) as s:
             expect(str(s.ready(0).sense) == BECOMING_READY, "a LUN without its pool")
             expect(s.ready(1).status == GOOD, "the other LUN has to wait")
@@ -136,7 +145,7 @@ def late():
             problems = z.zsan("status")["problems"]
             expect(any("tank" in p["object"] for p in problems), f"{problems}")
             refused(z, 9, "volume", "create", "tank/more", "--size", "8M")
-            (work / "away").rename(d[1])
+            bring_back()
             child.wait_for("the pool", lambda: pool_state(z) == "ONLINE")
             child.wait_for("the LUN", lambda: s.ready(0).status == GOOD)
             holds(s, data)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # full.sh IQN LUN: fills a thin volume's pool through ext4 until writes fail, removes the file and trims; then there is room again.
 iqn=$1
-mount_ext4 "$iqn" "${2:-0}"
+mount_new ext4 "$iqn" "${2:-0}"
 pass "write what is to stay" dd if=/dev/urandom of=/mnt/keep bs=1M count=8 conv=fsync
 (cd /mnt && sha256sum keep) > /tmp/sums
 dd if=/dev/urandom of=/mnt/fill bs=1M count=300 oflag=direct && die "300 MiB fit into the pool"

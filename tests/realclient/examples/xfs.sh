@@ -1,13 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # xfs.sh IQN [LUN]: an xfs with checksummed data that survives a re-login.
 iqn=$1 lun=${2:-0}
-start_iscsid
-add_node "$iqn"
-pass "login" login "$iqn"
-disk=$(disk_of "$iqn" "$lun") || exit 1
-modprobe xfs
-pass "mkfs.xfs" mkfs.xfs -f -q "$disk"
-pass "mount" mount "$disk" /mnt
+mount_new xfs "$iqn" "$lun"
 for i in 1 2 3 4 5 6 7 8; do dd if=/dev/urandom of=/mnt/f$i bs=256k count=$((i * 2)) conv=fsync 2>/dev/null || die "write $i"; done
 (cd /mnt && sha256sum f*) > /tmp/sums
 pass "unmount" umount /mnt
