@@ -247,9 +247,9 @@ int isns_count(struct isns_server *s, uint32_t *ret_found, struct err *reterr)
 }
 
 /* Of a node by itself. */
-static struct wbuf about_notices(struct isns_server *s, enum isns_function f, const char *node)
+static struct wbuf about_notices(struct isns_server *s, uint16_t function, const char *node)
 {
-    struct wbuf w = isns_link_message(&s->link, f, 0);
+    struct wbuf w = isns_link_message(&s->link, function, 0);
     isns_put_text(&w, ISNS_TAG_NAME, node);
     isns_put_text(&w, ISNS_TAG_NAME, node);
     return w;
