@@ -39,6 +39,7 @@ struct pool *pool_new(const char *name, const struct pool_opts *opts)
     strncpy(p->hostname, opts->hostname ? opts->hostname : "", sizeof(p->hostname) - 1);
     p->dirty_max = opts->dirty_bytes ? opts->dirty_bytes : POOL_DIRTY_DEFAULT;
     p->free_step = opts->free_step ? opts->free_step : POOL_FREE_STEP;
+    p->scan_keep_ms = opts->scan_keep_ms ? opts->scan_keep_ms : POOL_SCAN_KEEP_MS;
     waitq_init(&p->dirty_less);
     suspend_init(p);
     waitgroup_init(&p->errands);

@@ -24,6 +24,7 @@ struct pool_opts {
     uint64_t dirty_bytes; /* most that may wait to be written; 0: 128 MiB */
     unsigned
         free_step; /* most blocks that a destroy or shrinking gives back in one txg; 0: 100,000 */
+    unsigned scan_keep_ms; /* how often a scrub or resilver writes down where it is; 0: 5000 */
     uint64_t hostid;
     const char *hostname;
 };

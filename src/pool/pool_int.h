@@ -9,6 +9,7 @@
 #define POOL_CACHE_DEFAULT (64ull << 20)
 #define POOL_DIRTY_DEFAULT (128ull << 20)
 #define POOL_FREE_STEP     100000u
+#define POOL_SCAN_KEEP_MS  5000u /* a crash costs a scan no more */
 
 /* A pool with its tables made: what creation and import share. */
 struct pool *pool_new(const char *name, const struct pool_opts *opts);

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "pool/pool_fixture.h"
-#include "pool/scan/scan.h"
+#include "pool/scan/scan_int.h"
 #include "run/file.h"
 #include "volume/expect.h"
 
@@ -52,7 +52,11 @@ static void make(struct bench *b, struct expect *e)
         fixture_disk(disks[i], DISK_SIZE);
     const struct pool_group group = {b->shape->layout, b->shape->disks, disks};
     const struct pool_create_want want = {
-        .name = "tank", .groups = &group, .ngroups = 1, .opts = {.dirty_bytes = 4 * MIB}};
+        .name = "tank",
+        .groups = &group,
+        .ngroups = 1,
+        .opts = {.dirty_bytes = 4 * MIB, .scan_keep_ms = 1}
+    };
     const struct pool_volume_want vol = {.name = "v",
                                          .size = (uint64_t)BLOCKS * BLOCK,
                                          .block_size = BLOCK,
@@ -76,7 +80,7 @@ static void import(struct bench *b, bool read_only)
     for (unsigned i = 0; i < b->shape->disks; i++)
         paths[i] = disks[i];
     const struct pool_import_want want = {
-        .paths = paths, .name = "tank", .read_only = read_only};
+        .paths = paths, .name = "tank", .read_only = read_only, .opts = {.scan_keep_ms = 1}};
     check(pool_import(&want, &b->p, NULL) == 0);
 }
 
@@ -251,6 +255,69 @@ static void log_body(struct expect *e)
     verify_without_any(&b);
 }
 
+static void close_and_import(struct bench *b)
+{
+    pool_close(b->p);
+    fiber_sleep_until(run_deadline_ms(3000), NULL);
+    import(b, false);
+}
+
+/* Caught in the middle, when some of it was written down. */
+static struct pool_scan_status kept_place(struct bench *b)
+{
+    struct pool_scan_status s;
+    do {
+        fiber_yield();
+        pool_scan_status(b->p, &s);
+    } while (b->p->scan->place.id == 0 || b->p->scan->place.blkid == 0);
+    uint64_t txg = b->p->txgs.synced;
+    while (b->p->txgs.synced == txg)
+        fiber_yield();
+    EXPECT(b->e, s.resilver && s.state == POOL_SCAN_RUNNING);
+    return s;
+}
+
+/* A disk that was away is brought what it lacks; the pool is closed meanwhile, and with the import `also` are back too. */
+static void resilver_resumes(struct expect *e, unsigned also)
+{
+    struct pool_scan_status before, after;
+    struct bench b;
+    make(&b, e);
+    write_every(&b, 1);
+    export(&b);
+    move(1 | also, true);
+    import(&b, false);
+    write_every(&b, 1);
+    export(&b);
+    move(1, false);
+    import(&b, false);
+    before = kept_place(&b);
+    move(also, false);
+    close_and_import(&b);
+    while (!b.p->scan->busy)
+        fiber_yield();
+    EXPECT(e, b.p->scan->place.there == (also == 0));
+    pool_scan_wait(b.p);
+    pool_scan_status(b.p, &after);
+    EXPECT(e, after.resilver && after.errors == 0);
+    EXPECT_EQ(e, after.state, POOL_SCAN_FINISHED);
+    EXPECT(e, (after.start == before.start) == (also == 0));
+    no_leaf_lacks(&b);
+    export(&b);
+    verify_without_any(&b);
+}
+
+static void resilver_resume_body(struct expect *e)
+{
+    resilver_resumes(e, 0);
+}
+
+/* What lies before the place was brought to the first disk only. */
+static void resilver_restart_body(struct expect *e)
+{
+    resilver_resumes(e, 2);
+}
+
 /* ---- beside writers ---------------------------------------------------------------------- */
 
 static void writer(void *arg)
@@ -354,13 +421,6 @@ static void verbs_body(struct expect *e)
     export(&b);
 }
 
-static void close_and_import(struct bench *b)
-{
-    pool_close(b->p);
-    fiber_sleep_until(run_deadline_ms(3000), NULL);
-    import(b, false);
-}
-
 /* One that was paused goes on after an import, and sees everything once. */
 static void resume_body(struct expect *e)
 {
@@ -418,6 +478,9 @@ TEST(repair_beside_writers_mirror, busy_body, mirror)
 TEST(repair_beside_writers_raidz2, busy_body, raidz2)
 TEST(the_verbs, verbs_body, mirror)
 TEST(a_scrub_goes_on_after_an_import, resume_body, mirror)
+TEST(a_resilver_goes_on_after_an_import, resilver_resume_body, mirror)
+TEST(a_resilver_of_raidz2_goes_on_after_an_import, resilver_resume_body, raidz2)
+TEST(a_resilver_begins_again_when_more_is_lacking, resilver_restart_body, raidz2)
 
 int main(void)
 {
@@ -435,6 +498,9 @@ int main(void)
         cmocka_unit_test(test_repair_beside_writers_raidz2),
         cmocka_unit_test(test_the_verbs),
         cmocka_unit_test(test_a_scrub_goes_on_after_an_import),
+        cmocka_unit_test(test_a_resilver_goes_on_after_an_import),
+        cmocka_unit_test(test_a_resilver_of_raidz2_goes_on_after_an_import),
+        cmocka_unit_test(test_a_resilver_begins_again_when_more_is_lacking),
     };
     log_set_sink(quiet, NULL);
     return cmocka_run_group_tests_name("pool_repair", tests, NULL, NULL);

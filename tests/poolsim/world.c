@@ -60,6 +60,7 @@ static struct pool_opts opts_draw(struct story *st)
     return (struct pool_opts){
         .cache_bytes = MIB << draw(st, 4),
         .dirty_bytes = MIB << draw(st, 4),
+        .scan_keep_ms = 20,
     };
 }
 

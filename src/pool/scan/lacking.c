@@ -2,6 +2,8 @@
 /* The dirty time logs of the leaves that are up: what a resilver has to bring them. */
 #include "pool/scan/scan_int.h"
 
+#include "base/siphash.h"
+
 static bool is_up(const struct vdev *leaf)
 {
     return leaf->state >= VDEV_DEGRADED;
@@ -17,16 +19,19 @@ uint64_t lacking_first(const struct pool *p, uint64_t max_txg)
     return first;
 }
 
-uint64_t lacking_count(const struct pool *p, uint64_t max_txg)
+uint64_t lacking_print(const struct pool *p, uint64_t max_txg)
 {
-    uint64_t n = 0;
+    static const struct siphash_key fixed = {{0}};
+    uint64_t print = 0;
     const struct vdev *leaf;
     for (unsigned i = 0; (leaf = vdev_leaf(p->root, i)); i++)
         for (unsigned k = 0; is_up(leaf) && k < leaf->dtl.n; k++) {
             const struct txg_range *r = &leaf->dtl.v[k];
-            n += r->start <= max_txg ? MIN(r->end, max_txg + 1) - r->start : 0;
+            const uint64_t v[] = {print, leaf->guid, r->start, MIN(r->end, max_txg + 1)};
+            if (r->start <= max_txg)
+                print = siphash(&fixed, v, sizeof(v));
         }
-    return n;
+    return print;
 }
 
 bool lacking_birth(const struct pool *p, uint64_t birth)

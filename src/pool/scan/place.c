@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where a scrub is, kept in the MOS for the next import: an entry of our own in the object directory, beside OpenZFS's
- * record, which cannot say it, for its order is another one. It belongs to the record with the same start and the same last
- * txg, and to no other. A pool of more datasets than one entry can name begins its scrub again.
+ * Where a scrub or resilver is, kept in the MOS for the next import: an entry of our own in the object directory, beside
+ * OpenZFS's record, which cannot say it, for its order is another one. It belongs to the record with the same start and the
+ * same last txg, and to no other; a resilver's also to the leaves that it brought what they lacked, all before the place being
+ * durable on them. A pool of more datasets than one entry can name begins again.
  */
 #include "pool/scan/scan_int.h"
 
@@ -10,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENTRY   "zsan:scrub"
-#define VERSION 1u
+#define ENTRY   "zsan:scan"
+#define VERSION 2u
 
 /* Then two numbers for each dataset that has been walked. */
 enum {
@@ -20,6 +21,7 @@ enum {
     P_MAX_TXG,
     P_KEPT,
     P_RESTED,
+    P_LACKING,
     P_ID,
     P_MIN,
     P_OBJECT,
@@ -42,6 +44,7 @@ static void encode(const struct scan *s, uint64_t *ret)
     ret[P_MAX_TXG] = s->now.max_txg;
     ret[P_KEPT] = s->now.paused ? s->paused_at : run_wall() / NS_PER_SEC;
     ret[P_RESTED] = s->now.rested;
+    ret[P_LACKING] = s->lacking;
     ret[P_ID] = at->id;
     ret[P_MIN] = at->min;
     ret[P_OBJECT] = at->object;
@@ -52,11 +55,17 @@ static void encode(const struct scan *s, uint64_t *ret)
     }
 }
 
+/* A leaf that came or went since a resilver began may lack what lies before the place. */
+static bool holds(const struct scan *s)
+{
+    return s->now.state == SCAN_SCANNING && s->place.there && s->nwalked <= WALKED_MAX &&
+           (s->now.func == SCAN_SCRUB || s->seen == s->p->root->changes);
+}
+
 int scan_place_keep(struct scan *s)
 {
     unsigned n = P_HEAD + 2 * s->nwalked;
-    if (s->now.func != SCAN_SCRUB || s->now.state != SCAN_SCANNING || !s->place.there ||
-        s->nwalked > WALKED_MAX)
+    if (!holds(s))
         return forget(s);
     uint64_t *v = calloc(n, sizeof(*v));
     if (!v)
@@ -70,7 +79,7 @@ int scan_place_keep(struct scan *s)
 static bool belongs(const struct scan *s, const uint64_t *v, size_t n)
 {
     return n >= P_HEAD && (n - P_HEAD) % 2 == 0 && v[P_VERSION] == VERSION &&
-           s->now.func == SCAN_SCRUB && s->now.state == SCAN_SCANNING &&
+           s->now.func != SCAN_NONE && s->now.state == SCAN_SCANNING &&
            v[P_START] == s->now.start && v[P_MAX_TXG] == s->now.max_txg;
 }
 
@@ -87,6 +96,7 @@ static int take(struct scan *s, const uint64_t *v, size_t n)
     s->place = (struct scan_place){true, v[P_ID], v[P_MIN], v[P_OBJECT], v[P_BLKID]};
     s->paused_at = v[P_KEPT];
     s->now.rested = v[P_RESTED];
+    s->lacking = v[P_LACKING];
     return 0;
 }
 

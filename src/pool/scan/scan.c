@@ -19,8 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_MS 5000 /* a crash costs a scrub no more */
-
 /* ---- what is to be done ------------------------------------------------------------------ */
 
 static bool resilver_needed(const struct scan *s)
@@ -53,11 +51,14 @@ static int keep_task(void *arg, uint64_t txg, struct err *reterr)
     return scan_record_write(arg);
 }
 
+/* What a resilver brought a leaf must be durable there before the place says that it was. */
 int scan_keep(struct scan *s)
 {
-    if (s->now.func != SCAN_SCRUB || run_now() < s->keep_at || scan_interrupted(s))
+    if (run_now() < s->keep_at || scan_interrupted(s))
         return 0;
-    s->keep_at = run_deadline_ms(KEEP_MS);
+    s->keep_at = run_deadline_ms(s->p->scan_keep_ms);
+    if (s->now.func == SCAN_RESILVER && (vdev_flush(s->p->root) != 0 || scan_interrupted(s)))
+        return 0;
     return txg_run(s->p, keep_task, s, NULL);
 }
 
@@ -84,12 +85,13 @@ static int pass_begin(void *arg, uint64_t txg, struct err *reterr)
     return r ? r : scan_record_write(s);
 }
 
-/* A scrub that was paused, or that an export or a crash interrupted, goes on. */
+/* A scrub that was paused goes on, or a pass that an export or a crash interrupted. */
 static int pass_go_on(void *arg, uint64_t txg, struct err *reterr)
 {
     struct scan *s = arg;
     (void)txg, (void)reterr;
-    errlog_scrub_goes_on(s->p);
+    if (s->now.func == SCAN_SCRUB)
+        errlog_scrub_goes_on(s->p);
     s->now.paused = false;
     s->now.rested += run_wall() / NS_PER_SEC - s->paused_at;
     return scan_record_write(s);
@@ -97,7 +99,7 @@ static int pass_go_on(void *arg, uint64_t txg, struct err *reterr)
 
 static bool leaves_steady(const struct scan *s)
 {
-    return s->seen == s->p->root->changes && s->lacking == lacking_count(s->p, s->now.max_txg);
+    return s->seen == s->p->root->changes && s->lacking == lacking_print(s->p, s->now.max_txg);
 }
 
 static int pass_end(void *arg, uint64_t txg, struct err *reterr)
@@ -147,12 +149,18 @@ static int pass_settle(struct scan *s, int r)
     return txg_run(s->p, pass_end, s, NULL);
 }
 
+/* Of a resilver only when the same leaves are there, lacking what they lacked. */
+static bool goes_on(const struct scan *s, enum scan_func func)
+{
+    return func == s->now.func && s->place.there && (s->now.paused || s->resumes) &&
+           (func == SCAN_SCRUB || s->lacking == lacking_print(s->p, s->now.max_txg));
+}
+
 static void pass(struct scan *s, enum scan_func func)
 {
-    bool go_on = func == SCAN_SCRUB && s->now.func == SCAN_SCRUB && s->place.there &&
-                 (s->now.paused || s->resumes);
+    bool go_on = goes_on(s, func);
     s->resumes = false;
-    s->keep_at = run_deadline_ms(KEEP_MS);
+    s->keep_at = run_deadline_ms(s->p->scan_keep_ms);
     s->busy = true;
     s->cancelling = s->pausing = false;
     s->now.func = func;
@@ -160,7 +168,7 @@ static void pass(struct scan *s, enum scan_func func)
     s->seen = s->p->root->changes;
     int r = txg_run(s->p, go_on ? pass_go_on : pass_begin, s, NULL);
     if (r == 0) {
-        s->lacking = lacking_count(s->p, s->now.max_txg);
+        s->lacking = lacking_print(s->p, s->now.max_txg);
         r = pass_settle(s, walk(s, go_on));
     }
     if (r && !s->stopping) {

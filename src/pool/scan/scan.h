@@ -31,9 +31,9 @@ struct scan_record {
     uint64_t rested; /* seconds that it was paused; not stored */
 };
 
-/* Reads the record and starts the fiber; a scrub that was running when the pool was closed, or the
- * daemon died, goes on where it was some seconds before, a resilver begins again. Not for pools that are read-only. -ENOMEM; -EBADMSG: the record makes no
- * sense. Parks. */
+/* Reads the record and starts the fiber; a pass that was running when the pool was closed, or the
+ * daemon died, goes on where it was some seconds before. Not for pools that are read-only.
+ * -ENOMEM; -EBADMSG: the record makes no sense. Parks. */
 int scan_start(struct pool *p, struct err *reterr);
 /* Ends the fiber where it is; the record stays "scanning". Before txg_stop(). NULL scan is
  * fine. Parks. */

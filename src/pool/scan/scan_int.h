@@ -35,12 +35,12 @@ struct scan {
     bool running;     /* the fiber */
     bool gave_up;     /* a resilver ended with errors; until a leaf's state changes */
     uint64_t seen;    /* the root's `changes` when the pass began, or the last one gave up */
-    uint64_t lacking; /* txgs up to max_txg that leaves lack, when the pass began */
+    uint64_t lacking; /* lacking_print() of what the pass brings the leaves */
     struct waitq work, idle;
     struct scan_walked *walked;
     unsigned nwalked, cap;
     struct scan_place place;
-    bool resumes;       /* the place is an import's, of a scrub that ran */
+    bool resumes;       /* the place is an import's, of a pass that ran */
     uint64_t keep_at;   /* run_now() when the place is to be kept again */
     uint64_t paused_at; /* wall clock, seconds */
     struct scan_job job[SCAN_DEPTH];
@@ -52,7 +52,7 @@ struct scan {
 
 /* Somebody wants the pass to end. */
 bool scan_interrupted(const struct scan *s);
-/* Every few seconds the place of a scrub is written down. No job is under way. Parks. */
+/* Every few seconds the place is written down. No job is under way. Parks. */
 int scan_keep(struct scan *s);
 
 /* ---- the record (record.c) --------------------------------------------------------------- */
@@ -61,9 +61,9 @@ int scan_record_read(struct scan *s, struct err *reterr);
 /* Writes s->now with its place, and makes or destroys its queue to fit. In the sync fiber. */
 int scan_record_write(struct scan *s);
 
-/* ---- where a scrub is (place.c) ---------------------------------------------------------- */
+/* ---- where a pass is (place.c) ----------------------------------------------------------- */
 
-/* Keeps the place of a scrub that is not over, and forgets any other. In the sync fiber. */
+/* Keeps the place of a pass that is not over, and forgets any other. In the sync fiber. */
 int scan_place_keep(struct scan *s);
 /* What was kept, if it belongs to the record that was read; else place.there stays false. */
 int scan_place_read(struct scan *s);
@@ -72,8 +72,8 @@ int scan_place_read(struct scan *s);
 
 /* The first txg that a leaf which is up lacks, up to max_txg; UINT64_MAX: none lacks any. */
 uint64_t lacking_first(const struct pool *p, uint64_t max_txg);
-/* How many (leaf, txg) up to max_txg are missing on leaves that are up. */
-uint64_t lacking_count(const struct pool *p, uint64_t max_txg);
+/* A hash of which leaves that are up lack which txgs up to max_txg; 0: none lacks any. */
+uint64_t lacking_print(const struct pool *p, uint64_t max_txg);
 bool lacking_birth(const struct pool *p, uint64_t birth);
 /* The leaves that are up have everything up to max_txg. In the sync fiber. */
 void lacking_clear(struct pool *p, uint64_t max_txg);

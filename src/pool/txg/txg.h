@@ -111,6 +111,7 @@ struct pool {
     struct shortcuts *shortcuts; /* into the cache, of its volumes' blocks */
     unsigned open_volumes;
     unsigned free_step; /* most blocks that a destroyed or shrunk volume gives back in a txg */
+    unsigned scan_keep_ms; /* between two places of a scan that are kept */
     struct list volumes;
     struct waitgroup errands; /* fibers that work on the pool and end with it */
     struct pool_spare *spares;
