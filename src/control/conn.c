@@ -24,6 +24,7 @@ struct conn {
     size_t len, cap;
     size_t searched; /* bytes without a newline */
     bool large;      /* counted in c->nlarge */
+    bool reader;     /* may only look */
 };
 
 /* ---- lines in ---------------------------------------------------------------------------- */
@@ -165,11 +166,23 @@ static void audit(const struct conn *k, const struct request *r, const struct rp
                  KV("result", "%s", result));
 }
 
+/* What changes something and what tells secrets is for those who may act. */
+static int may_call(const struct conn *k, const struct method *m, struct err *reterr)
+{
+    if (!k->reader || m->audit == AUDIT_NONE)
+        return 0;
+    return err_set(reterr, -EACCES,
+                   "%s: this user may look, and change nothing: see zsand's --control-group",
+                   m->name);
+}
+
 /* Runs the method; the result, or NULL and *ret_error. */
 static json_t *call(struct conn *k, const struct request *r, struct rpc_error *ret_error)
 {
     json_t *result = NULL;
-    int rc = r->method->call(k->c, r->args, &result, &ret_error->err);
+    int rc = may_call(k, r->method, &ret_error->err);
+    if (rc == 0)
+        rc = r->method->call(k->c, r->args, &result, &ret_error->err);
     if (rc < 0) {
         ret_error->code = RPC_FAILED;
         ret_error->err.code = rc;
@@ -208,9 +221,9 @@ static void refuse_line(struct conn *k, int why)
     answer(k, NULL, NULL, &e);
 }
 
-void control_serve(struct control *c, struct sock *s)
+void control_serve(struct control *c, struct sock *s, bool reader)
 {
-    struct conn k = {.c = c, .s = s};
+    struct conn k = {.c = c, .s = s, .reader = reader};
     size_t len = 0;
     int rc = 0;
     while (rc == 0) {
@@ -224,13 +237,12 @@ void control_serve(struct control *c, struct sock *s)
     sock_close(s);
 }
 
-void control_turn_away(struct sock *s)
+void control_turn_away(struct sock *s, int code, const char *why)
 {
     struct rpc_error e = {.code = RPC_FAILED};
     struct iovec iov = {NULL, 0};
     char *line;
-    err_set(&e.err, -EBUSY, "%d control connections are open already: close one",
-            CONTROL_CONNECTIONS_MAX);
+    err_set(&e.err, code, "%s", why);
     if (answer_error(NULL, &e, &line, &iov.iov_len) < 0)
         return;
     iov.iov_base = line;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The plane: one listener, one fiber that accepts, one fiber for each connection. Who may
- * connect is decided by the socket's file mode alone, which the kernel checks: CVE-2020-10699
- * was a control socket that anybody could write to. Home: reactor 0.
+ * connect is decided by the socket's file mode, which the kernel checks: CVE-2020-10699 was a
+ * control socket that anybody could write to. Only when there is a group that may look, beside those
+ * who may act, the file is open to all, and what the kernel knows of a peer decides. Home: reactor 0.
  */
 #include "control/control_int.h"
 
@@ -13,40 +14,74 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum role { ROLE_NONE, ROLE_READER, ROLE_ADMIN };
+
 struct visit {
     struct control *c;
     struct sock *s;
+    enum role role;
 };
+
+static enum role role_of(const struct control *c, const struct sock *s)
+{
+    int64_t uid = sock_peer_uid(s);
+    unsigned groups = sock_peer_groups(s);
+    if (uid == 0 || uid == c->env.uid || (groups & SOCK_IN_GROUP))
+        return ROLE_ADMIN;
+    return groups & SOCK_IN_READERS ? ROLE_READER : ROLE_NONE;
+}
 
 static void visit_fiber(void *arg)
 {
     struct visit v = *(struct visit *)arg;
     free(arg);
-    control_serve(v.c, v.s);
+    control_serve(v.c, v.s, v.role == ROLE_READER);
     v.c->nconns--;
+    v.c->nreaders -= v.role == ROLE_READER;
     waitq_wake_one(&v.c->place);
     waitgroup_done(&v.c->fibers);
+}
+
+static bool has_place(const struct control *c, enum role role)
+{
+    return c->nconns < CONTROL_CONNECTIONS_MAX &&
+           (role == ROLE_ADMIN || c->nreaders < CONTROL_READERS_MAX);
+}
+
+static bool visit_start(struct control *c, struct sock *s, enum role role)
+{
+    struct visit *v = malloc(sizeof(*v));
+    if (!v)
+        return false;
+    *v = (struct visit){c, s, role};
+    if (!fiber_start(visit_fiber, v, "control")) {
+        free(v);
+        return false;
+    }
+    c->nconns++;
+    c->nreaders += role == ROLE_READER;
+    waitgroup_add(&c->fibers, 1);
+    return true;
 }
 
 /* Over the limit a peer is turned away only after a moment: connections that were just closed
  * are given up meanwhile. */
 static void welcome(struct control *c, struct sock *s)
 {
+    enum role role = role_of(c, s);
     uint64_t deadline = run_deadline_ms(CONTROL_PLACE_MS);
-    while (c->nconns >= CONTROL_CONNECTIONS_MAX &&
+    while (role != ROLE_NONE && !has_place(c, role) &&
            waitq_wait(&c->place, deadline, &c->stop) == 0)
         ;
-    struct visit *v = c->nconns < CONTROL_CONNECTIONS_MAX ? malloc(sizeof(*v)) : NULL;
-    if (v) {
-        *v = (struct visit){c, s};
-        if (fiber_start(visit_fiber, v, "control")) {
-            c->nconns++;
-            waitgroup_add(&c->fibers, 1);
-            return;
-        }
-        free(v);
-    }
-    control_turn_away(s);
+    if (role == ROLE_NONE)
+        control_turn_away(
+            s, -EACCES,
+            "this user may not use zsand: see its --control-group and --control-readers");
+    else if (has_place(c, role) && visit_start(c, s, role))
+        return;
+    else
+        control_turn_away(s, -EBUSY,
+                          "too many control connections are open already: close one");
     sock_close(s);
 }
 
@@ -71,10 +106,14 @@ static void accept_fiber(void *arg)
     waitgroup_done(&c->fibers);
 }
 
-static int listen_at(struct control *c, const char *path, const char *group, struct err *reterr)
+static int listen_at(struct control *c, const char *path, struct err *reterr)
 {
     struct sock_addr addr;
-    const struct listen_opts opts = {.unix_mode = group ? 0660 : 0600, .unix_group = group};
+    const struct listen_opts opts = {.unix_mode = c->env.readers ? 0666
+                                                  : c->env.group ? 0660
+                                                                 : 0600,
+                                     .unix_group = c->env.group,
+                                     .unix_readers = c->env.readers};
     int n = snprintf(addr.text, sizeof(addr.text), "unix:%s", path);
     if (n < 0 || (size_t)n >= sizeof(addr.text))
         return err_set(
@@ -83,8 +122,8 @@ static int listen_at(struct control *c, const char *path, const char *group, str
     return listener_open(&addr, &opts, &c->listener, reterr);
 }
 
-int control_open(const struct control_env *env, const char *path, const char *group,
-                 struct control **ret_control, struct err *reterr)
+int control_open(const struct control_env *env, const char *path, struct control **ret_control,
+                 struct err *reterr)
 {
     struct control *c = calloc(1, sizeof(*c));
     if (!c)
@@ -94,7 +133,7 @@ int control_open(const struct control_env *env, const char *path, const char *gr
     cancel_init(&c->stop);
     waitq_init(&c->place);
     waitgroup_init(&c->fibers);
-    int rc = listen_at(c, path, group, reterr);
+    int rc = listen_at(c, path, reterr);
     if (rc == 0 && !fiber_start(accept_fiber, c, "control-accept"))
         rc = err_set(reterr, -ENOMEM, "no fiber for the control socket");
     if (rc < 0) {
@@ -107,7 +146,8 @@ int control_open(const struct control_env *env, const char *path, const char *gr
     if (fiber_start(orphans_fiber, c, "orphans"))
         waitgroup_add(&c->fibers, 1);
     log_info("control.listening", KV("path", "%s", path),
-             KV("group", "%s", group ? group : "none"));
+             KV("group", "%s", env->group ? env->group : "none"),
+             KV("readers", "%s", env->readers ? env->readers : "none"));
     *ret_control = c;
     return 0;
 }

@@ -20,14 +20,18 @@ struct control_env {
     struct net *net;
     struct events *events;
     struct pools *pools;
+    /* Of the socket: its owner's uid, a group that may do as he may, and one that may only look (NULL: none). */
+    int64_t uid;
+    const char *group, *readers;
     const char *volumes_dir; /* where file volumes go that come without a path; made at need */
     /* Makes the file of a new file volume. Wired by cmd/ (control/ knows no store). Parks. */
     int (*create_file)(const char *path, uint64_t size, bool thin, struct err *reterr);
 };
 
-/* On reactor 0. Listens at path, mode 0600, or 0660 for the group (may be NULL). Parks. */
-int control_open(const struct control_env *env, const char *path, const char *group,
-                 struct control **ret_control, struct err *reterr);
+/* On reactor 0. Listens at path, mode 0600, 0660 for the group, 0666 with readers: who is what the
+ * kernel tells of each peer decides. Parks. */
+int control_open(const struct control_env *env, const char *path, struct control **ret_control,
+                 struct err *reterr);
 /* Stops listening, lets calls in progress finish, drops connections. 0, or -ETIMEDOUT: one waits for a
  * file system that does not answer; to be called again, or never mind. Parks. NULL is fine. */
 int control_close(struct control *c);

@@ -53,7 +53,7 @@ static void live(void *arg)
         .create_file = store_file_create,
     };
     if (w->open_rc == 0)
-        w->open_rc = control_open(&env, SOCKET, NULL, &w->control, &e);
+        w->open_rc = control_open(&env, SOCKET, &w->control, &e);
     if (w->open_rc == 0) {
         w->peer = dial();
         w->steps(w);

@@ -11,6 +11,7 @@
 #include "run/sock.h"
 
 #define CONTROL_CONNECTIONS_MAX 64
+#define CONTROL_READERS_MAX     32 /* of them, so that they cannot keep out who may act */
 #define CONTROL_LARGE           (256u << 10) /* a request of more bytes takes one of few places */
 #define CONTROL_LARGE_MAX       2
 #define CONTROL_IDLE_MS         300000 /* between two requests */
@@ -24,16 +25,17 @@ struct control {
     uint64_t started; /* run_now() */
     struct listener *listener;
     struct cancel stop;
-    struct waitgroup fibers; /* accepting, and one for each connection */
-    unsigned nconns;
-    unsigned nlarge;    /* connections that hold a large request */
-    struct waitq place; /* woken when a connection ends */
+    struct waitgroup fibers;   /* accepting, and one for each connection */
+    unsigned nconns, nreaders; /* readers: of them */
+    unsigned nlarge;           /* connections that hold a large request */
+    struct waitq place;        /* woken when a connection ends */
 };
 
-/* Serves one peer until it leaves, idles or the plane stops. Takes over the socket. Parks. */
-void control_serve(struct control *c, struct sock *s);
-/* The line that tells a peer that there are too many. Does not park. */
-void control_turn_away(struct sock *s);
+/* Serves one peer until it leaves, idles or the plane stops. reader: it may only look. Takes over the
+ * socket. Parks. */
+void control_serve(struct control *c, struct sock *s, bool reader);
+/* The line that tells a peer why it is not served. Does not park. */
+void control_turn_away(struct sock *s, int code, const char *why);
 
 /* Names, in the log, the files that no volume is configured for. Parks. */
 void orphans_log(const struct control *c);

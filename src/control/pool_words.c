@@ -150,13 +150,29 @@ static int push(struct expanding *e, char *path)
     return 0;
 }
 
+/* A folder to look in that the process is kept out of holds nothing for it; that has to be said. */
+static int may_look(const char *path, struct err *reterr)
+{
+    char **names = NULL;
+    int rc = file_list(path, &names);
+    names_free(names);
+    return rc == -EACCES ? err_set(reterr, rc,
+                                   "%s: %s (zsand looks for disks only in the folders that it "
+                                   "was started with: "
+                                   "--device-folder; there, give its user access)",
+                                   path, strerror(-rc))
+                         : 0;
+}
+
 char **disks_expand(const struct api_names *words, struct err *reterr)
 {
     struct expanding e = {.n = 0};
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < words->n; i++) {
         char *path = disk_resolve(words->name[i], reterr);
-        rc = path ? push(&e, path) : -ENOENT;
+        rc = path ? may_look(path, reterr) : -ENOENT;
+        if (path)
+            rc = push(&e, path) < 0 ? -ENOMEM : rc;
     }
     if (rc == 0 && e.n > 0)
         return e.paths;

@@ -31,10 +31,12 @@ struct reactor; /* one loop in it */
 enum run_io { RUN_IO_AUTO, RUN_IO_URING, RUN_IO_THREADS };
 
 struct run_config {
-    unsigned reactors;     /* 0: one per core this process may use */
-    enum run_io io;        /* AUTO: uring, or threads where that is refused (one log line) */
-    uint32_t spin_us;      /* adaptive spin before sleeping; 0: off */
-    uint64_t buf_budget;   /* bytes of data buffers, whole process (iobuf.h); 0: 256 MiB */
+    unsigned reactors;   /* 0: one per core this process may use */
+    enum run_io io;      /* AUTO: uring, or threads where that is refused (one log line) */
+    uint32_t spin_us;    /* adaptive spin before sleeping; 0: off */
+    uint64_t buf_budget; /* bytes of data buffers, whole process (iobuf.h); 0: 256 MiB */
+    const char *
+        folders; /* what the kernel lets this process open files in; for messages; NULL: anything */
     uint32_t max_fibers;   /* per reactor; 0: 8192 */
     size_t fiber_stack;    /* bytes; 0: the default (64 KiB, 256 KiB in sanitizer builds) */
     bool fatal_slow_fiber; /* abort when one runs longer than 250 us of virtual work (sim) */

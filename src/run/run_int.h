@@ -125,6 +125,7 @@ struct sock {
     struct reactor *home;
     struct sock_addr local, peer;
     int64_t peer_uid;
+    unsigned peer_groups; /* of enum sock_groups */
 };
 struct sock_ops {
     int (*listen)(struct run *run, const struct sock_addr *addr, const struct listen_opts *opts,

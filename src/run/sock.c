@@ -72,6 +72,11 @@ const struct sock_addr *sock_peer(const struct sock *s)
     return &s->peer;
 }
 
+unsigned sock_peer_groups(const struct sock *s)
+{
+    return s->peer_groups;
+}
+
 int64_t sock_peer_uid(const struct sock *s)
 {
     return s->peer_uid;

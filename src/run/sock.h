@@ -29,10 +29,11 @@ uint16_t sock_addr_port(const struct sock_addr *a);
 int sock_addr_make(const char *host, uint16_t port, struct sock_addr *ret_addr);
 
 struct listen_opts {
-    const char *interface; /* SO_BINDTODEVICE, NULL: any */
-    unsigned unix_mode;    /* file mode of a unix socket, default 0600 */
-    const char *unix_group;
-    int backlog; /* 0: 1024 */
+    const char *interface;    /* SO_BINDTODEVICE, NULL: any */
+    unsigned unix_mode;       /* file mode of a unix socket, default 0600 */
+    const char *unix_group;   /* the file belongs to it; NULL: the process's own */
+    const char *unix_readers; /* another group to tell peers apart by; NULL: none */
+    int backlog;              /* 0: 1024 */
 };
 /* Parks. Port 0 picks one: see listener_addr. */
 int listener_open(const struct sock_addr *addr, const struct listen_opts *opts,
@@ -49,6 +50,9 @@ const struct sock_addr *sock_local(const struct sock *s);
 const struct sock_addr *sock_peer(const struct sock *s);
 /* Effective uid of a unix socket's peer, -1 otherwise. */
 int64_t sock_peer_uid(const struct sock *s);
+/* Which of its listener's groups a unix socket's peer belonged to when it connected. */
+enum sock_groups { SOCK_IN_GROUP = 1, SOCK_IN_READERS = 2 };
+unsigned sock_peer_groups(const struct sock *s);
 
 /* At least one byte, 0 at end of stream, or negative errno. When the socket was drained by the
  * last call (a short read) it waits for the next readiness first instead of asking the kernel

@@ -56,8 +56,9 @@ class ZsanError(Exception):
 
 
 class Zsand:
-    def __init__(self, work, args=()):
+    def __init__(self, work, args=(), control=None):
         self.state = pathlib.Path(work) / "state"
+        self.control = control or self.state / "zsand.sock"
         self.log_path = pathlib.Path(work) / "zsand.log"
         self.args = [str(a) for a in args]
         self.process = None
@@ -76,7 +77,7 @@ class Zsand:
 
     def start(self):
         with open(self.log_path, "ab") as log:
-            self.process = child.spawn([program("src/cmd/zsand"), "--state", self.state, *self.args],
+            self.process = child.spawn([program("src/cmd/zsand"), "--state", self.state, "--control", self.control, *self.args],
                                        stdout=log, stderr=log, env=os.environ | SANITIZERS)
         child.wait_for("zsand answers", self._answers)
 
@@ -135,7 +136,7 @@ class Zsand:
     # ---- the command --------------------------------------------------------------------------------
 
     def try_zsan(self, *args, **kwargs):
-        env = os.environ | SANITIZERS | {"ZSAN_SOCKET": str(self.state / "zsand.sock")}
+        env = os.environ | SANITIZERS | {"ZSAN_SOCKET": str(self.control)}
         return child.run([program("src/cmd/zsan"), *args], env=env, **kwargs)
 
     def zsan(self, *args):

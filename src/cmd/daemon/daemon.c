@@ -108,8 +108,11 @@ static int start_control(struct life *l, struct err *reterr)
         .pools = l->engines.pools,
         .volumes_dir = l->volumes_dir,
         .create_file = store_file_create,
+        .uid = geteuid(),
+        .group = o->group,
+        .readers = o->readers,
     };
-    return control_open(&env, o->control, o->group, &l->control, reterr);
+    return control_open(&env, o->control, &l->control, reterr);
 }
 
 static int start_demo(struct life *l, struct err *reterr)

@@ -4,6 +4,7 @@
  * log), makes a world, and lives in it. Exit status: 0 stopped by a signal, 1 could not start,
  * 2 bad command line, 3 stopped but could not close all, 130 a second signal would not wait.
  */
+#include "cmd/daemon/confine.h"
 #include "cmd/daemon/daemon.h"
 #include "cmd/daemon/hook.h"
 #include "cmd/daemon/log_sink.h"
@@ -11,6 +12,7 @@
 #include "cmd/daemon/signals.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 static int drop_privileges(const struct options *o, struct err *reterr)
@@ -21,13 +23,14 @@ static int drop_privileges(const struct options *o, struct err *reterr)
     return privileges_drop(o->user, folders, ARRAY_LEN(folders), reterr);
 }
 
-static int serve(const struct options *o, struct events *events)
+static int serve(const struct options *o, const struct confinement *c, struct events *events)
 {
     const struct run_config cfg = {
         .reactors = o->reactors,
         .io = o->io,
         .spin_us = o->spin_us,
         .buf_budget = daemon_data_memory(0),
+        .folders = c->landlock ? c->folders : NULL,
     };
     struct daemon d = {.options = o, .events = events};
     struct err e = {.code = 0};
@@ -45,19 +48,25 @@ static int with_log(const struct options *o)
 {
     struct err e = {.code = 0};
     struct log_sink sink = {.events = events_new()};
+    struct confinement confinement = {.folders = NULL};
     log_set_level(o->log);
     if (!sink.events || drop_privileges(o, &e) < 0 ||
-        (o->hook && hook_start(o->hook, &sink.hook, &e) < 0)) {
+        (o->hook && hook_start(o->hook, &sink.hook, &e) < 0) ||
+        confine(o, &confinement, &e) < 0) {
         fprintf(stderr, "zsand: %s\n", e.msg[0] ? e.msg : "out of memory");
+        hook_stop(sink.hook);
+        free(confinement.folders);
         events_free(sink.events);
         return 1;
     }
     log_sink_start(&sink);
     privileges_limits(o->dumpable);
-    int status = serve(o, sink.events);
+    confine_report(&confinement);
+    int status = serve(o, &confinement, sink.events);
     log_sink_stop();
     hook_stop(sink.hook);
     events_free(sink.events);
+    free(confinement.folders);
     return status;
 }
 

@@ -32,7 +32,13 @@ static const struct choice log_choices[] = {
     {NULL,    0            }
 };
 
-enum option_kind { O_FLAG, O_TEXT, O_OWNED, O_NUMBER, O_CHOICE };
+static const struct choice switch_choices[] = {
+    {"on",  true },
+    {"off", false},
+    {NULL,  0    }
+};
+
+enum option_kind { O_FLAG, O_TEXT, O_OWNED, O_LIST, O_NUMBER, O_CHOICE, O_SWITCH };
 struct option_row {
     const char *name, *arg, *help;
     enum option_kind kind;
@@ -44,32 +50,38 @@ struct option_row {
 #define AT(member) offsetof(struct options, member), sizeof(((struct options *)NULL)->member)
 
 static const struct option_row rows[] = {
-    {"state",         "DIR",                   "folder of configuration, secrets and file volumes",     O_OWNED,  AT(state),    0,
-     NULL                                                                                                                                               },
-    {"control",       "PATH",                  "control socket (default: DIR/zsand.sock)",              O_OWNED,  AT(control),  0,
-     NULL                                                                                                                                               },
-    {"control-group", "GROUP",                 "let the members of this group use the control socket",  O_TEXT,
-     AT(group),                                                                                                                 0,           NULL       },
-    {"user",          "NAME",                  "started as root: run as this user",                     O_TEXT,   AT(user),     0,           NULL       },
-    {"first-start",   NULL,
-     "on an empty DIR make a volume, a target and a grant to try; print how to connect",                O_FLAG,
-     AT(first_start),                                                                                                           0,           NULL       },
-    {"listen",        "ADDRESS",               "with --first-start: address of the portal (127.0.0.1)", O_TEXT,
-     AT(listen),                                                                                                                0,           NULL       },
-    {"port",          "PORT",                  "with --first-start: port of the portal (3260)",         O_NUMBER, AT(port),     65535,
-     NULL                                                                                                                                               },
-    {"reactors",      "N",                     "threads that serve (default: one per core)",            O_NUMBER, AT(reactors),
-     RUN_MAX_REACTORS,                                                                                                                       NULL       },
-    {"io",            "auto|uring|threads",    "how files are read and written",                        O_CHOICE, AT(io),       0,
-     io_choices                                                                                                                                         },
-    {"spin-us",       "MICROSECONDS",
-     "poll that long before sleeping, 0: never (default: 30, 0 on two cores or fewer)",                 O_NUMBER, AT(spin_us),  SPIN_US_MAX, NULL       },
-    {"log",           "error|warn|info|debug", "least important events that are logged (info)",         O_CHOICE,
-     AT(log),                                                                                                                   0,           log_choices},
-    {"hook",          "COMMAND",               "program to run for each event of level warn or error",  O_TEXT,
-     AT(hook),                                                                                                                  0,           NULL       },
-    {"dumpable",      NULL,                    "allow core dumps and debuggers, which see secrets",     O_FLAG,
-     AT(dumpable),                                                                                                              0,           NULL       },
+    {"state",           "DIR",                   "folder of configuration, secrets and file volumes",           O_OWNED,  AT(state),    0,
+     NULL                                                                                                                                                          },
+    {"control",         "PATH",                  "control socket (default: DIR/zsand.sock)",                    O_OWNED,  AT(control),  0,
+     NULL                                                                                                                                                          },
+    {"control-group",   "GROUP",                 "let the members of this group use the control socket",        O_TEXT,
+     AT(group),                                                                                                                         0,           NULL          },
+    {"control-readers", "GROUP",                 "let the members of this group look, and change nothing",
+     O_TEXT,                                                                                                              AT(readers),  0,           NULL          },
+    {"device-folder",   "DIR",                   "open disks and volume files below DIR only; may be repeated",
+     O_LIST,                                                                                                              AT(folders),  0,           NULL          },
+    {"seccomp",         "on|off",                "refuse system calls that zsand does not make (on)",           O_SWITCH,
+     AT(seccomp),                                                                                                                       0,           switch_choices},
+    {"user",            "NAME",                  "started as root: run as this user",                           O_TEXT,   AT(user),     0,           NULL          },
+    {"first-start",     NULL,
+     "on an empty DIR make a volume, a target and a grant to try; print how to connect",                        O_FLAG,
+     AT(first_start),                                                                                                                   0,           NULL          },
+    {"listen",          "ADDRESS",               "with --first-start: address of the portal (127.0.0.1)",       O_TEXT,
+     AT(listen),                                                                                                                        0,           NULL          },
+    {"port",            "PORT",                  "with --first-start: port of the portal (3260)",               O_NUMBER, AT(port),     65535,
+     NULL                                                                                                                                                          },
+    {"reactors",        "N",                     "threads that serve (default: one per core)",                  O_NUMBER, AT(reactors),
+     RUN_MAX_REACTORS,                                                                                                                               NULL          },
+    {"io",              "auto|uring|threads",    "how files are read and written",                              O_CHOICE, AT(io),       0,
+     io_choices                                                                                                                                                    },
+    {"spin-us",         "MICROSECONDS",
+     "poll that long before sleeping, 0: never (default: 30, 0 on two cores or fewer)",                         O_NUMBER, AT(spin_us),  SPIN_US_MAX, NULL          },
+    {"log",             "error|warn|info|debug", "least important events that are logged (info)",               O_CHOICE,
+     AT(log),                                                                                                                           0,           log_choices   },
+    {"hook",            "COMMAND",               "program to run for each event of level warn or error",        O_TEXT,
+     AT(hook),                                                                                                                          0,           NULL          },
+    {"dumpable",        NULL,                    "allow core dumps and debuggers, which see secrets",           O_FLAG,
+     AT(dumpable),                                                                                                                      0,           NULL          },
 };
 
 static void print_help(void)
@@ -99,21 +111,34 @@ static int set_number(const struct option_row *row, void *at, const char *arg,
     return 0;
 }
 
-static int set_choice(const struct option_row *row, int *at, const char *arg,
+static int set_choice(const struct option_row *row, int *ret_value, const char *arg,
                       struct err *reterr)
 {
     for (const struct choice *c = row->choices; c->name; c++)
         if (strcmp(c->name, arg) == 0) {
-            *at = c->value;
+            *ret_value = c->value;
             return 0;
         }
     return err_set(reterr, -EINVAL, "--%s takes %s, not \"%.40s\"", row->name, row->arg, arg);
+}
+
+static int list_add(const struct option_row *row, struct option_list *l, const char *arg,
+                    struct err *reterr)
+{
+    if (arg[0] != '/')
+        return err_set(reterr, -EINVAL, "--%s takes an absolute path, not \"%.40s\"", row->name,
+                       arg);
+    if (l->n == FOLDERS_MAX)
+        return err_set(reterr, -EINVAL, "--%s: more than %d", row->name, FOLDERS_MAX);
+    l->v[l->n++] = arg;
+    return 0;
 }
 
 static int set_option(const struct option_row *row, struct options *o, char *arg,
                       struct err *reterr)
 {
     void *at = (char *)o + row->off;
+    int value, r;
     switch (row->kind) {
     case O_FLAG:
         *(bool *)at = true;
@@ -125,10 +150,17 @@ static int set_option(const struct option_row *row, struct options *o, char *arg
         free(*(char **)at);
         *(char **)at = strdup(arg);
         return *(char **)at ? 0 : err_set(reterr, -ENOMEM, "out of memory");
+    case O_LIST:
+        return list_add(row, at, arg, reterr);
     case O_NUMBER:
         return set_number(row, at, arg, reterr);
     case O_CHOICE:
         return set_choice(row, at, arg, reterr);
+    case O_SWITCH:
+        r = set_choice(row, &value, arg, reterr);
+        if (r == 0)
+            *(bool *)at = value;
+        return r;
     }
     return 0;
 }
@@ -196,6 +228,7 @@ enum options_result options_parse(int argc, char **argv, struct options *ret_opt
     *ret_options = (struct options){.listen = "127.0.0.1",
                                     .port = 3260,
                                     .log = LOG_LVL_INFO,
+                                    .seccomp = true,
                                     .spin_us = cores() > 2 ? 30 : 0};
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i];

@@ -7,10 +7,18 @@
 #include "base/log.h"
 #include "run/run.h"
 
+#define FOLDERS_MAX 64
+
 struct options {
-    char *state;        /* folder of configuration, secrets and file volumes */
-    char *control;      /* path of the control socket */
-    const char *group;  /* that may use it, NULL: only its owner */
+    char *state;         /* folder of configuration, secrets and file volumes */
+    char *control;       /* path of the control socket */
+    const char *group;   /* that may use it, NULL: only its owner */
+    const char *readers; /* a group that may ask, and change nothing; NULL: none */
+    struct option_list {
+        const char *v[FOLDERS_MAX];
+        unsigned n;
+    } folders;          /* of disks and files of volumes; none: anywhere */
+    bool seccomp;       /* filter system calls */
     const char *user;   /* to run as, NULL: who started it */
     const char *hook;   /* command run for events, NULL: none */
     const char *listen; /* first start: address of the first portal */

@@ -47,6 +47,17 @@ static void test_options_are_read(void **state)
     assert_true(o.first_start);
     assert_string_equal(o.control, "/run/z");
     assert_int_equal(o.log, LOG_LVL_DEBUG);
+    assert_true(o.seccomp);
+    assert_int_equal(o.folders.n, 0);
+    options_free(&o);
+    assert_int_equal(
+        parse("--seccomp off --device-folder /a --device-folder /b --control-readers g", &o,
+              &err),
+        OPTIONS_RUN);
+    assert_false(o.seccomp);
+    assert_int_equal(o.folders.n, 2);
+    assert_string_equal(o.folders.v[1], "/b");
+    assert_string_equal(o.readers, "g");
     options_free(&o);
 }
 
@@ -66,6 +77,8 @@ static void test_bad_options_are_named(void **state)
         {"--log loud",        "error|warn"},
         {"--reactors 65",     "--reactors"},
         {"--spin-us 1000000", "--spin-us" },
+        {"--seccomp maybe",   "on|off"    },
+        {"--device-folder x", "absolute"  },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct options o;

@@ -59,6 +59,12 @@ static int make_folder(const char *path)
     return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+int privileges_folder(const char *path, struct err *reterr)
+{
+    int r = make_folder(path);
+    return r < 0 ? err_set(reterr, r, "%s: %s", path, strerror(-r)) : 0;
+}
+
 /* A symbolic link in its place is not followed: the folder may lie where others can write. */
 static int give_folder(const char *path, const struct passwd *pw)
 {

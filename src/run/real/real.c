@@ -242,6 +242,7 @@ int run_real_new(const struct run_config *cfg, struct run **ret_run, struct err 
     struct real_world *world = calloc(1, sizeof(*world));
     if (!world)
         return err_set(reterr, E(-ENOMEM), "no memory");
+    real_confined(cfg->folders);
     int rc = init_world(world, cfg, reterr);
     if (rc < 0) {
         if (world->run.world)

@@ -37,8 +37,21 @@ static const struct {
     {-EROFS,  "the file system or device is read-only"            },
 };
 
+static const char *confined_to; /* of the process, set before its threads start */
+
+void real_confined(const char *folders)
+{
+    confined_to = folders;
+}
+
 int real_err(struct err *reterr, int code, const char *what)
 {
+    if (code == -EACCES && confined_to)
+        return err_set(
+            reterr, code,
+            "%s: %s (zsand opens only what lies in %s, see --device-folder; there, give "
+            "this user access, for a disk by its group)",
+            what, strerror(-code), confined_to);
     for (size_t i = 0; i < ARRAY_LEN(hints); i++)
         if (hints[i].code == code)
             return err_set(reterr, code, "%s: %s (%s)", what, strerror(-code), hints[i].hint);

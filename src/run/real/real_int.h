@@ -109,5 +109,7 @@ extern const struct sock_ops real_sock_ops;
 
 /* An error of the system about an object of the operator's: "what: strerror (hint)". */
 int real_err(struct err *reterr, int code, const char *what);
+/* What the operator calls the folders that this process is confined to; NULL: it is not. */
+void real_confined(const char *folders);
 
 #endif

@@ -20,6 +20,14 @@
 #define ACCEPT_RETRY_MS 100
 #define WARN_EVERY      (10 * NS_PER_SEC)
 
+#define NO_GROUP ((gid_t)-1)
+#define PEER_GROUPS_MAX                                                                        \
+    256 /* of a peer that are looked at; Linux allows 65536, people have a few */
+
+struct unix_groups {
+    gid_t group, readers;
+};
+
 struct real_listener {
     struct listener base;
     struct reactor *home;
@@ -29,6 +37,7 @@ struct real_listener {
     unsigned users; /* fibers inside accept */
     uint64_t warned;
     struct waitq q;
+    struct unix_groups groups;
 };
 
 /* ---- opening ----------------------------------------------------------------------------- */
@@ -38,6 +47,8 @@ struct listen_job {
     const struct listen_opts *opts;
     int fd, rc;
     struct sock_addr bound;
+    struct unix_groups groups;
+    const char *no_group; /* there is none of this name */
     struct err *reterr;
 };
 
@@ -82,21 +93,33 @@ static int remove_stale(const struct sockaddr_un *un)
     return unlink(un->sun_path) < 0 ? E(-errno) : 0;
 }
 
-/* Born closed to all others, opened to the group once that is known. */
-static int bind_unix(int fd, const struct sockaddr_un *un, const struct listen_opts *o)
+/* name NULL: no group. */
+static int group_by_name(struct listen_job *job, const char *name, gid_t *ret_gid)
 {
-    int rc = remove_stale(un);
+    const struct group *g = name ? getgrnam(name) : NULL;
+    *ret_gid = g ? g->gr_gid : NO_GROUP;
+    if (!name || g)
+        return 0;
+    job->no_group = name;
+    return E(-ESRCH);
+}
+
+/* Born closed to all others, opened to the group once that is known. */
+static int bind_unix(struct listen_job *job, const struct sockaddr_un *un)
+{
+    const struct listen_opts *o = job->opts;
+    int rc = group_by_name(job, o->unix_group, &job->groups.group);
+    if (rc == 0)
+        rc = group_by_name(job, o->unix_readers, &job->groups.readers);
+    if (rc == 0)
+        rc = remove_stale(un);
     if (rc < 0)
         return rc;
-    if (fchmod(fd, 0600) < 0 || bind(fd, (const struct sockaddr *)un, sizeof(*un)) < 0)
+    if (fchmod(job->fd, 0600) < 0 ||
+        bind(job->fd, (const struct sockaddr *)un, sizeof(*un)) < 0)
         return E(-errno);
-    if (o->unix_group) {
-        const struct group *g = getgrnam(o->unix_group);
-        if (!g)
-            return E(-ESRCH);
-        if (chown(un->sun_path, (uid_t)-1, g->gr_gid) < 0)
-            return E(-errno);
-    }
+    if (o->unix_group && chown(un->sun_path, (uid_t)-1, job->groups.group) < 0)
+        return E(-errno);
     return chmod(un->sun_path, o->unix_mode ? o->unix_mode : 0600) < 0 ? E(-errno) : 0;
 }
 
@@ -126,8 +149,7 @@ static int open_socket(struct listen_job *job)
     if (job->fd < 0)
         return E(-errno);
     const struct listen_opts *o = job->opts;
-    rc = a.any.sa_family == AF_UNIX ? bind_unix(job->fd, &a.un, o)
-                                    : bind_tcp(job->fd, &a, len, o);
+    rc = a.any.sa_family == AF_UNIX ? bind_unix(job, &a.un) : bind_tcp(job->fd, &a, len, o);
     if (rc < 0)
         return rc;
     if (listen(job->fd, o->backlog ? o->backlog : 1024) < 0)
@@ -145,7 +167,7 @@ static void open_blocking(void *arg)
     job->rc = open_socket(job);
     if (job->rc == -ESRCH)
         err_set(job->reterr, job->rc, "cannot listen on %s: there is no group %s",
-                job->addr->text, job->opts->unix_group);
+                job->addr->text, job->no_group);
     else if (job->rc < 0)
         listen_err(job, job->rc);
     if (job->rc < 0 && job->fd >= 0)
@@ -163,7 +185,10 @@ static void listener_ready(struct poll_source *p, uint32_t events)
 int real_listen(struct run *run, const struct sock_addr *addr, const struct listen_opts *opts,
                 struct listener **ret_listener, struct err *reterr)
 {
-    struct listen_job job = {.addr = addr, .opts = opts, .fd = -1, .reterr = reterr};
+    struct listen_job job = {
+        .addr = addr, .opts = opts, .fd = -1, .groups = {NO_GROUP, NO_GROUP},
+                   .reterr = reterr
+    };
     run_blocking(open_blocking, &job);
     if (job.rc < 0)
         return job.rc;
@@ -174,7 +199,8 @@ int real_listen(struct run *run, const struct sock_addr *addr, const struct list
             .base = {run, job.bound},
             .home = reactor_self(),
             .src.ready = listener_ready,
-            .fd = job.fd
+            .fd = job.fd,
+            .groups = job.groups,
         };
         waitq_init(&l->q);
         rc = real_watch(l->home, l->fd, &l->src);
@@ -239,9 +265,31 @@ static int accept_fd(struct real_listener *l, struct cancel *c, int *ret_fd)
     return l->closed ? -ECANCELED : rc;
 }
 
+static unsigned member_of(gid_t gid, const struct unix_groups *g)
+{
+    return (gid == g->group ? SOCK_IN_GROUP : 0u) | (gid == g->readers ? SOCK_IN_READERS : 0u);
+}
+
+/* The peer's own group and the others that it had. */
+static unsigned peer_groups(int fd, const struct unix_groups *g)
+{
+    gid_t gids[PEER_GROUPS_MAX];
+    struct ucred cred;
+    socklen_t len = sizeof(cred);
+    unsigned mask = 0;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.gid != NO_GROUP)
+        mask = member_of(cred.gid, g);
+    len = sizeof(gids);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids, &len) == 0)
+        for (size_t i = 0; i < len / sizeof(gids[0]); i++)
+            mask |= member_of(gids[i], g);
+    return mask;
+}
+
 int real_accept(struct listener *listener, struct sock **ret_sock, struct cancel *c)
 {
     struct real_listener *l = container_of(listener, struct real_listener, base);
+    const struct unix_groups groups = l->groups;
     struct run *run = listener->run;
     int fd;
     l->users++;
@@ -259,6 +307,8 @@ int real_accept(struct listener *listener, struct sock **ret_sock, struct cancel
     if (rc < 0)
         return rc;
     real_sock_connected(s);
+    if (groups.group != NO_GROUP || groups.readers != NO_GROUP)
+        s->base.peer_groups = peer_groups(fd, &groups);
     *ret_sock = &s->base;
     return 0;
 }

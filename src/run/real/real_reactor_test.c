@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reactors as threads: messages, calls, helper threads, timers, spinning, stopping. */
+#include "run/real/real_int.h"
 #include "run/real/real_test.h"
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -413,6 +416,26 @@ static void test_threads_take_over_where_io_uring_is_refused(void **state)
     assert_int_equal(WEXITSTATUS(status), CHILD_FINE);
 }
 
+/* What a ring was not made for it refuses, whoever asks. */
+static void test_a_ring_is_for_file_io_alone(void **state)
+{
+    (void)state;
+    struct ring g = {.on = false};
+    struct io_uring_cqe *cqe;
+    int fd = eventfd(0, EFD_CLOEXEC);
+    if (ring_init(&g) < 0)
+        skip();
+    ring_start(&g, fd);
+    io_uring_prep_openat(io_uring_get_sqe(&g.u), AT_FDCWD, "/etc/passwd", O_RDONLY, 0);
+    assert_int_equal(io_uring_submit_and_wait(&g.u, 1), 1);
+    assert_int_equal(io_uring_peek_cqe(&g.u, &cqe), 0);
+    assert_int_equal(cqe->res, -EACCES);
+    io_uring_cqe_seen(&g.u, cqe);
+    assert_int_equal(io_uring_register_files(&g.u, &fd, 1), -EACCES);
+    ring_fini(&g);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_another_thread_stops_sleeping_reactors),
         cmocka_unit_test(test_threads_take_over_where_io_uring_is_refused),
         cmocka_unit_test(test_unused_world_can_be_freed),
+        cmocka_unit_test(test_a_ring_is_for_file_io_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

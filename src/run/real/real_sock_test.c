@@ -347,6 +347,7 @@ static void unix_socket(void)
     expect(sock_connect(&addr, run_deadline_ms(1000), NULL, &s, &err) == 0);
     waitgroup_wait(&a.done);
     expect(sock_peer_uid(a.s) == (int64_t)geteuid());
+    expect(sock_peer_groups(a.s) == (getegid() == 0 ? SOCK_IN_GROUP : 0));
     sock_close(s);
     sock_close(a.s);
     expect(link(p.s, in_dir(&d, "stale").s) == 0);
@@ -357,8 +358,10 @@ static void unix_socket(void)
     listener_close(l);
     const struct listen_opts unknown = {.unix_group = "no-such-group"};
     expect(listener_open(&addr, &unknown, &l, &err) < 0 && strstr(err.msg, "no-such-group"));
-    expect(unlink(p.s) == 0);
-    expect(rmdir(d.path) == 0);
+    const struct listen_opts no_readers = {.unix_readers = "no-such-readers"};
+    expect(listener_open(&addr, &no_readers, &l, &err) < 0 &&
+           strstr(err.msg, "no-such-readers"));
+    expect(rmdir(d.path) == 0); /* refused before the name was made */
 }
 
 static void test_unix_socket_has_mode_peer_and_no_stale_name(void **state)

@@ -12,6 +12,9 @@
  * interrupt. The ring is made disabled by the thread that builds the world, so that a refusal
  * is known at once, and enabled by the reactor's thread, which thereby becomes the single
  * issuer.
+ *
+ * A filter of system calls sees none of a ring's operations. So before a ring is enabled the
+ * kernel is told which ones it is for (5.10), and refuses all others to whoever gets hold of it.
  */
 #include "run/real/real_int.h"
 
@@ -33,7 +36,34 @@ static const unsigned setups[] = {
     0,
 };
 
-int ring_init(struct ring *g)
+static const uint8_t operations[] = {IORING_OP_READ, IORING_OP_WRITE, IORING_OP_READV,
+                                     IORING_OP_WRITEV, IORING_OP_FSYNC};
+static const uint8_t registrations[] = {IORING_REGISTER_ENABLE_RINGS, IORING_REGISTER_EVENTFD,
+                                        IORING_REGISTER_IOWQ_MAX_WORKERS,
+                                        IORING_REGISTER_RING_FDS, IORING_UNREGISTER_RING_FDS};
+
+/* liburing 2.3 declares what asks for this, and for the enabling, and does not export it. */
+static int ring_register(struct ring *g, unsigned what, void *arg, unsigned n)
+{
+    return syscall(__NR_io_uring_register, g->u.ring_fd, what, arg, n) == 0 ? 0 : -errno;
+}
+
+static int restrict_ring(struct ring *g)
+{
+    struct io_uring_restriction r[ARRAY_LEN(operations) + ARRAY_LEN(registrations)] = {0};
+    unsigned n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(operations); i++, n++) {
+        r[n].opcode = IORING_RESTRICTION_SQE_OP;
+        r[n].sqe_op = operations[i];
+    }
+    for (size_t i = 0; i < ARRAY_LEN(registrations); i++, n++) {
+        r[n].opcode = IORING_RESTRICTION_REGISTER_OP;
+        r[n].register_op = registrations[i];
+    }
+    return ring_register(g, IORING_REGISTER_RESTRICTIONS, r, n);
+}
+
+static int ring_setup(struct ring *g)
 {
     int rc = -ENOSYS;
     for (size_t i = 0; i < ARRAY_LEN(setups); i++) {
@@ -41,10 +71,21 @@ int ring_init(struct ring *g)
                                              IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
                                     .cq_entries = RING_COMPLETIONS};
         rc = io_uring_queue_init_params(RING_ENTRIES, &g->u, &p);
-        g->on = rc == 0;
         if (rc != -EINVAL)
             return rc;
     }
+    return rc;
+}
+
+int ring_init(struct ring *g)
+{
+    int rc = ring_setup(g);
+    if (rc < 0)
+        return rc;
+    g->on = true;
+    rc = restrict_ring(g);
+    if (rc < 0)
+        ring_fini(g);
     return rc;
 }
 
@@ -111,9 +152,7 @@ bool ring_flush(struct ring *g)
 
 void ring_start(struct ring *g, int wakefd)
 {
-    /* liburing 2.3 declares io_uring_enable_rings() and does not export it */
-    check(syscall(__NR_io_uring_register, g->u.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL,
-                  0) == 0);
+    check(ring_register(g, IORING_REGISTER_ENABLE_RINGS, NULL, 0) == 0);
     check(io_uring_register_eventfd(&g->u, wakefd) == 0);
     unsigned workers[2] = {WORKERS, 0};
     io_uring_register_iowq_max_workers(&g->u, workers); /* as it was, where refused */
