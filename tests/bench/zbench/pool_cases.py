@@ -43,7 +43,7 @@ CASES = (
     Case("w128k-lz4", "128 KiB sequential write of data that lz4 halves, depth 8", DISK,
          {"mode": "write", "depth": 8, "zeros": 60, "compression": "lz4", **_SEQUENTIAL, **_ASYNC}, _PLAIN),
     Case("r128k-cold", "128 KiB sequential read, nothing cached, depth 8", DISK,
-         {"mode": "read", "depth": 8, "fill": True, "cold": True, **_SEQUENTIAL, **_SYNC}, _PLAIN),
+         {"mode": "read", "depth": 8, "fill": True, "cold": True, **_SEQUENTIAL, **_SYNC, "cache": "32M"}, _PLAIN),
     Case("w16k-async", "16 KiB random write, depth 32", DISK,
          {"mode": "write", "block": "16K", "depth": 32, "fill": True, **_ASYNC}, _PLAIN),
     Case("r4k-cached", "cached 4 KiB random read, depth 32", RAM,
