@@ -180,10 +180,13 @@ void config_put(const struct config *c);
 /* ---- the store --------------------------------------------------------------------------- */
 
 struct config_store;
+struct seal_key; /* config/seal.h */
 
 /* Reads dir (making it when missing): the newest good generation, or an empty configuration
- * with defaults. Parks. */
-int config_store_open(const char *dir, struct config_store **ret_store, struct err *reterr);
+ * with defaults. key: secrets are sealed with it, those that lie open are now; NULL: they lie open in
+ * files of mode 0600. -ENOKEY, -EKEYREJECTED: they are sealed, and not with that. Parks. */
+int config_store_open(const char *dir, const struct seal_key *key,
+                      struct config_store **ret_store, struct err *reterr);
 void config_store_close(struct config_store *s);
 /* The published version; the caller gets a reference. */
 const struct config *config_current(struct config_store *s);

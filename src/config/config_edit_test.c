@@ -29,7 +29,7 @@ static void with_store(void *arg)
     struct world_arg *w = arg;
     struct config_store *s = NULL;
     struct err err = {.code = 0};
-    if (config_store_open(TEST_DIR, &s, &err) == 0) {
+    if (config_store_open(TEST_DIR, NULL, &s, &err) == 0) {
         w->fn(s, w->seen);
         config_store_close(s);
     }

@@ -8,8 +8,9 @@
  * fsync, rename, fsync of the directory) and carries a checksum. Loading takes config.json when
  * it and its secrets are whole and valid, else the newest numbered generation that is, and says
  * so as an error; a number is never used twice. When files are there but none is good the store
- * does not open: an empty configuration in its place would cut every initiator off. Home:
- * reactor 0; everything parks.
+ * does not open: an empty configuration in its place would cut every initiator off. With a key the
+ * secrets are sealed (seal.h), also those that were kept before there was one. Home: reactor 0;
+ * everything parks.
  */
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -64,8 +65,9 @@ int store_parse(struct config_store *s, const json_t *doc, const json_t *secrets
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-static int load_file(struct config_store *s, const char *stem, uint64_t number,
-                     struct generation *ret_generation, struct err *reterr)
+/* As it is written: secrets may be sealed. */
+static int load_written(struct config_store *s, const char *stem, uint64_t number,
+                        struct generation *ret_generation, struct err *reterr)
 {
     char path[STORE_PATH_LEN];
     char *text;
@@ -79,6 +81,19 @@ static int load_file(struct config_store *s, const char *stem, uint64_t number,
     free(text);
     if (rc < 0)
         err_prefix(reterr, "%s", path);
+    return rc;
+}
+
+static int load_file(struct config_store *s, const char *stem, uint64_t number,
+                     struct generation *ret_generation, struct err *reterr)
+{
+    int rc = load_written(s, stem, number, ret_generation, reterr);
+    if (rc < 0)
+        return rc;
+    json_t *written = ret_generation->document;
+    rc = unseal(s->sealing ? &s->seal : NULL, ret_generation->number, written,
+                &ret_generation->document, reterr);
+    json_decref(written);
     return rc;
 }
 
@@ -210,8 +225,85 @@ static int load(struct config_store *s, struct err *reterr)
     rc = load_generation(s, 0, &why);
     if (rc == 0)
         return 0;
+    if (rc == -ENOKEY || rc == -EKEYREJECTED) /* older ones are no better */
+        return err_set(reterr, rc, "%s: %s", s->dir, why.msg);
     log_error("config.generation_bad", KV("reason", "%s", why.msg));
     return fall_back(s, numbers, n, &why, reterr);
+}
+
+/* ---- encoding, and sealing what was open -------------------------------------------------- */
+
+struct encode_job {
+    const struct generation *g;
+    const struct seal_key *key; /* NULL: it isn't sealed */
+    uint8_t nonce[SEAL_NONCE_LEN];
+    char *text;
+    size_t len;
+    int rc;
+};
+
+static void encode_now(void *arg)
+{
+    struct encode_job *job = arg;
+    struct generation g = *job->g;
+    json_t *sealed = NULL;
+    job->rc = job->key ? seal(job->key, job->nonce, g.number, g.document, &sealed) : 0;
+    if (sealed)
+        g.document = sealed;
+    if (job->rc == 0)
+        job->rc = generation_encode(&g, &job->text, &job->len);
+    json_decref(sealed);
+}
+
+/* malloc'd text for the file; the caller wipes and frees. Parks. */
+static int encode(struct config_store *s, const char *stem, const struct generation *g,
+                  char **ret_text, size_t *ret_len, struct err *reterr)
+{
+    struct encode_job job = {.g = g};
+    if (s->sealing && strcmp(stem, "secrets") == 0) {
+        job.key = &s->seal;
+        run_random(job.nonce, sizeof(job.nonce));
+    }
+    run_offload(encode_now, &job);
+    if (job.rc < 0)
+        return err_set(reterr, job.rc, "out of memory");
+    *ret_text = job.text;
+    *ret_len = job.len;
+    return 0;
+}
+
+/* Damaged files are left as they are. */
+static int seal_file(struct config_store *s, uint64_t number, struct err *reterr)
+{
+    char path[STORE_PATH_LEN], *text;
+    struct generation g = {.document = NULL};
+    size_t len;
+    if (load_written(s, "secrets", number, &g, NULL) < 0)
+        return 0;
+    int rc = 0;
+    if (!seal_is(g.document) && (rc = encode(s, "secrets", &g, &text, &len, reterr)) == 0) {
+        store_path(s, path, "secrets", number);
+        rc = file_replace(path, text, len, 0600, reterr);
+        wipe(text, len);
+        free(text);
+        log_info("secrets.sealed", KV("file", "%s", path));
+    }
+    json_decref(g.document);
+    return rc;
+}
+
+/* What was written before there was a key. */
+static int seal_kept(struct config_store *s, struct err *reterr)
+{
+    CLEANUP(freep) uint64_t *numbers = NULL;
+    size_t n = 0;
+    int rc = list_numbers(s, "secrets", &numbers, &n);
+    if (rc < 0)
+        return err_set(reterr, rc, "%s: %s", s->dir, strerror(-rc));
+    rc = seal_file(s, 0, reterr);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = seal_file(s, numbers[i], reterr);
+    return rc;
 }
 
 int config_generations(struct config_store *s, uint64_t **ret_numbers, size_t *ret_n,
@@ -257,7 +349,8 @@ static int take_lock(struct config_store *s, struct err *reterr)
     return rc;
 }
 
-int config_store_open(const char *dir, struct config_store **ret_store, struct err *reterr)
+int config_store_open(const char *dir, const struct seal_key *key,
+                      struct config_store **ret_store, struct err *reterr)
 {
     struct config_store *s = calloc(1, sizeof(*s));
     int rc = s && (s->dir = strdup(dir)) ? 0 : err_set(reterr, -ENOMEM, "out of memory");
@@ -270,8 +363,12 @@ int config_store_open(const char *dir, struct config_store **ret_store, struct e
     if (rc == 0) {
         fmutex_init(&s->writers);
         run_random(&s->key, sizeof(s->key));
+        s->sealing = key != NULL;
+        s->seal = key ? *key : (struct seal_key){{0}};
         rc = load(s, reterr);
     }
+    if (rc == 0 && s->sealing)
+        rc = seal_kept(s, reterr);
     if (rc == 0)
         rc = attrs_open(dir, &s->attrs, reterr);
     if (rc < 0) {
@@ -292,6 +389,7 @@ void config_store_close(struct config_store *s)
     json_decref(s->secrets);
     file_close(s->lock);
     wipe(&s->key, sizeof(s->key));
+    wipe(&s->seal, sizeof(s->seal));
     free(s->dir);
     free(s);
 }
@@ -322,31 +420,16 @@ int config_attrs_forget(struct config_store *s, const struct uuid *id)
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-struct encode_job {
-    const struct generation *g;
-    char *text;
-    size_t len;
-    int rc;
-};
-
-static void encode_now(void *arg)
-{
-    struct encode_job *job = arg;
-    job->rc = generation_encode(job->g, &job->text, &job->len);
-}
-
 /* As number (kept) and as the newest. */
 static int write_both(struct config_store *s, const char *stem, const struct generation *g,
                       struct err *reterr)
 {
     char path[STORE_PATH_LEN];
-    struct encode_job job = {.g = g};
-    run_offload(encode_now, &job);
-    if (job.rc < 0)
-        return err_set(reterr, job.rc, "out of memory");
-    char *text = job.text;
-    size_t len = job.len;
-    int rc = 0;
+    char *text;
+    size_t len;
+    int rc = encode(s, stem, g, &text, &len, reterr);
+    if (rc < 0)
+        return rc;
     if (len > CONFIG_TEXT_MAX) /* it could not be read again */
         rc = err_set(reterr, -EFBIG,
                      "configuration: %s.json would have %zu bytes, over the limit of %u", stem,

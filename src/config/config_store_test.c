@@ -101,7 +101,7 @@ static void fill_store(void *arg)
 {
     struct seen *seen = arg;
     struct config_store *s;
-    seen->rc = config_store_open(TEST_DIR, &s, &seen->err);
+    seen->rc = config_store_open(TEST_DIR, NULL, &s, &seen->err);
     for (unsigned i = 0; seen->rc == 0 && i < 13; i++) {
         char name[16];
         snprintf(name, sizeof(name), "vm%u", i);
@@ -123,7 +123,7 @@ static void reopen(void *arg)
 {
     struct seen *seen = arg;
     struct config_store *s = NULL;
-    seen->rc = config_store_open(TEST_DIR, &s, &seen->err);
+    seen->rc = config_store_open(TEST_DIR, NULL, &s, &seen->err);
     if (seen->rc == 0)
         look(s, seen);
     if (seen->rc == 0)
@@ -229,7 +229,7 @@ static void commit_until_cut(void *arg)
 {
     struct cut_run *r = arg;
     struct config_store *s;
-    if (config_store_open(TEST_DIR, &s, &r->err) < 0) {
+    if (config_store_open(TEST_DIR, NULL, &s, &r->err) < 0) {
         world_end();
         return;
     }
@@ -277,7 +277,7 @@ static void fail_a_commit(void *arg)
     struct seen *seen = arg;
     struct run *run = reactor_run(reactor_self());
     struct config_store *s;
-    config_store_open(TEST_DIR, &s, &seen->err);
+    config_store_open(TEST_DIR, NULL, &s, &seen->err);
     config_subscribe(s, count_publication, &seen->published);
     seen->rc = add_volume(s, "kept", &seen->err);
     sim_fail_writes(run, TEST_DIR "/config.json.tmp", 1, -ENOSPC);
@@ -307,8 +307,8 @@ static void open_twice(void *arg)
 {
     struct seen *r = arg;
     struct config_store *a, *b;
-    r->rc = config_store_open(TEST_DIR, &a, &r->err);
-    r->rc2 = config_store_open(TEST_DIR, &b, &r->err);
+    r->rc = config_store_open(TEST_DIR, NULL, &a, &r->err);
+    r->rc2 = config_store_open(TEST_DIR, NULL, &b, &r->err);
     config_store_close(a);
     world_end();
 }

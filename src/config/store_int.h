@@ -5,6 +5,7 @@
 
 #include "config/config_edit.h"
 #include "config/config_int.h"
+#include "config/seal.h"
 #include "run/fiber.h"
 
 #define STORE_KEEP 10 /* generations of the configuration */
@@ -20,7 +21,9 @@ struct config_store {
     uint64_t secrets_number; /* of its secrets */
     uint64_t highest;        /* seen anywhere, good or bad: the next one is above */
     struct siphash_key key;  /* random, for comparing secrets */
-    struct file *lock;       /* held while the store is open */
+    bool sealing;            /* secrets are written sealed */
+    struct seal_key seal;
+    struct file *lock; /* held while the store is open */
     struct fmutex writers;
     struct attrs *attrs;
     int (*subscriber)(void *arg, const struct config *c, struct err *reterr);

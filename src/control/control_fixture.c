@@ -36,7 +36,7 @@ static void live(void *arg)
     struct world *w = arg;
     struct err e = {.code = 0};
     struct events *events = events_new();
-    w->open_rc = config_store_open("/state/config", &w->store, &e);
+    w->open_rc = config_store_open("/state/config", NULL, &w->store, &e);
     config_subscribe(w->store, fake_net_apply, &w->net);
     const struct pools_env pools_env = {.run = w->run, .dir = "/state"};
     if (w->open_rc == 0)

@@ -203,7 +203,7 @@ static void live(void *arg)
     struct err err = {0};
     log_set_level(LOG_LVL_ERROR);
     waitq_init(&f->gate);
-    check(config_store_open("/etc/zsan", &f->store, &err) == 0);
+    check(config_store_open("/etc/zsan", NULL, &f->store, &err) == 0);
     check(net_new(f->run, &env, &f->net, &err) == 0);
     config_subscribe(f->store, net_apply, f->net);
     fix_change(f, configure);

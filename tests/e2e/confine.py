@@ -94,8 +94,9 @@ def missing_folder():
     z = Zsand(work_dir("e2e-confine"), ["--device-folder", "/nowhere/at/all"])
     try:
         z.start()
-    except Exception:  # the daemon ended
-        pass
+        raise AssertionError("it started")
+    except RuntimeError:
+        z.process = None
     expect("/nowhere/at/all: No such file" in z.log(), z.tail())
 
 

@@ -3,6 +3,7 @@
 them, in clear, in hex and in base64."""
 import base64
 import json
+import os
 import pathlib
 
 from initiator import LoginError
@@ -109,4 +110,59 @@ def dumps():
             expect(pathlib.Path(f"/proc/{z.process.pid}/mem").owner() == "root", "its memory is its user's")
 
 
-CASES = [kept, refused, dumps]
+def does_not_start(work, words, why):
+    z = Zsand(work, words)
+    try:
+        z.start()
+        raise AssertionError(f"it started with {words}")
+    except RuntimeError:
+        z.process = None
+    expect(why in z.tail(5), f"{why!r} is not in {z.tail(5)!r}")
+
+
+def key_file(work, name):
+    path = work / name
+    path.write_bytes(os.urandom(32))
+    path.chmod(0o400)
+    return path
+
+
+def no_file_has(z, secrets):
+    for path in z.state.rglob("*"):
+        if path.is_file():
+            found(secrets, str(path.relative_to(z.state)), path.read_bytes())
+
+
+def sealed():
+    """with a key no file holds a secret, not those from before either; without it, or with another, nothing is served"""
+    work = work_dir("e2e-leaks")
+    key, other, open_to_all = (key_file(work, n) for n in ("key", "other", "open"))
+    with Zsand(work) as z:
+        secrets = used(z)
+    with Zsand(work, ["--secrets-key", key]) as z:
+        no_file_has(z, secrets)
+        new = _first_chap(z.zsan("grant", "rotate", NAME, IQN + "t"))
+        no_file_has(z, [*secrets, new.secret, new.reverse_secret])
+        z.kill9()
+        z.restart()
+        told = z.try_zsan("config", "export", "--with-secrets").stdout
+        expect(new.secret in told, "the secret was lost")
+    does_not_start(work, [], "--secrets-key")
+    does_not_start(work, ["--secrets-key", other], "another key")
+    open_to_all.chmod(0o444)
+    does_not_start(work, ["--secrets-key", open_to_all], "others can read the key")
+    open_to_all.chmod(0o600)
+    open_to_all.write_bytes(b"short")
+    does_not_start(work, ["--secrets-key", open_to_all], "at least 32 random bytes")
+    os.environ["CREDENTIALS_DIRECTORY"] = str(work / "credentials")
+    try:
+        (work / "credentials").mkdir()
+        (work / "credentials" / "zsan-secrets-key").write_bytes(key.read_bytes())
+        (work / "credentials" / "zsan-secrets-key").chmod(0o400)
+        with Zsand(work) as z:
+            expect(new.secret in z.try_zsan("config", "export", "--with-secrets").stdout, "the credential does not open it")
+    finally:
+        del os.environ["CREDENTIALS_DIRECTORY"]
+
+
+CASES = [kept, refused, dumps, sealed]

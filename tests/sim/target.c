@@ -273,7 +273,7 @@ static void open_store(struct target *t)
 {
     struct err err = {0};
     must("folder", file_mkdir("/srv", 0700), &err);
-    must("store", config_store_open("/etc/zsan", &t->store, &err), &err);
+    must("store", config_store_open("/etc/zsan", NULL, &t->store, &err), &err);
     const struct config *c = config_current(t->store);
     bool empty = c->ntargets == 0;
     config_put(c);

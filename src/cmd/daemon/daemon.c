@@ -138,7 +138,7 @@ static int start(struct life *l, struct err *reterr)
     if (asprintf(&dir, "%s/config", o->state) < 0 ||
         asprintf(&l->volumes_dir, "%s/volumes", o->state) < 0)
         return err_set(reterr, -ENOMEM, "out of memory");
-    int rc = config_store_open(dir, &l->store, reterr);
+    int rc = config_store_open(dir, l->d->secrets_key, &l->store, reterr);
     if (rc < 0)
         return rc;
     l->engines.store = l->store;

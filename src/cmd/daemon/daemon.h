@@ -4,12 +4,14 @@
 #define CMD_DAEMON_DAEMON_H
 
 #include "cmd/daemon/options.h"
+#include "config/seal.h"
 #include "control/events.h"
 
 struct daemon {
     const struct options *options;
     struct events *events;
-    int exit_status; /* of the process, when the world has ended */
+    const struct seal_key *secrets_key; /* NULL: secrets lie open in files of mode 0600 */
+    int exit_status;                    /* of the process, when the world has ended */
 };
 
 /* Runs a daemon in the world until a signal stops it; the calling thread is reactor 0

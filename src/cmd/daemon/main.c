@@ -9,6 +9,7 @@
 #include "cmd/daemon/hook.h"
 #include "cmd/daemon/log_sink.h"
 #include "cmd/daemon/privileges.h"
+#include "cmd/daemon/secrets_key.h"
 #include "cmd/daemon/signals.h"
 
 #include <stdio.h>
@@ -23,16 +24,25 @@ static int drop_privileges(const struct options *o, struct err *reterr)
     return privileges_drop(o->user, folders, ARRAY_LEN(folders), reterr);
 }
 
-static int serve(const struct options *o, const struct confinement *c, struct events *events)
+/* What the process is, settled before its threads start. */
+struct process {
+    struct log_sink sink;
+    struct confinement confinement;
+    struct seal_key key;
+    bool sealed;
+};
+
+static int serve(const struct options *o, const struct process *p)
 {
     const struct run_config cfg = {
         .reactors = o->reactors,
         .io = o->io,
         .spin_us = o->spin_us,
         .buf_budget = daemon_data_memory(0),
-        .folders = c->landlock ? c->folders : NULL,
+        .folders = p->confinement.landlock ? p->confinement.folders : NULL,
     };
-    struct daemon d = {.options = o, .events = events};
+    struct daemon d = {
+        .options = o, .events = p->sink.events, .secrets_key = p->sealed ? &p->key : NULL};
     struct err e = {.code = 0};
     struct run *run;
     if (run_real_new(&cfg, &run, &e) < 0) {
@@ -44,29 +54,41 @@ static int serve(const struct options *o, const struct confinement *c, struct ev
     return d.exit_status;
 }
 
+/* The key may be root's alone; the hook's thread runs programs and stays outside of what confines the others. */
+static int prepare(const struct options *o, struct process *p, struct err *reterr)
+{
+    int r = secrets_key_read(o->secrets_key, &p->key, &p->sealed, reterr);
+    if (r == 0)
+        r = drop_privileges(o, reterr);
+    if (r == 0 && o->hook)
+        r = hook_start(o->hook, &p->sink.hook, reterr);
+    return r == 0 ? confine(o, &p->confinement, reterr) : r;
+}
+
+static void settle(struct process *p)
+{
+    hook_stop(p->sink.hook);
+    events_free(p->sink.events);
+    free(p->confinement.folders);
+    wipe(&p->key, sizeof(p->key));
+}
+
 static int with_log(const struct options *o)
 {
     struct err e = {.code = 0};
-    struct log_sink sink = {.events = events_new()};
-    struct confinement confinement = {.folders = NULL};
+    struct process p = {.sink.events = events_new()};
+    int status = 1;
     log_set_level(o->log);
-    if (!sink.events || drop_privileges(o, &e) < 0 ||
-        (o->hook && hook_start(o->hook, &sink.hook, &e) < 0) ||
-        confine(o, &confinement, &e) < 0) {
+    if (!p.sink.events || prepare(o, &p, &e) < 0) {
         fprintf(stderr, "zsand: %s\n", e.msg[0] ? e.msg : "out of memory");
-        hook_stop(sink.hook);
-        free(confinement.folders);
-        events_free(sink.events);
-        return 1;
+    } else {
+        log_sink_start(&p.sink);
+        privileges_limits(o->dumpable);
+        confine_report(&p.confinement);
+        status = serve(o, &p);
+        log_sink_stop();
     }
-    log_sink_start(&sink);
-    privileges_limits(o->dumpable);
-    confine_report(&confinement);
-    int status = serve(o, &confinement, sink.events);
-    log_sink_stop();
-    hook_stop(sink.hook);
-    events_free(sink.events);
-    free(confinement.folders);
+    settle(&p);
     return status;
 }
 

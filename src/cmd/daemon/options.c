@@ -47,42 +47,48 @@ struct option_row {
     uint64_t max;                 /* O_NUMBER */
     const struct choice *choices; /* O_CHOICE */
 };
-#define AT(member) offsetof(struct options, member), sizeof(((struct options *)NULL)->member)
+/* clang-format off */
+#define ROW(n, what, text, k, member, ...)                                                                             \
+    {.name = n, .arg = what, .help = text, .kind = k, .off = offsetof(struct options, member),                        \
+     .size = sizeof(((struct options *)NULL)->member), __VA_ARGS__}
 
 static const struct option_row rows[] = {
-    {"state",           "DIR",                   "folder of configuration, secrets and file volumes",           O_OWNED,  AT(state),    0,
-     NULL                                                                                                                                                          },
-    {"control",         "PATH",                  "control socket (default: DIR/zsand.sock)",                    O_OWNED,  AT(control),  0,
-     NULL                                                                                                                                                          },
-    {"control-group",   "GROUP",                 "let the members of this group use the control socket",        O_TEXT,
-     AT(group),                                                                                                                         0,           NULL          },
-    {"control-readers", "GROUP",                 "let the members of this group look, and change nothing",
-     O_TEXT,                                                                                                              AT(readers),  0,           NULL          },
-    {"device-folder",   "DIR",                   "open disks and volume files below DIR only; may be repeated",
-     O_LIST,                                                                                                              AT(folders),  0,           NULL          },
-    {"seccomp",         "on|off",                "refuse system calls that zsand does not make (on)",           O_SWITCH,
-     AT(seccomp),                                                                                                                       0,           switch_choices},
-    {"user",            "NAME",                  "started as root: run as this user",                           O_TEXT,   AT(user),     0,           NULL          },
-    {"first-start",     NULL,
-     "on an empty DIR make a volume, a target and a grant to try; print how to connect",                        O_FLAG,
-     AT(first_start),                                                                                                                   0,           NULL          },
-    {"listen",          "ADDRESS",               "with --first-start: address of the portal (127.0.0.1)",       O_TEXT,
-     AT(listen),                                                                                                                        0,           NULL          },
-    {"port",            "PORT",                  "with --first-start: port of the portal (3260)",               O_NUMBER, AT(port),     65535,
-     NULL                                                                                                                                                          },
-    {"reactors",        "N",                     "threads that serve (default: one per core)",                  O_NUMBER, AT(reactors),
-     RUN_MAX_REACTORS,                                                                                                                               NULL          },
-    {"io",              "auto|uring|threads",    "how files are read and written",                              O_CHOICE, AT(io),       0,
-     io_choices                                                                                                                                                    },
-    {"spin-us",         "MICROSECONDS",
-     "poll that long before sleeping, 0: never (default: 30, 0 on two cores or fewer)",                         O_NUMBER, AT(spin_us),  SPIN_US_MAX, NULL          },
-    {"log",             "error|warn|info|debug", "least important events that are logged (info)",               O_CHOICE,
-     AT(log),                                                                                                                           0,           log_choices   },
-    {"hook",            "COMMAND",               "program to run for each event of level warn or error",        O_TEXT,
-     AT(hook),                                                                                                                          0,           NULL          },
-    {"dumpable",        NULL,                    "allow core dumps and debuggers, which see secrets",           O_FLAG,
-     AT(dumpable),                                                                                                                      0,           NULL          },
+    ROW("state", "DIR", "folder of configuration, secrets and file volumes",
+        O_OWNED, state, ),
+    ROW("control", "PATH", "control socket (default: DIR/zsand.sock)",
+        O_OWNED, control, ),
+    ROW("control-group", "GROUP", "let the members of this group use the control socket",
+        O_TEXT, group, ),
+    ROW("control-readers", "GROUP", "let the members of this group look, and change nothing",
+        O_TEXT, readers, ),
+    ROW("device-folder", "DIR", "open disks and volume files below DIR only; may be repeated",
+        O_LIST, folders, ),
+    ROW("secrets-key", "FILE", "seal secrets at rest with the key in this file",
+        O_TEXT, secrets_key, ),
+    ROW("seccomp", "on|off", "refuse system calls that zsand does not make (on)",
+        O_SWITCH, seccomp, .choices = switch_choices),
+    ROW("user", "NAME", "started as root: run as this user",
+        O_TEXT, user, ),
+    ROW("first-start", NULL, "on an empty DIR make a volume, a target and a grant to try; print how to connect",
+        O_FLAG, first_start, ),
+    ROW("listen", "ADDRESS", "with --first-start: address of the portal (127.0.0.1)",
+        O_TEXT, listen, ),
+    ROW("port", "PORT", "with --first-start: port of the portal (3260)",
+        O_NUMBER, port, .max = 65535),
+    ROW("reactors", "N", "threads that serve (default: one per core)",
+        O_NUMBER, reactors, .max = RUN_MAX_REACTORS),
+    ROW("io", "auto|uring|threads", "how files are read and written",
+        O_CHOICE, io, .choices = io_choices),
+    ROW("spin-us", "MICROSECONDS", "poll that long before sleeping, 0: never (default: 30, 0 on two cores or fewer)",
+        O_NUMBER, spin_us, .max = SPIN_US_MAX),
+    ROW("log", "error|warn|info|debug", "least important events that are logged (info)",
+        O_CHOICE, log, .choices = log_choices),
+    ROW("hook", "COMMAND", "program to run for each event of level warn or error",
+        O_TEXT, hook, ),
+    ROW("dumpable", NULL, "allow core dumps and debuggers, which see secrets",
+        O_FLAG, dumpable, ),
 };
+/* clang-format on */
 
 static void print_help(void)
 {

@@ -17,8 +17,10 @@ struct options {
     struct option_list {
         const char *v[FOLDERS_MAX];
         unsigned n;
-    } folders;          /* of disks and files of volumes; none: anywhere */
-    bool seccomp;       /* filter system calls */
+    } folders;    /* of disks and files of volumes; none: anywhere */
+    bool seccomp; /* filter system calls */
+    const char *
+        secrets_key; /* file with the key of secrets at rest; NULL: a credential, if there is one */
     const char *user;   /* to run as, NULL: who started it */
     const char *hook;   /* command run for events, NULL: none */
     const char *listen; /* first start: address of the first portal */
