@@ -4,11 +4,12 @@
  * must be what the header promises (references point into the tree, numbers lie in their range,
  * nobody comes without CHAP from abroad), and a refusal says why. The input is the document as
  * `zsan config apply` takes it, with the member "secrets" or without; what begins with an 'E' is
- * read as a stored file.
+ * read as a stored file, and what is sealed is opened: never, unless it was sealed here.
  */
 #include "base/check.h"
 #include "config/config_int.h"
 #include "config/generation.h"
+#include "config/seal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,14 @@ static void try_document(json_t *doc)
     check_storing(doc);
 }
 
+static void try_sealed(json_t *doc)
+{
+    static const struct seal_key none = {{7}};
+    struct err err = {.code = 0};
+    json_t *opened = NULL;
+    check(unseal(&none, 1, doc, &opened, &err) < 0 && err.msg[0] != '\0' && !opened);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct err err = {.code = 0};
@@ -111,7 +120,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         check(err.code < 0 && err.msg[0] != '\0');
         return 0;
     }
-    try_document(doc);
+    if (seal_is(doc))
+        try_sealed(doc);
+    else
+        try_document(doc);
     json_decref(doc);
     return 0;
 }

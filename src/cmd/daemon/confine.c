@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,15 +21,17 @@
 static const char *const readable[] = {"/sys",       "/proc", "/etc",   "/usr/lib",
                                        "/usr/lib64", "/lib",  "/lib64", "/usr/share/zoneinfo"};
 
+/* Their names with a blank in between; malloc'd. */
 static char *folders_text(const struct option_list *l)
 {
-    size_t len = 1;
-    for (unsigned i = 0; i < l->n; i++)
-        len += strlen(l->v[i]) + 1;
-    char *text = calloc(1, len);
-    for (unsigned i = 0; text && i < l->n; i++) {
-        strcat(text, i > 0 ? " " : "");
-        strcat(text, l->v[i]);
+    char *text = NULL;
+    size_t len;
+    FILE *f = open_memstream(&text, &len);
+    for (unsigned i = 0; f && i < l->n; i++)
+        fprintf(f, "%s%s", i > 0 ? " " : "", l->v[i]);
+    if (!f || fclose(f) != 0) {
+        free(text);
+        return NULL;
     }
     return text;
 }
