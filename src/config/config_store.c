@@ -91,6 +91,7 @@ static int load_file(struct config_store *s, const char *stem, uint64_t number,
     if (rc < 0)
         return rc;
     json_t *written = ret_generation->document;
+    ret_generation->document = NULL;
     rc = unseal(s->sealing ? &s->seal : NULL, ret_generation->number, written,
                 &ret_generation->document, reterr);
     json_decref(written);
