@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Published versions: look-ups and references. A struct config never changes after
+ * Published versions: look-ups (those of names from the network: index.c) and references. A struct config never changes after
  * config_parse() has returned it, so any reactor may read one that it holds; the count of
  * references is the only thing in it that moves.
  */
@@ -37,6 +37,7 @@ void config_put(const struct config *c)
 void config_version_free(struct config_version *v)
 {
     struct config *c = &v->c;
+    config_index_free(c);
     for (unsigned i = 0; i < c->ntargets; i++) {
         free(c->targets[i].luns);
         free(c->targets[i].groups);
@@ -59,8 +60,7 @@ void config_version_free(struct config_version *v)
     free(v);
 }
 
-/* Entry i of an array whose members begin with their name. */
-static const void *find(const void *array, unsigned n, size_t size, const char *name)
+const void *config_search(const void *array, unsigned n, size_t size, const char *name)
 {
     const char *at = array;
     for (unsigned i = 0; i < n; i++, at += size)
@@ -72,34 +72,15 @@ static_assert(offsetof(struct cfg_volume, name) == 0 &&
                   offsetof(struct cfg_target, name) == 0 &&
                   offsetof(struct cfg_initiator, name) == 0 &&
                   offsetof(struct cfg_host, name) == 0,
-              "find() takes the name from an entry's first byte");
+              "config_search() takes the name from an entry's first byte");
 
 const struct cfg_volume *config_volume(const struct config *c, const char *name)
 {
-    return find(c->volumes, c->nvolumes, sizeof(*c->volumes), name);
-}
-const struct cfg_target *config_target(const struct config *c, const char *name)
-{
-    return find(c->targets, c->ntargets, sizeof(*c->targets), name);
-}
-const struct cfg_initiator *config_initiator(const struct config *c, const char *name)
-{
-    return find(c->initiators, c->ninitiators, sizeof(*c->initiators), name);
+    return config_search(c->volumes, c->nvolumes, sizeof(*c->volumes), name);
 }
 const struct cfg_host *config_host(const struct config *c, const char *name)
 {
-    return find(c->hosts, c->nhosts, sizeof(*c->hosts), name);
-}
-
-const struct cfg_grant *config_grant(const struct config *c, const char *initiator,
-                                     const char *target)
-{
-    const struct cfg_initiator *i = config_initiator(c, initiator);
-    const struct cfg_target *t = config_target(c, target);
-    for (unsigned k = 0; i && t && k < c->ngrants; k++)
-        if (c->grants[k].initiator == i && c->grants[k].target == t)
-            return &c->grants[k];
-    return NULL;
+    return config_search(c->hosts, c->nhosts, sizeof(*c->hosts), name);
 }
 
 const struct cfg_portal_group *config_group(const struct config *c, uint16_t tag)

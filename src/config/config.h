@@ -56,17 +56,36 @@ struct cfg_target {
     const struct cfg_portal_group **groups; /* it is served through; never empty */
     uint16_t *rel_port_ids; /* one per group, unique in the device, kept for good */
     unsigned ngroups;
+    unsigned ngrants; /* initiators that may log in */
     bool disabled;
-    bool unlisted; /* iSNS servers are not told of it */
+    bool unlisted; /* iSNS servers are not told of it, as of those that nobody may log in to */
     /* "": none; else logins get 0101 with this TargetAddress (0102: redirect_permanent) */
     char redirect[256];
     bool redirect_permanent;
 };
 
+/* In binary; IPv4 mapped into IPv6 is IPv4 (sources.h). */
+struct cfg_address {
+    uint8_t bytes[16]; /* IPv4: the first four */
+    uint8_t bits;      /* 32 or 128; 0: none */
+};
+struct cfg_network {
+    struct cfg_address base;
+    uint8_t prefix; /* bits */
+};
+#define CFG_SOURCES_MAX 16
+/* Networks that may come. */
+struct cfg_sources {
+    unsigned n; /* 0: all */
+    struct cfg_network net[CFG_SOURCES_MAX];
+};
+
 struct cfg_portal {
-    char address[64]; /* numeric host; "0.0.0.0" or "::" only on purpose */
+    char address[64]; /* numeric host */
     uint16_t port;
     char interface[16]; /* "": any */
+    bool any_address;   /* 0.0.0.0 or :: without an interface is on purpose */
+    struct cfg_sources sources;
     /* "host:port" for SendTargets; "": the address the initiator connected to */
     char advertise[128];
 };
@@ -112,6 +131,7 @@ struct cfg_host {
 struct cfg_grant {
     const struct cfg_initiator *initiator;
     const struct cfg_target *target;
+    struct cfg_sources sources;
     struct cfg_credential forward, reverse;
 };
 
@@ -162,10 +182,12 @@ struct config {
     struct cfg_isns isns;
     uint32_t oui;         /* 0: NAA 3 is minted */
     char iqn_prefix[112]; /* "iqn.YYYY-MM.DOMAIN": made-up target names begin with it */
+    const struct config_index *index; /* for the look-ups; NULL: they search */
 };
 
 /* Look-ups; NULL when there is none. iSCSI names compare as RFC 7143 4.2.7 says (normalised at
- * entry). */
+ * entry). Initiators, targets and grants are found in about the same time whether they are there or
+ * not, however many there are: who asks for names by trying to log in learns nothing by it. */
 const struct cfg_volume *config_volume(const struct config *c, const char *name);
 const struct cfg_target *config_target(const struct config *c, const char *name);
 const struct cfg_initiator *config_initiator(const struct config *c, const char *name);

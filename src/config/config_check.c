@@ -6,8 +6,8 @@
  */
 #include "config/config_int.h"
 #include "config/names.h"
+#include "config/sources.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,40 +137,56 @@ static int check_volumes(const struct config *c, struct err *reterr)
 
 /* ---- portals ----------------------------------------------------------------------------- */
 
-/* An address in binary: its family and bytes; 0: not numeric. */
-static int address_parse(const char *text, uint8_t ret_bytes[16])
-{
-    memset(ret_bytes, 0, 16);
-    if (inet_pton(AF_INET, text, ret_bytes) == 1)
-        return AF_INET;
-    return inet_pton(AF_INET6, text, ret_bytes) == 1 ? AF_INET6 : 0;
-}
-
 /* True when a listener on one would take what is meant for the other. */
 static bool portals_clash(const struct cfg_portal *a, const struct cfg_portal *b)
 {
-    static const uint8_t any[16];
-    uint8_t x[16], y[16];
-    if (a->port != b->port || address_parse(a->address, x) != address_parse(b->address, y))
+    struct cfg_address x, y;
+    cfg_address_parse(a->address, &x);
+    cfg_address_parse(b->address, &y);
+    if (a->port != b->port || x.bits != y.bits)
         return false;
     if (a->interface[0] && b->interface[0] && strcmp(a->interface, b->interface) != 0)
         return false;
-    return memcmp(x, y, 16) == 0 || memcmp(x, any, 16) == 0 || memcmp(y, any, 16) == 0;
+    return memcmp(x.bytes, y.bytes, sizeof(x.bytes)) == 0 || cfg_any_address(a->address) ||
+           cfg_any_address(b->address);
+}
+
+/* A portal on all addresses is reached from networks that were never meant for storage: it is
+ * to be said, or an interface named. */
+static int check_any_address(const struct cfg_portal_group *g, const struct cfg_portal *p,
+                             struct err *reterr)
+{
+    bool any = cfg_any_address(p->address);
+    if (any && !p->interface[0] && !p->any_address)
+        return err_set(reterr, -EINVAL,
+                       "portal group %u: %s listens in all networks of this machine: name an "
+                       "address or an interface, or say that it is meant (--any-address, "
+                       "\"any_address\": true)",
+                       g->tag, p->address);
+    if (!any && p->any_address)
+        return err_set(reterr, -EINVAL,
+                       "portal group %u: \"any_address\" is for 0.0.0.0 and ::, not for %s",
+                       g->tag, p->address);
+    return 0;
 }
 
 static int check_portal(const struct cfg_portal_group *g, const struct cfg_portal *p,
                         struct err *reterr)
 {
-    uint8_t bytes[16];
-    if (!address_parse(p->address, bytes))
+    struct cfg_address a;
+    if (!cfg_address_parse(p->address, &a) || strchr(p->address, '%'))
         return err_set(reterr, -EINVAL,
                        "portal group %u: \"%s\" is no numeric IPv4 or IPv6 address", g->tag,
+                       p->address);
+    if (a.bits == 32 && strchr(p->address, ':'))
+        return err_set(reterr, -EINVAL,
+                       "portal group %u: \"%s\" is an IPv4 address: write it as one", g->tag,
                        p->address);
     if (p->advertise[0] && !strrchr(p->advertise, ':'))
         return err_set(reterr, -EINVAL,
                        "portal group %u: \"advertise\" is HOST:PORT, not \"%s\"", g->tag,
                        p->advertise);
-    return 0;
+    return check_any_address(g, p, reterr);
 }
 
 /* Looks at the portals from number k of group i on. */
@@ -194,11 +210,11 @@ static int check_groups(const struct config *c, struct err *reterr)
 {
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < c->ngroups; i++)
-        for (unsigned k = 0; rc == 0 && k < c->groups[i].nportals; k++) {
+        for (unsigned k = 0; rc == 0 && k < c->groups[i].nportals; k++)
             rc = check_portal(&c->groups[i], &c->groups[i].portals[k], reterr);
-            if (rc == 0)
-                rc = check_clash(c, i, k, reterr);
-        }
+    for (unsigned i = 0; rc == 0 && i < c->ngroups; i++)
+        for (unsigned k = 0; rc == 0 && k < c->groups[i].nportals; k++)
+            rc = check_clash(c, i, k, reterr);
     return rc;
 }
 
@@ -259,10 +275,10 @@ static int check_targets(const struct config *c, struct err *reterr)
 
 static int check_isns(const struct cfg_isns *i, struct err *reterr)
 {
-    uint8_t bytes[16];
+    struct cfg_address a;
     for (unsigned k = 0; k < i->nservers; k++) {
         const struct cfg_isns_server *s = &i->servers[k];
-        if (!address_parse(s->address, bytes))
+        if (!cfg_address_parse(s->address, &a) || strchr(s->address, '%'))
             return err_set(reterr, -EINVAL, "isns: \"%s\" is no numeric IPv4 or IPv6 address",
                            s->address);
         for (unsigned o = 0; o < k; o++)

@@ -61,6 +61,7 @@ int config_edit_commit(struct config_edit *e, struct err *reterr)
     rc = store_commit(s, e->doc, e->secrets, c, reterr);
     if (rc == 0) {
         log_info("config.commit", KV("generation", "%llu", (unsigned long long)s->number));
+        changes_log(e, c);
         if (s->subscriber)
             e->warning.code = s->subscriber(s->subscriber_arg, c, &e->warning);
     }

@@ -53,6 +53,9 @@ int edit_volume_remove(struct config_edit *e, const char *name,
 
 int edit_portal_add(struct config_edit *e, uint16_t tag, const struct cfg_portal *p,
                     struct err *reterr);
+/* Where connections to it may come from; none: from everywhere. */
+int edit_portal_sources(struct config_edit *e, uint16_t tag, const char *address, uint16_t port,
+                        const struct cfg_sources *sources, struct err *reterr);
 /* By address and port. -EBUSY: the last one of a group that targets use. */
 int edit_portal_remove(struct config_edit *e, uint16_t tag, const char *address, uint16_t port,
                        struct err *reterr);
@@ -97,6 +100,9 @@ int edit_grant_add(struct config_edit *e, const char *who, const char *target,
                    struct err *reterr);
 int edit_grant_remove(struct config_edit *e, const char *who, const char *target,
                       struct err *reterr);
+/* Where who, granted to by this very name, may come from to log in; none: from everywhere. */
+int edit_grant_sources(struct config_edit *e, const char *who, const char *target,
+                       const struct cfg_sources *sources, struct err *reterr);
 
 /* ---- secrets of a pair (target NULL: of discovery) --------------------------------------- */
 

@@ -31,9 +31,14 @@ json_t *config_empty_doc(void);
 
 /* config_check.c: the rules that concern several objects. -EINVAL. */
 int config_check(const struct config *c, const struct siphash_key *key, struct err *reterr);
+/* index.c: makes c's look-ups quick; key is a random one. -ENOMEM. */
+int config_index_make(struct config *c, const struct siphash_key *key);
+void config_index_free(struct config *c);
 /* The address is one of this machine's own, 127.0.0.0/8 or ::1. */
 bool config_loopback(const char *address);
 const struct cfg_host *config_host(const struct config *c, const char *name);
+/* The entry of that name in an array whose members begin with theirs, from the first on. */
+const void *config_search(const void *array, unsigned n, size_t size, const char *name);
 
 /* secrets.c */
 /* Joins the secrets document into grants and initiators. Entries for pairs that are not granted

@@ -10,6 +10,7 @@
 #include "config/config_int.h"
 #include "config/names.h"
 #include "config/schema.h"
+#include "config/sources.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -356,13 +357,36 @@ static int add_grant(struct config *c, const struct cfg_initiator *i,
     memset(g, 0, sizeof(*g));
     g->initiator = i;
     g->target = t;
+    c->targets[t - c->targets].ngrants++;
     return 0;
 }
 
-/* One grant of a target's list, to a host or an initiator, expanded to initiators that lack it
- * still. */
-static int expand_grant(const char *who, const struct cfg_target *t, struct config *c,
-                        size_t *room, struct err *reterr)
+/* Granted twice, through its host and by its name: it may come from where either lets it. */
+static int widen(struct cfg_grant *g, const struct cfg_sources *s, struct err *reterr)
+{
+    char what[WHAT_LEN * 2];
+    snprintf(what, sizeof(what), "target \"%.100s\", granted to \"%.100s\" twice",
+             g->target->name, g->initiator->name);
+    if (g->sources.n == 0 || s->n == 0) {
+        g->sources.n = 0;
+        return 0;
+    }
+    return cfg_sources_join(&g->sources, s, what, reterr);
+}
+
+static struct cfg_grant *find_grant(struct config *c, unsigned first,
+                                    const struct cfg_initiator *i)
+{
+    for (unsigned k = first; k < c->ngrants; k++)
+        if (c->grants[k].initiator == i)
+            return &c->grants[k];
+    return NULL;
+}
+
+/* One grant of a target's list, to a host or an initiator, expanded to initiators. */
+static int expand_grant(const char *who, const struct cfg_target *t,
+                        const struct cfg_sources *sources, struct config *c, size_t *room,
+                        struct err *reterr)
 {
     unsigned first = c->ngrants;
     while (first > 0 && c->grants[first - 1].target == t)
@@ -377,11 +401,41 @@ static int expand_grant(const char *who, const struct cfg_target *t, struct conf
                        t->name, who);
     for (unsigned i = 0; i < (h ? h->ninitiators : 1); i++) {
         const struct cfg_initiator *ini = h ? h->initiators[i] : single;
-        bool there = false;
-        for (unsigned k = first; k < c->ngrants && !there; k++)
-            there = c->grants[k].initiator == ini;
-        if (!there && add_grant(c, ini, t, room) < 0)
+        struct cfg_grant *g = find_grant(c, first, ini);
+        int rc = g ? widen(g, sources, reterr) : 0;
+        if (rc < 0)
+            return rc;
+        if (!g && add_grant(c, ini, t, room) < 0)
             return no_memory(reterr);
+        if (!g)
+            c->grants[c->ngrants - 1].sources = *sources;
+    }
+    return 0;
+}
+
+static bool list_has(const json_t *list, const char *text)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *have = json_string_value(json_array_get(list, i));
+        if (have && strcmp(have, text) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "grant_sources": {"WHO": ["192.0.2.0/24"]}, for whom the target is granted to. */
+static int check_grant_sources(const json_t *all, const json_t *grants, const char *what,
+                               struct err *reterr)
+{
+    const char *who;
+    const json_t *list;
+    field_each(all, who, list)
+    {
+        if (!list_has(grants, who))
+            return err_set(reterr, -EINVAL,
+                           "%.180s: \"grant_sources\" names \"%.60s\", to whom it is not "
+                           "granted: grant it, or take that out",
+                           what, who);
     }
     return 0;
 }
@@ -391,11 +445,15 @@ static int read_grants(const json_t *doc, struct config *c, struct err *reterr)
     size_t room = 0;
     for (unsigned i = 0; i < c->ntargets; i++) {
         const struct cfg_target *t = &c->targets[i];
-        const json_t *list = NULL;
+        const json_t *list = NULL, *from = NULL;
+        const json_t *j = json_object_get(json_object_get(doc, "targets"), t->name);
         char what[WHAT_LEN];
         snprintf(what, sizeof(what), "target \"%.223s\"", t->name);
-        int rc = field_array(json_object_get(json_object_get(doc, "targets"), t->name),
-                             "grants", what, &list, reterr);
+        int rc = field_array(j, "grants", what, &list, reterr);
+        if (rc == 0)
+            rc = field_object(j, "grant_sources", what, &from, reterr);
+        if (rc == 0)
+            rc = check_grant_sources(from, list, what, reterr);
         if (rc < 0)
             return rc;
         for (size_t k = 0; k < json_array_size(list); k++) {
@@ -403,7 +461,9 @@ static int read_grants(const json_t *doc, struct config *c, struct err *reterr)
             if (!who)
                 return err_set(reterr, -EINVAL,
                                "%s: \"grants\" lists names of hosts and initiators", what);
-            if ((rc = expand_grant(who, t, c, &room, reterr)) < 0)
+            struct cfg_sources s = {.n = 0};
+            if ((rc = schema_sources_read(from, who, what, &s, reterr)) < 0 ||
+                (rc = expand_grant(who, t, &s, c, &room, reterr)) < 0)
                 return rc;
         }
     }
@@ -446,8 +506,11 @@ static int read_all(const json_t *doc, const json_t *secrets, struct config *c,
     if ((rc = read_root(doc, c, reterr)) < 0 || (rc = read_volumes(doc, c, reterr)) < 0 ||
         (rc = read_groups(doc, c, reterr)) < 0 || (rc = read_hosts(doc, c, reterr)) < 0 ||
         (rc = read_initiators(doc, c, reterr)) < 0 || (rc = join_hosts(c, reterr)) < 0 ||
-        (rc = read_targets(doc, c, reterr)) < 0 || (rc = read_grants(doc, c, reterr)) < 0 ||
-        (rc = secrets_read(secrets, c, reterr)) < 0)
+        (rc = read_targets(doc, c, reterr)) < 0 || (rc = read_grants(doc, c, reterr)) < 0)
+        return rc;
+    if (config_index_make(c, key) < 0)
+        return no_memory(reterr);
+    if ((rc = secrets_read(secrets, c, reterr)) < 0)
         return rc;
     return config_check(c, key, reterr);
 }

@@ -76,6 +76,26 @@ static const struct config *parse_good(void)
     return c;
 }
 
+/* path: members separated by '/'; value NULL removes. */
+static void change(json_t *doc, const char *path, const char *value)
+{
+    char *copy = strdup(path), *rest = copy, *part, *last;
+    for (part = strsep(&rest, "/"); rest; part = strsep(&rest, "/"))
+        doc = json_is_array(doc) ? json_array_get(doc, (size_t)strtoul(part, NULL, 10))
+                                 : json_object_get(doc, part);
+    last = part;
+    assert_true(json_is_object(doc));
+    if (value)
+        json_object_set_new(doc, last, quoted(value));
+    else
+        json_object_del(doc, last);
+    free(copy);
+}
+
+#define TARGET1 "iqn.2026-11.io.example:t1"
+#define T1      "targets/" TARGET1
+#define VM      "iqn.1998-01.com.vmware:a"
+
 static void test_good_document_becomes_the_tree(void **state)
 {
     (void)state;
@@ -109,6 +129,62 @@ static void test_grants_to_a_host_reach_each_initiator_once(void **state)
     config_put(c);
 }
 
+static void test_grants_hold_where_they_are_good_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned a,
+            b; /* networks of VM a, who is in host esx1, and of b, who has a grant of its own as well */
+    } rows[] = {
+        {"{}",                                             0, 0},
+        {"{'esx1': ['192.0.2.0/24']}",                     1, 0},
+        {"{'iqn.1998-01.com.vmware:b': ['192.0.2.0/24']}", 0, 0},
+        {"{'esx1': ['192.0.2.0/24', '2001:db8::/32'], 'iqn.1998-01.com.vmware:b': "
+         "['192.0.2.0/24', '10.0.0.0/8']}",       2, 3},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct config *c = NULL;
+        struct err err = {.code = 0};
+        json_t *doc = quoted(good_doc);
+        change(doc, T1 "/grant_sources", rows[i].text);
+        if (config_parse(doc, NULL, &key, &c, &err) < 0)
+            fail_msg("%s: %s", rows[i].text, err.msg);
+        assert_int_equal(config_grant(c, VM, TARGET1)->sources.n, rows[i].a);
+        assert_int_equal(config_grant(c, "iqn.1998-01.com.vmware:b", TARGET1)->sources.n,
+                         rows[i].b);
+        config_put(c);
+        json_decref(doc);
+    }
+}
+
+/* With an index, as they are made here, and without. */
+static void test_lookups_find_what_there_is(void **state)
+{
+    (void)state;
+    const struct config *c = parse_good();
+    struct config bare = *c;
+    bare.index = NULL;
+    const struct config *both[] = {c, &bare};
+    for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+        const struct config *v = both[i];
+        for (unsigned k = 0; k < v->ngrants; k++)
+            assert_ptr_equal(
+                config_grant(v, v->grants[k].initiator->name, v->grants[k].target->name),
+                &v->grants[k]);
+        for (unsigned k = 0; k < v->ninitiators; k++)
+            assert_ptr_equal(config_initiator(v, v->initiators[k].name), &v->initiators[k]);
+        for (unsigned k = 0; k < v->ntargets; k++)
+            assert_ptr_equal(config_target(v, v->targets[k].name), &v->targets[k]);
+        assert_null(config_initiator(v, "iqn.x:who"));
+        assert_null(config_target(v, ""));
+        assert_null(config_grant(v, "iqn.x:who", TARGET1));
+        assert_null(config_grant(v, VM, "iqn.x:none"));
+        assert_null(config_grant(v, "iqn.x:who", "iqn.x:none"));
+    }
+    config_put(c);
+}
+
 static void test_secrets_join_their_pairs(void **state)
 {
     (void)state;
@@ -126,123 +202,118 @@ static void test_secrets_join_their_pairs(void **state)
     config_put(c);
 }
 
-/* path: members separated by '/'; value NULL removes. */
-static void change(json_t *doc, const char *path, const char *value)
-{
-    char *copy = strdup(path), *rest = copy, *part, *last;
-    for (part = strsep(&rest, "/"); rest; part = strsep(&rest, "/"))
-        doc = json_is_array(doc) ? json_array_get(doc, (size_t)strtoul(part, NULL, 10))
-                                 : json_object_get(doc, part);
-    last = part;
-    assert_true(json_is_object(doc));
-    if (value)
-        json_object_set_new(doc, last, quoted(value));
-    else
-        json_object_del(doc, last);
-    free(copy);
-}
-
-#define T1 "targets/iqn.2026-11.io.example:t1"
-#define VM "iqn.1998-01.com.vmware:a"
-
 struct bad {
     const char *path, *value;
     const char *names; /* must be in the message */
 };
 static const struct bad bad_docs[] = {
-    {"format",                              "'other'",                                                            "format"           },
-    {"format",                              NULL,                                                                 "format"           },
-    {"version",                             "2",                                                                  "version"          },
-    {"version",                             "'1'",                                                                "version"          },
-    {"versions",                            "1",                                                                  "versions"         },
-    {"iqn_prefix",                          "'iqn.26-11.example'",                                                "iqn_prefix"       },
-    {"iqn_prefix",                          "'iqn.2026-11.io.x:y'",                                               "iqn_prefix"       },
-    {"oui",                                 "'00a0b'",                                                            "oui"              },
-    {"oui",                                 "'00a0bz'",                                                           "oui"              },
-    {"volumes",                             "[]",                                                                 "volumes"          },
-    {"volumes/vm1",                         "5",                                                                  "vm1"              },
-    {"volumes/vm1/sizee",                   "1",                                                                  "sizee"            },
-    {"volumes/vm1/size",                    "'big'",                                                              "size"             },
-    {"volumes/vm1/size",                    "-512",                                                               "size"             },
-    {"volumes/vm1/size",                    "1.5",                                                                "size"             },
-    {"volumes/vm1/size",                    "1000",                                                               "vm1"              },
-    {"volumes/vm1/size",                    "4611686018427387904",                                                "size"             },
-    {"volumes/vm1/block_size",              "1024",                                                               "vm1"              },
-    {"volumes/vm1/physical_block",          "3000",                                                               "vm1"              },
-    {"volumes/vm1/read_only",               "1",                                                                  "read_only"        },
-    {"volumes/vm1/sync",                    "'never'",                                                            "always standard"  },
-    {"volumes/vm1/dataset",                 "'tank/vm1'",                                                         "engine pool"      },
+    {"format",                                "'other'",                                                            "format"           },
+    {"format",                                NULL,                                                                 "format"           },
+    {"version",                               "2",                                                                  "version"          },
+    {"version",                               "'1'",                                                                "version"          },
+    {"versions",                              "1",                                                                  "versions"         },
+    {"iqn_prefix",                            "'iqn.26-11.example'",                                                "iqn_prefix"       },
+    {"iqn_prefix",                            "'iqn.2026-11.io.x:y'",                                               "iqn_prefix"       },
+    {"oui",                                   "'00a0b'",                                                            "oui"              },
+    {"oui",                                   "'00a0bz'",                                                           "oui"              },
+    {"volumes",                               "[]",                                                                 "volumes"          },
+    {"volumes/vm1",                           "5",                                                                  "vm1"              },
+    {"volumes/vm1/sizee",                     "1",                                                                  "sizee"            },
+    {"volumes/vm1/size",                      "'big'",                                                              "size"             },
+    {"volumes/vm1/size",                      "-512",                                                               "size"             },
+    {"volumes/vm1/size",                      "1.5",                                                                "size"             },
+    {"volumes/vm1/size",                      "1000",                                                               "vm1"              },
+    {"volumes/vm1/size",                      "4611686018427387904",                                                "size"             },
+    {"volumes/vm1/block_size",                "1024",                                                               "vm1"              },
+    {"volumes/vm1/physical_block",            "3000",                                                               "vm1"              },
+    {"volumes/vm1/read_only",                 "1",                                                                  "read_only"        },
+    {"volumes/vm1/sync",                      "'never'",                                                            "always standard"  },
+    {"volumes/vm1/dataset",                   "'tank/vm1'",                                                         "engine pool"      },
     {"volumes/tank",
-     "{'id':'00000000-0000-4000-8000-000000000009','engine':'pool','dataset':'tank'}",                            "tank/vm1"         },
-    {"volumes/vm1/engine",                  "'floppy'",                                                           "mem null file"    },
-    {"volumes/vm1/path",                    "'relative.img'",                                                     "vm1"              },
-    {"volumes/vm1/path",                    NULL,                                                                 "vm1"              },
-    {"volumes/vm1/id",                      NULL,                                                                 "id"               },
-    {"volumes/vm1/id",                      "'abc'",                                                              "id"               },
-    {"volumes/vm1/id",                      "'00000000-0000-4000-8000-000000000002'",                             "ram"              },
-    {"volumes/vm1/threshold_pct",           "100",                                                                "threshold_pct"    },
-    {"volumes/ram/path",                    "'/v'",                                                               "ram"              },
-    {"volumes/ram/size",                    "0",                                                                  "ram"              },
-    {"volumes/-x",                          "{}",                                                                 "-x"               },
-    {"volumes/iqn.x",                       "{}",                                                                 "iqn.x"            },
-    {"volumes/a b",                         "{}",                                                                 "a b"              },
+     "{'id':'00000000-0000-4000-8000-000000000009','engine':'pool','dataset':'tank'}",                              "tank/vm1"         },
+    {"volumes/vm1/engine",                    "'floppy'",                                                           "mem null file"    },
+    {"volumes/vm1/path",                      "'relative.img'",                                                     "vm1"              },
+    {"volumes/vm1/path",                      NULL,                                                                 "vm1"              },
+    {"volumes/vm1/id",                        NULL,                                                                 "id"               },
+    {"volumes/vm1/id",                        "'abc'",                                                              "id"               },
+    {"volumes/vm1/id",                        "'00000000-0000-4000-8000-000000000002'",                             "ram"              },
+    {"volumes/vm1/threshold_pct",             "100",                                                                "threshold_pct"    },
+    {"volumes/ram/path",                      "'/v'",                                                               "ram"              },
+    {"volumes/ram/size",                      "0",                                                                  "ram"              },
+    {"volumes/-x",                            "{}",                                                                 "-x"               },
+    {"volumes/iqn.x",                         "{}",                                                                 "iqn.x"            },
+    {"volumes/a b",                           "{}",                                                                 "a b"              },
     {"volumes/vm2",
-     "{'id':'00000000-0000-4000-8000-000000000009','engine':'file','path':'/v/vm1.img'}",                         "vm2"              },
-    {"portal_groups/0",                     "{}",                                                                 "1 to 65535"       },
-    {"portal_groups/01",                    "{}",                                                                 "01"               },
-    {"portal_groups/65536",                 "{}",                                                                 "65536"            },
-    {"portal_groups/1/portals",             "{}",                                                                 "portals"          },
-    {"portal_groups/1/portals/0/address",   "'localhost'",                                                        "localhost"        },
-    {"portal_groups/1/portals/0/address",   NULL,                                                                 "address"          },
-    {"portal_groups/1/portals/0/port",      "0",                                                                  "port"             },
-    {"portal_groups/1/portals/0/port",      "65536",                                                              "port"             },
-    {"portal_groups/1/portals/0/advertise", "'here'",                                                             "advertise"        },
-    {"portal_groups/2/portals/0/address",   "'0.0.0.0'",                                                          "way"              },
-    {"portal_groups/2/portals/0/address",   "'127.0.0.1'",                                                        "way"              },
-    {"portal_groups/2/alua_group",          "0",                                                                  "alua_group"       },
-    {"hosts/esx1/ip",                       "'1.2.3.4'",                                                          "ip"               },
-    {"hosts/esx1",                          NULL,                                                                 "esx1"             },
-    {"initiators/IQN.1998-01.com.vmware:z", "{}",                                                                 "lower case"       },
-    {"initiators/someone",                  "{}",                                                                 "someone"          },
-    {"initiators/" VM "/host",              "'esx2'",                                                             "esx2"             },
-    {"initiators/" VM "/host",              "7",                                                                  "host"             },
-    {"initiators/" VM "/auth",              "'maybe'",                                                            "mutual one-way"   },
-    {"initiators/" VM "/auth",              "'none'",                                                             "loopback"         },
-    {"initiators/" VM "/chap",              "['md4']",                                                            "md5"              },
-    {"initiators/" VM "/chap",              "'md5'",                                                              "chap"             },
-    {T1 "/alias",                           "'0123456789012345678901234567890123456789012345678901234567890123'",
-     "alias"                                                                                                                         },
-    {T1 "/luns/16384",                      "'vm1'",                                                              "16384"            },
-    {T1 "/luns/x",                          "'vm1'",                                                              "x"                },
-    {T1 "/luns/3",                          "'gone'",                                                             "gone"             },
-    {T1 "/luns/3",                          "null",                                                               "LUN 3"            },
-    {T1 "/luns/3",                          "'vm1'",                                                              "vm1"              },
-    {T1 "/past_luns",                       "['x']",                                                              "past_luns"        },
-    {T1 "/past_luns",                       "[16384]",                                                            "past_luns"        },
-    {T1 "/past_luns",                       "{}",                                                                 "past_luns"        },
-    {T1 "/portal_groups",                   "[]",                                                                 "portal_groups"    },
-    {T1 "/portal_groups",                   "[1, 1]",                                                             "twice"            },
-    {T1 "/portal_groups",                   "[9]",                                                                "group 9"          },
-    {T1 "/portal_groups",                   "['1']",                                                              "portal group"     },
-    {T1 "/rel_ports/1",                     "3",                                                                  "relative port 3"  },
-    {T1 "/rel_ports/1",                     "0",                                                                  "rel_ports"        },
-    {T1 "/rel_ports/1",                     NULL,                                                                 "rel_ports"        },
-    {T1 "/redirect",                        "'elsewhere'",                                                        "redirect"         },
-    {T1 "/grants",                          "['nobody']",                                                         "nobody"           },
-    {T1 "/grants",                          "[1]",                                                                "grants"           },
-    {T1 "/grants",                          "'esx1'",                                                             "grants"           },
-    {"targets/nonsense",                    "{'portal_groups':[1]}",                                              "nonsense"         },
-    {"limits",                              "{'max_burst': 65536}",                                               "first_burst"      },
-    {"limits",                              "{'max_connections': 0}",                                             "max_connections"  },
-    {"isns",                                "{'enabled': true, 'servers': []}",                                   "entity"           },
-    {"isns",                                "{'servers': [{'address': 'san.example'}]}",                          "numeric"          },
-    {"isns",                                "{'servers': [{'port': 3205}]}",                                      "address"          },
-    {"isns",                                "{'servers': [{'address': '::1', 'port': 0}]}",                       "port"             },
-    {"isns",                                "{'servers': [{'address': '::1'}, {'address': '::1'}]}",              "twice"            },
-    {"isns",                                "{'servers': [{},{},{},{},{},{},{},{},{}]}",                          "8 servers"        },
-    {"isns",                                "{'entity': 'two words'}",                                            "blanks"           },
-    {"isns",                                "{'nonsense': 1}",                                                    "nonsense"         },
-    {"limits",                              "{'tasks_per_session': 1000000}",                                     "tasks_per_session"},
+     "{'id':'00000000-0000-4000-8000-000000000009','engine':'file','path':'/v/vm1.img'}",                           "vm2"              },
+    {"portal_groups/0",                       "{}",                                                                 "1 to 65535"       },
+    {"portal_groups/01",                      "{}",                                                                 "01"               },
+    {"portal_groups/65536",                   "{}",                                                                 "65536"            },
+    {"portal_groups/1/portals",               "{}",                                                                 "portals"          },
+    {"portal_groups/1/portals/0/address",     "'localhost'",                                                        "localhost"        },
+    {"portal_groups/1/portals/0/address",     NULL,                                                                 "address"          },
+    {"portal_groups/1/portals/0/port",        "0",                                                                  "port"             },
+    {"portal_groups/1/portals/0/port",        "65536",                                                              "port"             },
+    {"portal_groups/1/portals/0/advertise",   "'here'",                                                             "advertise"        },
+    {"portal_groups/2/portals/0/address",     "'0.0.0.0'",                                                          "any_address"      },
+    {"portal_groups/2/portals/0/address",     "'::0'",                                                              "any_address"      },
+    {"portal_groups/2/portals/0/address",     "'::ffff:192.0.2.1'",                                                 "IPv4"             },
+    {"portal_groups/2/portals/0/address",     "'fe80::1%lo'",                                                       "numeric"          },
+    {"portal_groups/2/portals/0/any_address", "true",                                                               "any_address"      },
+    {"portal_groups/2/portals",               "[{'address': '0.0.0.0', 'any_address': true}]",                      "way"              },
+    {"portal_groups/2/portals",               "[{'address': '0.0.0.0', 'interface': 'eth0'}]",                      "way"              },
+    {"portal_groups/2/portals/0/sources",     "'192.0.2.0/24'",                                                     "sources"          },
+    {"portal_groups/2/portals/0/sources",     "[]",                                                                 "no source network"},
+    {"portal_groups/2/portals/0/sources",     "['192.0.2.1/24']",                                                   "192.0.2.0/24"     },
+    {"portal_groups/2/portals/0/sources",     "[7]",                                                                "no source network"},
+    {T1 "/grant_sources",                     "[]",                                                                 "grant_sources"    },
+    {T1 "/grant_sources",                     "{'nobody': ['192.0.2.0/24']}",                                       "nobody"           },
+    {T1 "/grant_sources",                     "{'esx1': []}",                                                       "no source network"},
+    {T1 "/grant_sources",                     "{'esx1': ['here']}",                                                 "no source network"},
+    {"portal_groups/2/portals/0/address",     "'127.0.0.1'",                                                        "way"              },
+    {"portal_groups/2/alua_group",            "0",                                                                  "alua_group"       },
+    {"hosts/esx1/ip",                         "'1.2.3.4'",                                                          "ip"               },
+    {"hosts/esx1",                            NULL,                                                                 "esx1"             },
+    {"initiators/IQN.1998-01.com.vmware:z",   "{}",                                                                 "lower case"       },
+    {"initiators/someone",                    "{}",                                                                 "someone"          },
+    {"initiators/" VM "/host",                "'esx2'",                                                             "esx2"             },
+    {"initiators/" VM "/host",                "7",                                                                  "host"             },
+    {"initiators/" VM "/auth",                "'maybe'",                                                            "mutual one-way"   },
+    {"initiators/" VM "/auth",                "'none'",                                                             "loopback"         },
+    {"initiators/" VM "/chap",                "['md4']",                                                            "md5"              },
+    {"initiators/" VM "/chap",                "'md5'",                                                              "chap"             },
+    {T1 "/alias",                             "'0123456789012345678901234567890123456789012345678901234567890123'",
+     "alias"                                                                                                                           },
+    {T1 "/luns/16384",                        "'vm1'",                                                              "16384"            },
+    {T1 "/luns/x",                            "'vm1'",                                                              "x"                },
+    {T1 "/luns/3",                            "'gone'",                                                             "gone"             },
+    {T1 "/luns/3",                            "null",                                                               "LUN 3"            },
+    {T1 "/luns/3",                            "'vm1'",                                                              "vm1"              },
+    {T1 "/past_luns",                         "['x']",                                                              "past_luns"        },
+    {T1 "/past_luns",                         "[16384]",                                                            "past_luns"        },
+    {T1 "/past_luns",                         "{}",                                                                 "past_luns"        },
+    {T1 "/portal_groups",                     "[]",                                                                 "portal_groups"    },
+    {T1 "/portal_groups",                     "[1, 1]",                                                             "twice"            },
+    {T1 "/portal_groups",                     "[9]",                                                                "group 9"          },
+    {T1 "/portal_groups",                     "['1']",                                                              "portal group"     },
+    {T1 "/rel_ports/1",                       "3",                                                                  "relative port 3"  },
+    {T1 "/rel_ports/1",                       "0",                                                                  "rel_ports"        },
+    {T1 "/rel_ports/1",                       NULL,                                                                 "rel_ports"        },
+    {T1 "/redirect",                          "'elsewhere'",                                                        "redirect"         },
+    {T1 "/grants",                            "['nobody']",                                                         "nobody"           },
+    {T1 "/grants",                            "[1]",                                                                "grants"           },
+    {T1 "/grants",                            "'esx1'",                                                             "grants"           },
+    {"targets/nonsense",                      "{'portal_groups':[1]}",                                              "nonsense"         },
+    {"limits",                                "{'max_burst': 65536}",                                               "first_burst"      },
+    {"limits",                                "{'max_connections': 0}",                                             "max_connections"  },
+    {"isns",                                  "{'enabled': true, 'servers': []}",                                   "entity"           },
+    {"isns",                                  "{'servers': [{'address': 'san.example'}]}",                          "numeric"          },
+    {"isns",                                  "{'servers': [{'port': 3205}]}",                                      "address"          },
+    {"isns",                                  "{'servers': [{'address': '::1', 'port': 0}]}",                       "port"             },
+    {"isns",                                  "{'servers': [{'address': '::1'}, {'address': '::1'}]}",              "twice"            },
+    {"isns",                                  "{'servers': [{},{},{},{},{},{},{},{},{}]}",                          "8 servers"        },
+    {"isns",                                  "{'entity': 'two words'}",                                            "blanks"           },
+    {"isns",                                  "{'nonsense': 1}",                                                    "nonsense"         },
+    {"limits",                                "{'tasks_per_session': 1000000}",                                     "tasks_per_session"},
 };
 #define PAIR "grants/iqn.2026-11.io.example:t1/" VM
 static const struct bad bad_secrets[] = {
@@ -356,6 +427,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_document_becomes_the_tree),
         cmocka_unit_test(test_grants_to_a_host_reach_each_initiator_once),
+        cmocka_unit_test(test_grants_hold_where_they_are_good_for),
+        cmocka_unit_test(test_lookups_find_what_there_is),
         cmocka_unit_test(test_secrets_join_their_pairs),
         cmocka_unit_test(test_each_broken_rule_is_refused_by_name),
         cmocka_unit_test(test_bad_secrets_are_refused_without_being_told),

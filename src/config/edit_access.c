@@ -124,21 +124,52 @@ int edit_grant_add(struct config_edit *e, const char *who, const char *target,
     return json_array_append_new(grants, json_string(who)) == 0 ? 0 : edit_no_memory(reterr);
 }
 
-int edit_grant_remove(struct config_edit *e, const char *who, const char *target,
-                      struct err *reterr)
+/* The target, with the place of its grant to who. */
+static int grant_find(struct config_edit *e, const char *who, const char *target,
+                      json_t **ret_target, size_t *ret_at, struct err *reterr)
 {
     json_t *t = edit_find(e, "targets", target);
     if (!t)
         return edit_missing("target", "target", target, reterr);
-    json_t *grants = json_object_get(t, "grants");
-    int at = edit_list_find(grants, who);
+    int at = edit_list_find(json_object_get(t, "grants"), who);
     if (at < 0)
         return err_set(
             reterr, -ENOENT,
             "target %.120s is not granted to \"%.60s\" (zsan grant list shows the grants)",
             target, who);
-    json_array_remove(grants, (size_t)at);
+    *ret_target = t;
+    *ret_at = (size_t)at;
     return 0;
+}
+
+int edit_grant_sources(struct config_edit *e, const char *who, const char *target,
+                       const struct cfg_sources *sources, struct err *reterr)
+{
+    json_t *t;
+    size_t at;
+    int rc = grant_find(e, who, target, &t, &at, reterr);
+    if (rc < 0)
+        return rc;
+    json_t *all = edit_nested(t, "grant_sources", JSON_OBJECT);
+    if (!all || schema_sources_write(all, who, sources) < 0)
+        return edit_no_memory(reterr);
+    if (json_object_size(all) == 0)
+        json_object_del(t, "grant_sources");
+    return 0;
+}
+
+int edit_grant_remove(struct config_edit *e, const char *who, const char *target,
+                      struct err *reterr)
+{
+    static const struct cfg_sources none;
+    json_t *t;
+    size_t at;
+    int rc = edit_grant_sources(e, who, target, &none, reterr);
+    if (rc == 0)
+        rc = grant_find(e, who, target, &t, &at, reterr);
+    if (rc == 0)
+        json_array_remove(json_object_get(t, "grants"), at);
+    return rc;
 }
 
 /* ---- secrets ----------------------------------------------------------------------------- */

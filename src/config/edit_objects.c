@@ -136,6 +136,27 @@ int edit_portal_add(struct config_edit *e, uint16_t tag, const struct cfg_portal
     return json_array_append_new(list, j) == 0 ? 0 : edit_no_memory(reterr);
 }
 
+static int portal_missing(uint16_t tag, const char *address, uint16_t port, struct err *reterr)
+{
+    return err_set(reterr, -ENOENT,
+                   "there is no portal %s:%u in group %u (zsan portal list shows them)",
+                   address, port, tag);
+}
+
+int edit_portal_sources(struct config_edit *e, uint16_t tag, const char *address, uint16_t port,
+                        const struct cfg_sources *sources, struct err *reterr)
+{
+    char key[8];
+    tag_key(tag, key);
+    json_t *list = json_object_get(edit_find(e, "portal_groups", key), "portals");
+    int at = portal_find(list, address, port);
+    if (at < 0)
+        return portal_missing(tag, address, port, reterr);
+    return schema_sources_write(json_array_get(list, (size_t)at), "sources", sources) == 0
+               ? 0
+               : edit_no_memory(reterr);
+}
+
 static bool uses_group(const json_t *target, uint16_t tag)
 {
     const json_t *tags = json_object_get(target, "portal_groups");
@@ -171,9 +192,7 @@ int edit_portal_remove(struct config_edit *e, uint16_t tag, const char *address,
     json_t *list = json_object_get(edit_find(e, "portal_groups", key), "portals");
     int at = portal_find(list, address, port);
     if (at < 0)
-        return err_set(reterr, -ENOENT,
-                       "there is no portal %s:%u in group %u (zsan portal list shows them)",
-                       address, port, tag);
+        return portal_missing(tag, address, port, reterr);
     if (json_array_size(list) == 1)
         return group_remove(e, tag, key, reterr);
     json_array_remove(list, (size_t)at);

@@ -7,6 +7,8 @@
  */
 #include "config/schema.h"
 
+#include "config/sources.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -57,12 +59,15 @@ static const struct field target_fields[] = {
     {.name = "portal_groups", .type = F_NESTED},
     {.name = "rel_ports",     .type = F_NESTED},
     {.name = "grants",        .type = F_NESTED},
+    {.name = "grant_sources", .type = F_NESTED},
 };
 static const struct field portal_fields[] = {
     FIELD_STR(struct cfg_portal, address, .required = true, .always = true),
     FIELD(struct cfg_portal, port, F_U16, .min = 1, .always = true),
     FIELD_STR(struct cfg_portal, interface),
+    FIELD(struct cfg_portal, any_address, F_BOOL),
     FIELD_STR(struct cfg_portal, advertise),
+    {.name = "sources", .type = F_NESTED},
 };
 static const struct field group_fields[] = {
     FIELD(struct cfg_portal_group, alua_group, F_U16, .min = 1),
@@ -153,6 +158,24 @@ struct cfg_root schema_root_default(void)
                              .next_rel_port = 1};
 }
 
+int schema_sources_read(const json_t *j, const char *member, const char *what,
+                        struct cfg_sources *ret_sources, struct err *reterr)
+{
+    const json_t *list = NULL;
+    struct cfg_sources s = {.n = 0};
+    int rc = field_array(j, member, what, &list, reterr);
+    if (rc == 0 && list && json_array_size(list) == 0)
+        rc = err_set(reterr, -EINVAL,
+                     "%s: \"%.60s\" lists no source network: leave it out to admit all, or "
+                     "take the grant or portal away to admit none",
+                     what, member);
+    for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        rc = cfg_sources_add(&s, text ? text : "", what, reterr);
+    }
+    *ret_sources = s;
+    return rc;
+}
 int schema_volume_read(const json_t *j, const char *what, struct cfg_volume *ret_volume,
                        struct err *reterr)
 {
@@ -169,7 +192,8 @@ int schema_portal_read(const json_t *j, const char *what, struct cfg_portal *ret
                        struct err *reterr)
 {
     *ret_portal = schema_portal_default();
-    return fields_read(j, portal_fields, ARRAY_LEN(portal_fields), ret_portal, what, reterr);
+    int rc = fields_read(j, portal_fields, ARRAY_LEN(portal_fields), ret_portal, what, reterr);
+    return rc < 0 ? rc : schema_sources_read(j, "sources", what, &ret_portal->sources, reterr);
 }
 int schema_group_read(const json_t *j, const char *what, struct cfg_portal_group *ret_group,
                       struct err *reterr)
@@ -238,6 +262,23 @@ int schema_initiator_read(const json_t *j, const char *what,
     return rc < 0 ? rc : chap_read(j, what, &ret_initiator->chap_algs, reterr);
 }
 
+int schema_sources_write(json_t *j, const char *member, const struct cfg_sources *s)
+{
+    char text[CFG_NETWORK_LEN];
+    if (s->n == 0) {
+        json_object_del(j, member);
+        return 0;
+    }
+    json_t *list = json_array();
+    for (unsigned i = 0; i < s->n; i++) {
+        cfg_network_format(&s->net[i], text);
+        if (json_array_append_new(list, json_string(text)) != 0) {
+            json_decref(list);
+            return -ENOMEM;
+        }
+    }
+    return json_object_set_new(j, member, list) ? -ENOMEM : 0;
+}
 int schema_volume_write(json_t *j, const struct cfg_volume *v)
 {
     struct cfg_volume d = schema_volume_default();
@@ -251,7 +292,8 @@ int schema_target_write(json_t *j, const struct cfg_target *t)
 int schema_portal_write(json_t *j, const struct cfg_portal *p)
 {
     struct cfg_portal d = schema_portal_default();
-    return fields_write(j, portal_fields, ARRAY_LEN(portal_fields), p, &d);
+    int rc = fields_write(j, portal_fields, ARRAY_LEN(portal_fields), p, &d);
+    return rc < 0 ? rc : schema_sources_write(j, "sources", &p->sources);
 }
 int schema_limits_write(json_t *j, const struct cfg_limits *l)
 {

@@ -48,6 +48,9 @@ int store_parse(struct config_store *s, const json_t *doc, const json_t *secrets
 int store_commit(struct config_store *s, json_t *doc, json_t *secrets, const struct config *c,
                  struct err *reterr);
 
+/* changes.c: tells the log what a commit put in force. Parks. */
+void changes_log(const struct config_edit *e, const struct config *c);
+
 /* edit_complete.c: identities and relative ports that are missing; mint: secrets too, and those
  * nobody needs any more go. *ret_config is the checked result. Parks. */
 int edit_complete(struct config_edit *e, bool mint, const struct config **ret_config,

@@ -71,6 +71,9 @@ int target_resolve(const struct config *cfg, const char *name, char ret_name[CFG
                    struct err *reterr);
 /* An initiator's iSCSI name, also by its label, in its normal form; else name as it is. */
 void initiator_resolve(const struct config *cfg, const char *name, char ret_name[CFG_NAME_LEN]);
+/* Source networks out of a parameter; not given, or "all": none. -EINVAL. */
+int sources_parse(const struct api_names *names, struct cfg_sources *ret_sources,
+                  struct err *reterr);
 
 /* ---- what is there now ------------------------------------------------------------------- */
 
@@ -141,6 +144,8 @@ bool volume_is_served(const struct net_volume_info *i); /* NULL: it is not */
 json_t *property_json(struct jb *b, const char *of, const char *property, const char *value,
                       const char *source);
 json_t *totals_json(struct jb *b, const struct net_totals *t);
+/* NULL: from everywhere. */
+json_t *sources_json(struct jb *b, const struct cfg_sources *s);
 /* Minted secrets with what is ready to paste. */
 json_t *minted_json(struct jb *b, const struct config *cfg, const struct minted *m);
 

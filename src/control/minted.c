@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Minted secrets as JSON, with the texts that make use of them. The texts hold secrets and are
  * wiped. */
+#include "config/sources.h"
 #include "control/control_int.h"
 #include "control/paste.h"
 
@@ -13,7 +14,7 @@ static void portal_text(const struct cfg_portal *p, char ret_text[SOCK_ADDR_LEN]
 {
     struct sock_addr a;
     char host[64];
-    bool any = strcmp(p->address, "0.0.0.0") == 0 || strcmp(p->address, "::") == 0;
+    bool any = cfg_any_address(p->address);
     if (p->advertise[0])
         snprintf(ret_text, SOCK_ADDR_LEN, "%s", p->advertise);
     else if (any && gethostname(host, sizeof(host)) == 0)

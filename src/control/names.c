@@ -3,6 +3,7 @@
  * it was made with; an initiator by its iSCSI name or its label. Pure. */
 #include "config/names.h"
 #include "base/text.h"
+#include "config/sources.h"
 #include "control/control_int.h"
 
 #include <errno.h>
@@ -53,4 +54,31 @@ int target_resolve(const struct config *cfg, const char *name, char ret_name[CFG
                        "there is no target \"%.120s\" (zsan target list shows them)", name);
     text_copy(ret_name, CFG_NAME_LEN, found->name);
     return 0;
+}
+
+/* ---- source networks --------------------------------------------------------------------- */
+
+int sources_parse(const struct api_names *names, struct cfg_sources *ret_sources,
+                  struct err *reterr)
+{
+    struct cfg_sources s = {.n = 0};
+    bool all = names->n == 1 && strcmp(names->name[0], "all") == 0;
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && !all && i < names->n; i++)
+        rc = cfg_sources_add(&s, names->name[i], "--sources", reterr);
+    if (rc == 0 && names->given && names->n == 0)
+        rc = err_set(reterr, -EINVAL, "--sources: name a network, or all");
+    *ret_sources = s;
+    return rc;
+}
+
+json_t *sources_json(struct jb *b, const struct cfg_sources *s)
+{
+    char text[CFG_NETWORK_LEN];
+    json_t *list = s->n > 0 ? jb_list(b) : NULL;
+    for (unsigned i = 0; i < s->n; i++) {
+        cfg_network_format(&s->net[i], text);
+        jb_push_text(b, list, text);
+    }
+    return list;
 }

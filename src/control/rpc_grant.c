@@ -19,6 +19,8 @@ static json_t *grant_json(struct jb *b, const struct cfg_grant *g, const struct 
     jb_text(b, j, "initiator", g->initiator->name);
     jb_text(b, j, "host", g->initiator->host->name);
     jb_text(b, j, "auth", cfg_auth_name(g->initiator->auth));
+    if (g->sources.n > 0)
+        jb_put(b, j, "sources", sources_json(b, &g->sources));
     jb_text(b, j, "chap_name", g->forward.secret[0].len ? g->forward.name : NULL);
     jb_text(b, j, "reverse_chap_name", g->reverse.secret[0].len ? g->reverse.name : NULL);
     if (g->forward.minted)
@@ -124,8 +126,31 @@ static int run(struct control *c, const char *who, const char *target, const str
 int rpc_grant_add(struct control *c, const struct args_grant_add *a, json_t **ret_result,
                   struct err *reterr)
 {
-    static const struct verb v = {.fn = edit_grant_add, .tells = true};
-    return run(c, a->who, a->target, &v, ret_result, reterr);
+    EDIT(e);
+    struct pair p;
+    struct cfg_sources sources;
+    int rc = sources_parse(&a->sources, &sources, reterr);
+    if (rc == 0)
+        rc = begin(c, a->who, a->target, &e, &p, reterr);
+    if (rc == 0)
+        rc = edit_grant_add(e, p.who, p.target, reterr);
+    if (rc == 0)
+        rc = edit_grant_sources(e, p.who, p.target, &sources, reterr);
+    return rc < 0 ? rc : commit(c, e, &p, ret_result, reterr);
+}
+
+int rpc_grant_set(struct control *c, const struct args_grant_set *a, json_t **ret_result,
+                  struct err *reterr)
+{
+    EDIT(e);
+    struct pair p;
+    struct cfg_sources sources;
+    int rc = sources_parse(&a->sources, &sources, reterr);
+    if (rc == 0)
+        rc = begin(c, a->who, a->target, &e, &p, reterr);
+    if (rc == 0)
+        rc = edit_grant_sources(e, p.who, p.target, &sources, reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }
 
 int rpc_grant_rotate(struct control *c, const struct args_grant_rotate *a, json_t **ret_result,

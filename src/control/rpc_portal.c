@@ -43,6 +43,10 @@ static json_t *portal_json(struct jb *b, const struct cfg_portal_group *g,
     jb_text(b, j, "address", p->address);
     jb_uint(b, j, "port", p->port);
     jb_text(b, j, "interface", p->interface);
+    if (p->any_address)
+        jb_bool(b, j, "any_address", true);
+    if (p->sources.n > 0)
+        jb_put(b, j, "sources", sources_json(b, &p->sources));
     jb_text(b, j, "advertise", p->advertise);
     jb_uint(b, j, "alua_group", g->alua_group);
     jb_bool(b, j, "listening", i && i->listening);
@@ -85,16 +89,34 @@ int rpc_portal_add(struct control *c, const struct args_portal_add *a, json_t **
 {
     EDIT(e);
     uint16_t tag = a->has_group ? (uint16_t)a->group : TAG_DEFAULT;
-    struct cfg_portal p = {.port = a->has_port ? (uint16_t)a->port : PORT_DEFAULT};
+    struct cfg_portal p = {.port = a->has_port ? (uint16_t)a->port : PORT_DEFAULT,
+                           .any_address = a->any_address};
     text_copy(p.address, sizeof(p.address), a->address);
     text_copy(p.interface, sizeof(p.interface), a->interface ? a->interface : "");
     text_copy(p.advertise, sizeof(p.advertise), a->advertise ? a->advertise : "");
-    int rc = config_edit_begin(c->env.store, &e, reterr);
+    int rc = sources_parse(&a->sources, &p.sources, reterr);
+    if (rc == 0)
+        rc = config_edit_begin(c->env.store, &e, reterr);
     if (rc == 0)
         rc = edit_portal_add(e, tag, &p, reterr);
     if (rc == 0)
         rc = config_edit_commit(e, reterr);
     return rc < 0 ? rc : portal_done(c, e, tag, &p, ret_result, reterr);
+}
+
+int rpc_portal_set(struct control *c, const struct args_portal_set *a, json_t **ret_result,
+                   struct err *reterr)
+{
+    EDIT(e);
+    struct cfg_sources sources;
+    int rc = sources_parse(&a->sources, &sources, reterr);
+    if (rc == 0)
+        rc = config_edit_begin(c->env.store, &e, reterr);
+    if (rc == 0)
+        rc = edit_portal_sources(e, a->has_group ? (uint16_t)a->group : TAG_DEFAULT, a->address,
+                                 a->has_port ? (uint16_t)a->port : PORT_DEFAULT, &sources,
+                                 reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }
 
 int rpc_portal_remove(struct control *c, const struct args_portal_remove *a,

@@ -132,6 +132,24 @@ static void look_at_sessions(struct report *r, const struct live *l)
     }
 }
 
+/* Mutual CHAP is what is required; who needs less of it is named for as long as it lasts. */
+static void look_at_initiators(struct report *r, const struct config *cfg)
+{
+    static const char *const what[] = {
+        [CFG_AUTH_ONE_WAY] = "has to prove itself but the target need not (auth one-way)",
+        [CFG_AUTH_NONE] = "logs in on loopback without any proof (auth none)",
+    };
+    char object[CFG_NAME_LEN + 16];
+    for (unsigned i = 0; i < cfg->ninitiators; i++) {
+        const struct cfg_initiator *ini = &cfg->initiators[i];
+        fiber_maybe_yield();
+        if (ini->auth == CFG_AUTH_MUTUAL)
+            continue;
+        snprintf(object, sizeof(object), "initiator %s", ini->name);
+        problem(r, object, "%s: zsan initiator set --auth mutual", what[ini->auth]);
+    }
+}
+
 json_t *totals_json(struct jb *b, const struct net_totals *t)
 {
     json_t *j = jb_object(b);
@@ -141,6 +159,7 @@ json_t *totals_json(struct jb *b, const struct net_totals *t)
     jb_uint(b, j, "logins", t->logins);
     jb_uint(b, j, "logins_refused", t->logins_refused);
     jb_uint(b, j, "connections_refused", t->connections_refused);
+    jb_uint(b, j, "sources_refused", t->sources_refused);
     jb_uint(b, j, "rejects", t->rejects);
     jb_uint(b, j, "digest_errors", t->digest_errors);
     jb_uint(b, j, "data_used", t->data_used);
@@ -186,6 +205,7 @@ int rpc_status(struct control *c, const struct args_status *a, json_t **ret_resu
         r.b.bad = true;
     look_at_volumes(&r, cfg, &l);
     look_at_closing(&r, cfg, &l);
+    look_at_initiators(&r, cfg);
     look_at_sessions(&r, &l);
     if (look_at_portals(&r, c->env.net) < 0 || look_at_isns(&r, c->env.net) < 0)
         r.b.bad = true;

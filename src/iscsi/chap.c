@@ -112,24 +112,33 @@ static bool available(const struct chap *ch, enum iscsi_chap_alg alg)
     return respond(ch, alg, 0, &none, ch->challenge, 0, digest);
 }
 
+/* The best of the mask; 0: none is to be had. */
+static enum iscsi_chap_alg best_of(const struct chap *ch, uint32_t mask)
+{
+    for (size_t i = 0; i < ARRAY_LEN(algs); i++)
+        if (mask & (uint32_t)1 << algs[i].alg && available(ch, algs[i].alg))
+            return algs[i].alg;
+    return 0;
+}
+
 bool chap_challenge(struct chap *ch, const char *chap_a, struct wbuf *out)
 {
     uint32_t listed;
     if (!parse_algs(chap_a, &listed))
         return false;
-    listed &= ch->algs;
-    for (size_t i = 0; i < ARRAY_LEN(algs); i++) {
-        if (!(listed & (uint32_t)1 << algs[i].alg) || !available(ch, algs[i].alg))
-            continue;
-        ch->alg = algs[i].alg;
-        ch->env->random(ch->arg, &ch->id, sizeof(ch->id));
-        ch->env->random(ch->arg, ch->challenge, sizeof(ch->challenge));
-        text_put_number(out, key_name(KEY_CHAP_A), ch->alg);
-        text_put_number(out, key_name(KEY_CHAP_I), ch->id);
-        text_put_binary(out, key_name(KEY_CHAP_C), ch->challenge, sizeof(ch->challenge));
-        return true;
+    ch->alg = best_of(ch, listed & ch->algs);
+    if (ch->alg == 0) {
+        ch->fake = ch->barred = true;
+        ch->alg = best_of(ch, listed);
     }
-    return false;
+    if (ch->alg == 0)
+        return false;
+    ch->env->random(ch->arg, &ch->id, sizeof(ch->id));
+    ch->env->random(ch->arg, ch->challenge, sizeof(ch->challenge));
+    text_put_number(out, key_name(KEY_CHAP_A), ch->alg);
+    text_put_number(out, key_name(KEY_CHAP_I), ch->id);
+    text_put_binary(out, key_name(KEY_CHAP_C), ch->challenge, sizeof(ch->challenge));
+    return true;
 }
 
 /* Both secrets are tried, and with something random where there's none, so that all failures

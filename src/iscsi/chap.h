@@ -24,6 +24,7 @@ struct chap {
     void *arg;
     bool usable; /* there is something to check a response against, real or fake */
     bool fake;
+    bool barred;   /* none of the initiator's algorithms is allowed */
     uint16_t algs; /* mask of 1 << enum iscsi_chap_alg */
     char name[CHAP_NAME_CAP], reverse_name[CHAP_NAME_CAP];
     struct chap_secret secret[ISCSI_CHAP_SECRETS], reverse;
@@ -39,7 +40,8 @@ bool chap_configure(struct chap *ch, const struct iscsi_env *env, void *arg,
 void chap_wipe(struct chap *ch);
 
 /* Picks an algorithm of the initiator's list by our own order of preference (SHA3-256,
- * SHA-256, SHA-1, MD5) and appends CHAP_A, CHAP_I and CHAP_C. False: none of the list can be
+ * SHA-256, SHA-1, MD5) and appends CHAP_A, CHAP_I and CHAP_C. If those that are allowed are not among
+ * them, another one, and nothing passes: what is allowed shall not show who is known. False: none of the list can be
  * used, or it is no list of numbers. */
 bool chap_challenge(struct chap *ch, const char *chap_a, struct wbuf *out);
 

@@ -197,6 +197,55 @@ static void test_chap_takes_what_the_owner_and_the_system_allow(void **state)
     peer_free(p);
 }
 
+/* As it would with an initiator that nobody knows. */
+static void test_chap_algorithm_that_is_not_allowed_fails_late(void **state)
+{
+    (void)state;
+    static char text[TEXT_CAP];
+    struct peer *p = peer_new(NULL);
+    struct got g;
+    require(p);
+    p->answer.algs = 1u << ISCSI_CHAP_SHA256;
+    struct challenge ch = begin(p, "5,6");
+    assert_int_equal(ch.alg, ISCSI_CHAP_SHA1);
+    right_response(text, &ch, SECRET);
+    assert_int_equal(finish(p, text, &g), ISCSI_LOGIN_AUTH_FAILED);
+    assert_true(p->closed);
+    assert_non_null(strstr(p->last.why, "allowed"));
+    peer_free(p);
+}
+
+/* The alias and where a target went say that there is one. */
+static void test_chap_comes_before_what_tells_of_the_target(void **state)
+{
+    (void)state;
+    static char text[TEXT_CAP];
+    struct peer *p = peer_new(NULL);
+    struct got g;
+    require(p);
+    memcpy(p->answer.target_alias, "disk one", 9);
+    p->redirect = "192.0.2.9:3260,1";
+    peer_login_pdu(p, LOGIN_FLAGS(0, 1), NAMES "\nAuthMethod=CHAP");
+    g = peer_expect(p, ISCSI_OP_LOGIN_RSP);
+    assert_non_null(got_key(&g, "TargetPortalGroupTag"));
+    assert_null(got_key(&g, "TargetAlias"));
+    peer_free(p);
+    p = peer_new(NULL);
+    require(p);
+    memcpy(p->answer.target_alias, "disk one", 9);
+    p->redirect = "192.0.2.9:3260,1";
+    struct challenge ch = begin(p, "7");
+    right_response(text, &ch, SECRET);
+    assert_int_equal(finish(p, text, &g), 0);
+    assert_string_equal(got_key(&g, "TargetAlias"), "disk one");
+    assert_null(got_key(&g, "TargetAddress"));
+    peer_login_pdu(p, LOGIN_FLAGS(1, 3), "");
+    g = peer_expect(p, ISCSI_OP_LOGIN_RSP);
+    assert_int_equal(got_login_status(&g), ISCSI_LOGIN_MOVED_TEMP);
+    assert_string_equal(got_key(&g, "TargetAddress"), "192.0.2.9:3260,1");
+    peer_free(p);
+}
+
 /* Each text must fail: %s is the right CHAP_R line. */
 static void test_chap_refuses(void **state)
 {
@@ -404,6 +453,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chap_each_algorithm_both_ways),
         cmocka_unit_test(test_chap_algorithm_lists_that_are_refused),
+        cmocka_unit_test(test_chap_algorithm_that_is_not_allowed_fails_late),
+        cmocka_unit_test(test_chap_comes_before_what_tells_of_the_target),
         cmocka_unit_test(test_chap_takes_what_the_owner_and_the_system_allow),
         cmocka_unit_test(test_chap_refuses),
         cmocka_unit_test(test_chap_wrong_secret),

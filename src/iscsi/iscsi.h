@@ -244,7 +244,6 @@ struct iscsi_login_answer {
      * the initiator wants to join that session: TOO_MANY_CONNECTIONS if it exists, NO_SESSION
      * if not. */
     uint16_t status;
-    char redirect[256];   /* with status 01xx: "address:port[,tpgt]" for TargetAddress */
     bool chap_required;   /* else AuthMethod None is accepted */
     bool mutual_required; /* the initiator must ask us to prove ourselves */
     uint16_t algs;        /* accepted, bit mask of 1 << enum iscsi_chap_alg; 0: all four */
@@ -269,6 +268,9 @@ void iscsi_login_answer(struct iscsi_conn *c, const struct iscsi_login_answer *a
 /* tsih: of the new session, not 0 (0 for discovery is replaced by the machine's own). */
 void iscsi_login_accept(struct iscsi_conn *c, uint16_t tsih, uint64_t now);
 void iscsi_login_refuse(struct iscsi_conn *c, uint16_t status);
+/* Instead of accepting: the target is at "address:port[,tpgt]" now, for a while or for good (11.13.5). It
+ * is told here alone, for before the proof it would tell strangers that there is such a target. */
+void iscsi_login_redirect(struct iscsi_conn *c, bool permanent, const char *address);
 
 /* ---- full feature phase ------------------------------------------------------------------ */
 

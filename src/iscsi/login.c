@@ -347,6 +347,17 @@ void iscsi_login_accept(struct iscsi_conn *c, uint16_t tsih, uint64_t now)
     login_event(c, LOGIN_EV_ACCEPT);
 }
 
+void iscsi_login_redirect(struct iscsi_conn *c, bool permanent, const char *address)
+{
+    if (c->wait != WAIT_ACCEPT)
+        return;
+    c->wait = WAIT_NONE;
+    c->login_status = permanent ? ISCSI_LOGIN_MOVED_PERM : ISCSI_LOGIN_MOVED_TEMP;
+    c->login.out = wbuf_make(c->text_out, LOGIN_DATA_MAX);
+    text_put(&c->login.out, key_name(KEY_TARGET_ADDRESS), address);
+    login_event(c, LOGIN_EV_REFUSE);
+}
+
 void iscsi_login_refuse(struct iscsi_conn *c, uint16_t status)
 {
     if (c->wait != WAIT_ACCEPT)

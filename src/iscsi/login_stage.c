@@ -83,9 +83,7 @@ void login_configure(struct iscsi_conn *c, const struct iscsi_login_answer *a)
     l->portal_group = a->portal_group;
     if (a->target_alias[0] != '\0')
         memcpy(l->target_alias, a->target_alias, sizeof(l->target_alias) - 1);
-    if (a->status >> 8 == ISCSI_LOGIN_MOVED_TEMP >> 8)
-        text_put(&l->out, key_name(KEY_TARGET_ADDRESS), a->redirect);
-    else if (a->status == ISCSI_LOGIN_OK && !chap_configure(&l->chap, c->env, c->arg, a))
+    if (a->status == ISCSI_LOGIN_OK && !chap_configure(&l->chap, c->env, c->arg, a))
         c->login_status = ISCSI_LOGIN_TARGET_ERROR;
 }
 
@@ -107,15 +105,24 @@ void login_on_answer(struct iscsi_conn *c)
     }
 }
 
+/* A target's alias tells that it is there. */
+static bool may_be_told(const struct login *l)
+{
+    return !l->chap_required || l->state == LOGIN_SECURED || l->state == LOGIN_OPERATIONAL;
+}
+
 void login_greet(struct iscsi_conn *c)
 {
     struct login *l = &c->login;
-    if (l->greeted || c->params.discovery)
+    if (c->params.discovery)
         return;
+    if (!l->greeted)
+        text_put_number(&l->out, key_name(KEY_PORTAL_GROUP), l->portal_group); /* 13.9 */
     l->greeted = true;
-    text_put_number(&l->out, key_name(KEY_PORTAL_GROUP), l->portal_group); /* 13.9 */
-    if (l->target_alias[0] != '\0')
+    if (l->target_alias[0] != '\0' && may_be_told(l)) {
         text_put(&l->out, key_name(KEY_TARGET_ALIAS), l->target_alias);
+        l->target_alias[0] = '\0';
+    }
 }
 
 /* ---- security stage ---------------------------------------------------------------------- */
@@ -163,6 +170,7 @@ void login_on_chap_a(struct iscsi_conn *c)
         login_fail(c, ISCSI_LOGIN_AUTH_FAILED, "login: no CHAP algorithm in common");
         return;
     }
+    c->params.chap_alg = l->chap.alg;
     l->state = LOGIN_CHAP_R;
     login_stay(c);
 }
@@ -172,14 +180,15 @@ void login_on_chap_r(struct iscsi_conn *c)
     struct login *l = &c->login;
     bool mutual = false;
     if (!chap_verify(&l->chap, &l->set, &mutual, &l->out)) {
-        login_fail(c, ISCSI_LOGIN_AUTH_FAILED, "login: CHAP failed");
+        login_fail(c, ISCSI_LOGIN_AUTH_FAILED,
+                   l->chap.barred ? "login: no CHAP algorithm that is allowed"
+                                  : "login: CHAP failed");
         return;
     }
     if (l->mutual_required && !mutual) {
         login_fail(c, ISCSI_LOGIN_AUTH_FAILED, "login: mutual CHAP is required");
         return;
     }
-    c->params.chap_alg = l->chap.alg;
     c->params.mutual = mutual;
     l->state = LOGIN_SECURED;
     login_proceed(c);

@@ -376,12 +376,16 @@ static void test_login_redirect(void **state)
 {
     (void)state;
     struct peer *p = peer_new(NULL);
-    p->answer.status = ISCSI_LOGIN_MOVED_TEMP;
-    snprintf(p->answer.redirect, sizeof(p->answer.redirect), "192.0.2.9:3260,1");
+    p->redirect = "192.0.2.9:3260,1";
     peer_login_pdu(p, LOGIN_FLAGS(0, 1), NAMES "\nAuthMethod=None");
     struct got g = peer_expect(p, ISCSI_OP_LOGIN_RSP);
+    assert_int_equal(got_login_status(&g), 0);
+    assert_null(got_key(&g, "TargetAddress"));
+    peer_login_pdu(p, LOGIN_FLAGS(1, 3), "MaxBurstLength=8192");
+    g = peer_expect(p, ISCSI_OP_LOGIN_RSP);
     assert_int_equal(got_login_status(&g), ISCSI_LOGIN_MOVED_TEMP);
     assert_string_equal(got_key(&g, "TargetAddress"), "192.0.2.9:3260,1");
+    assert_null(got_key(&g, "MaxBurstLength"));
     assert_true(p->closed);
     peer_free(p);
 }

@@ -111,6 +111,8 @@ static void owner_event(struct peer *p, const struct iscsi_event *ev)
     case ISCSI_EV_LOGGED_IN:
         if (p->refuse != 0)
             iscsi_login_refuse(p->c, p->refuse);
+        else if (p->redirect)
+            iscsi_login_redirect(p->c, false, p->redirect);
         else
             iscsi_login_accept(p->c, 7, p->now);
         break;

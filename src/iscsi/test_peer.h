@@ -67,7 +67,8 @@ struct peer {
     struct owner_task tasks[PEER_TASKS];
     uint8_t *disk;
     struct iscsi_login_answer answer;
-    uint16_t refuse; /* status for the last word, 0: accept */
+    uint16_t refuse;      /* status for the last word, 0: accept */
+    const char *redirect; /* the last word sends there */
     bool hold_answers;
     unsigned targets; /* that SendTargets shows */
     uint8_t random;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SendTargets (RFC 7143 appendix C): the targets granted to the asking initiator, with the
- * portals of the groups that serve them. A portal announces its advertised address if it has
+ * SendTargets (RFC 7143 appendix C): the targets granted to the asking initiator from where it
+ * asks, with the portals of the groups that serve them (also those for other source networks: it may
+ * have a foot in each). A portal announces its advertised address if it has
  * one, else its own; one that listens on all addresses announces the address this initiator
  * came to. What this initiator cannot reach is left out: a loopback address from afar, a portal
  * for all addresses of the other family.
@@ -10,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "config/sources.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,11 +37,6 @@ struct search {
 
 /* ---- on reactor 0, where the configuration is -------------------------------------------- */
 
-static bool is_any(const char *host)
-{
-    return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
-}
-
 static bool is_ipv6(const char *host)
 {
     return strchr(host, ':') != NULL;
@@ -55,7 +52,7 @@ static bool address_of(const struct conn *c, const struct cfg_portal *p,
         return true;
     }
     text_copy(host, sizeof(host), p->address);
-    if (is_any(host)) {
+    if (cfg_any_address(host)) {
         sock_addr_host(sock_local(c->sock), host);
         if (is_ipv6(host) != is_ipv6(p->address))
             return false;
@@ -98,7 +95,8 @@ static void search(void *arg)
     const char *only = s->ev->send_targets.target;
     for (unsigned i = 0; i < cfg->ntargets; i++) {
         const struct cfg_target *t = &cfg->targets[i];
-        if ((only[0] && strcmp(only, t->name) != 0) || !policy_may_see(cfg, p->initiator, t))
+        if ((only[0] && strcmp(only, t->name) != 0) ||
+            !policy_may_see(cfg, p->initiator, t, &s->c->source))
             continue;
         struct found *f = found_new(s->c, t);
         if (f)

@@ -306,6 +306,7 @@ static void add_targets(struct config_edit *e, unsigned first, unsigned n, struc
         snprintf(t.name, sizeof(t.name), "iqn.2026-11.org.example:more.%u", i);
         snprintf(t.alias, sizeof(t.alias), "number %u", i);
         check(edit_target_add(e, &t, NULL, 0, err) == 0);
+        check(edit_grant_add(e, FIX_INITIATOR, t.name, err) == 0);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "net/isns_int.h"
 
 #include "base/text.h"
+#include "config/sources.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -16,11 +17,6 @@
 static bool is_ipv6(const char *host)
 {
     return strchr(host, ':') != NULL;
-}
-
-static bool is_any(const char *host)
-{
-    return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
 }
 
 /* 16 bytes, IPv4 mapped into IPv6 (RFC 4171 6.3.1). False: a name, or an address that means something on one link only. */
@@ -45,7 +41,7 @@ static bool portal_of(const struct served_portal *p, const struct sock_addr *loc
         text_copy(told.text, sizeof(told.text), p->cfg.advertise);
         sock_addr_host(&told, host);
         r.port = sock_addr_port(&told);
-    } else if (is_any(p->cfg.address)) {
+    } else if (cfg_any_address(p->cfg.address)) {
         sock_addr_host(local, host);
         if (is_ipv6(host) != is_ipv6(p->cfg.address))
             return false;
@@ -65,7 +61,7 @@ static bool portal_of(const struct served_portal *p, const struct sock_addr *loc
 
 static bool is_told(const struct cfg_target *t)
 {
-    return !t->disabled && !t->unlisted;
+    return !t->disabled && !t->unlisted && t->ngrants > 0;
 }
 
 static bool serves(const struct cfg_target *t, uint16_t group)

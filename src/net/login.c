@@ -79,22 +79,14 @@ void login_count_free(struct net *net)
 void login_identify(struct conn *c)
 {
     struct iscsi_login_answer a;
-    policy_answer(c->net->cfg, iscsi_conn_params(c->iscsi), c->portal->group, c->loopback, &a);
+    const struct policy_way way = session_way(c);
+    policy_answer(c->net->cfg, iscsi_conn_params(c->iscsi), &way, &a, &c->refusal);
     if (c->overload || c->net->stopping) {
         wipe(&a, sizeof(a));
         a.status = ISCSI_LOGIN_OUT_OF_RESOURCES;
     }
     iscsi_login_answer(c->iscsi, &a);
     wipe(&a, sizeof(a));
-}
-
-void login_failed(struct conn *c, const struct iscsi_event *ev)
-{
-    const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
-    c->net->totals.logins_refused++;
-    log_warn("login.refused", KV("initiator", "%s", p->initiator),
-             KV("target", "%s", p->target), KV("peer", "%s", sock_peer(c->sock)->text),
-             KV("status", "%04x", ev->login_status), KV("why", "%s", ev->why ? ev->why : ""));
 }
 
 static void describe_auth(struct conn *c, const struct iscsi_params *p)
@@ -110,6 +102,23 @@ static void describe_auth(struct conn *c, const struct iscsi_params *p)
     else
         snprintf(c->auth, sizeof(c->auth), "CHAP %s%s", names[p->chap_alg],
                  p->mutual ? " mutual" : "");
+}
+
+void login_failed(struct conn *c, const struct iscsi_event *ev)
+{
+    const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
+    const char *why = ev->why ? ev->why : "";
+    if (ev->login_status >> 8 == ISCSI_LOGIN_MOVED_TEMP >> 8)
+        return; /* send_away() has logged it */
+    if (c->refusal && ev->login_status == ISCSI_LOGIN_AUTH_FAILED)
+        why = c->refusal;
+    c->net->totals.logins_refused++;
+    c->net->totals.sources_refused += why == policy_wrong_source;
+    describe_auth(c, p);
+    log_warn("login.refused", KV("initiator", "%s", p->initiator),
+             KV("target", "%s", p->discovery ? "(discovery)" : p->target),
+             KV("peer", "%s", sock_peer(c->sock)->text), KV("auth", "%s", c->auth),
+             KV("status", "%04x", ev->login_status), KV("why", "%s", why));
 }
 
 static uint16_t new_tsih(struct net *net)
@@ -160,6 +169,16 @@ static void log_login(struct conn *c, const struct iscsi_params *p)
              KV("peer", "%s", sock_peer(c->sock)->text), KV("auth", "%s", c->auth));
 }
 
+/* Where the target went. Who is told that has proved that it may log in here, and has had us prove
+ * that it is us who says so. */
+static void send_away(struct conn *c, const struct iscsi_params *p, const struct cfg_target *t)
+{
+    log_info("login.redirected", KV("initiator", "%s", p->initiator),
+             KV("target", "%s", p->target), KV("peer", "%s", sock_peer(c->sock)->text),
+             KV("auth", "%s", c->auth), KV("to", "%s", t->redirect));
+    iscsi_login_redirect(c->iscsi, t->redirect_permanent, t->redirect);
+}
+
 void login_done(struct conn *c)
 {
     struct net *net = c->net;
@@ -167,6 +186,15 @@ void login_done(struct conn *c)
     describe_auth(c, p);
     c->logged_in = run_wall() / NS_PER_SEC;
     login_uncount(net, c);
+    if (!session_may_stay(net, c)) {
+        iscsi_login_refuse(c->iscsi, ISCSI_LOGIN_NOT_FOUND);
+        return;
+    }
+    const struct cfg_target *t = session_target(net, c);
+    if (!p->discovery && t && t->redirect[0]) {
+        send_away(c, p, t);
+        return;
+    }
     if (p->discovery) {
         iscsi_login_accept(c->iscsi, 0, run_now());
         log_login(c, p);
@@ -182,7 +210,7 @@ void login_done(struct conn *c)
         return;
     }
     /* The configuration may have changed while the older session ended. */
-    const struct cfg_target *t = session_target(net, c);
+    t = session_target(net, c);
     const struct cfg_initiator *i = config_initiator(net->cfg, p->initiator);
     if (!t || !i || net->stopping) {
         iscsi_login_refuse(c->iscsi, ISCSI_LOGIN_NOT_FOUND);

@@ -59,7 +59,7 @@ static void revoke_here(struct conn *c, void *arg)
     (void)arg;
     if (!c->closing) {
         iscsi_async_drop(c->iscsi, 0, 0);
-        conn_shut(c, "its grant or target is gone");
+        conn_shut(c, "its grant or target is gone, or not for its source network");
     }
 }
 
@@ -83,11 +83,14 @@ static void follow(struct net *net, struct conn *c)
     free(m);
 }
 
+/* Logins in progress are judged again at their end; here they end with their portal. */
 static void sessions_follow(struct net *net)
 {
     for (struct conn *c = conn_next(net, NULL); c; c = conn_next(net, c))
         if (c->session)
             follow(net, c);
+        else if (!session_may_stay(net, c))
+            conn_call(c, revoke_here, NULL);
 }
 
 /* Sessions that were told to go have gone when a change is reported as done, if they can. */

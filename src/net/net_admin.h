@@ -86,6 +86,7 @@ int net_isns(struct net *net, struct net_isns_info **ret_servers, unsigned *ret_
 struct net_totals {
     uint32_t connections, sessions, logins_in_progress;
     uint64_t logins, logins_refused, rejects, digest_errors, connections_refused;
+    uint64_t sources_refused;        /* of both, for where they came from */
     uint64_t data_used, data_budget; /* bytes */
     struct reactor_stats reactor[RUN_MAX_REACTORS];
     unsigned nreactors;

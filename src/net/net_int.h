@@ -169,6 +169,8 @@ struct conn {
     uint64_t id;
     uint64_t logged_in; /* wall seconds, 0: not (yet) */
     bool loopback, overload;
+    struct cfg_address source; /* of the peer */
+    const char *refusal;       /* why policy.c lets nobody in, for the log; NULL: it does */
     char auth[40];
     char host[CFG_NAME_LEN];
     uint16_t rel_port_id, alua_group, tsih;
@@ -266,13 +268,21 @@ uint32_t login_count_of(struct net *net, const struct conn *c); /* [0] from the 
 void login_count_free(struct net *net);                         /* [0] */
 
 /* policy.c: who may log in where, from the configuration alone */
+struct policy_way {
+    uint16_t portal_group;
+    bool loopback; /* both ends are on this machine */
+    struct cfg_address source;
+};
+/* *ret_refusal: why the exchange cannot succeed, static text for the log; NULL: it can. */
 void policy_answer(const struct config *cfg, const struct iscsi_params *p,
-                   uint16_t portal_group, bool loopback, struct iscsi_login_answer *ret_answer);
-bool policy_may_see(const struct config *cfg, const char *initiator,
-                    const struct cfg_target *t);
-/* The target that p asks for, if it may be there through that group, or NULL. */
+                   const struct policy_way *way, struct iscsi_login_answer *ret_answer,
+                   const char **ret_refusal);
+bool policy_may_see(const struct config *cfg, const char *initiator, const struct cfg_target *t,
+                    const struct cfg_address *source);
+/* The target that p asks for, if it may be there that way, or NULL. */
 const struct cfg_target *policy_target(const struct config *cfg, const struct iscsi_params *p,
-                                       uint16_t portal_group);
+                                       const struct policy_way *way);
+extern const char policy_wrong_source[]; /* one of the refusals */
 
 /* session.c */
 struct lun_map *lun_map_for(struct net *net,
@@ -289,6 +299,10 @@ void session_end(struct conn *c);
 void sessions_settle(struct net *net, uint64_t deadline);
 /* [0] The target of c, if the configuration lets it be there; NULL: it has to end. */
 const struct cfg_target *session_target(const struct net *net, const struct conn *c);
+struct policy_way session_way(const struct conn *c);
+/* [0] A connection that is no session (yet) may stay: its portal is there and takes its source, and, of
+ * discovery, its initiator is known. */
+bool session_may_stay(const struct net *net, const struct conn *c);
 /* [0] A login with a TSIH takes the place of that session's one connection (RFC 7143 6.3.4): OK, or
  * the status to refuse it with. */
 uint16_t session_join(struct net *net, const struct conn *c);

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Who may log in where: pure functions of the configuration. Deny by default: a name that is
- * not configured, a target that does not exist, one that is not granted or not served through
- * this portal group all take the same path, an exchange to its end that nothing can pass, so
- * that nobody learns which it was.
+ * not configured, a target that does not exist, one that is not granted, not from there or not
+ * through this portal group all take the same path, an exchange to its end that nothing can pass, so
+ * that nobody learns which it was. Where a target moved is told to none but those who may log in,
+ * after they have proved themselves (login.c).
  */
 #include "net/net_int.h"
 
 #include "base/text.h"
+#include "config/sources.h"
 
 #include <string.h>
+
+const char policy_wrong_source[] = "its grant is not for this source network";
 
 static bool in_group(const struct cfg_target *t, uint16_t tag)
 {
@@ -19,16 +23,42 @@ static bool in_group(const struct cfg_target *t, uint16_t tag)
     return false;
 }
 
-bool policy_may_see(const struct config *cfg, const char *initiator, const struct cfg_target *t)
+bool policy_may_see(const struct config *cfg, const char *initiator, const struct cfg_target *t,
+                    const struct cfg_address *source)
 {
-    return !t->disabled && config_grant(cfg, initiator, t->name) != NULL;
+    const struct cfg_grant *g = config_grant(cfg, initiator, t->name);
+    return g && !t->disabled && cfg_sources_admit(&g->sources, source);
 }
 
 const struct cfg_target *policy_target(const struct config *cfg, const struct iscsi_params *p,
-                                       uint16_t portal_group)
+                                       const struct policy_way *way)
 {
     const struct cfg_target *t = config_target(cfg, p->target);
-    return t && in_group(t, portal_group) && policy_may_see(cfg, p->initiator, t) ? t : NULL;
+    return t && in_group(t, way->portal_group) &&
+                   policy_may_see(cfg, p->initiator, t, &way->source)
+               ? t
+               : NULL;
+}
+
+/* Why not; NULL: it may. */
+static const char *refusal(const struct config *cfg, const struct iscsi_params *p,
+                           const struct cfg_initiator *i, const struct cfg_grant *g,
+                           const struct policy_way *way)
+{
+    const struct cfg_target *t = config_target(cfg, p->target);
+    if (!i)
+        return "the initiator is not known";
+    if (p->discovery)
+        return NULL;
+    if (!t)
+        return "there is no such target";
+    if (!g)
+        return "the target is not granted to it";
+    if (!cfg_sources_admit(&g->sources, &way->source))
+        return policy_wrong_source;
+    if (!in_group(t, way->portal_group))
+        return "the target is not served through this portal group";
+    return t->disabled ? "the target is disabled" : NULL;
 }
 
 static void secret_copy(const struct cfg_secret *s, uint8_t *ret_bytes, uint16_t *ret_len)
@@ -37,10 +67,12 @@ static void secret_copy(const struct cfg_secret *s, uint8_t *ret_bytes, uint16_t
     *ret_len = s->len;
 }
 
-static void unknown(struct iscsi_login_answer *a)
+/* The algorithms are those of the initiator all the same: they shall not tell its targets from others. */
+static void pretend(const struct cfg_initiator *i, struct iscsi_login_answer *a)
 {
     a->fake = true;
     a->chap_required = true;
+    a->algs = i ? i->chap_algs : 0;
 }
 
 static void require_chap(const struct cfg_initiator *i, const struct cfg_credential *forward,
@@ -54,47 +86,35 @@ static void require_chap(const struct cfg_initiator *i, const struct cfg_credent
         secret_copy(&forward->secret[k], a->secret[k].bytes, &a->secret[k].len);
     text_copy(a->reverse_name, sizeof(a->reverse_name), reverse->name);
     secret_copy(&reverse->secret[0], a->reverse_secret.bytes, &a->reverse_secret.len);
-    if (forward->secret[0].len == 0 && forward->secret[1].len == 0)
-        unknown(a); /* nothing to check against: nobody passes */
-}
-
-static void authenticate(const struct cfg_initiator *i, const struct cfg_credential *forward,
-                         const struct cfg_credential *reverse, bool loopback,
-                         struct iscsi_login_answer *a)
-{
-    if (i->auth == CFG_AUTH_NONE && loopback)
-        return;
-    if (i->auth == CFG_AUTH_NONE)
-        unknown(a);
-    else
-        require_chap(i, forward, reverse, a);
 }
 
 void policy_answer(const struct config *cfg, const struct iscsi_params *p,
-                   uint16_t portal_group, bool loopback, struct iscsi_login_answer *ret_answer)
+                   const struct policy_way *way, struct iscsi_login_answer *ret_answer,
+                   const char **ret_refusal)
 {
     struct iscsi_login_answer *a = ret_answer;
-    memset(a, 0, sizeof(*a));
-    a->portal_group = portal_group;
     const struct cfg_initiator *i = config_initiator(cfg, p->initiator);
-    if (p->discovery) {
-        if (i)
-            authenticate(i, &i->discovery, &i->discovery_reverse, loopback, a);
-        else
-            unknown(a);
-        return;
-    }
     const struct cfg_grant *g = config_grant(cfg, p->initiator, p->target);
-    if (!i || !g || g->target->disabled || !in_group(g->target, portal_group)) {
-        unknown(a);
+    const struct cfg_credential *forward = NULL, *reverse = NULL;
+    const char *why = refusal(cfg, p, i, g, way);
+    memset(a, 0, sizeof(*a));
+    a->portal_group = way->portal_group;
+    if (!why) {
+        forward = p->discovery ? &i->discovery : &g->forward;
+        reverse = p->discovery ? &i->discovery_reverse : &g->reverse;
+        if (i->auth == CFG_AUTH_NONE && !way->loopback)
+            why = "without CHAP it may log in on loopback alone";
+        else if (i->auth != CFG_AUTH_NONE && forward->secret[0].len == 0 &&
+                 forward->secret[1].len == 0)
+            why = "there is no secret to check against";
+    }
+    *ret_refusal = why;
+    if (why) {
+        pretend(i, a);
         return;
     }
-    if (g->target->redirect[0]) {
-        a->status =
-            g->target->redirect_permanent ? ISCSI_LOGIN_MOVED_PERM : ISCSI_LOGIN_MOVED_TEMP;
-        text_copy(a->redirect, sizeof(a->redirect), g->target->redirect);
-        return;
-    }
-    text_copy(a->target_alias, sizeof(a->target_alias), g->target->alias);
-    authenticate(i, &g->forward, &g->reverse, loopback, a);
+    if (!p->discovery)
+        text_copy(a->target_alias, sizeof(a->target_alias), g->target->alias);
+    if (i->auth != CFG_AUTH_NONE)
+        require_chap(i, forward, reverse, a);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who may log in where, row by row. */
+#include "config/sources.h"
 #include "net/net_int.h"
 
 #include <setjmp.h>
@@ -17,6 +18,7 @@
 #define CLOSED  "iqn.2026-11.example:closed"
 #define MOVED   "iqn.2026-11.example:moved"
 #define NOWHERE "iqn.2026-11.example:none"
+#define FENCED  "iqn.2026-11.example:fenced"
 
 static struct cfg_credential credential(const char *name, const char *secret)
 {
@@ -30,9 +32,10 @@ static struct cfg_credential credential(const char *name, const char *secret)
 static struct cfg_portal_group groups[] = {{.tag = 1}, {.tag = 2}};
 static const struct cfg_portal_group *served[] = {&groups[0]};
 static struct cfg_target targets[] = {
-    {.name = TARGET, .alias = "first", .groups = served, .ngroups = 1                },
-    {.name = CLOSED, .groups = served, .ngroups = 1,     .disabled = true            },
-    {.name = MOVED,  .groups = served, .ngroups = 1,     .redirect = "192.0.2.9:3260"},
+    {.name = TARGET,    .alias = "first",         .groups = served,         .ngroups = 1},
+    {.name = CLOSED,                 .groups = served,                            .ngroups = 1,                    .disabled = true},
+    {.name = MOVED, .groups = served,                         .ngroups = 1,                  .redirect = "192.0.2.9:3260"},
+    {.name = FENCED,     .groups = served,.ngroups = 1},
 };
 static struct cfg_initiator initiators[] = {
     {.name = ESX,     .auth = CFG_AUTH_MUTUAL },
@@ -46,6 +49,8 @@ static struct cfg_grant grants[] = {
     {.initiator = &initiators[0], .target = &targets[2]},
     {.initiator = &initiators[2], .target = &targets[0]},
     {.initiator = &initiators[3], .target = &targets[0]},
+    {.initiator = &initiators[0],
+     .target = &targets[3]                             }, /* from 192.0.2.0/24 and 2001:db8::/32 */
 };
 static struct config config = {
     .targets = targets,
@@ -65,22 +70,38 @@ static int setup(void **state)
         grants[i].forward = credential(grants[i].initiator->name, "forward-secret-1");
         grants[i].reverse = credential(grants[i].target->name, "reverse-secret-1");
     }
+    assert_int_equal(cfg_sources_add(&grants[5].sources, "192.0.2.0/24", "x", NULL), 0);
+    assert_int_equal(cfg_sources_add(&grants[5].sources, "2001:db8::/32", "x", NULL), 0);
     initiators[0].discovery = credential(ESX, "discovery-secret");
     initiators[0].discovery_reverse = credential("zsan", "discovery-answer");
     return 0;
 }
 
-static struct iscsi_login_answer ask(const char *initiator, const char *target, uint16_t group,
-                                     bool loopback)
+static const char *refusal; /* of the last ask() */
+
+static struct iscsi_login_answer ask_from(const char *source, const char *initiator,
+                                          const char *target, uint16_t group, bool loopback)
 {
     static struct iscsi_params p;
     static struct iscsi_login_answer a;
+    struct policy_way way = {.portal_group = group, .loopback = loopback};
+    assert_true(cfg_address_parse(source, &way.source));
     memset(&p, 0, sizeof(p));
     p.discovery = target == NULL;
     snprintf(p.initiator, sizeof(p.initiator), "%s", initiator);
     snprintf(p.target, sizeof(p.target), "%s", target ? target : "");
-    policy_answer(&config, &p, group, loopback, &a);
+    policy_answer(&config, &p, &way, &a, &refusal);
+    assert_int_equal(refusal != NULL, a.fake);
+    if (target) /* what is told of a target is told to those who may log in */
+        assert_int_equal(policy_target(&config, &p, &way) != NULL,
+                         !a.fake || strstr(refusal, "CHAP"));
     return a;
+}
+
+static struct iscsi_login_answer ask(const char *initiator, const char *target, uint16_t group,
+                                     bool loopback)
+{
+    return ask_from("192.0.2.77", initiator, target, group, loopback);
 }
 
 static void test_policy_rows(void **state)
@@ -91,23 +112,23 @@ static void test_policy_rows(void **state)
         uint16_t group;
         bool loopback;
         bool fake, chap, mutual;
-        uint16_t status;
     } rows[] = {
   /* clang-format off */
-        {ESX,         TARGET, 1, false, false, true,  true,  0},
-        {ESX,         TARGET, 2, false, true,  true,  false, 0}, /* not through this group */
-        {ESX,         CLOSED, 1, false, true,  true,  false, 0},
-        {ESX,         MOVED,  1, false, false, false, false, 0x0101},
-        {ESX,         NOWHERE, 1, false, true, true,  false, 0},
-        {OTHER,       TARGET, 1, false, true,  true,  false, 0}, /* known, not granted */
-        {"iqn.x:who", TARGET, 1, false, true,  true,  false, 0},
-        {"iqn.x:who", NULL,   1, false, true,  true,  false, 0},
-        {"iqn.x:who", TARGET, 1, true,  true,  true,  false, 0}, /* loopback grants nothing */
-        {ONE_WAY,     TARGET, 1, false, false, true,  false, 0},
-        {LOCAL,       TARGET, 1, true,  false, false, false, 0},
-        {LOCAL,       TARGET, 1, false, true,  true,  false, 0}, /* no CHAP off the loopback */
-        {ESX,         NULL,   1, false, false, true,  true,  0},
-        {OTHER,       NULL,   1, false, true,  true,  true,  0}, /* no secret was minted */
+        {ESX,         TARGET, 1, false, false, true,  true},
+        {ESX,         TARGET, 2, false, true,  true,  false}, /* not through this group */
+        {ESX,         CLOSED, 1, false, true,  true,  false},
+        {ESX,         MOVED,  1, false, false, true,  true},  /* where to is told after the proof */
+        {ESX,         NOWHERE, 1, false, true, true,  false},
+        {OTHER,       TARGET, 1, false, true,  true,  false}, /* known, not granted */
+        {"iqn.x:who", TARGET, 1, false, true,  true,  false},
+        {"iqn.x:who", MOVED,  1, false, true,  true,  false},
+        {"iqn.x:who", NULL,   1, false, true,  true,  false},
+        {"iqn.x:who", TARGET, 1, true,  true,  true,  false}, /* loopback grants nothing */
+        {ONE_WAY,     TARGET, 1, false, false, true,  false},
+        {LOCAL,       TARGET, 1, true,  false, false, false},
+        {LOCAL,       TARGET, 1, false, true,  true,  false}, /* no CHAP off the loopback */
+        {ESX,         NULL,   1, false, false, true,  true},
+        {OTHER,       NULL,   1, false, true,  true,  false}, /* no secret was minted */
   /* clang-format on */
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -118,7 +139,31 @@ static void test_policy_rows(void **state)
         assert_int_equal(a.chap_required, rows[i].chap);
         if (!rows[i].fake)
             assert_int_equal(a.mutual_required, rows[i].mutual);
-        assert_int_equal(a.status, rows[i].status);
+        assert_int_equal(a.status, 0);
+    }
+}
+
+static void test_policy_looks_at_where_they_come_from(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source;
+        bool fake;
+    } rows[] = {
+        {"192.0.2.1",        false},
+        {"192.0.3.1",        true },
+        {"127.0.0.1",        true },
+        {"2001:db8:1::7",    false},
+        {"2001:db9::7",      true },
+        {"::ffff:192.0.2.1", false},
+        {"::192.0.2.1",      true },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        print_message("# %s\n", rows[i].source);
+        struct iscsi_login_answer a = ask_from(rows[i].source, ESX, FENCED, 1, false);
+        assert_int_equal(a.fake, rows[i].fake);
+        if (rows[i].fake)
+            assert_ptr_equal(refusal, policy_wrong_source);
     }
 }
 
@@ -143,12 +188,20 @@ static void test_policy_unknown_and_ungranted_get_the_same_answer(void **state)
     c = ask(OTHER, TARGET, 1, false);
     assert_memory_equal(&a, &b, sizeof(a));
     assert_memory_equal(&a, &c, sizeof(a));
+    c = ask(ESX, CLOSED, 1, false);
+    assert_memory_equal(&a, &c, sizeof(a));
+    c = ask(ESX, TARGET, 2, false);
+    a.portal_group = 2;
+    assert_memory_equal(&a, &c, sizeof(a));
+    c = ask_from("198.51.100.1", ESX, FENCED, 2, false);
+    assert_memory_equal(&a, &c, sizeof(a));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_policy_rows),
+        cmocka_unit_test(test_policy_looks_at_where_they_come_from),
         cmocka_unit_test(test_policy_hands_over_the_pairs_own_secrets),
         cmocka_unit_test(test_policy_unknown_and_ungranted_get_the_same_answer),
     };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Portals: a listener and an accept fiber each, all on reactor 0. A connection over the
- * process's limit is closed at once; one over the limit of logins from its address is answered
+ * Portals: a listener and an accept fiber each, all on reactor 0. A connection from a source network
+ * that the portal is not for, or over the process's limit, is closed at once; one over the limit of logins from its address is answered
  * "out of resources" by the login, and closed at once when even that is exceeded four times
  * over.
  */
@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "config/sources.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -59,10 +60,25 @@ static void refuse(struct net *net, struct sock *s, const char *why)
     sock_close(s);
 }
 
+static struct cfg_address source_of(const struct sock *s)
+{
+    char host[SOCK_ADDR_LEN];
+    struct cfg_address a;
+    sock_addr_host(sock_peer(s), host);
+    cfg_address_parse(host, &a);
+    return a;
+}
+
 static void admit(struct served_portal *p, struct sock *s)
 {
     struct net *net = p->net;
     const struct cfg_limits *l = &net->cfg->limits;
+    const struct cfg_address source = source_of(s);
+    if (!cfg_sources_admit(&p->cfg.sources, &source)) {
+        net->totals.sources_refused++;
+        refuse(net, s, "the portal is not for this source network");
+        return;
+    }
     if (net->nconns >= l->max_connections) {
         refuse(net, s, "the limit of connections is reached");
         return;
@@ -73,6 +89,7 @@ static void admit(struct served_portal *p, struct sock *s)
         return;
     }
     sock_addr_host(sock_peer(s), c->peer_host);
+    c->source = source;
     c->loopback = addr_is_loopback(sock_local(s)) && addr_is_loopback(sock_peer(s));
     c->overload = !login_count(net, c);
     p->pins++;
@@ -173,14 +190,23 @@ static struct served_portal *portal_entry(struct net *net, uint16_t group,
     return p;
 }
 
+static const struct cfg_portal *find_cfg(const struct served_portal *p, const struct config *c)
+{
+    for (unsigned g = 0; c && g < c->ngroups; g++)
+        for (unsigned i = 0; i < c->groups[g].nportals; i++)
+            if (same_portal(p, c->groups[g].tag, &c->groups[g].portals[i]))
+                return &c->groups[g].portals[i];
+    return NULL;
+}
+
 void portals_mark(struct net *net, const struct config *c)
 {
     struct served_portal *p;
     list_for_each (p, &net->portals, node) {
-        p->seen = false;
-        for (unsigned g = 0; c && g < c->ngroups; g++)
-            for (unsigned i = 0; i < c->groups[g].nportals; i++)
-                p->seen = p->seen || same_portal(p, c->groups[g].tag, &c->groups[g].portals[i]);
+        const struct cfg_portal *cfg = find_cfg(p, c);
+        p->seen = cfg != NULL;
+        if (cfg)
+            p->cfg = *cfg; /* what may change while it is open */
     }
 }
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mutant.h"
 #include "base/text.h"
+#include "config/sources.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,11 +38,27 @@ struct lun_map *lun_map_for(struct net *net, const struct cfg_target *t)
     return m;
 }
 
+struct policy_way session_way(const struct conn *c)
+{
+    return (struct policy_way){c->portal->group, c->loopback, c->source};
+}
+
+static bool portal_admits(const struct conn *c)
+{
+    return c->portal->seen && cfg_sources_admit(&c->portal->cfg.sources, &c->source);
+}
+
 const struct cfg_target *session_target(const struct net *net, const struct conn *c)
 {
-    return c->portal->seen
-               ? policy_target(net->cfg, iscsi_conn_params(c->iscsi), c->portal->group)
-               : NULL;
+    const struct policy_way way = session_way(c);
+    return portal_admits(c) ? policy_target(net->cfg, iscsi_conn_params(c->iscsi), &way) : NULL;
+}
+
+bool session_may_stay(const struct net *net, const struct conn *c)
+{
+    const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
+    bool discovery = c->logged_in && p->discovery;
+    return portal_admits(c) && (!discovery || config_initiator(net->cfg, p->initiator));
 }
 
 /* The reactor that is home to most of the target's LUs; this one when it has none. */
@@ -185,7 +202,9 @@ static void look_here(struct conn *c, void *arg)
     s->found = c->nexus;
 }
 
-/* An initiator is its name: what another session of that name has proved by its login is this one's, too. */
+/* An initiator is its name: what another session of that name has proved by its login is this one's,
+ * too. From the same address only: each pair has a secret of its own, and who stole one shall not get at other
+ * targets through the sessions of whom it was stolen from. */
 static void search_sessions(void *arg)
 {
     struct search *s = arg;
@@ -193,7 +212,8 @@ static void search_sessions(void *arg)
     struct net *net = s->who->net;
     for (struct conn *c = conn_next(net, NULL); c; c = conn_next(net, c))
         if (!s->found && c != s->who && c->session &&
-            strcmp(iscsi_conn_params(c->iscsi)->initiator, name) == 0)
+            strcmp(iscsi_conn_params(c->iscsi)->initiator, name) == 0 &&
+            strcmp(c->peer_host, s->who->peer_host) == 0)
             conn_call(c, look_here, s);
 }
 

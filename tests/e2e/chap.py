@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """CHAP: all algorithms, one-way and mutual, what an operator allows, and secrets that change under a session."""
-from peer import NAME, OTHER, alive, refused, session_ids
+from peer import NAME, OTHER, alive, logged, refused, session_ids
 from tap import expect
 from zsand import IQN, _first_chap
 
@@ -71,4 +71,20 @@ def rotation(z):
         SECRETS[NAME] = new
 
 
-CASES = [algorithms, wrong, allowed, rotation]
+def lowered(z):
+    """who proves less than both ways is named in the log when that is said, and in the status for as long as it lasts"""
+    def named(initiator):
+        return [p["text"] for p in z.zsan("status")["problems"] if p["object"] == "initiator " + initiator]
+
+    expect(not named(NAME) and "one-way" in named(OTHER)[0], f"{z.zsan('status')['problems']}")
+    z.zsan("initiator", "set", NAME, "--auth", "one-way")
+    event = logged(z, "auth.lowered")[-1]
+    expect(event["level"] == "warn" and NAME in event["text"] and "to=one-way" in event["text"], f"{event}")
+    expect("one-way" in named(NAME)[0], f"{named(NAME)}")
+    z.zsan("initiator", "set", NAME, "--auth", "mutual")
+    expect(not named(NAME) and NAME in logged(z, "auth.raised")[-1]["text"], "it is still named")
+    with refused(0x0201):
+        z.session("t", NAME, chap=SECRETS[NAME]._replace(reverse_secret=None))
+
+
+CASES = [lowered, algorithms, wrong, allowed, rotation]

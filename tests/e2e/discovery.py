@@ -73,8 +73,21 @@ def redirect(z):
         expect(done.returncode == 0 and "ZSAN" in done.stdout, f"iscsi-inq: {done.stdout} {done.stderr}")
         z.zsan("target", "set", IQN + "a", "--redirect-permanent")
         moved(z, there, 0x0102)
+        proved_first(z, there)
     z.zsan("target", "set", IQN + "a", "--redirect", "")
     z.session("a", NAME).logout()
+
+
+def proved_first(z, there):
+    """Also when both sides prove themselves first, with different secrets here and there."""
+    z.zsan("target", "set", IQN + "c", "--redirect", there)
+    with refused(0x0101):
+        z.session("c", CAROL, chap=SECRETS["grant"])
+    with refused(0x0201):
+        z.session("c", CAROL, chap=SECRETS["discovery"])
+    with refused(0x0201):
+        z.session("c", CAROL)
+    z.zsan("target", "set", IQN + "c", "--redirect", "")
 
 
 def serve_redirected(z):

@@ -30,6 +30,14 @@ def serve(z):
     z.zsan("target", "create", B, "--portal-groups", "2", "--alias", "the second")
     z.initiator(NAME)
     z.grant(NAME, "a")
+    z.zsan("grant", "add", NAME, B)
+
+
+def offer(z, name):
+    """A target that somebody may log in to: others are not told of."""
+    z.target(name)
+    z.try_zsan("initiator", "add", IQN + "somebody")
+    z.zsan("grant", "add", IQN + "somebody", IQN + name)
 
 
 def register(z, *servers):
@@ -71,7 +79,7 @@ def attributes():
     with Isnsd(work) as server, Zsand(work) as z:
         serve(z)
         for name, flag in (("hidden", "--unlisted"), ("off", "--disabled")):
-            z.target(name)
+            offer(z, name)
             z.zsan("target", "set", IQN + name, flag)
         expect(state_when_off(z, server) == "off" and not server.entities(), "it tells without being asked to")
         z.zsan("isns", "set", "--enabled")
@@ -111,7 +119,7 @@ def discovery():
 def follows():
     """targets and portals that come, change and go do so at the server"""
     with registration() as (server, z):
-        z.target("c")
+        offer(z, "c")
         eventually("target c", lambda: set(server.targets()) == {A, B, IQN + "c"})
         z.zsan("target", "set", A, "--alias", "the first", "--portal-groups", "1")
         eventually("its changes", lambda: server.targets()[A] == "the first" and (A, portal(z, 1)) not in server.groups())
@@ -146,9 +154,10 @@ def many():
     with Isnsd(work) as server, Zsand(work) as z:
         z.portal()
         z.portal(group=2)
+        z.initiator(NAME)
         doc = z.zsan("config", "export")
         names = [f"{IQN}one-of-the-many-targets-of-this-machine.{n}" for n in range(300)]
-        doc["targets"] = {name: {"portal_groups": [1 + n % 2]} for n, name in enumerate(names)}
+        doc["targets"] = {name: {"portal_groups": [1 + n % 2], "grants": [NAME]} for n, name in enumerate(names)}
         (work / "document.json").write_text(json.dumps(doc))
         z.zsan("config", "apply", work / "document.json")
         register(z, server)
@@ -186,7 +195,7 @@ def killed():
     with registration(kept=True) as (server, z):
         server.stop()
         z.zsan("target", "delete", B)
-        z.target("c")
+        offer(z, "c")
         z.kill9()
         server.start()
         expect(set(server.targets()) == {A, B}, f"{server.targets()}")
@@ -202,7 +211,7 @@ def restarts():
         with registration(kept=kept) as (server, z):
             since = z.log_size()
             server.stop()
-            z.target("c")
+            offer(z, "c")
             eventually("it is missed", lambda: state(z, server.port)["state"] == "failed")
             problems = [p["object"] for p in z.zsan("status")["problems"]]
             expect(f"isns 127.0.0.1:{server.port}" in problems, f"{problems}")
@@ -268,7 +277,7 @@ def notices():
             call(s, 1, source + attribute(1, "host") + delimiter + attribute(1, "host") + attribute(2, 2) + portal_of_host +
                  attribute(23, ear.getsockname()[1]) + source + attribute(33, 2))
             call(s, 5, source + source + delimiter + attribute(35, 0x48))  # of targets: added
-        z.target("c")
+        offer(z, "c")
         told, _ = ear.accept()
         with told:
             function, xid, data = request(told)
@@ -450,7 +459,7 @@ def ipv6():
     with Isnsd(work, address="::1") as server, Zsand(work) as z:
         port = z.portal("::1", free_port6())
         z.portal()
-        z.target("a")
+        offer(z, "a")
         z.zsan("isns", "add", "::1", "--port", server.port)
         z.zsan("isns", "set", "--enabled")
         registered(z, server)
@@ -468,10 +477,10 @@ def afar():
         with netns.inside(client):
             server = Isnsd(work, address="10.77.1.2")
         with netns.inside(host), Zsand(work) as z:
-            z.portal("0.0.0.0", 3333)
+            z.portal("0.0.0.0", 3333, any_address=True)
             z.portal("127.0.0.1", 3334)
             z.portal("10.77.1.1", 3335, advertise="192.0.2.7:3260")
-            z.target("a")
+            offer(z, "a")
             z.zsan("isns", "add", server.address, "--port", server.port)
             z.zsan("isns", "set", "--enabled")
             registered(z, server)

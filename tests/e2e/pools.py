@@ -149,7 +149,8 @@ def late():
             child.wait_for("the pool", lambda: pool_state(z) == "ONLINE")
             child.wait_for("the LUN", lambda: s.ready(0).status == GOOD)
             holds(s, data)
-        expect(z.zsan("status")["healthy"] or "weak" in str(z.zsan("status")), "not healthy")
+        problems = z.zsan("status")["problems"]
+        expect(not any("tank" in p["object"] for p in problems), f"{problems}")
 
 
 def hurt():

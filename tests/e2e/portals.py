@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Portals: several, in groups, over IPv6, behind other addresses, in use by others, coming and going."""
+import json
 import socket
 
 import child
@@ -82,4 +83,28 @@ def removed(z):
         expect(len(session_ids(z) & before) == 1, "the wrong sessions ended")
 
 
-CASES = [groups, ipv6, advertised, taken, removed]
+def any_address(z):
+    """all addresses at once are listened on when that is said, by the command and by a document"""
+    port = child.free_port("0.0.0.0")
+    done = z.try_zsan("portal", "add", "0.0.0.0", "--port", str(port), "--group", "9")
+    expect(done.returncode == 7 and "--any-address" in done.stderr, f"{done}")
+    expect(z.try_zsan("portal", "add", "::0", "--port", str(port), "--group", "9").returncode == 7, ":: in other words")
+    done = z.try_zsan("portal", "add", "127.0.0.1", "--port", str(port), "--group", "9", "--any-address")
+    expect(done.returncode == 7 and "any_address" in done.stderr, f"{done}")
+    z.zsan("portal", "add", "0.0.0.0", "--port", port, "--group", 9, "--any-address")
+    expect(listening(z, port), "it does not listen")
+    document = json.loads(z.try_zsan("config", "export").stdout)
+    expect(document["portal_groups"]["9"]["portals"] == [{"address": "0.0.0.0", "port": port, "any_address": True}],
+           f"{document['portal_groups']}")
+    del document["portal_groups"]["9"]["portals"][0]["any_address"]
+    path = z.state.parent / "document.json"
+    path.write_text(json.dumps(document))
+    done = z.try_zsan("config", "apply", str(path))
+    expect(done.returncode == 7 and "any_address" in done.stderr, f"{done}")
+    document["portal_groups"]["9"]["portals"][0]["interface"] = "lo"  # an interface is as good as an address
+    path.write_text(json.dumps(document))
+    z.zsan("config", "apply", str(path))
+    z.zsan("portal", "remove", "0.0.0.0", "--port", port, "--group", 9)
+
+
+CASES = [any_address, groups, ipv6, advertised, taken, removed]

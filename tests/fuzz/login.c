@@ -28,8 +28,7 @@ static void answer(struct world *w)
     a.chap_required = demand & CHAP;
     a.mutual_required = demand & MUTUAL;
     a.fake = demand & FAKE;
-    a.status = demand & STATUS ? ISCSI_LOGIN_MOVED_TEMP : 0;
-    memcpy(a.redirect, "192.0.2.1:3260,1", 17);
+    a.status = demand & STATUS ? ISCSI_LOGIN_OUT_OF_RESOURCES : 0;
     memcpy(a.chap_name, "user", 5);
     memcpy(a.reverse_name, "target", 7);
     memset(a.secret[0].bytes, 's', 16);
@@ -57,7 +56,9 @@ void world_event(struct world *w, const struct iscsi_event *ev)
     check(!(demand & (CHAP | MUTUAL)) || p->chap_alg != 0);
     check(!(demand & MUTUAL) || p->mutual);
     check(!(demand & WEAK) || p->chap_alg < ISCSI_CHAP_SHA256);
-    if (demand & REFUSE) {
+    if (demand & REFUSE && demand & NONE) {
+        iscsi_login_redirect(w->c, demand & SLOW, "192.0.2.1:3260,1");
+    } else if (demand & REFUSE) {
         iscsi_login_refuse(w->c, ISCSI_LOGIN_OUT_OF_RESOURCES);
     } else {
         w->logged_in = true;

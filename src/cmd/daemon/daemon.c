@@ -126,6 +126,7 @@ static int start_demo(struct life *l, struct err *reterr)
     const struct first_start p = {.disks_dir = disks,
                                   .pools = l->engines.pools,
                                   .listen = o->listen,
+                                  .any_address = o->any_address,
                                   .port = o->port,
                                   .control = o->control};
     return first_start(l->store, &p, reterr);

@@ -82,7 +82,7 @@ static int make_pool(const struct first_start *p, struct demo *d, struct err *re
 static int make_objects(struct config_edit *e, const struct first_start *p, struct demo *d,
                         struct err *reterr)
 {
-    struct cfg_portal portal = {.port = p->port};
+    struct cfg_portal portal = {.port = p->port, .any_address = p->any_address};
     int rc = make_names(e, d, reterr);
     if (rc < 0)
         return rc;

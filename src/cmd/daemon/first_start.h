@@ -11,6 +11,7 @@ struct first_start {
     const char *disks_dir; /* of the demo pool's files */
     struct pools *pools;
     const char *listen; /* address and port of the first portal */
+    bool any_address;   /* the address may be 0.0.0.0 or :: */
     uint16_t port;
     const char *control; /* path of the control socket, for the commands that are printed */
 };

@@ -73,6 +73,8 @@ static const struct option_row rows[] = {
         O_FLAG, first_start, ),
     ROW("listen", "ADDRESS", "with --first-start: address of the portal (127.0.0.1)",
         O_TEXT, listen, ),
+    ROW("any-address", NULL, "with --listen 0.0.0.0 or ::: in all networks is meant",
+        O_FLAG, any_address, ),
     ROW("port", "PORT", "with --first-start: port of the portal (3260)",
         O_NUMBER, port, .max = 65535),
     ROW("reactors", "N", "threads that serve (default: one per core)",

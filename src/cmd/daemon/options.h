@@ -24,6 +24,7 @@ struct options {
     const char *user;   /* to run as, NULL: who started it */
     const char *hook;   /* command run for events, NULL: none */
     const char *listen; /* first start: address of the first portal */
+    bool any_address;   /* and it may be 0.0.0.0 or :: */
     uint16_t port;      /* of it */
     bool first_start;
     bool dumpable;
