@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Made of api/zsan.yaml by scripts/genapi.py.
-_zsan_nouns='pool dataset volume target lun portal isns host initiator grant session status stats event limits config zpool zfs iscsitadm help'
+_zsan_nouns='pool dataset volume target lun portal isns host initiator grant session status stats event audit limits config zpool zfs iscsitadm help'
 _zsan_verbs() {
     case $1 in
     pool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set found errors' ;;
@@ -15,6 +15,7 @@ _zsan_verbs() {
     grant) echo 'list add set rotate secret name finish remove' ;;
     session) echo 'list drop' ;;
     event) echo 'list' ;;
+    audit) echo 'trail verify' ;;
     limits) echo 'show set' ;;
     config) echo 'export plan apply generations rollback' ;;
     zpool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set' ;;
@@ -58,6 +59,8 @@ _zsan_look() {
     'iscsitadm delete') flags='-u --lun -l --acl -p --tpgt' valued='-u --lun -l --acl -p --tpgt' args='-' ;;
     'iscsitadm list') flags='-v --verbose' valued='' args='-' ;;
     'iscsitadm show') flags='' valued='' args='-' ;;
+    'audit trail') flags='' valued='' args='' ;;
+    'audit verify') flags='' valued='' args='-' ;;
     'config apply') flags='' valued='' args='@' ;;
     'config export') flags='--with-secrets' valued='' args='' ;;
     'config generations') flags='' valued='' args='' ;;

@@ -18,7 +18,7 @@ def _source(m, p):
 
 def _flags(m):
     out = []
-    for p in m.flags + m.local:
+    for p in m.flags + m.local_flags:
         out.append(p.flag)
         if p.type == "bool" and p not in m.local and m.verb == "set" and p.name != "force":
             out.append("--no-" + p.flag[2:])
@@ -45,7 +45,7 @@ def _cases(api, indent):
                 out.append(f"{indent}{' | '.join(words)}) flags='{flags}' valued='{valued}' args='{_operands(t, v)}' ;;")
     for m in (m for m in api.methods if not m.language):
         sources = ",".join(_source(m, p).replace(" ", "+") or ("@" if p.type == "json" else "-") for p in m.positional)
-        valued = " ".join([p.flag for p in m.flags + m.local if p.type != "bool"] + (["--secret-file"] if m.secrets else []))
+        valued = " ".join([p.flag for p in m.flags + m.local_flags if p.type != "bool"] + (["--secret-file"] if m.secrets else []))
         out.append(f"{indent}'{m.words}') flags='{_flags(m)}' valued='{valued}' args='{sources}' ;;")
     return out
 

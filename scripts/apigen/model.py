@@ -80,7 +80,11 @@ class Method:
 
     @property
     def positional(self):
-        return [p for p in self.params if p.pos]
+        return [p for p in self.params + self.local if p.pos]
+
+    @property
+    def local_flags(self):
+        return [p for p in self.local if not p.pos]
 
     @property
     def flags(self):

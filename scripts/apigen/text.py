@@ -16,7 +16,7 @@ def usage(m):
     words = ["zsan", m.words]
     for p in m.positional:
         words.append(placeholder(p) if p.required else f"[{placeholder(p)}]")
-    if m.flags + m.local + m.secrets:
+    if m.flags + m.local_flags + m.secrets:
         words.append("[FLAGS]")
     return " ".join(words)
 
@@ -106,7 +106,7 @@ def _manual_method(m):
     words = [f"*{_scd(w)}*" for w in f"zsan {m.words}".split()]
     words += [("" if p.required else "\\[") + f"_{_scd(placeholder(p))}_" + ("" if p.required else "\\]")
               for p in m.positional]
-    flags = m.flags + m.local
+    flags = m.flags + m.local_flags
     out = [" ".join(words) + (" \\[_FLAGS_\\]" if flags or m.secrets else ""), "\t" + _scd(m.doc), ""]
     for p in flags:
         value = "" if p.type == "bool" else f" _{_scd(placeholder(p))}_"

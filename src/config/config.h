@@ -218,6 +218,9 @@ const struct config *config_current(struct config_store *s);
 void config_subscribe(struct config_store *s,
                       int (*fn)(void *arg, const struct config *c, struct err *reterr),
                       void *arg);
+/* fn gives the uid of whom the current fiber acts for, -1: the daemon's own, for the log of changes. Does
+ * not park. */
+void config_ask_caller(struct config_store *s, int64_t (*fn)(void *arg), void *arg);
 /* Keeps attributes of volumes whose engine cannot (identity, reservations); durable on
  * return. */
 struct attr_store *config_attrs(struct config_store *s);

@@ -58,13 +58,16 @@ int config_edit_commit(struct config_edit *e, struct err *reterr)
     int rc = edit_complete(e, true, &c, reterr);
     if (rc < 0)
         return rc;
+    json_t *doc = json_incref(s->doc), *secrets = json_incref(s->secrets);
     rc = store_commit(s, e->doc, e->secrets, c, reterr);
     if (rc == 0) {
         log_info("config.commit", KV("generation", "%llu", (unsigned long long)s->number));
-        changes_log(e, c);
+        changes_log(e, doc, secrets, c);
         if (s->subscriber)
             e->warning.code = s->subscriber(s->subscriber_arg, c, &e->warning);
     }
+    json_decref(doc);
+    json_decref(secrets);
     config_put(c);
     return rc;
 }

@@ -401,6 +401,12 @@ const struct config *config_current(struct config_store *s)
     return s->current;
 }
 
+void config_ask_caller(struct config_store *s, int64_t (*fn)(void *arg), void *arg)
+{
+    s->caller = fn;
+    s->caller_arg = arg;
+}
+
 void config_subscribe(struct config_store *s,
                       int (*fn)(void *arg, const struct config *c, struct err *reterr),
                       void *arg)

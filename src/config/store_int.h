@@ -28,6 +28,8 @@ struct config_store {
     struct attrs *attrs;
     int (*subscriber)(void *arg, const struct config *c, struct err *reterr);
     void *subscriber_arg;
+    int64_t (*caller)(void *arg); /* NULL: nobody can be asked */
+    void *caller_arg;
 };
 
 struct config_edit {
@@ -48,8 +50,9 @@ int store_parse(struct config_store *s, const json_t *doc, const json_t *secrets
 int store_commit(struct config_store *s, json_t *doc, json_t *secrets, const struct config *c,
                  struct err *reterr);
 
-/* changes.c: tells the log what a commit put in force. Parks. */
-void changes_log(const struct config_edit *e, const struct config *c);
+/* changes.c: tells the log what the commit of e put in force as c, instead of these documents. Parks. */
+void changes_log(const struct config_edit *e, const json_t *doc, const json_t *secrets,
+                 const struct config *c);
 
 /* edit_complete.c: identities and relative ports that are missing; mint: secrets too, and those
  * nobody needs any more go. *ret_config is the checked result. Parks. */

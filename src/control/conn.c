@@ -22,9 +22,11 @@ struct conn {
     struct sock *s;
     char *buf; /* NULL while idle */
     size_t len, cap;
-    size_t searched; /* bytes without a newline */
-    bool large;      /* counted in c->nlarge */
-    bool reader;     /* may only look */
+    size_t searched;  /* bytes without a newline */
+    bool large;       /* counted in c->nlarge */
+    bool reader;      /* may only look */
+    struct list node; /* c->callers, during a call */
+    struct fiber *fiber;
 };
 
 /* ---- lines in ---------------------------------------------------------------------------- */
@@ -176,20 +178,42 @@ static int may_call(const struct conn *k, const struct method *m, struct err *re
                    m->name);
 }
 
-/* Runs the method; the result, or NULL and *ret_error. */
+int64_t control_caller(void *arg)
+{
+    const struct control *c = arg;
+    const struct conn *k;
+    list_for_each (k, &c->callers, node) {
+        if (k->fiber == fiber_self())
+            return sock_peer_uid(k->s);
+    }
+    return -1;
+}
+
+/* Runs the method; the result, or NULL and *ret_error. Who is told that something was done can rely on the trail to
+ * tell it, too, even if the power fails now. */
 static json_t *call(struct conn *k, const struct request *r, struct rpc_error *ret_error)
 {
     json_t *result = NULL;
-    int rc = may_call(k, r->method, &ret_error->err);
-    if (rc == 0)
+    bool denied = may_call(k, r->method, &ret_error->err) < 0;
+    int rc = -EACCES;
+    k->fiber = fiber_self();
+    list_push(&k->c->callers, &k->node);
+    if (!denied)
         rc = r->method->call(k->c, r->args, &result, &ret_error->err);
+    list_remove(&k->node);
     if (rc < 0) {
         ret_error->code = RPC_FAILED;
         ret_error->err.code = rc;
         if (!ret_error->err.msg[0])
             err_set(&ret_error->err, rc, "%s: %s", r->method->name, strerror(-rc));
     }
-    audit(k, r, ret_error);
+    if (denied)
+        log_warn("control.denied", KV("method", "%s", r->method->name),
+                 KV("uid", "%lld", (long long)sock_peer_uid(k->s)));
+    else
+        audit(k, r, ret_error);
+    if (!denied && r->method->audit != AUDIT_NONE && k->c->env.audit)
+        audit_sync(k->c->env.audit); /* if it fails, the status says so, and an event did */
     if (rc == 0 && r->method->audit == AUDIT_CHANGE)
         remember(k->c, r);
     return rc < 0 ? NULL : result;
@@ -224,6 +248,7 @@ static void refuse_line(struct conn *k, int why)
 void control_serve(struct control *c, struct sock *s, bool reader)
 {
     struct conn k = {.c = c, .s = s, .reader = reader};
+    list_init(&k.node);
     size_t len = 0;
     int rc = 0;
     while (rc == 0) {

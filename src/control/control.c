@@ -132,6 +132,7 @@ int control_open(const struct control_env *env, const char *path, struct control
     c->started = run_now();
     cancel_init(&c->stop);
     waitq_init(&c->place);
+    list_init(&c->callers);
     waitgroup_init(&c->fibers);
     int rc = listen_at(c, path, reterr);
     if (rc == 0 && !fiber_start(accept_fiber, c, "control-accept"))
@@ -145,6 +146,7 @@ int control_open(const struct control_env *env, const char *path, struct control
     waitgroup_add(&c->fibers, 1);
     if (fiber_start(orphans_fiber, c, "orphans"))
         waitgroup_add(&c->fibers, 1);
+    config_ask_caller(env->store, control_caller, c);
     log_info("control.listening", KV("path", "%s", path),
              KV("group", "%s", env->group ? env->group : "none"),
              KV("readers", "%s", env->readers ? env->readers : "none"));
@@ -161,6 +163,7 @@ int control_close(struct control *c)
     while (c->fibers.n != 0)
         if (waitq_wait(&c->fibers.q, deadline, NULL) < 0)
             return -ETIMEDOUT;
+    config_ask_caller(c->env.store, NULL, NULL);
     listener_close(c->listener);
     free(c);
     return 0;

@@ -7,6 +7,7 @@
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 
+#include "audit/audit.h"
 #include "config/config.h"
 #include "control/events.h"
 #include "net/net_admin.h"
@@ -19,6 +20,7 @@ struct control_env {
     struct config_store *store;
     struct net *net;
     struct events *events;
+    struct audit *audit; /* NULL: there is none */
     struct pools *pools;
     /* Of the socket: its owner's uid, a group that may do as he may, and one that may only look (NULL: none). */
     int64_t uid;

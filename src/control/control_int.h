@@ -29,6 +29,7 @@ struct control {
     unsigned nconns, nreaders; /* readers: of them */
     unsigned nlarge;           /* connections that hold a large request */
     struct waitq place;        /* woken when a connection ends */
+    struct list callers;       /* of struct conn: calls in progress */
 };
 
 /* Serves one peer until it leaves, idles or the plane stops. reader: it may only look. Takes over the
@@ -36,6 +37,9 @@ struct control {
 void control_serve(struct control *c, struct sock *s, bool reader);
 /* The line that tells a peer why it is not served. Does not park. */
 void control_turn_away(struct sock *s, int code, const char *why);
+
+/* The uid of whom the current fiber acts for, -1: nobody's. arg: struct control. */
+int64_t control_caller(void *arg);
 
 /* Names, in the log, the files that no volume is configured for. Parks. */
 void orphans_log(const struct control *c);

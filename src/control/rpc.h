@@ -80,14 +80,14 @@ void params_subject(const struct param *p, size_t n, const void *args, char *ret
 
 struct control;
 /* Whether a call is written to the log, with its caller. */
-enum audit { AUDIT_NONE, AUDIT_READ, AUDIT_CHANGE };
+enum audit_kind { AUDIT_NONE, AUDIT_READ, AUDIT_CHANGE };
 struct method {
     const char *name;
     const struct param *params;
     size_t nparams, args_size;
     /* 0 and a new reference in *ret_result, or negative errno. Parks. */
     int (*call)(struct control *c, const void *args, json_t **ret_result, struct err *reterr);
-    enum audit audit;
+    enum audit_kind audit;
 };
 extern const struct method control_methods[]; /* ascending by name */
 extern const size_t control_nmethods;

@@ -132,6 +132,18 @@ static void look_at_sessions(struct report *r, const struct live *l)
     }
 }
 
+static void look_at_audit(struct report *r, struct audit *audit)
+{
+    struct audit_info i;
+    if (!audit)
+        return;
+    audit_info(audit, &i);
+    if (i.failing[0])
+        problem(r, "audit trail", "nothing can be written, it is tried again: %s", i.failing);
+    if (i.broken[0])
+        problem(r, "audit trail", "somebody meddled with it: %s (zsan audit verify)", i.broken);
+}
+
 /* Mutual CHAP is what is required; who needs less of it is named for as long as it lasts. */
 static void look_at_initiators(struct report *r, const struct config *cfg)
 {
@@ -206,6 +218,7 @@ int rpc_status(struct control *c, const struct args_status *a, json_t **ret_resu
     look_at_volumes(&r, cfg, &l);
     look_at_closing(&r, cfg, &l);
     look_at_initiators(&r, cfg);
+    look_at_audit(&r, c->env.audit);
     look_at_sessions(&r, &l);
     if (look_at_portals(&r, c->env.net) < 0 || look_at_isns(&r, c->env.net) < 0)
         r.b.bad = true;

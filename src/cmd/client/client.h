@@ -68,6 +68,10 @@ void progress_draw(FILE *to, unsigned percent, uint64_t seconds_left);
 int link_call(struct link *l, const char *method, json_t *params, json_t **ret_result,
               struct err *reterr);
 
+/* Verifies a file or folder of an audit trail itself. EXIT_DONE and a result as that of audit.verify, or EXIT_FAILED and
+ * a message. */
+int audit_verify_copy(const char *path, json_t **ret_result, struct err *reterr);
+
 /* ---- results ----------------------------------------------------------------------------- */
 
 void show_json(const json_t *j);

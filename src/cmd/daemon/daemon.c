@@ -6,6 +6,7 @@
  */
 #include "cmd/daemon/daemon.h"
 
+#include "audit/audit.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cmd/daemon/boot.h"
@@ -36,7 +37,7 @@ struct life {
     struct net *net;
     struct control *control;
     struct engines engines;
-    char *volumes_dir;
+    char *volumes_dir, *audit_dir;
     struct waitq stop_asked;
     bool stopping;
 };
@@ -105,6 +106,7 @@ static int start_control(struct life *l, struct err *reterr)
         .store = l->store,
         .net = l->net,
         .events = l->d->events,
+        .audit = l->d->audit,
         .pools = l->engines.pools,
         .volumes_dir = l->volumes_dir,
         .create_file = store_file_create,
@@ -137,9 +139,12 @@ static int start(struct life *l, struct err *reterr)
     const struct options *o = l->d->options;
     CLEANUP(freep) char *dir = NULL;
     if (asprintf(&dir, "%s/config", o->state) < 0 ||
-        asprintf(&l->volumes_dir, "%s/volumes", o->state) < 0)
+        asprintf(&l->volumes_dir, "%s/volumes", o->state) < 0 ||
+        asprintf(&l->audit_dir, "%s/audit", o->state) < 0)
         return err_set(reterr, -ENOMEM, "out of memory");
     int rc = config_store_open(dir, l->d->secrets_key, &l->store, reterr);
+    if (rc == 0) /* the store's lock is the state folder's */
+        rc = audit_open(l->d->audit, l->run, l->audit_dir, reterr);
     if (rc < 0)
         return rc;
     l->engines.store = l->store;
@@ -213,15 +218,20 @@ static void live(void *arg)
         log_error("start.failed", KV("error", "%s", e.msg));
         l->d->exit_status = 1;
     } else {
+        const struct config *c = config_current(l->store);
         log_info("ready", KV("version", "%s", ZSAN_VERSION),
+                 KV("generation", "%llu", (unsigned long long)c->generation),
                  KV("reactors", "%u", run_nreactors(l->run)),
                  KV("io", "%s", run_io_name(l->run)), KV("state", "%s", l->d->options->state));
+        config_put(c);
         sd_notify(0, "READY=1");
     }
     while (rc == 0 && !l->stopping)
         waitq_wait(&l->stop_asked, NO_DEADLINE, NULL);
     stop(l);
     log_info("stopped");
+    audit_close(l->d->audit);
+    free(l->audit_dir);
     run_stop(l->run);
 }
 

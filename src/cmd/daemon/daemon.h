@@ -7,9 +7,12 @@
 #include "config/seal.h"
 #include "control/events.h"
 
+struct audit;
+
 struct daemon {
     const struct options *options;
     struct events *events;
+    struct audit *audit;
     const struct seal_key *secrets_key; /* NULL: secrets lie open in files of mode 0600 */
     int exit_status;                    /* of the process, when the world has ended */
 };

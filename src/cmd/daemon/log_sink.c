@@ -5,6 +5,7 @@
  */
 #include "cmd/daemon/log_sink.h"
 
+#include "audit/audit.h"
 #include "cmd/daemon/hook.h"
 #include "cmd/daemon/journal.h"
 
@@ -43,6 +44,9 @@ static void sink(void *arg, enum log_level level, const char *event, const struc
 {
     struct log_sink *s = arg;
     uint64_t now = wall_ns();
+    audit_event(s->audit, now, event, kv, nkv);
+    if (level > s->level)
+        return;
     if (!s->journal || !to_journal(level, event, kv, nkv))
         to_stderr(now, level, event, kv, nkv);
     if (s->events)
@@ -54,6 +58,7 @@ static void sink(void *arg, enum log_level level, const char *event, const struc
 void log_sink_start(struct log_sink *s)
 {
     s->journal = journal_is_ours();
+    log_set_level(MAX(s->level, LOG_LVL_INFO));
     log_set_sink(sink, s);
 }
 

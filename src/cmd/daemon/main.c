@@ -4,6 +4,7 @@
  * log), makes a world, and lives in it. Exit status: 0 stopped by a signal, 1 could not start,
  * 2 bad command line, 3 stopped but could not close all, 130 a second signal would not wait.
  */
+#include "audit/audit.h"
 #include "cmd/daemon/confine.h"
 #include "cmd/daemon/daemon.h"
 #include "cmd/daemon/hook.h"
@@ -41,8 +42,10 @@ static int serve(const struct options *o, const struct process *p)
         .buf_budget = daemon_data_memory(0),
         .folders = p->confinement.landlock ? p->confinement.folders : NULL,
     };
-    struct daemon d = {
-        .options = o, .events = p->sink.events, .secrets_key = p->sealed ? &p->key : NULL};
+    struct daemon d = {.options = o,
+                       .events = p->sink.events,
+                       .audit = p->sink.audit,
+                       .secrets_key = p->sealed ? &p->key : NULL};
     struct err e = {.code = 0};
     struct run *run;
     if (run_real_new(&cfg, &run, &e) < 0) {
@@ -69,6 +72,7 @@ static void settle(struct process *p)
 {
     hook_stop(p->sink.hook);
     events_free(p->sink.events);
+    audit_free(p->sink.audit);
     free(p->confinement.folders);
     wipe(&p->key, sizeof(p->key));
 }
@@ -76,10 +80,11 @@ static void settle(struct process *p)
 static int with_log(const struct options *o)
 {
     struct err e = {.code = 0};
-    struct process p = {.sink.events = events_new()};
+    struct process p = {
+        .sink = {.events = events_new(), .audit = audit_new(), .level = o->log}
+    };
     int status = 1;
-    log_set_level(o->log);
-    if (!p.sink.events || prepare(o, &p, &e) < 0) {
+    if (!p.sink.events || !p.sink.audit || prepare(o, &p, &e) < 0) {
         fprintf(stderr, "zsand: %s\n", e.msg[0] ? e.msg : "out of memory");
     } else {
         log_sink_start(&p.sink);
