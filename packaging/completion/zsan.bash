@@ -59,6 +59,7 @@ _zsan_look() {
     'iscsitadm delete') flags='-u --lun -l --acl -p --tpgt' valued='-u --lun -l --acl -p --tpgt' args='-' ;;
     'iscsitadm list') flags='-v --verbose' valued='' args='-' ;;
     'iscsitadm show') flags='' valued='' args='-' ;;
+    'audit') flags='' valued='' args='' ;;
     'audit trail') flags='' valued='' args='' ;;
     'audit verify') flags='' valued='' args='-' ;;
     'config apply') flags='' valued='' args='@' ;;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The audit trail: where it is, and whether it is whole. Parks. */
+/* The checklist, and the audit trail: where it is, and whether it is whole. Parks. */
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "control/api_gen.h"
+#include "control/check.h"
 #include "control/control_int.h"
+#include "control/pool_look.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static json_t *trail_json(struct jb *b, const struct audit_info *i)
 {
@@ -59,4 +62,142 @@ int rpc_audit_verify(struct control *c, const struct args_audit_verify *a, json_
     jb_uint(&b, j, "last", v.chain.seq);
     jb_text(&b, j, "hash", hex);
     return jb_done(&b, j, ret_result, reterr);
+}
+
+/* ---- the checklist ----------------------------------------------------------------------- */
+
+#define FINDINGS_MAX 1000
+
+/* What nobody can know from inside. */
+static const char *const not_checked[] = {
+    "storage networks apart from management: which of the machine's networks is which",
+    "subnets and interfaces of the two paths, and that they use different switches",
+    "unused ports of switches, and who has access to them",
+    "redundant power",
+    "sessions from networks behind a router without IPsec, and encryption across a WAN",
+    "backups of the configuration",
+    "when somebody last looked at all this",
+};
+
+struct survey {
+    struct check_facts facts;
+    struct check_pool *pools; /* facts.npools of them */
+    struct audit_info trail;
+    struct jb b;
+    json_t *findings;
+    unsigned score, found;
+    int worst; /* severity, -1: none */
+    bool bad;  /* no memory */
+};
+
+static void survey_drop(struct survey **s)
+{
+    if (*s)
+        free((*s)->pools);
+    free(*s);
+}
+
+/* A disk that stands alone is lost with what is on it. */
+static bool is_redundant(const struct pool_status *s)
+{
+    bool any = false;
+    for (unsigned i = 0; i < s->nvdevs; i++) {
+        if (s->vdevs[i].depth != 1 || s->vdevs[i].spare)
+            continue;
+        any = true;
+        if (s->vdevs[i].leaf)
+            return false;
+    }
+    return any;
+}
+
+static bool has_spare(const struct pool_status *s)
+{
+    for (unsigned i = 0; i < s->nvdevs; i++)
+        if (s->vdevs[i].spare && strcmp(s->vdevs[i].state, "AVAIL") == 0)
+            return true;
+    return false;
+}
+
+static void look_at_pool(void *arg, const struct held_info *h, const struct pool_view *v)
+{
+    struct survey *s = arg;
+    struct check_pool *grown = realloc(s->pools, (s->facts.npools + 1) * sizeof(*grown));
+    if (!grown) {
+        s->bad = true;
+        return;
+    }
+    s->pools = grown;
+    struct check_pool *p = &grown[s->facts.npools++];
+    *p = (struct check_pool){.health = v ? v->status.health : NULL};
+    text_copy(p->name, sizeof(p->name), h->name);
+    if (!v)
+        return;
+    p->redundant = is_redundant(&v->status);
+    p->spare = has_spare(&v->status);
+    p->scrubbed = v->scan.state == POOL_SCAN_FINISHED && !v->scan.resilver ? v->scan.end : 0;
+    p->damaged = v->errors;
+    p->size = v->space.allocated + v->space.available;
+}
+
+static void add_finding(void *arg, const struct check *c, const char *object, const char *text)
+{
+    struct survey *s = arg;
+    s->worst = MAX(s->worst, (int)c->severity);
+    if (s->found++ >= FINDINGS_MAX)
+        return;
+    json_t *j = jb_object(&s->b);
+    jb_text(&s->b, j, "severity", severity_name(c->severity));
+    jb_text(&s->b, j, "check", c->name);
+    jb_text(&s->b, j, "object", object);
+    jb_text(&s->b, j, "text", text);
+    jb_text(&s->b, j, "mend", c->mend);
+    jb_push(&s->b, s->findings, j);
+}
+
+/* Of many sessions it takes a while. */
+static void check_now(void *arg)
+{
+    struct survey *s = arg;
+    s->score = check_all(&s->facts, add_finding, s);
+}
+
+static json_t *score_json(struct survey *s)
+{
+    struct jb *b = &s->b;
+    json_t *j = jb_object(b), *list = jb_list(b);
+    for (size_t i = 0; i < ARRAY_LEN(not_checked); i++)
+        jb_push_text(b, list, not_checked[i]);
+    jb_uint(b, j, "score", s->score);
+    jb_text(b, j, "worst", s->worst < 0 ? "none" : severity_name((enum severity)s->worst));
+    jb_uint(b, j, "checks", nchecks);
+    jb_uint(b, j, "found", s->found);
+    jb_put(b, j, "findings", s->findings);
+    jb_put(b, j, "not_checked", list);
+    return j;
+}
+
+int rpc_audit(struct control *c, const struct args_audit *a, json_t **ret_result,
+              struct err *reterr)
+{
+    CONFIG(cfg) = config_current(c->env.store);
+    CLEANUP(survey_drop) struct survey *s = calloc(1, sizeof(*s));
+    LIVE(l);
+    (void)a;
+    if (!s || live_take(c, &l, reterr) < 0 ||
+        pools_each(c->env.pools, NULL, look_at_pool, s, reterr) < 0 || s->bad)
+        return -ENOMEM;
+    s->findings = jb_list(&s->b);
+    s->worst = -1;
+    s->facts.cfg = cfg;
+    s->facts.sessions = l.sessions;
+    s->facts.nsessions = l.nsessions;
+    s->facts.pools = s->pools;
+    s->facts.now = run_wall() / NS_PER_SEC;
+    if (c->env.audit) {
+        audit_info(c->env.audit, &s->trail);
+        s->facts.trail = &s->trail;
+    }
+    run_offload(check_now, s);
+    return jb_done(&s->b, score_json(s), ret_result, reterr);
 }

@@ -191,4 +191,26 @@ def flood():
         verified(z)
 
 
-CASES = [contents, quiet, durable, meddling, copies, flood]
+def checklist():
+    """the checklist finds what is wrong, says how to mend it, and its exit status says how bad it is"""
+    with daemon("list") as z:
+        done = z.try_zsan("audit", "--json")
+        empty = json.loads(done.stdout)
+        expect(done.returncode == 0 and empty["score"] == 100 and empty["worst"] == "none" and empty["not_checked"], f"{done}")
+        serve(z)
+        z.initiator(OTHER, auth="one-way")
+        z.grant(OTHER, "t")
+        done = z.try_zsan("audit", "--json")
+        found = json.loads(done.stdout)
+        names = {f["check"] for f in found["findings"]}
+        expect(done.returncode == 12 and names == {"mutual-chap", "shared-disk"}, f"{done}")
+        expect(found["score"] == 100 - 15 - 6 and found["worst"] == "high", f"{found}")
+        text = z.try_zsan("audit")
+        expect("score 79 of 100" in text.stdout and "--auth mutual" in text.stdout and text.returncode == 12, f"{text}")
+        z.zsan("initiator", "set", OTHER, "--auth", "mutual")
+        expect(z.try_zsan("audit").returncode == 11, "only the shared disk is left")
+        z.zsan("initiator", "remove", OTHER)
+        expect(z.try_zsan("audit").returncode == 0, "nothing is left")
+
+
+CASES = [checklist, contents, quiet, durable, meddling, copies, flood]

@@ -244,6 +244,16 @@ static const struct cli_verb *find_verb(const char *noun, const char *verb)
     return NULL;
 }
 
+/* A noun may have a verb without a name and others with one. */
+static const struct cli_verb *find_named(const char *noun, const char *verb)
+{
+    for (size_t i = 0; i < cli_nverbs; i++)
+        if (cli_verbs[i].verb && strcmp(cli_verbs[i].noun, noun) == 0 &&
+            strcmp(cli_verbs[i].verb, verb) == 0)
+            return &cli_verbs[i];
+    return NULL;
+}
+
 static int positional(struct parser *p, const char *word)
 {
     const struct cli_verb *v = p->in->verb;
@@ -287,7 +297,11 @@ static int word(struct parser *p, const char *w)
             return EXIT_USAGE;
         }
     } else {
-        return positional(p, w);
+        const struct cli_verb *named =
+            !in->verb->verb && p->npos == 0 ? find_named(in->noun, w) : NULL;
+        if (!named)
+            return positional(p, w);
+        in->verb = named;
     }
     return EXIT_DONE;
 }

@@ -14,6 +14,7 @@
 #define EXIT_FAILED      1
 #define EXIT_USAGE       2
 #define EXIT_UNREACHABLE 3
+#define EXIT_FINDINGS    10 /* and 11, 12: of an audit */
 
 /* How a list is printed. */
 struct table_form {

@@ -9,6 +9,16 @@
 
 #include <string.h>
 
+/* How bad the worst is of what an audit found; EXIT_DONE of all other results. */
+static int status_of_findings(const char *worst)
+{
+    static const char *const names[] = {"low", "medium", "high"};
+    for (size_t i = 0; worst && i < ARRAY_LEN(names); i++)
+        if (strcmp(worst, names[i]) == 0)
+            return EXIT_FINDINGS + (int)i;
+    return EXIT_DONE;
+}
+
 /* l NULL: what it can do without a daemon. */
 static int call_verb(const struct invocation *in, struct link *l, struct err *reterr)
 {
@@ -22,8 +32,9 @@ static int call_verb(const struct invocation *in, struct link *l, struct err *re
         show_json(result);
     else
         show_result(in->verb, result, &in->form);
+    status = status_of_findings(json_string_value(json_object_get(result, "worst")));
     json_decref(result);
-    return EXIT_DONE;
+    return status;
 }
 
 static int run_verb(const struct invocation *in, struct err *reterr)
@@ -48,9 +59,18 @@ static int run_verb(const struct invocation *in, struct err *reterr)
     return status;
 }
 
+/* A verb without a name beside others tells of all of them. */
+static bool is_one_of_several(const struct cli_verb *v)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < cli_nverbs; i++)
+        n += strcmp(cli_verbs[i].noun, v->noun) == 0;
+    return !v->verb && n > 1;
+}
+
 static int help(const struct invocation *in)
 {
-    if (in->verb)
+    if (in->verb && !is_one_of_several(in->verb))
         help_verb(stdout, in->verb);
     else if (in->noun)
         help_noun(stdout, in->noun);
@@ -90,7 +110,7 @@ int main(int argc, char **argv)
     int status = invocation_parse(argc, argv, &in, &e);
     if (status == EXIT_DONE)
         status = in.help ? help(&in) : run_verb(&in, &e);
-    if (status != EXIT_DONE)
+    if (status != EXIT_DONE && e.msg[0])
         tell(stderr, "zsan: %s\n", e.msg);
     if (status == EXIT_USAGE && in.verb)
         help_usage(stderr, in.verb);

@@ -136,6 +136,25 @@ void show_status(const struct cli_type *t, const json_t *s)
     }
 }
 
+/* ---- audit ------------------------------------------------------------------------------- */
+
+static void show_score(const struct cli_type *t, const json_t *s)
+{
+    const json_t *findings = json_object_get(s, "findings"),
+                 *others = json_object_get(s, "not_checked");
+    printf("score %lld of 100; %lld checks, %lld findings, the worst: %s\n",
+           (long long)number_of(s, "score"), (long long)number_of(s, "checks"),
+           (long long)number_of(s, "found"), text_of(s, "worst"));
+    const struct cli_member *m = find_member(t, "findings", strlen("findings"));
+    if (m && json_array_size(findings) > 0) {
+        putchar('\n');
+        show_table(m->sub, findings, NULL);
+    }
+    printf("\nNot checked, for zsand cannot know it:\n");
+    for (size_t i = 0; i < json_array_size(others); i++)
+        tell(stdout, "  %s\n", json_string_value(json_array_get(others, i)));
+}
+
 /* ---- all --------------------------------------------------------------------------------- */
 
 static bool is_method(const struct cli_verb *v, const char *method)
@@ -149,6 +168,8 @@ void show_result(const struct cli_verb *v, const json_t *result, const struct ta
     const char *warning = json_string_value(json_object_get(result, "warning"));
     if (is_method(v, "status"))
         show_status(v->result, result);
+    else if (is_method(v, "audit"))
+        show_score(v->result, result);
     else if (!v->result || is_method(v, "stats"))
         show_json(result);
     else if (v->many)
