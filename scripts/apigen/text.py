@@ -150,4 +150,5 @@ def manual(api, old):
              "\twrong use of the command", "", "_3_", "\tzsand could not be reached", ""]
     for e in api.errors:
         codes += [f"_{e['exit']}_", "\t" + _scd(e["doc"]), ""]
+    codes += ["_10_, _11_, _12_", "\t*zsan audit*: the worst that it found is low, medium or high", ""]
     return head + begin + "\n" + "\n".join(out + codes) + "\n" + end + tail
