@@ -5,6 +5,7 @@ import ipaddress
 import struct
 
 import pdu
+from esxi import extended_copy, naa
 from initiator import CHECK_CONDITION, GOOD, LoginError, Session
 from peer import alive, attention, free_port6, gone, targets
 from tap import expect
@@ -219,6 +220,32 @@ def reset(_):
             alive(s, lun)
 
 
+def copies(_):
+    """a copy from target to target takes what the initiator has a session for from the same address, and nothing else"""
+    model = MODEL[0]
+    model.fence("b", "one", ["127.0.0.0/8"])
+    with model.log_in("b", "one", 1, NEAR) as asks:
+        alive(asks)
+        ours = naa(asks, 0)
+        with model.log_in("c", "three", 3, SIX) as foreign:
+            alive(foreign)
+            other = naa(foreign, 0)
+            r = extended_copy(asks, ours, other, 0, 0, 8)
+            expect(r.status == CHECK_CONDITION, f"a copy to a disk of somebody else's session: {r}")
+        model.grant("b", "three", ["127.0.0.0/8"])
+        with model.log_in("b", "three", 2, LEFT) as there:
+            alive(there)
+            r = extended_copy(asks, ours, other, 0, 0, 8)
+            expect(r.status == CHECK_CONDITION, f"a copy through a session from another address: {r}")
+        with model.log_in("b", "three", 2, RIGHT) as there, model.log_in("b", "one", 2, RIGHT) as asks_too:
+            alive(there)
+            alive(asks_too)
+            r = extended_copy(asks_too, ours, other, 0, 0, 8)
+            expect(r.status == GOOD, f"a copy through a session from the same address: {r}")
+    model.revoke("b", "three")
+    model.fence("b", "one", ["127.0.1.0/24"])
+
+
 # One after the other.
 CHANGES = {
     "a grant is limited to a network": lambda m: m.fence("a", "one", ["127.0.2.0/24"]),
@@ -259,4 +286,4 @@ def restarted(z):
     check_logins(MODEL[0])
 
 
-CASES = [as_it_is, shown, reset, live, restarted]
+CASES = [as_it_is, shown, reset, copies, live, restarted]
