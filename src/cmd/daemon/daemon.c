@@ -209,6 +209,17 @@ static void ask_to_stop(void *arg)
     waitq_wake_all(&l->stop_asked);
 }
 
+/* Apart, for its fields take room on the stack. */
+static __attribute__((noinline)) void say_ready(struct life *l)
+{
+    const struct config *c = config_current(l->store);
+    log_info("ready", KV("version", "%s", ZSAN_VERSION),
+             KV("generation", "%llu", (unsigned long long)c->generation),
+             KV("reactors", "%u", run_nreactors(l->run)), KV("io", "%s", run_io_name(l->run)),
+             KV("state", "%s", l->d->options->state));
+    config_put(c);
+}
+
 static void live(void *arg)
 {
     struct life *l = arg;
@@ -218,12 +229,7 @@ static void live(void *arg)
         log_error("start.failed", KV("error", "%s", e.msg));
         l->d->exit_status = 1;
     } else {
-        const struct config *c = config_current(l->store);
-        log_info("ready", KV("version", "%s", ZSAN_VERSION),
-                 KV("generation", "%llu", (unsigned long long)c->generation),
-                 KV("reactors", "%u", run_nreactors(l->run)),
-                 KV("io", "%s", run_io_name(l->run)), KV("state", "%s", l->d->options->state));
-        config_put(c);
+        say_ready(l);
         sd_notify(0, "READY=1");
     }
     while (rc == 0 && !l->stopping)
