@@ -223,39 +223,67 @@ static int reopen(struct audit *a)
     return 0;
 }
 
-/* As many as fit into a write. The entries go when they are written. */
-static int write_some(struct audit *a, bool *ret_more)
+#define BATCH 64 /* entries that are taken at once, so that the lock is never held for long */
+
+/* *ret_upto: events so far that are no more in the queue then. */
+static void take(struct audit *a, struct list *batch, uint64_t *ret_upto, bool *ret_more)
 {
-    struct list batch, *n;
-    struct entry *e, *tmp;
-    list_init(&batch);
+    struct list *n;
     pthread_mutex_lock(&a->lock);
-    list_for_each_safe (e, tmp, &a->queue, node) {
-        if (!trail_put(&a->trail, e->text, e->len))
-            break;
-        list_remove(&e->node);
-        list_push(&batch, &e->node);
+    for (unsigned i = 0; i < BATCH && (n = list_pop(&a->queue)); i++) {
+        list_push(batch, n);
         a->queued--;
     }
-    *ret_more = !list_empty(&a->queue);
-    uint64_t upto = a->taken - a->queued;
+    *ret_upto = a->taken - a->queued;
+    *ret_more = a->queued > 0;
     pthread_mutex_unlock(&a->lock);
-    bool any = !list_empty(&batch);
-    int rc = trail_write(&a->trail);
+}
+
+/* In front of the queue, in their order. Returns how many. */
+static unsigned put_back(struct audit *a, struct list *batch)
+{
+    unsigned n = 0;
     pthread_mutex_lock(&a->lock);
-    while (rc < 0 && (n = batch.prev) != &batch) { /* they are tried again */
-        list_remove(n);
-        list_push_front(&a->queue, n);
+    for (; !list_empty(batch); n++) {
+        struct list *last = batch->prev;
+        list_remove(last);
+        list_push_front(&a->queue, last);
         a->queued++;
     }
     pthread_mutex_unlock(&a->lock);
-    while ((n = list_pop(&batch)))
+    return n;
+}
+
+/* As many as fit into a write. The entries go when they are written, or are tried again. */
+static int write_some(struct audit *a, bool *ret_more)
+{
+    struct list batch, written, *n;
+    struct entry *e, *tmp;
+    uint64_t upto;
+    list_init(&batch);
+    list_init(&written);
+    take(a, &batch, &upto, ret_more);
+    list_for_each_safe (e, tmp, &batch, node) {
+        if (!trail_put(&a->trail, e->text, e->len))
+            break;
+        list_remove(&e->node);
+        list_push(&written, &e->node);
+        fiber_maybe_yield();
+    }
+    *ret_more |= !list_empty(&batch);
+    upto -= put_back(a, &batch);
+    bool any = !list_empty(&written);
+    int rc = trail_write(&a->trail);
+    if (rc < 0) {
+        put_back(a, &written);
+        return rc;
+    }
+    while ((n = list_pop(&written)))
         free(list_entry(n, struct entry, node));
-    if (rc == 0)
-        a->written = upto;
-    if (rc == 0 && any && a->sync_at == NO_DEADLINE)
+    a->written = upto;
+    if (any && a->sync_at == NO_DEADLINE)
         a->sync_at = run_deadline_ms(SYNC_MS);
-    return rc;
+    return 0;
 }
 
 static int sync_now(struct audit *a)
