@@ -85,6 +85,7 @@ static int open_lu(struct opening *w)
         .volume = o->vol,
         .read_only = w->cfg.read_only,
         .threshold_pct = w->cfg.threshold_pct,
+        .guard.policy = SCSI_CLUSTER, /* volumes have no policy yet */
     };
     memcpy(p.power_epoch, w->errand.net->env.power_epoch, sizeof(p.power_epoch));
     int r = scsi_identity_load(o->vol, w->oui, &p.id);

@@ -7,9 +7,9 @@
  * wait goes on without it after 5 s. Its range lock stays, so nothing overtakes it on its
  * blocks.
  *
- * On the LU's home. lu_abort_mark(), lu_leave() and lu_left() do not park, the others do.
+ * On the LU's home. lu_abort_mark(), lu_abort_answering(), lu_leave() and lu_left() do not park, the others do.
  */
-#include "scsi/scsi_int.h"
+#include "scsi/guard.h"
 
 #include "base/mutant.h"
 
@@ -116,7 +116,22 @@ void lu_left(struct scsi_lu *lu, struct scsi_itl *itl)
         lu->reserved_by = NULL;
     copy_forget(lu, itl);
     list_remove(&itl->on_lu);
+    guard_left(lu, itl);
     waitq_wake_all(&lu->drained);
+}
+
+void lu_abort_answering(struct scsi_lu *lu, struct scsi_itl *itl)
+{
+    bool answers = itl->answers;
+    itl->answers = true;
+    lu_abort_mark(lu, itl, NULL, NULL);
+    itl->answers = answers;
+}
+
+void lu_abort_wait(struct scsi_lu *lu)
+{
+    struct match m = {.itl = NULL};
+    wait_for(lu, &m, run_deadline_ms(FENCE_MS));
 }
 
 bool lu_abort_tag(struct scsi_lu *lu, const struct scsi_itl *itl, uint64_t tag)

@@ -142,6 +142,34 @@ FIX_TEST(only_what_the_nexus_has_mapped)
     second_free(&s);
 }
 
+static void only_for(struct scsi_lu *lu, const char *host)
+{
+    const struct scsi_guard g = {SCSI_CLUSTER, host};
+    check(scsi_lu_set_guard(lu, &g) == 0);
+}
+
+FIX_TEST(the_guard_of_both_ends_counts)
+{
+    struct second s = second_new(f, 0, 512);
+    static struct params there, back;
+    list_begin(&there, 0, COPY_LIST_ID_NONE);
+    list_cscd(&there, f->lu);
+    list_cscd(&there, s.lu);
+    list_blocks(&there, 0, 1, 0, 0, 8);
+    list_begin(&back, 0, COPY_LIST_ID_NONE);
+    list_cscd(&back, s.lu);
+    list_cscd(&back, f->lu);
+    list_blocks(&back, 0, 1, 0, 0, 8);
+    EXPECT_GOOD(f, xcopy(f, f->a, &there));
+    only_for(s.lu, "somebody-else");
+    EXPECT_CHECK(f, xcopy(f, f->a, &there), SK_COPY_ABORTED, 0x0d01);
+    EXPECT_CHECK(f, xcopy(f, f->a, &back), SK_COPY_ABORTED, 0x0d01);
+    only_for(s.lu, NULL);
+    only_for(f->lu, "somebody-else");
+    EXPECT_CHECK(f, xcopy(f, f->a, &there), SK_ILLEGAL_REQUEST, ASC_ACCESS_DENIED);
+    second_free(&s);
+}
+
 FIX_TEST(reservations_of_both_ends_count)
 {
     struct second s = second_new(f, 0, 512);
@@ -401,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_block_sizes_that_differ),
         cmocka_unit_test(test_nothing_to_copy),
         cmocka_unit_test(test_only_what_the_nexus_has_mapped),
+        cmocka_unit_test(test_the_guard_of_both_ends_counts),
         cmocka_unit_test(test_reservations_of_both_ends_count),
         cmocka_unit_test(test_status_of_a_copy_that_runs),
         cmocka_unit_test(test_a_piece_takes_the_range_lock),

@@ -20,7 +20,7 @@ static inline void second_open(void *arg)
 {
     struct second *s = arg;
     struct store_params sp = {.name = "second", .id = {{2}}, .block_size = s->block};
-    struct scsi_lu_params lp = {.max_tasks = 0};
+    struct scsi_lu_params lp = {.guard.policy = SCSI_CLUSTER};
     struct err err;
     check(store_mem_open(&sp, 32u << 20, false, &s->vol, &err) == 0);
     lp.volume = s->vol;

@@ -5,7 +5,7 @@
  * the op table; the first that fails ends the task, and a handler may rely on all of them. On
  * the LU's home; parks.
  */
-#include "scsi/scsi_int.h"
+#include "scsi/guard.h"
 
 #include "base/check.h"
 
@@ -107,8 +107,8 @@ static bool check_write_protect(struct scsi_lu *lu, struct scsi_task *t)
 }
 
 static check_fn *const checks[] = {
-    check_ua,   check_opcode, check_reservation,   check_cdb,
-    check_path, check_ready,  check_write_protect,
+    check_ua,  check_opcode, guard_check, check_reservation,
+    check_cdb, check_path,   check_ready, check_write_protect,
 };
 
 static bool passes(struct scsi_lu *lu, struct scsi_task *t)
@@ -170,6 +170,7 @@ static void count_blocks(struct scsi_lu *lu, const struct scsi_task *t)
         lu->perf.blocks_written += blocks;
         lu->perf.write_ns += ns;
         threshold_touch(lu);
+        fs_touch(lu);
     }
 }
 
@@ -183,11 +184,13 @@ static void count_outcome(struct scsi_lu *lu, struct scsi_task *t)
         lu->stats.check_conditions++;
 }
 
-/* SPC-4 7.5.8, QERR: what else ends because this one failed. */
+/* SPC-4 7.5.8, QERR: what else ends because this one failed. Of a host without access only its own
+ * does. */
 static void apply_qerr(struct scsi_lu *lu, const struct scsi_task *t)
 {
+    bool own = lu->control.qerr == 3 || !guard_has_access(lu, t->itl);
     if (t->status == SCSI_STATUS_CHECK && lu->control.qerr != 0)
-        lu_abort_mark(lu, lu->control.qerr == 3 ? t->itl : NULL, t, t->itl);
+        lu_abort_mark(lu, own ? t->itl : NULL, t, t->itl);
 }
 
 static void end(struct scsi_lu *lu, struct scsi_task *t)

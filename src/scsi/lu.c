@@ -4,7 +4,7 @@
  * and freed when nobody maps it any more and the last task has left it. While it lives it is the one whom the volume tells of
  * changes.
  */
-#include "scsi/scsi_int.h"
+#include "scsi/guard.h"
 
 #include "base/check.h"
 #include "base/cleanup.h"
@@ -49,11 +49,13 @@ static struct scsi_lu *lu_alloc(const struct scsi_lu_params *p)
     waitq_init(&lu->drained);
     waitgroup_init(&lu->background);
     lu->perf.idle_since = run_now();
+    fs_init(lu);
     return lu;
 }
 
 static void lu_release(struct scsi_lu *lu)
 {
+    guard_free(lu);
     ident_free(lu);
     modes_free(lu);
     pr_free(lu);
@@ -70,6 +72,7 @@ static const struct load_step {
     {modes_load, "saved mode pages"       },
     {pr_load,    "persistent reservations"},
     {ident_load, "identifying information"},
+    {guard_load, "lease"                  }, /* the last: it may leave a fiber behind */
 };
 
 int scsi_lu_new(const struct scsi_lu_params *p, struct scsi_lu **ret_lu, struct err *reterr)
@@ -98,6 +101,7 @@ void scsi_lu_free(struct scsi_lu *lu)
         waitq_wait(&lu->drained, NO_DEADLINE, NULL);
     lu->vol->notify = NULL;
     lu->vol->notify_arg = NULL;
+    fs_stop(lu);
     waitgroup_wait(&lu->background);
     lu_release(lu);
 }

@@ -9,9 +9,11 @@
  * home (executing), which frees it. Only the first is waited for: a volume that does not answer
  * holds up nobody who wants to be rid of it.
  */
+#include "scsi/guard.h"
 #include "scsi/ops.h"
 
 #include "base/check.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,9 +21,16 @@
 #define PAGE_LUNS 256u
 #define PAGES     ((SCSI_MAX_LUN + 1u) / PAGE_LUNS)
 
+struct host_name {
+    struct host_name *before;
+    char name[SCSI_NAME_LEN];
+};
+
 struct scsi_nexus {
     struct reactor *home;
     struct scsi_nexus_params params;
+    struct host_name *host;         /* its host, and those before: leaving ITLs may name them */
+    bool farewell;                  /* the initiator logged out */
     struct list itls, leaving;      /* of struct scsi_itl: mapped, and no more */
     struct waitq left;              /* one of leaving is gone */
     unsigned settling;              /* who waits there */
@@ -31,6 +40,18 @@ struct scsi_nexus {
     bool inventory_changed;
 };
 
+static bool push_host(struct scsi_nexus *n, const char *name)
+{
+    struct host_name *h = calloc(1, sizeof(*h));
+    if (!h || !text_copy(h->name, sizeof(h->name), name[0] ? name : n->params.initiator.name)) {
+        free(h);
+        return false;
+    }
+    h->before = n->host;
+    n->host = h;
+    return true;
+}
+
 int scsi_nexus_new(const struct scsi_nexus_params *p, struct scsi_nexus **ret_nexus)
 {
     struct scsi_nexus *n = calloc(1, sizeof(*n));
@@ -38,6 +59,10 @@ int scsi_nexus_new(const struct scsi_nexus_params *p, struct scsi_nexus **ret_ne
         return E(-ENOMEM);
     n->home = reactor_self();
     n->params = *p;
+    if (!push_host(n, p->host)) {
+        free(n);
+        return E(-ENOMEM);
+    }
     list_init(&n->itls);
     list_init(&n->leaving);
     waitq_init(&n->left);
@@ -139,6 +164,7 @@ static void attach(void *arg)
     struct scsi_itl *itl = arg;
     list_push(&itl->lu->itls, &itl->on_lu);
     ua_raise(itl, UA_POWER_ON);
+    guard_attach(itl->lu, itl);
 }
 
 static void detach(void *arg)
@@ -153,6 +179,19 @@ static void detach_answering(void *arg)
     struct scsi_itl *itl = arg;
     itl->answers = true;
     detach(itl);
+}
+
+static void detach_farewell(void *arg)
+{
+    struct scsi_itl *itl = arg;
+    itl->farewell = true;
+    detach(itl);
+}
+
+static void rehost(void *arg)
+{
+    struct scsi_itl *itl = arg;
+    guard_rehost(itl->lu, itl, itl->nexus->host->name);
 }
 
 static void raise_luns_changed(void *arg)
@@ -213,6 +252,7 @@ static struct scsi_itl *itl_new(struct scsi_nexus *n, uint16_t lun, struct scsi_
     itl->lu = lu;
     itl->nexus = n;
     itl->who = &n->params;
+    itl->host = n->host->name;
     itl->lun = lun;
     list_init(&itl->on_lu);
     list_init(&itl->on_nexus);
@@ -297,7 +337,22 @@ void scsi_nexus_close(struct scsi_nexus *n)
 {
     struct scsi_itl *itl;
     while ((itl = list_first(&n->itls, struct scsi_itl, on_nexus)))
-        unmap(n, itl, detach);
+        unmap(n, itl, n->farewell ? detach_farewell : detach);
+}
+
+void scsi_nexus_farewell(struct scsi_nexus *n)
+{
+    n->farewell = true;
+}
+
+int scsi_nexus_set_host(struct scsi_nexus *n, const char *host)
+{
+    if (strcmp(n->host->name, host) == 0)
+        return 0;
+    if (!push_host(n, host))
+        return E(-ENOMEM);
+    each_lu(n, rehost, NULL);
+    return 0;
 }
 
 static bool is_settled(const struct scsi_nexus *n, bool unmapped_too)
@@ -331,6 +386,10 @@ void scsi_nexus_free(struct scsi_nexus *n)
         waitq_wait(&n->left, NO_DEADLINE, NULL);
     for (size_t i = 0; i < PAGES; i++)
         free(n->pages[i]);
+    for (struct host_name *h = n->host, *before; h; h = before) {
+        before = h->before;
+        free(h);
+    }
     free(n);
 }
 

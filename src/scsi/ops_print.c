@@ -34,12 +34,17 @@ static void print_intro(FILE *out)
           "  (conflicts with all types), `start` (START=1 as `any`, else as `writers`), "
           "`special`\n"
           "  (the command decides).\n"
+          "- **without the lease**: `yes` when a host may send it that the attach guard keeps "
+          "from "
+          "the\n"
+          "  volume; all else is answered 05/20/02 (docs/design/13-attach-guard.md).\n"
           "- **order**: the command's class for ordering (`src/scsi/ordering.c`).\n"
           "- **while**: answered with a `UA` pending (or reporting it), `stopped` or in "
           "standby,\n"
           "  with `no LU` mapped, `reserved` by another's RESERVE.\n\n"
-          "| opcode | name | CDB | data | reservation | order | while | timeout |\n"
-          "|---|---|---|---|---|---|---|---|\n",
+          "| opcode | name | CDB | data | reservation | without the lease | order | while "
+          "| timeout |\n"
+          "|---|---|---|---|---|---|---|---|---|\n",
           out);
 }
 
@@ -51,11 +56,11 @@ static void print_row(const struct scsi_op *op, FILE *out)
     fprintf(out, "| %s | `", op->name);
     for (uint8_t i = 0; i < op->cdb_len; i++)
         fprintf(out, "%s%02x", i && i % 4 == 0 ? " " : "", usage[i]);
-    fprintf(out, "` | %s | %s | %s |",
+    fprintf(out, "` | %s | %s | %s | %s |",
             op->flags & OP_DATA_IN    ? "in"
             : op->flags & OP_DATA_OUT ? "out"
                                       : "",
-            reservations[op->pr], orders[op->order]);
+            reservations[op->pr], op->guard == GUARD_ANY ? "yes" : "", orders[op->order]);
     fprintf(out, "%s%s%s%s | %u s |\n", op->flags & (OP_UA_KEEP | OP_UA_OWN) ? " UA" : "",
             op->flags & OP_NO_MEDIUM ? " stopped" : "", op->flags & OP_NO_LU ? " no-LU" : "",
             op->flags & OP_RESERVE_ANY ? " reserved" : "", op->timeout_s);

@@ -58,6 +58,18 @@ int scsi_identity_load(struct volume *v, uint32_t oui, struct scsi_identity *ret
 
 /* ---- logical units ----------------------------------------------------------------------- */
 
+/* Which hosts may use the LU at the same time. */
+enum scsi_guard_policy {
+    SCSI_EXCLUSIVE,   /* one, that holds the lease */
+    SCSI_CLUSTER,     /* several, who know of each other */
+    SCSI_READ_SHARED, /* all, and it is write protected */
+};
+struct scsi_guard {
+    enum scsi_guard_policy policy;
+    const char *
+        hosts; /* SCSI_CLUSTER: their names, with a blank between; NULL, "": any. A copy is taken */
+};
+
 struct scsi_lu_params {
     struct volume *volume; /* borrowed: must outlive the LU; its home is the LU's home */
     struct scsi_identity id;
@@ -68,8 +80,9 @@ struct scsi_lu_params {
     uint8_t power_epoch[16];
     /* soft threshold: UA 38/07 when less than this part of the space is left; 0: none */
     uint32_t threshold_pct;
+    struct scsi_guard guard;
 };
-/* On the volume's home. Loads reservations (APTPL) and saved mode pages from the volume's
+/* On the volume's home. Loads reservations (APTPL), the lease and saved mode pages from the volume's
  * attributes. Parks. */
 int scsi_lu_new(const struct scsi_lu_params *p, struct scsi_lu **ret_lu, struct err *reterr);
 /* Every nexus must have unmapped it. Waits for as long as a task of one is still in it, then for
@@ -86,6 +99,29 @@ int scsi_lu_set_ports(struct scsi_lu *lu, const struct scsi_target_port *ports, 
 
 /* Another soft threshold, see scsi_lu_params. On the LU's home. */
 void scsi_lu_set_threshold(struct scsi_lu *lu, uint32_t pct);
+
+/* Another policy. Hosts that lose their access by it have their commands ended. 0: it is in force, and a
+ * lease is on the volume or gone from it. On the LU's home; parks. -ENOMEM, the volume's errors. */
+int scsi_lu_set_guard(struct scsi_lu *lu, const struct scsi_guard *g);
+/* The lease of a host that has had no session for so many milliseconds ends. 0, as it is at first:
+ * never, for hosts cannot come. On the LU's home. */
+void scsi_lu_set_absence(struct scsi_lu *lu, uint32_t ms);
+/* Takes the lease from the host, whose name is left in ret_host. With force also from one that has sessions: their
+ * commands end, and what they send from then on is denied until they log in anew or the host gets
+ * the lease again. -ENOENT: nobody has it. -EBUSY: not without force. On the LU's home; parks. */
+int scsi_lu_release(struct scsi_lu *lu, bool force, char ret_host[SCSI_NAME_LEN]);
+struct scsi_lease {
+    char host[SCSI_NAME_LEN]; /* "": nobody has it */
+    bool away;                /* without a session */
+    uint64_t ends_ms;         /* if it stays so; 0: not yet counted */
+    char denied
+        [SCSI_NAME_LEN]; /* with sessions, and denied access since that host has it: the last */
+    unsigned ndenied;    /* how many there are of these */
+    const char *
+        unfit; /* a file system there that does not go with the policy: "ext4"; "": none seen */
+};
+/* On the LU's home. */
+void scsi_lu_lease(const struct scsi_lu *lu, struct scsi_lease *ret_lease);
 
 struct scsi_lu_stats {
     uint64_t commands, check_conditions, reservation_conflicts, task_set_full, aborted;
@@ -110,6 +146,7 @@ struct scsi_nexus_ops {
 };
 struct scsi_nexus_params {
     struct scsi_initiator_port initiator;
+    char host[SCSI_NAME_LEN]; /* that the initiator belongs to; "": one of its own */
     struct scsi_target_port target;
     const struct scsi_nexus_ops *ops; /* may be NULL */
     void *arg;
@@ -120,6 +157,11 @@ int scsi_nexus_new(const struct scsi_nexus_params *p, struct scsi_nexus **ret_ne
  * reservations, keeps persistent registrations. Nothing is mapped afterwards; tasks that are inside
  * a volume end when it lets them. Parks, but for no volume. */
 void scsi_nexus_close(struct scsi_nexus *n);
+/* The initiator takes its leave, of its own will: scsi_nexus_close() is to end the leases of its host
+ * where this is its last nexus. On its home. */
+void scsi_nexus_farewell(struct scsi_nexus *n);
+/* It belongs to another host from now on. A nexus keeps the access that it had. -ENOMEM. On its home; parks. */
+int scsi_nexus_set_host(struct scsi_nexus *n, const char *host);
 /* Waits until no task of the nexus is left on a LUN that is mapped no more: of those that
  * scsi_nexus_close() took, and with unmapped_too of those that scsi_nexus_unmap() took, whose fate
  * is nobody's business: once, that is, until it was waited for in vain. 0 or -ETIMEDOUT. Parks. */

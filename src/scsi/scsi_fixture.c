@@ -235,7 +235,9 @@ static void fix_main(void *arg)
     struct err err;
     struct scsi_lu_params lp = {.max_tasks = f->opts.max_tasks,
                                 .threshold_pct = f->opts.threshold_pct,
-                                .power_epoch = {f->opts.boot}};
+                                .power_epoch = {f->opts.boot},
+                                .guard.policy =
+                                    f->opts.exclusive ? SCSI_EXCLUSIVE : SCSI_CLUSTER};
     struct nexus_start sa = {f, 0, "iqn.2026-11.example.host:a", &f->a};
     struct nexus_start sb = {f, 1, "iqn.2026-11.example.host:b", &f->b};
     struct reactor *other = run_reactor(f->run, 1);

@@ -30,6 +30,7 @@ struct fix_opts {
     bool read_only, not_thin, no_ua; /* no_ua: the power on UAs are kept for the test */
     uint32_t max_tasks, threshold_pct;
     struct attr_store *attrs; /* NULL: forgotten with the world */
+    bool exclusive;           /* under the attach guard; else both nexuses may */
     uint8_t boot;             /* which boot of the machine it is; 0: not known */
 };
 

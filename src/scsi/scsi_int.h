@@ -73,6 +73,12 @@ enum scsi_pr_class {
     PR_SPECIAL, /* the handler decides (PERSISTENT RESERVE OUT, RESERVE, RELEASE) */
 };
 
+/* What a nexus may send whose host has no access to the LU (guard.c). */
+enum scsi_guard_class {
+    GUARD_MEDIUM, /* denied: it touches the medium, or what other hosts rely on */
+    GUARD_ANY,    /* who and what the LU is; what concerns the nexus alone */
+};
+
 /* How many bytes the CDB asks to move: blocks or bytes at a place in the CDB. */
 enum scsi_xfer {
     XFER_NONE,
@@ -110,6 +116,7 @@ struct scsi_op {
     uint16_t flags;
     enum scsi_order order;
     enum scsi_pr_class pr;
+    enum scsi_guard_class guard;
     enum scsi_xfer xfer;
     uint16_t timeout_s; /* recommended timeout, REPORT SUPPORTED OPCODES */
     /* Clears usage bits that this LU does not honour (UNMAP); NULL: all as in the table. */
@@ -143,6 +150,11 @@ struct scsi_itl {
     unsigned ntasks;          /* in the LU */
     bool leaving;             /* unmapped: it is off the LU when its last task is */
     bool answers;             /* its nexus stays: tasks that leaving aborts end TASK ABORTED */
+    bool farewell;            /* leaving because its initiator logged out */
+    bool barred;              /* the lease was taken from its host under it */
+    bool heir;                /* its host held the lease when it got another one */
+    const char *host;         /* guard.c; lives as long as the nexus */
+    uint64_t guard_version;   /* its access was found good at that version */
     const struct pr_reg *reg; /* its registration as of reg_version, pr.c */
     uint64_t reg_version;
     /* On the nexus's home. */
@@ -155,6 +167,7 @@ struct scsi_itl {
 };
 
 struct scsi_pr;    /* pr.c */
+struct guard;      /* guard.c */
 struct scsi_modes; /* mode.c: current and saved values */
 
 /* What the control mode page says at present, for those who must not walk mode pages per
@@ -201,6 +214,16 @@ struct range_set {
     struct list waiting; /* of struct range_lock, in the order they came */
 };
 
+/* fs_look.c */
+struct fs_watch {
+    struct timer timer;
+    bool looking;
+    uint64_t looked; /* run_now() of the end of the last look; 0: none */
+    uint32_t kinds;  /* found then: mask of 1 << enum fs_kind */
+    const char *
+        unfit; /* what was told: the name of one that does not go with the policy; NULL, "": none */
+};
+
 struct scsi_lu {
     struct volume *vol;
     struct reactor *home;
@@ -212,6 +235,8 @@ struct scsi_lu {
     unsigned nblocked; /* of them, those that wait in ordering_wait() */
     struct range_set ranges; /* held and awaited range locks, range.c */
     struct scsi_pr *pr;
+    struct guard *guard;
+    struct fs_watch fs;
     struct scsi_modes *modes;
     struct scsi_control control;
     struct scsi_itl *reserved_by;   /* RESERVE(6)/(10), SPC-2 */
@@ -238,9 +263,11 @@ static inline bool lu_unmaps(const struct scsi_lu *lu)
 {
     return lu->vol->geo.thin && lu->vol->geo.unmap_granularity != 0;
 }
+bool guard_write_protects(const struct scsi_lu *lu); /* guard.c: SCSI_READ_SHARED */
 static inline bool lu_write_protected(const struct scsi_lu *lu)
 {
-    return lu->params.read_only || lu->vol->geo.read_only || lu->control.swp;
+    return lu->params.read_only || lu->vol->geo.read_only || lu->control.swp ||
+           guard_write_protects(lu);
 }
 static inline uint32_t lu_block(const struct scsi_lu *lu)
 {
@@ -272,6 +299,7 @@ static inline uint64_t lu_blocks(const struct scsi_lu *lu)
 #define ASC_PARAMETER_LIST_LENGTH   0x1a00
 #define ASC_MISCOMPARE              0x1d00
 #define ASC_INVALID_OPCODE          0x2000
+#define ASC_ACCESS_DENIED           0x2002 /* NO ACCESS RIGHTS */
 #define ASC_LBA_OUT_OF_RANGE        0x2100
 #define ASC_INVALID_FIELD_IN_CDB    0x2400
 #define ASC_LUN_NOT_SUPPORTED       0x2500
@@ -412,6 +440,10 @@ void lu_left(struct scsi_lu *lu, struct scsi_itl *itl);
 /* Only marks and wakes them: QERR. */
 void lu_abort_mark(struct scsi_lu *lu, const struct scsi_itl *itl,
                    const struct scsi_task *except, const struct scsi_itl *by);
+/* Only marks and wakes them; all of them end TASK ABORTED. */
+void lu_abort_answering(struct scsi_lu *lu, struct scsi_itl *itl);
+/* Until what is marked has ended, as in lu_abort_tasks(). Parks. */
+void lu_abort_wait(struct scsi_lu *lu);
 /* One task of the nexus; false: there is none with the tag. Parks. */
 bool lu_abort_tag(struct scsi_lu *lu, const struct scsi_itl *itl, uint64_t tag);
 /* Whether the nexus has a task (with the tag, if not NULL) in the LU. */
