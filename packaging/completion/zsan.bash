@@ -7,7 +7,7 @@ _zsan_verbs() {
     dataset) echo 'create destroy list rename get set inherit' ;;
     volume) echo 'list orphans show create set resize delete' ;;
     target) echo 'list show create set delete' ;;
-    lun) echo 'list add remove' ;;
+    lun) echo 'list add release remove' ;;
     portal) echo 'list add set remove group' ;;
     isns) echo 'list show add remove set' ;;
     host) echo 'list add remove' ;;
@@ -92,10 +92,11 @@ _zsan_look() {
     'isns remove') flags='--port' valued='--port' args='-' ;;
     'isns set') flags='--enabled --no-enabled --entity' valued='--entity' args='' ;;
     'isns show') flags='' valued='' args='' ;;
-    'limits set') flags='--max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' valued='--max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' args='' ;;
+    'limits set') flags='--max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --lease-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' valued='--max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --lease-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' args='' ;;
     'limits show') flags='' valued='' args='' ;;
-    'lun add') flags='--lun' valued='--lun' args='target,volume' ;;
+    'lun add') flags='--lun --policy --hosts' valued='--lun --policy --hosts' args='target,volume' ;;
     'lun list') flags='' valued='' args='target' ;;
+    'lun release') flags='--force' valued='' args='target,-' ;;
     'lun remove') flags='' valued='' args='target,-' ;;
     'pool errors') flags='' valued='' args='pool' ;;
     'pool found') flags='' valued='' args='-' ;;
@@ -113,12 +114,12 @@ _zsan_look() {
     'target list') flags='' valued='' args='' ;;
     'target set') flags='--alias --portal-groups --disabled --no-disabled --redirect --redirect-permanent --no-redirect-permanent --unlisted --no-unlisted' valued='--alias --portal-groups --redirect' args='target' ;;
     'target show') flags='' valued='' args='target' ;;
-    'volume create') flags='--size --engine --path --dataset --volblocksize --compression --checksum --parents --block-size --physical-block --thick --read-only --sync --iops-limit --bandwidth-limit --threshold-pct --force' valued='--size --engine --path --dataset --volblocksize --compression --checksum --block-size --physical-block --sync --iops-limit --bandwidth-limit --threshold-pct' args='-' ;;
+    'volume create') flags='--size --engine --path --dataset --volblocksize --compression --checksum --parents --block-size --physical-block --thick --read-only --sync --iops-limit --bandwidth-limit --threshold-pct --policy --hosts --force' valued='--size --engine --path --dataset --volblocksize --compression --checksum --block-size --physical-block --sync --iops-limit --bandwidth-limit --threshold-pct --policy --hosts' args='-' ;;
     'volume delete') flags='--force --keep' valued='' args='volume' ;;
     'volume list') flags='' valued='' args='' ;;
     'volume orphans') flags='' valued='' args='' ;;
     'volume resize') flags='--force' valued='' args='volume,-' ;;
-    'volume set') flags='--read-only --no-read-only --sync --iops-limit --bandwidth-limit --threshold-pct --force' valued='--sync --iops-limit --bandwidth-limit --threshold-pct' args='volume' ;;
+    'volume set') flags='--read-only --no-read-only --sync --iops-limit --bandwidth-limit --threshold-pct --policy --hosts --force' valued='--sync --iops-limit --bandwidth-limit --threshold-pct --policy --hosts' args='volume' ;;
     'volume show') flags='' valued='' args='volume' ;;
     esac
 }
@@ -128,6 +129,7 @@ _zsan_values() {
     --auth) values='mutual one-way none' ;;
     --engine) values='file pool mem null' ;;
     --level) values='error warn info debug' ;;
+    --policy) values='exclusive cluster read-shared' ;;
     --sync) values='always standard disabled' ;;
     esac
 }

@@ -26,7 +26,22 @@
 #define CFG_SECRET_MIN  12    /* bytes, RFC 7143 9.2.1 */
 #define CFG_SECRET_MAX  255
 
+/* Which hosts may use a volume at the same time (docs/design/13-attach-guard.md). */
+enum cfg_policy {
+    CFG_EXCLUSIVE,   /* one: default */
+    CFG_CLUSTER,     /* several, who know of each other */
+    CFG_READ_SHARED, /* all, and none writes */
+};
+#define CFG_HOSTS_LEN 1024 /* names of a cluster's hosts, with NUL */
+
 enum cfg_engine { CFG_MEM, CFG_NULL, CFG_FILE, CFG_POOL };
+
+const char *cfg_policy_name(enum cfg_policy p);
+/* Appends to a volume's hosts. what: the volume, for the error. -EINVAL. */
+int cfg_hosts_add(char list[CFG_HOSTS_LEN], const char *host, const char *what,
+                  struct err *reterr);
+/* Takes the next name off a list of hosts; NULL: there is none. */
+const char *cfg_hosts_next(const char **list, size_t *ret_len);
 
 struct cfg_volume {
     char name[CFG_NAME_LEN];
@@ -41,6 +56,9 @@ struct cfg_volume {
     enum volume_sync sync;
     struct volume_limits limits;
     uint32_t threshold_pct; /* soft threshold, 0: none */
+    enum cfg_policy policy;
+    char
+        hosts[CFG_HOSTS_LEN]; /* of a cluster, a blank between them; "": all that are granted */
 };
 
 struct cfg_lun {
@@ -143,6 +161,8 @@ struct cfg_limits {
     uint64_t pool_cache;             /* bytes; 0: a quarter of the machine's */
     uint64_t pool_dirty;             /* bytes; 0: a tenth of the machine's, at most 4 GiB */
     uint32_t login_timeout_ms;       /* 15000 */
+    uint32_t
+        lease_timeout_ms; /* 60000: a host without session keeps its exclusive volumes so long */
     uint32_t nop_interval_ms, nop_timeout_ms;               /* 15000, 10000 */
     uint32_t max_recv_data_segment, max_burst, first_burst; /* iSCSI offer, bytes */
     uint16_t max_outstanding_r2t;

@@ -9,6 +9,7 @@
 #include "config/sources.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,11 +126,33 @@ static int check_unique(const struct config *c, const struct unique *u, struct e
     return rc;
 }
 
+/* Hosts that may use a cluster's volume are there. */
+static int check_hosts(const struct config *c, const struct cfg_volume *v, struct err *reterr)
+{
+    const char *list = v->hosts, *name;
+    char host[CFG_NAME_LEN];
+    size_t len;
+    if (v->hosts[0] && v->policy != CFG_CLUSTER)
+        return err_set(reterr, -EINVAL,
+                       "volume \"%s\": \"hosts\" belong to policy cluster, not %s", v->name,
+                       cfg_policy_name(v->policy));
+    while ((name = cfg_hosts_next(&list, &len))) {
+        snprintf(host, sizeof(host), "%.*s", (int)MIN(len, sizeof(host)), name);
+        if (!config_host(c, host))
+            return err_set(reterr, -EINVAL,
+                           "volume \"%.60s\": its \"hosts\" name \"%.60s\", which is no host: "
+                           "zsan host add, or take it out (zsan volume set --hosts)",
+                           v->name, host);
+    }
+    return 0;
+}
+
 static int check_volumes(const struct config *c, struct err *reterr)
 {
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < c->nvolumes; i++)
-        rc = check_volume(&c->volumes[i], reterr);
+        if ((rc = check_volume(&c->volumes[i], reterr)) == 0)
+            rc = check_hosts(c, &c->volumes[i], reterr);
     for (unsigned i = 0; rc == 0 && i < ARRAY_LEN(uniques); i++)
         rc = check_unique(c, &uniques[i], reterr);
     return rc;

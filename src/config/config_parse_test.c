@@ -24,7 +24,8 @@ static const char good_doc[] =
     "  'vm1': {'id': '00000000-0000-4000-8000-000000000001', 'engine': 'file', 'path': "
     "'/v/vm1.img'},"
     "  'ram': {'id': '00000000-0000-4000-8000-000000000002', 'engine': 'mem', 'size': 1048576, "
-    "'iops_limit': 100}},"
+    "'iops_limit': 100,"
+    "          'policy': 'cluster', 'hosts': ['esx1', 'iqn.1993-08.org.debian:c']}},"
     " 'portal_groups': {'1': {'portals': [{'address': '127.0.0.1', 'port': 3260}, {'address': "
     "'::1'}]},"
     "                   '2': {'alua_group': 7, 'portals': [{'address': '192.0.2.1'}]}},"
@@ -104,6 +105,10 @@ static void test_good_document_becomes_the_tree(void **state)
     assert_int_equal(c->oui, 0x00a0b8);
     assert_int_equal(config_volume(c, "ram")->limits.iops, 100);
     assert_true(config_volume(c, "vm1")->thin);
+    assert_int_equal(config_volume(c, "vm1")->policy, CFG_EXCLUSIVE);
+    assert_int_equal(config_volume(c, "ram")->policy, CFG_CLUSTER);
+    assert_string_equal(config_volume(c, "ram")->hosts, "esx1 iqn.1993-08.org.debian:c");
+    assert_int_equal(c->limits.lease_timeout_ms, 60000);
     const struct cfg_target *t = config_target(c, "iqn.2026-11.io.example:t1");
     assert_int_equal(t->nluns, 2);
     assert_int_equal(t->luns[0].lun, 9); /* by number, not by text */
@@ -238,6 +243,12 @@ static const struct bad bad_docs[] = {
     {"volumes/vm1/id",                        "'abc'",                                                              "id"               },
     {"volumes/vm1/id",                        "'00000000-0000-4000-8000-000000000002'",                             "ram"              },
     {"volumes/vm1/threshold_pct",             "100",                                                                "threshold_pct"    },
+    {"volumes/vm1/policy",                    "'mine'",                                                             "exclusive cluster"},
+    {"volumes/vm1/hosts",                     "['esx1']",                                                           "policy cluster"   },
+    {"volumes/vm1/hosts",                     "'esx1'",                                                             "hosts"            },
+    {"volumes/vm1/hosts",                     "[1]",                                                                "no name of a host"},
+    {"volumes/ram/hosts",                     "['esx1', 'esx9']",                                                   "esx9"             },
+    {"volumes/ram/hosts",                     "['esx1 esx1']",                                                      "no name of a host"},
     {"volumes/ram/path",                      "'/v'",                                                               "ram"              },
     {"volumes/ram/size",                      "0",                                                                  "ram"              },
     {"volumes/-x",                            "{}",                                                                 "-x"               },

@@ -77,7 +77,8 @@ struct seen {
 static int add_volume(struct config_store *s, const char *name, struct err *err)
 {
     struct config_edit *e;
-    struct cfg_volume v = {.engine = CFG_MEM, .size = 1 << 20, .block_size = 512, .thin = true};
+    static struct cfg_volume v = {
+        .engine = CFG_MEM, .size = 1 << 20, .block_size = 512, .thin = true};
     snprintf(v.name, sizeof(v.name), "%s", name);
     int rc = config_edit_begin(s, &e, err);
     if (rc < 0)

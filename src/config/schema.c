@@ -20,10 +20,19 @@ static const char *const sync_names[] = {[VOL_SYNC_ALWAYS] = "always",
                                          [VOL_SYNC_STANDARD] = "standard",
                                          [VOL_SYNC_DISABLED] = "disabled",
                                          [VOL_SYNC_DISABLED + 1] = NULL};
+static const char *const policy_names[] = {[CFG_EXCLUSIVE] = "exclusive",
+                                           [CFG_CLUSTER] = "cluster",
+                                           [CFG_READ_SHARED] = "read-shared",
+                                           [CFG_READ_SHARED + 1] = NULL};
 static const char *const auth_names[] = {[CFG_AUTH_MUTUAL] = "mutual",
                                          [CFG_AUTH_ONE_WAY] = "one-way",
                                          [CFG_AUTH_NONE] = "none",
                                          [CFG_AUTH_NONE + 1] = NULL};
+
+const char *cfg_policy_name(enum cfg_policy p)
+{
+    return policy_names[p];
+}
 
 const char *cfg_auth_name(enum cfg_auth a)
 {
@@ -44,9 +53,11 @@ static const struct field volume_fields[] = {
     FIELD(struct cfg_volume, read_only, F_BOOL),
     FIELD(struct cfg_volume, thin, F_BOOL, .always = true),
     FIELD(struct cfg_volume, sync, F_ENUM, .names = sync_names, .always = true),
-    {.name = "iops_limit",      .type = F_U64, .off = offsetof(struct cfg_volume, limits.iops)},
-    {.name = "bandwidth_limit", .type = F_U64, .off = offsetof(struct cfg_volume, limits.bps) },
+    {.name = "iops_limit", .type = F_U64,                      .off = offsetof(struct cfg_volume, limits.iops)},
+    {.name = "bandwidth_limit",        .type = F_U64,                                          .off = offsetof(struct cfg_volume, limits.bps)},
     FIELD(struct cfg_volume, threshold_pct, F_U32, .max = 99),
+    FIELD(struct cfg_volume, policy, F_ENUM, .names = policy_names),
+    {.name = "hosts",.type = F_NESTED},
 };
 static const struct field target_fields[] = {
     FIELD_STR(struct cfg_target, alias),
@@ -87,6 +98,7 @@ static const struct field limits_fields[] = {
     FIELD(struct cfg_limits, pool_cache, F_U64),
     FIELD(struct cfg_limits, pool_dirty, F_U64),
     FIELD(struct cfg_limits, login_timeout_ms, F_U32, .min = 1000, .max = 600000),
+    FIELD(struct cfg_limits, lease_timeout_ms, F_U32, .min = 1000, .max = 86400000),
     FIELD(struct cfg_limits, nop_interval_ms, F_U32, .max = 3600000),
     FIELD(struct cfg_limits, nop_timeout_ms, F_U32, .min = 1000, .max = 3600000),
     FIELD(struct cfg_limits, max_recv_data_segment, F_U32, .min = 8192, .max = 16777215),
@@ -118,10 +130,11 @@ static const struct field root_fields[] = {
     {.name = "isns",          .type = F_NESTED},
 };
 
-struct cfg_volume schema_volume_default(void)
+const struct cfg_volume *schema_volume_default(void)
 {
-    return (struct cfg_volume){
+    static const struct cfg_volume v = {
         .engine = CFG_FILE, .block_size = 512, .thin = true, .sync = VOL_SYNC_ALWAYS};
+    return &v;
 }
 struct cfg_target schema_target_default(void)
 {
@@ -142,6 +155,7 @@ struct cfg_limits schema_limits_default(void)
         .max_logins_per_address = 32,
         .tasks_per_session = 128,
         .login_timeout_ms = 15000,
+        .lease_timeout_ms = 60000,
         .nop_interval_ms = 15000,
         .nop_timeout_ms = 10000,
         .max_recv_data_segment = 256 * KIB,
@@ -176,11 +190,43 @@ int schema_sources_read(const json_t *j, const char *member, const char *what,
     *ret_sources = s;
     return rc;
 }
+
+int cfg_hosts_add(char list[CFG_HOSTS_LEN], const char *host, const char *what,
+                  struct err *reterr)
+{
+    size_t len = strlen(list), more = strlen(host);
+    if (more == 0 || strchr(host, ' '))
+        return err_set(reterr, -EINVAL, "%s: \"%.63s\" is no name of a host", what, host);
+    if (len + 1 + more >= CFG_HOSTS_LEN)
+        return err_set(
+            reterr, -EINVAL,
+            "%s: the names in \"hosts\" are longer than %d bytes together: leave them "
+            "out, and all hosts that are granted may",
+            what, CFG_HOSTS_LEN - 1);
+    if (len != 0)
+        list[len++] = ' ';
+    memcpy(list + len, host, more + 1);
+    return 0;
+}
+
+static int hosts_read(const json_t *j, const char *what, char ret_list[CFG_HOSTS_LEN],
+                      struct err *reterr)
+{
+    const json_t *list = NULL;
+    int rc = field_array(j, "hosts", what, &list, reterr);
+    for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
+        const char *host = json_string_value(json_array_get(list, i));
+        rc = cfg_hosts_add(ret_list, host ? host : "", what, reterr);
+    }
+    return rc;
+}
+
 int schema_volume_read(const json_t *j, const char *what, struct cfg_volume *ret_volume,
                        struct err *reterr)
 {
-    *ret_volume = schema_volume_default();
-    return fields_read(j, volume_fields, ARRAY_LEN(volume_fields), ret_volume, what, reterr);
+    *ret_volume = *schema_volume_default();
+    int rc = fields_read(j, volume_fields, ARRAY_LEN(volume_fields), ret_volume, what, reterr);
+    return rc < 0 ? rc : hosts_read(j, what, ret_volume->hosts, reterr);
 }
 int schema_target_read(const json_t *j, const char *what, struct cfg_target *ret_target,
                        struct err *reterr)
@@ -279,10 +325,37 @@ int schema_sources_write(json_t *j, const char *member, const struct cfg_sources
     }
     return json_object_set_new(j, member, list) ? -ENOMEM : 0;
 }
+
+const char *cfg_hosts_next(const char **list, size_t *ret_len)
+{
+    const char *name = *list + strspn(*list, " ");
+    *ret_len = strcspn(name, " ");
+    *list = name + *ret_len;
+    return *ret_len != 0 ? name : NULL;
+}
+
+static int hosts_write(json_t *j, const char *hosts)
+{
+    const char *name;
+    size_t len;
+    if (!hosts[0]) {
+        json_object_del(j, "hosts");
+        return 0;
+    }
+    json_t *list = json_array();
+    while ((name = cfg_hosts_next(&hosts, &len)))
+        if (json_array_append_new(list, json_stringn(name, len)) != 0) {
+            json_decref(list);
+            return -ENOMEM;
+        }
+    return json_object_set_new(j, "hosts", list) ? -ENOMEM : 0;
+}
+
 int schema_volume_write(json_t *j, const struct cfg_volume *v)
 {
-    struct cfg_volume d = schema_volume_default();
-    return fields_write(j, volume_fields, ARRAY_LEN(volume_fields), v, &d);
+    int rc =
+        fields_write(j, volume_fields, ARRAY_LEN(volume_fields), v, schema_volume_default());
+    return rc < 0 ? rc : hosts_write(j, v->hosts);
 }
 int schema_target_write(json_t *j, const struct cfg_target *t)
 {

@@ -14,7 +14,7 @@
 #define CONFIG_VERSION 1
 
 /* What an object is when its document says nothing. */
-struct cfg_volume schema_volume_default(void);
+const struct cfg_volume *schema_volume_default(void);
 struct cfg_target schema_target_default(void);
 struct cfg_portal schema_portal_default(void);
 struct cfg_initiator schema_initiator_default(void);

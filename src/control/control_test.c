@@ -27,6 +27,12 @@ static const struct step day[] = {
     {"volume.create",
      "{\"name\":\"m\",\"engine\":\"mem\",\"size\":4096,\"sync\":\"disabled\",\"force\":true}",        "\"sync\":\"disabled\""      },
     {"volume.set",         "{\"name\":\"m\",\"iops_limit\":100}",                                     "\"iops_limit\":100"         },
+    {"volume.set",         "{\"name\":\"vm1\",\"policy\":\"cluster\",\"hosts\":[\"h\"]}",
+     "which is no host"                                                                                                            },
+    {"volume.set",         "{\"name\":\"vm1\",\"hosts\":[\"h\"]}",                                    "add --policy cluster"       },
+    {"volume.set",         "{\"name\":\"vm1\",\"policy\":\"read-shared\"}",
+     "\"policy\":\"read-shared\""                                                                                                  },
+    {"volume.set",         "{\"name\":\"vm1\",\"policy\":\"exclusive\"}",                             "\"policy\":\"exclusive\""   },
     {"volume.resize",      "{\"name\":\"vm1\",\"size\":2097152}",                                     "\"size\":2097152"           },
     {"volume.resize",      "{\"name\":\"vm1\",\"size\":1048576}",                                     "not shrink"                 },
     {"volume.resize",      "{\"name\":\"none\",\"size\":1048576}",                                    "\"ENOENT\""                 },
@@ -36,8 +42,16 @@ static const struct step day[] = {
     {"target.show",        "{\"name\":\"u\"}",                                                        "\"ENOENT\""                 },
     {"lun.add",            "{\"target\":\"t\",\"volume\":\"vm1\"}",                                   "\"lun\":0"                  },
     {"lun.add",            "{\"target\":\"t\",\"volume\":\"m\",\"lun\":0}",                           "\"EEXIST\""                 },
+    {"lun.release",        "{\"target\":\"t\",\"lun\":0}",                                            "no host has its lease"      },
+    {"lun.release",        "{\"target\":\"t\",\"lun\":5}",                                            "no LUN 5"                   },
     {"lun.list",           "{\"target\":\"t\"}",                                                      "\"volume\":\"vm1\""         },
     {"host.add",           "{\"name\":\"h\",\"initiators\":[\"" INI "\"]}",                           "\"reverse_secret\""         },
+    {"lun.add",
+     "{\"target\":\"t\",\"volume\":\"m\",\"lun\":1,\"policy\":\"cluster\",\"hosts\":[\"h\"]}",        "\"hosts\":[\"h\"]"          },
+    {"host.remove",        "{\"name\":\"h\",\"force\":true}",                                         "\"h\\\", which is no host"  },
+    {"volume.set",         "{\"name\":\"m\",\"hosts\":[\"all\"]}",                                    "\"policy\":\"cluster\""     },
+    {"volume.set",         "{\"name\":\"m\",\"policy\":\"exclusive\"}",                               "\"policy\":\"exclusive\""   },
+    {"lun.remove",         "{\"target\":\"t\",\"lun\":1}",                                            "\"result\":{}"              },
     {"initiator.set",      "{\"name\":\"" INI "\",\"chap\":[\"sha256\"]}",                            "\"chap\":[\"sha256\"]"      },
     {"initiator.set",      "{\"name\":\"" INI "\",\"chap\":[\"rot13\"]}",                             "\"EINVAL\""                 },
     {"initiator.set",      "{\"name\":\"" INI "\",\"chap\":[\"all\"]}",                               "\"md5\""                    },
@@ -55,6 +69,7 @@ static const struct step day[] = {
     {"session.drop",       "{\"id\":9}",                                                              "\"ENOENT\""                 },
     {"limits.set",         "{\"max_burst\":262144,\"first_burst\":524288}",                           "\"EINVAL\""                 },
     {"limits.set",         "{\"tasks_per_session\":64}",                                              "\"tasks_per_session\":64"   },
+    {"limits.set",         "{\"lease_timeout_ms\":90000}",                                            "\"lease_timeout_ms\":90000" },
     {"limits.show",        "{}",                                                                      "\"tasks_per_session\":64"   },
     {"isns.add",           "{\"address\":\"192.0.2.1\"}",                                             "\"entity\":\"zsan-"         },
     {"isns.add",           "{\"address\":\"192.0.2.1\"}",                                             "\"EEXIST\""                 },
@@ -196,6 +211,9 @@ static void trouble_steps(struct world *w)
         {"volume.resize", "{\"name\":\"v\",\"size\":16384}",                   "\"EAGAIN\""                                    },
         {"status",        "{}",                                                "\"object\":\"portal 192.0.2.1:3260\""          },
         {"status",        "{}",                                                "\"object\":\"volume v\",\"text\":\"not online" },
+        {"volume.show",   "{\"name\":\"v\"}",                                  "\"policy\":\"exclusive\",\"lease\":\"a\""      },
+        {"status",        "{}",                                                "VMFS is made for several hosts"                },
+        {"status",        "{}",                                                "host b and 1 more is kept out, host a has"     },
         {"status",        "{}",                                                "\"object\":\"session 4\",\"text\":\"weak login"},
         {"status",        "{}",                                                "\"healthy\":false"                             },
         {"session.list",  "{}",                                                "\"initiator_alias\":\"caf? \\u001B[2J\""       },
@@ -203,7 +221,7 @@ static void trouble_steps(struct world *w)
         {"session.list",  "{}",                                                "\"result\":[]"                                 },
     };
     w->net.deaf_portal = "192.0.2.1";
-    w->net.waiting_volume = "v";
+    w->net.waiting_volume = w->net.leased_volume = "v";
     w->net.apply_error = "what a pity";
     w->net.one = &s;
     follow(w, steps, ARRAY_LEN(steps));

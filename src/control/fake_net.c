@@ -52,6 +52,12 @@ static void volume_info(struct net *net, const struct cfg_volume *v, struct net_
     i->geo = (struct volume_geometry){.size = MAX(v->size, net->grown), .physical_block = 4096};
     i->stats.op[VOL_OP_READ].ops = 3;
     i->stats.op[VOL_OP_READ].lat[40] = 3;
+    if (same(net->leased_volume, v->name)) {
+        text_copy(i->lease, sizeof(i->lease), "a");
+        text_copy(i->denied, sizeof(i->denied), "b");
+        i->ndenied = 2;
+        text_copy(i->unfit, sizeof(i->unfit), "VMFS");
+    }
     if (same(net->waiting_volume, v->name)) {
         i->state = NET_VOL_WAITING;
         text_copy(i->reason, sizeof(i->reason), "its disk is away");
@@ -82,6 +88,18 @@ int net_volume_resize(struct net *net, const char *name, uint64_t size, struct e
     (void)name;
     (void)reterr;
     net->grown = size;
+    return 0;
+}
+
+int net_lease_release(struct net *net, const char *name, bool force,
+                      char ret_host[CFG_NAME_LEN], struct err *reterr)
+{
+    if (!same(net->leased_volume, name))
+        return err_set(reterr, -ENOENT, "volume %s: no host has its lease", name);
+    if (!force)
+        return err_set(reterr, -EBUSY, "volume %s: host a has sessions", name);
+    net->leased_volume = NULL;
+    text_copy(ret_host, CFG_NAME_LEN, "a");
     return 0;
 }
 

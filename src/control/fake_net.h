@@ -9,6 +9,7 @@
 struct net {
     const struct config *cfg;     /* a reference */
     const char *waiting_volume;   /* not online */
+    const char *leased_volume;    /* host a has its lease, b and another one are kept out */
     const char *deaf_portal;      /* its address does not listen */
     const char *apply_error;      /* what net_apply() says */
     struct net_session_info *one; /* the only session, NULL: none */

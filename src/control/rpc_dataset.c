@@ -333,20 +333,28 @@ static int set_size(struct control *c, const char *volume, const char *value,
 static int set_sync(struct control *c, const char *volume, const char *value,
                     json_t **ret_result, struct err *reterr)
 {
-    struct args_volume_set a = {.name = volume, .has_sync = true};
-    for (a.sync = VOL_SYNC_ALWAYS; a.sync <= VOL_SYNC_DISABLED; a.sync++)
-        if (strcmp(volume_sync_name((enum volume_sync)a.sync), value) == 0)
-            return rpc_volume_set(c, &a, ret_result, reterr);
+    CLEANUP(freep) struct args_volume_set *a = calloc(1, sizeof(*a));
+    if (!a)
+        return -ENOMEM;
+    a->name = volume;
+    a->has_sync = true;
+    for (a->sync = VOL_SYNC_ALWAYS; a->sync <= VOL_SYNC_DISABLED; a->sync++)
+        if (strcmp(volume_sync_name((enum volume_sync)a->sync), value) == 0)
+            return rpc_volume_set(c, a, ret_result, reterr);
     return err_set(reterr, -EINVAL, "sync: %.40s is none of always, standard, disabled", value);
 }
 
 static int set_readonly(struct control *c, const char *volume, const char *value,
                         json_t **ret_result, struct err *reterr)
 {
-    struct args_volume_set a = {
-        .name = volume, .has_read_only = true, .read_only = strcmp(value, "on") == 0};
-    return a.read_only || strcmp(value, "off") == 0
-               ? rpc_volume_set(c, &a, ret_result, reterr)
+    CLEANUP(freep) struct args_volume_set *a = calloc(1, sizeof(*a));
+    if (!a)
+        return -ENOMEM;
+    a->name = volume;
+    a->has_read_only = true;
+    a->read_only = strcmp(value, "on") == 0;
+    return a->read_only || strcmp(value, "off") == 0
+               ? rpc_volume_set(c, a, ret_result, reterr)
                : err_set(reterr, -EINVAL, "readonly: %.40s is neither on nor off", value);
 }
 

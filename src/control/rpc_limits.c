@@ -15,6 +15,7 @@ static json_t *limits_json(struct jb *b, const struct cfg_limits *l)
     jb_uint(b, j, "pool_cache", l->pool_cache);
     jb_uint(b, j, "pool_dirty", l->pool_dirty);
     jb_uint(b, j, "login_timeout_ms", l->login_timeout_ms);
+    jb_uint(b, j, "lease_timeout_ms", l->lease_timeout_ms);
     jb_uint(b, j, "nop_interval_ms", l->nop_interval_ms);
     jb_uint(b, j, "nop_timeout_ms", l->nop_timeout_ms);
     jb_uint(b, j, "max_recv_data_segment", l->max_recv_data_segment);
@@ -49,6 +50,8 @@ static void apply_settings(const struct args_limits_set *a, struct cfg_limits *l
         l->pool_dirty = a->pool_dirty;
     if (a->has_login_timeout_ms)
         l->login_timeout_ms = (uint32_t)a->login_timeout_ms;
+    if (a->has_lease_timeout_ms)
+        l->lease_timeout_ms = (uint32_t)a->lease_timeout_ms;
     if (a->has_nop_interval_ms)
         l->nop_interval_ms = (uint32_t)a->nop_interval_ms;
     if (a->has_nop_timeout_ms)

@@ -4,13 +4,15 @@
  * away from loopback. Parks. */
 #include "base/cleanup.h"
 #include "control/api_gen.h"
-#include "control/control_int.h"
+#include "control/guard.h"
 #include "control/pool_look.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define PROBLEM_LEN 800 /* three names and a few words */
 
 struct report {
     struct jb b;
@@ -22,7 +24,7 @@ static void problem(struct report *r, const char *object, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 static void problem(struct report *r, const char *object, const char *fmt, ...)
 {
-    char text[400];
+    char text[PROBLEM_LEN];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
@@ -35,7 +37,7 @@ static void problem(struct report *r, const char *object, const char *fmt, ...)
 
 static void look_at_volumes(struct report *r, const struct config *cfg, const struct live *l)
 {
-    char object[CFG_NAME_LEN + 16];
+    char object[CFG_NAME_LEN + 16], text[PROBLEM_LEN];
     for (unsigned i = 0; i < cfg->nvolumes; i++) {
         const struct cfg_volume *v = &cfg->volumes[i];
         const struct net_volume_info *now = live_volume(l, v->name);
@@ -55,6 +57,10 @@ static void look_at_volumes(struct report *r, const struct config *cfg, const st
                     "sync is disabled: acknowledged writes are lost when the power fails "
                     "(zsan volume set %s --sync always)",
                     v->name);
+        if (guard_problem(cfg, v, now, text, sizeof(text)))
+            problem(r, object, "%s", text);
+        if (guard_fs_problem(v, now, text, sizeof(text)))
+            problem(r, object, "%s", text);
         fiber_maybe_yield();
     }
 }

@@ -4,9 +4,10 @@
 #include "base/text.h"
 #include "config/names.h"
 #include "control/api_gen.h"
-#include "control/control_int.h"
+#include "control/guard.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ json_t *lun_json(struct jb *b, const struct cfg_target *t, const struct cfg_lun 
     jb_text(b, j, "volume", lun->volume->name);
     jb_uint(b, j, "size", volume_is_served(i) ? i->geo.size : lun->volume->size);
     jb_text(b, j, "state", volume_state_name(i));
+    guard_json(b, j, lun->volume, i);
     return j;
 }
 
@@ -223,6 +225,24 @@ static int lun_done(struct control *c, struct config_edit *e, const char *target
     return change_done(c, e, &b, j, ret_result, reterr);
 }
 
+/* The policy of the volume, where it was given along with the LUN. */
+static int set_policy(struct control *c, struct config_edit *e, const struct args_lun_add *a,
+                      struct err *reterr)
+{
+    const struct guard_wish wish = {a->has_policy, a->policy, &a->hosts};
+    const struct cfg_volume *old = config_volume(config_edit_base(e), a->volume);
+    if (!old || (!a->has_policy && !a->hosts.given))
+        return 0;
+    CLEANUP(freep) struct cfg_volume *v = malloc(sizeof(*v));
+    if (!v)
+        return -ENOMEM;
+    *v = *old;
+    int rc = guard_apply(config_edit_base(e), &wish, v, reterr);
+    if (rc == 0)
+        rc = guard_check_use(c, config_edit_base(e), v, false, reterr);
+    return rc < 0 ? rc : edit_volume_put(e, v, reterr);
+}
+
 int rpc_lun_add(struct control *c, const struct args_lun_add *a, json_t **ret_result,
                 struct err *reterr)
 {
@@ -235,6 +255,8 @@ int rpc_lun_add(struct control *c, const struct args_lun_add *a, json_t **ret_re
     if (rc == 0)
         rc = edit_lun_add(e, name, a->has_lun ? (int)a->lun : LUN_CHOOSE, a->volume, &lun,
                           reterr);
+    if (rc == 0)
+        rc = set_policy(c, e, a, reterr);
     if (rc == 0)
         rc = config_edit_commit(e, reterr);
     return rc < 0 ? rc : lun_done(c, e, name, lun, ret_result, reterr);

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "control/api_gen.h"
-#include "control/control_int.h"
+#include "control/guard.h"
 #include "run/file.h"
 
 #include <errno.h>
@@ -88,6 +88,7 @@ json_t *volume_json(struct jb *b, const struct config *cfg, const struct cfg_vol
     jb_uint(b, j, "iops_limit", v->limits.iops);
     jb_uint(b, j, "bandwidth_limit", v->limits.bps);
     jb_uint(b, j, "threshold_pct", v->threshold_pct);
+    guard_json(b, j, v, i);
     jb_text(b, j, "id", id);
     if (online)
         put_online(b, j, i);
@@ -221,6 +222,9 @@ static int plan(struct control *c, const struct args_volume_create *a, struct cf
     };
     text_copy(v->name, sizeof(v->name), a->name);
     int rc = check_create(a, v->engine, reterr);
+    if (rc == 0)
+        rc = guard_apply(cfg, &(struct guard_wish){a->has_policy, a->policy, &a->hosts}, v,
+                         reterr);
     if (rc == 0 && v->engine == CFG_POOL)
         return volume_pool_plan(c, a, v, reterr);
     if (rc < 0 || v->engine != CFG_FILE)
@@ -304,6 +308,14 @@ static void apply_settings(const struct args_volume_set *a, struct cfg_volume *v
         v->threshold_pct = (uint32_t)a->threshold_pct;
 }
 
+static int set_guard(struct control *c, const struct config *cfg,
+                     const struct args_volume_set *a, struct cfg_volume *v, struct err *reterr)
+{
+    const struct guard_wish wish = {a->has_policy, a->policy, &a->hosts};
+    int rc = guard_apply(cfg, &wish, v, reterr);
+    return rc < 0 ? rc : guard_check_use(c, cfg, v, a->force, reterr);
+}
+
 /* A transaction and a copy of the volume to change. */
 static int begin(struct control *c, const char *name, struct config_edit **ret_edit,
                  struct cfg_volume **ret_volume, struct err *reterr)
@@ -331,8 +343,10 @@ int rpc_volume_set(struct control *c, const struct args_volume_set *a, json_t **
         rc = check_sync(a->has_sync, a->sync, a->force, a->name, reterr);
     if (rc == 0) {
         apply_settings(a, v);
-        rc = edit_volume_put(e, v, reterr);
+        rc = set_guard(c, config_edit_base(e), a, v, reterr);
     }
+    if (rc == 0)
+        rc = edit_volume_put(e, v, reterr);
     if (rc == 0 && a->has_sync && v->engine == CFG_POOL)
         rc = volume_pool_set_sync(c, v, reterr);
     if (rc == 0)

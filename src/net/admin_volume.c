@@ -15,6 +15,7 @@
 
 #define SPACE_MS   300  /* for a store to tell its room */
 #define RESIZE_MS  8000 /* a file system may take its time to allocate */
+#define RELEASE_MS 8000 /* commands that are under way get 5 s to end */
 #define STALLED_NS (5 * NS_PER_SEC)
 
 /* ---- what is known ----------------------------------------------------------------------- */
@@ -36,6 +37,7 @@ static void facts_here(void *arg)
     struct open_volume *o = k->o;
     struct net_volume_info *i = k->info;
     struct scsi_lu_stats st;
+    struct scsi_lease lease;
     k->open = open_volume_enter(o);
     if (!k->open)
         return;
@@ -53,6 +55,13 @@ static void facts_here(void *arg)
     i->caw_ns_max = st.caw_ns_max;
     i->registrations = st.registrations;
     i->pr_type = st.pr_type;
+    scsi_lu_lease(o->lu, &lease);
+    text_copy(i->lease, sizeof(i->lease), lease.host);
+    i->lease_away = lease.away;
+    i->lease_ends_ms = lease.ends_ms;
+    text_copy(i->denied, sizeof(i->denied), lease.denied);
+    i->ndenied = lease.ndenied;
+    text_copy(i->unfit, sizeof(i->unfit), lease.unfit);
     open_volume_leave(o);
 }
 
@@ -260,4 +269,79 @@ int net_volume_resize(struct net *net, const char *name, uint64_t size, struct e
         return err_set(reterr, -ENOENT, "volume %s: %s", name,
                        v ? "not available now" : "no such volume");
     return resize(v->open, size, reterr);
+}
+
+/* ---- leases ------------------------------------------------------------------------------ */
+
+static_assert(CFG_NAME_LEN == SCSI_NAME_LEN, "hosts have the same names");
+
+struct releasing {
+    struct errand errand;
+    struct open_volume *o;
+    bool force;
+    char host[SCSI_NAME_LEN];
+    int result;
+};
+
+static void release_here(struct errand *e)
+{
+    struct releasing *w = container_of(e, struct releasing, errand);
+    w->result = -EAGAIN;
+    if (!open_volume_enter(w->o))
+        return;
+    w->result = scsi_lu_release(w->o->lu, w->force, w->host);
+    open_volume_leave(w->o);
+}
+
+static void releasing_free(struct errand *e)
+{
+    struct releasing *w = container_of(e, struct releasing, errand);
+    open_volume_put(w->o);
+    free(w);
+}
+
+static int released(const struct releasing *w, struct err *reterr)
+{
+    const char *name = w->o->name;
+    switch (w->result) {
+    case 0:
+        return 0;
+    case -ENOENT:
+        return err_set(reterr, -ENOENT, "volume %s: no host has its lease", name);
+    case -EBUSY:
+        return err_set(reterr, -EBUSY,
+                       "volume %.50s: host %.60s has sessions: log it out, or add --force: "
+                       "its commands fail from then on",
+                       name, w->host);
+    default:
+        return err_set(reterr, w->result,
+                       "volume %.50s: the lease of host %.50s is not released for good: %.60s",
+                       name, w->host, strerror(-w->result));
+    }
+}
+
+int net_lease_release(struct net *net, const char *name, bool force,
+                      char ret_host[CFG_NAME_LEN], struct err *reterr)
+{
+    struct served_volume *v = served_by_name(net, name);
+    struct releasing *w = v && v->open ? calloc(1, sizeof(*w)) : NULL;
+    if (!v || !v->open)
+        return err_set(reterr, -EAGAIN, "volume %s is not available now", name);
+    if (!w)
+        return err_set(reterr, -ENOMEM, "volume %s: out of memory", name);
+    w->errand = (struct errand){
+        .run = release_here, .late = releasing_free, .net = net, .home = v->open->home};
+    w->o = v->open;
+    w->force = force;
+    w->o->refs++;
+    if (errand_run(&w->errand, &(struct patience){RELEASE_MS}) < 0)
+        return err_set(
+            reterr, -ETIMEDOUT,
+            "volume %s: its store has not answered yet and it may still happen: look "
+            "again later",
+            name);
+    text_copy(ret_host, CFG_NAME_LEN, w->host);
+    int r = released(w, reterr);
+    releasing_free(&w->errand);
+    return r;
 }

@@ -12,6 +12,8 @@ static void logout(struct conn *c)
 {
     task_drop_unstarted(c, NULL);
     task_cancel_all(c);
+    if (c->nexus && !c->told_to_go)
+        scsi_nexus_farewell(c->nexus);
     int r = session_detach(c, run_deadline_ms(LOGOUT_MS));
     iscsi_logout_done(c->iscsi, r == 0 ? ISCSI_LOGOUT_RSP_OK : ISCSI_LOGOUT_RSP_FAILED);
     conn_shut(c, "logout");

@@ -286,7 +286,8 @@ static void body_stalled_commands(struct fix *f)
     struct ini_cmd *c = hang(f, i);
     f->gate_shut = FIX_GATE_WRITE;
     EXPECT(f, state_of(f, "a") == NET_VOL_ONLINE);
-    fiber_sleep_until(run_deadline_ms(6000), NULL);
+    fiber_sleep_until(run_deadline_ms(9000),
+                      NULL); /* 3 s on, its file systems were still looked for */
     EXPECT(f, state_of(f, "a") == NET_VOL_BUSY);
     recover(f);
     EXPECT(f, state_of(f, "a") == NET_VOL_ONLINE);

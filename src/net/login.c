@@ -141,7 +141,7 @@ static void establish(struct conn *c, const struct cfg_target *t, const struct c
                       uint16_t tsih, uint64_t now)
 {
     struct net *net = c->net;
-    c->first_map = lun_map_for(net, t);
+    c->first_map = lun_map_for(net, t, i->name);
     if (!c->first_map) {
         iscsi_login_refuse(c->iscsi, ISCSI_LOGIN_OUT_OF_RESOURCES);
         return;
@@ -151,8 +151,6 @@ static void establish(struct conn *c, const struct cfg_target *t, const struct c
             c->rel_port_id = t->rel_port_ids[k];
             c->alua_group = t->groups[k]->alua_group;
         }
-    if (i->host)
-        text_copy(c->host, sizeof(c->host), i->host->name);
     c->session = true;
     c->max_tasks = c->window = net->cfg->limits.tasks_per_session;
     c->move_to = session_pick_home(net, t);

@@ -64,11 +64,12 @@ static void revoke_here(struct conn *c, void *arg)
 }
 
 /* A session must not keep a LU that goes, so there is no going on without memory. */
-static struct lun_map *map_wanted(struct net *net, const struct cfg_target *t)
+static struct lun_map *map_wanted(struct net *net, const struct cfg_target *t,
+                                  const char *initiator)
 {
     static const struct cfg_target none;
     struct lun_map *m;
-    while (!(m = lun_map_for(net, t ? t : &none)))
+    while (!(m = lun_map_for(net, t ? t : &none, initiator)))
         fiber_sleep_until(run_deadline_ms(100), NULL);
     return m;
 }
@@ -78,7 +79,7 @@ static void follow(struct net *net, struct conn *c)
     const struct cfg_target *t = session_target(net, c);
     if (!t)
         conn_call(c, revoke_here, NULL);
-    struct lun_map *m = map_wanted(net, t);
+    struct lun_map *m = map_wanted(net, t, iscsi_conn_params(c->iscsi)->initiator);
     conn_call(c, remap_here, &m);
     free(m);
 }
@@ -125,6 +126,7 @@ static int bring_up(struct net *net, struct patience *patience, struct err *rete
     volumes_tell_ports(net, c);
     sessions_follow(net);
     int p = portals_apply(net, c, r < 0 ? NULL : reterr);
+    volumes_tell_absence(net, c);
     int i = isns_apply(net, r < 0 || p < 0 ? NULL : reterr);
     if (r < 0 || p < 0 || i < 0)
         retry_later(net);
@@ -177,6 +179,7 @@ static void ask_logout(struct conn *c, void *arg)
 {
     (void)arg;
     if (!c->closing && c->logged_in) {
+        c->told_to_go = true;
         iscsi_async_logout(c->iscsi, 1);
         conn_kick(c);
     }

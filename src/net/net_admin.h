@@ -46,12 +46,24 @@ struct net_volume_info {
     uint64_t commands, reservation_conflicts, caw, caw_miscompares, caw_ns_max;
     uint32_t registrations;
     uint8_t pr_type;
+    char lease[CFG_NAME_LEN]; /* the host that has it; "": none */
+    bool lease_away;          /* it has no session */
+    uint64_t lease_ends_ms;   /* when it stays away; 0: not counted now */
+    char denied
+        [CFG_NAME_LEN]; /* with sessions, and refused access meanwhile: the last such host */
+    unsigned ndenied;
+    char unfit[8]; /* a file system there that does not go with its policy; "": none */
 };
 /* Those that are configured, and those that are no more and still closing. A store that does not
  * answer delays it by a fraction of a second, once. */
 int net_volumes(struct net *net, struct net_volume_info **ret_volumes, unsigned *ret_n);
 int net_volume(struct net *net, const char *name,
                struct net_volume_info *ret_volume); /* -ENOENT */
+/* Takes the lease of an exclusive volume from the host that has it; it is left in ret_host. With force also when it
+ * has sessions, whose commands fail from then on. -ENOENT: nobody has it, -EBUSY: not without force,
+ * -EAGAIN: the volume is not there now, -ETIMEDOUT (it may still happen). */
+int net_lease_release(struct net *net, const char *name, bool force,
+                      char ret_host[CFG_NAME_LEN], struct err *reterr);
 /* Grows (or shrinks, with force checked by the caller) the store online and tells initiators.
  * -ENOENT, -EBUSY, -ETIMEDOUT (it may still happen), engine's errors. */
 int net_volume_resize(struct net *net, const char *name, uint64_t size, struct err *reterr);

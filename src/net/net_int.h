@@ -145,6 +145,7 @@ struct net {
 /* ---- connections ------------------------------------------------------------------------- */
 
 struct lun_map {
+    char host[CFG_NAME_LEN]; /* that the initiator belongs to; "": as before */
     unsigned n;
     struct lun_map_entry {
         uint16_t lun;
@@ -185,6 +186,7 @@ struct conn {
     bool tx_waiting; /* a fiber waits for the socket to take more */
     bool closing;    /* no more input is taken */
     bool dropped;    /* no more output either */
+    bool told_to_go; /* we asked for its logout: it comes again */
     bool all_sent;   /* the last byte too: the peer shall get it */
     bool ended;      /* nothing is left but the memory */
     const char *why;
@@ -285,8 +287,8 @@ const struct cfg_target *policy_target(const struct config *cfg, const struct is
 extern const char policy_wrong_source[]; /* one of the refusals */
 
 /* session.c */
-struct lun_map *lun_map_for(struct net *net,
-                            const struct cfg_target *t); /* [0] NULL: no memory */
+/* [0] What an initiator sees of the target. NULL: no memory. */
+struct lun_map *lun_map_for(struct net *net, const struct cfg_target *t, const char *initiator);
 int session_start(struct conn *c); /* on home: the nexus and its first map. Parks */
 void session_remap(struct conn *c, struct lun_map *want); /* on home; takes want. Parks */
 /* On home: nothing is mapped any more; waits for the tasks that a later session must not overlap
@@ -315,6 +317,7 @@ struct reactor *session_pick_home(struct net *net, const struct cfg_target *t); 
 void discovery_answer(struct conn *c, const struct iscsi_event *ev); /* parks */
 
 /* portal.c, all on reactor 0 */
+bool portals_listen(const struct net *net, uint16_t group); /* any of the group */
 int portals_apply(struct net *net, const struct config *c, struct err *reterr); /* parks */
 /* Marks those that c (NULL: nothing) has: the sessions of others have to end. */
 void portals_mark(struct net *net, const struct config *c);
@@ -332,6 +335,8 @@ void volumes_lift_limits(struct net *net); /* for good, so that nobody waits for
 struct served_volume *served_find(struct net *net, const struct uuid *id);
 struct served_volume *served_by_name(struct net *net, const char *name);
 void volumes_tell_ports(struct net *net, const struct config *c); /* parks */
+/* How long hosts that have a volume's lease may be away: counted while there is a portal for them. Parks. */
+void volumes_tell_absence(struct net *net, const struct config *c);
 
 /* isns.c, all on reactor 0 */
 /* Servers and their fibers follow net->cfg; all others look whether there is something to tell. -ENOMEM: of one it is

@@ -210,7 +210,8 @@ static void test_stop_when_retry_is_due(void **state)
 
 static void limit_a(struct config_edit *e, struct err *err)
 {
-    struct cfg_volume v = *config_volume(config_edit_base(e), "a");
+    static struct cfg_volume v;
+    v = *config_volume(config_edit_base(e), "a");
     v.limits.iops = 1;
     check(edit_volume_put(e, &v, err) == 0);
 }

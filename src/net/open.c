@@ -78,6 +78,14 @@ static int keep_threshold(struct volume *vol, uint32_t pct)
     return r == -EROFS ? 0 : r;
 }
 
+static enum scsi_guard_policy guard_policy(enum cfg_policy p)
+{
+    static const enum scsi_guard_policy policies[] = {[CFG_EXCLUSIVE] = SCSI_EXCLUSIVE,
+                                                      [CFG_CLUSTER] = SCSI_CLUSTER,
+                                                      [CFG_READ_SHARED] = SCSI_READ_SHARED};
+    return policies[p];
+}
+
 static int open_lu(struct opening *w)
 {
     struct open_volume *o = w->o;
@@ -85,7 +93,7 @@ static int open_lu(struct opening *w)
         .volume = o->vol,
         .read_only = w->cfg.read_only,
         .threshold_pct = w->cfg.threshold_pct,
-        .guard.policy = SCSI_CLUSTER, /* volumes have no policy yet */
+        .guard = {guard_policy(w->cfg.policy), w->cfg.hosts},
     };
     memcpy(p.power_epoch, w->errand.net->env.power_epoch, sizeof(p.power_epoch));
     int r = scsi_identity_load(o->vol, w->oui, &p.id);
@@ -290,6 +298,8 @@ struct setting {
     struct volume_limits limits;
     uint32_t threshold_pct;
     enum volume_sync sync;
+    enum cfg_policy policy;
+    char hosts[CFG_HOSTS_LEN];
     char name[CFG_NAME_LEN];
     int result;
 };
@@ -304,6 +314,9 @@ static void set_here(struct errand *e)
     filter_limits_set(o->limits, &w->limits);
     scsi_lu_set_threshold(o->lu, w->threshold_pct);
     w->result = keep_threshold(o->vol, w->threshold_pct);
+    const struct scsi_guard guard = {guard_policy(w->policy), w->hosts};
+    int g = scsi_lu_set_guard(o->lu, &guard);
+    w->result = g ? g : w->result;
     if (o->vol->sync != w->sync) {
         int r = volume_set_sync(o->vol, w->sync);
         w->result = r ? r : w->result;
@@ -329,8 +342,10 @@ int open_volume_set(struct open_volume *o, const struct cfg_volume *want, struct
         .o = o,
         .limits = want->limits,
         .threshold_pct = want->threshold_pct,
-        .sync = want->sync
+        .sync = want->sync,
+        .policy = want->policy,
     };
+    text_copy(w->hosts, sizeof(w->hosts), want->hosts);
     text_copy(w->name, sizeof(w->name), want->name);
     o->refs++;
     if (errand_run(&w->errand, p) < 0)

@@ -231,3 +231,12 @@ int portals_apply(struct net *net, const struct config *c, struct err *reterr)
         }
     return result;
 }
+
+bool portals_listen(const struct net *net, uint16_t group)
+{
+    const struct served_portal *p;
+    list_for_each (p, &net->portals, node)
+        if (p->group == group && p->listener && !p->closing)
+            return true;
+    return false;
+}

@@ -25,11 +25,14 @@
 
 /* ---- on reactor 0 ------------------------------------------------------------------------ */
 
-struct lun_map *lun_map_for(struct net *net, const struct cfg_target *t)
+struct lun_map *lun_map_for(struct net *net, const struct cfg_target *t, const char *initiator)
 {
+    const struct cfg_initiator *who = config_initiator(net->cfg, initiator);
     struct lun_map *m = calloc(1, sizeof(*m) + t->nluns * sizeof(m->e[0]));
     if (!m)
         return NULL;
+    if (who)
+        text_copy(m->host, sizeof(m->host), who->host->name);
     for (unsigned i = 0; i < t->nluns; i++) {
         struct served_volume *v = served_find(net, &t->luns[i].volume->id);
         m->e[m->n++] =
@@ -240,6 +243,8 @@ int session_start(struct conn *c)
     fmutex_lock(&c->mapping);
     struct lun_map *m = c->first_map;
     c->first_map = NULL;
+    text_copy(np.host, sizeof(np.host), m->host);
+    text_copy(c->host, sizeof(c->host), m->host);
     int r = scsi_nexus_new(&np, &c->nexus);
     for (unsigned i = 0; r == 0 && i < m->n; i++)
         r = scsi_nexus_map(c->nexus, m->e[i].lun, m->e[i].lu, false);
@@ -287,6 +292,15 @@ static void unmap_others(struct conn *c, const struct lun_map *want)
     }
 }
 
+static void change_host(struct conn *c, const char *host)
+{
+    if (!c->nexus || !host[0] || strcmp(c->host, host) == 0)
+        return;
+    if (scsi_nexus_set_host(c->nexus, host) < 0)
+        conn_shut(c, "out of memory");
+    text_copy(c->host, sizeof(c->host), host);
+}
+
 /* Those that it does not have yet; c->map is what it has. */
 static void map_new(struct conn *c, const struct lun_map *want)
 {
@@ -311,6 +325,7 @@ void session_remap(struct conn *c, struct lun_map *want)
         unmap_others(c, want);
     }
     if (unused == want && !c->detached) {
+        change_host(c, want->host);
         map_new(c, want);
         unused = c->map;
         c->map = want;

@@ -162,6 +162,7 @@ static int volume_change(struct served_volume *v, const struct cfg_volume *want,
 {
     if (memcmp(&v->cfg.limits, &want->limits, sizeof(want->limits)) == 0 &&
         v->cfg.sync == want->sync && v->cfg.threshold_pct == want->threshold_pct &&
+        v->cfg.policy == want->policy && strcmp(v->cfg.hosts, want->hosts) == 0 &&
         strcmp(v->cfg.name, want->name) == 0)
         return 0;
     text_copy(v->open->name, sizeof(v->open->name), want->name);
@@ -271,5 +272,42 @@ void volumes_tell_ports(struct net *net, const struct config *c)
         collect_ports(c, &v->id, w.ports);
         call_on(v->home, ports_here, &w);
         free(w.ports);
+    }
+}
+
+/* ---- leases ------------------------------------------------------------------------------ */
+
+static bool can_be_reached(const struct net *net, const struct config *c, const struct uuid *id)
+{
+    for (unsigned i = 0; i < c->ntargets; i++) {
+        const struct cfg_target *t = &c->targets[i];
+        for (unsigned g = 0; !t->disabled && maps(t, id) && g < t->ngroups; g++)
+            if (portals_listen(net, t->groups[g]->tag))
+                return true;
+    }
+    return false;
+}
+
+struct absence_work {
+    struct scsi_lu *lu;
+    uint32_t ms;
+};
+
+static void absence_here(void *arg)
+{
+    const struct absence_work *w = arg;
+    scsi_lu_set_absence(w->lu, w->ms);
+}
+
+void volumes_tell_absence(struct net *net, const struct config *c)
+{
+    struct served_volume *v;
+    list_for_each (v, &net->volumes, node) {
+        if (!v->open)
+            continue;
+        struct absence_work w = {v->open->lu, 0};
+        if (can_be_reached(net, c, &v->id))
+            w.ms = c->limits.lease_timeout_ms;
+        call_on(v->home, absence_here, &w);
     }
 }

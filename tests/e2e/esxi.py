@@ -162,6 +162,8 @@ class Beats(threading.Thread):
 
 def hosts(z, *volumes):
     served(z, *volumes)
+    for volume in volumes:
+        z.zsan("volume", "set", volume, "--policy", "cluster")
     z.initiator(OTHER)
     z.grant(OTHER, "t")
 

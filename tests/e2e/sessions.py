@@ -13,7 +13,7 @@ KEY = 0x1122334455667788
 
 def serve(z):
     z.portal()
-    z.volume("v", "64M", engine="mem")
+    z.volume("v", "64M", engine="mem", policy="cluster")
     z.target("t", ["v"])
     z.target("u", ["v"])
     for name in (NAME, OTHER):

@@ -14,8 +14,8 @@ RSS_LIMIT = 512     # MiB, with the sanitizers' shadow
 
 def serve(z):
     z.portal()
-    z.volume("mem", SIZE, engine="mem")
-    z.volume("file", SIZE, engine="file")
+    z.volume("mem", SIZE, engine="mem", policy="cluster")
+    z.volume("file", SIZE, engine="file", policy="cluster")
     z.target(TARGET, ["mem", "file"])
     for who in (VILLAIN, BYSTANDER):
         z.initiator(who)

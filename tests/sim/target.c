@@ -80,6 +80,7 @@ static void make_volume(struct target *t, struct config_edit *e, unsigned lun)
     v->size = (uint64_t)NBLOCKS * st->block_size;
     v->block_size = st->block_size;
     v->thin = true;
+    v->policy = CFG_CLUSTER; /* its initiators are hosts of their own */
     v->sync = lun == 1 && st->write_back ? VOL_SYNC_STANDARD : VOL_SYNC_ALWAYS;
     snprintf(v->name, sizeof(v->name), "vol%u", lun);
     snprintf(v->path, sizeof(v->path), "/srv/%s", v->name);
@@ -102,6 +103,7 @@ static void make_memory(struct config_edit *e, const char *name)
     v->size = 1 << 20;
     v->block_size = 512;
     v->thin = true;
+    v->policy = CFG_CLUSTER; /* its initiators are hosts of their own */
     snprintf(v->name, sizeof(v->name), "%s", name);
     must("volume", edit_volume_add(e, v, &err), &err);
     free(v);
