@@ -13,11 +13,11 @@ INITIATOR = "iqn.2004-10.example.realclient:guest"
 SIZE = "256M"
 
 
-def serve(z, name, size=SIZE, engine="file", luns=1):
+def serve(z, name, size=SIZE, engine="file", luns=1, **options):
     """A target with fresh volumes for the guest; its IQN."""
     volumes = [f"{name}{i}" for i in range(luns)]
     for v in volumes:
-        z.volume(v, size, engine=engine)
+        z.volume(v, size, engine=engine, **options)
     iqn = z.target(name, volumes)
     z.grant(INITIATOR, name)
     return iqn
@@ -72,11 +72,29 @@ def decode(z, _):
 
 def pr(z, _):
     """persistent reservations between two initiators"""
-    iqn = serve(z, "pr")
+    iqn = serve(z, "pr", policy="cluster")
     z.initiator(INITIATOR + "-2")
     z.grant(INITIATOR + "-2", "pr")
     guest(z, "pr", iqn, 0, INITIATOR + "-2", nics=2).run()
     expect(f"initiator={INITIATOR}-2 " in z.log(), "the second initiator did not come")
+
+
+def accident(z, _):
+    """two hosts, one ext4: on an exclusive LUN the second one cannot mount it and the first one's data are whole; in a cluster zsand warns"""
+    second = INITIATOR + "-accident"
+    z.initiator(second)
+    iqns = [serve(z, "accident"), serve(z, "shared", policy="cluster")]
+    for target in ("accident", "shared"):
+        z.grant(second, target)
+
+    def warned(_):
+        child.wait_for("the warning", lambda: any("ext4 is one host's" in p["text"] for p in z.zsan("status")["problems"]), 90)
+
+    guest(z, "accident", *iqns, second, nics=2, on={"WARNED?": warned}).run()
+    told = [e["text"] for e in z.zsan("event", "list")]
+    denied = [t for t in told if "guard.denied" in t and second in t and "volume=accident0" in t]
+    expect(len(denied) == 1 and f"holder={INITIATOR} " in denied[0], f"events {told[-20:]}")
+    expect(any("guard.filesystem" in t and "shared0" in t for t in told), f"events {told[-20:]}")
 
 
 def multipath(_, work):
@@ -257,9 +275,9 @@ def sanboot(z, work):
         z.restart()
 
 
-SCENARIOS = {f.__name__: f for f in (discover, basic, xfs, digests, decode, pr, multipath, trim, full, grow, chap_one_way,
+SCENARIOS = {f.__name__: f for f in (discover, basic, xfs, digests, decode, pr, accident, multipath, trim, full, grow, chap_one_way,
                                      chap_mutual, kill9, kill9_often, qemu, network, sanboot)}
 GROUPS = {
     "quick": ["discover", "chap_mutual", "basic", "digests", "pr", "multipath", "kill9"],
-    "long": ["chap_one_way", "full", "trim", "grow", "xfs", "decode", "qemu", "kill9_often", "network", "sanboot"],
+    "long": ["chap_one_way", "full", "trim", "grow", "xfs", "decode", "qemu", "kill9_often", "accident", "network", "sanboot"],
 }
