@@ -33,7 +33,8 @@ struct process {
     bool sealed;
 };
 
-static int serve(const struct options *o, const struct process *p)
+/* Apart from main() for its frame. */
+static __attribute__((noinline)) int serve(const struct options *o, const struct process *p)
 {
     const struct run_config cfg = {
         .reactors = o->reactors,
