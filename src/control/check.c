@@ -223,6 +223,8 @@ static void look_shared(const struct check_facts *f, const struct check *c,
     FINDER(c, found, arg);
     for (unsigned v = 0; v < f->cfg->nvolumes; v++) {
         const struct cfg_host *one = NULL, *other = NULL;
+        if (f->cfg->volumes[v].policy != CFG_CLUSTER)
+            continue; /* the attach guard sees to it */
         for (unsigned i = 0; i < f->cfg->ngrants && !other; i++) {
             const struct cfg_grant *g = &f->cfg->grants[i];
             if (!maps(g->target, &f->cfg->volumes[v]))
@@ -233,7 +235,7 @@ static void look_shared(const struct check_facts *f, const struct check *c,
         }
         if (other)
             find(&r, f->cfg->volumes[v].name,
-                 "can be reached by more than one host: %.80s and %.80s", one->name,
+                 "can be written to by more than one host: %.80s and %.80s", one->name,
                  other->name);
     }
 }
@@ -344,7 +346,7 @@ const struct check checks[] = {
     {"sync",             SEV_HIGH,   10, "zsan volume set NAME --sync always", look_sync},
     {"audit-trail",      SEV_HIGH,   10, "zsan audit verify; compare with a copy and with the journal", look_trail},
     {"two-paths",        SEV_MEDIUM,  8, "a portal in a second network (zsan portal add), and a second login of that host through it", look_paths},
-    {"shared-disk",      SEV_MEDIUM,  6, "take a grant back (zsan grant remove), unless both hosts run a cluster file system on it", look_shared},
+    {"shared-disk",      SEV_MEDIUM,  6, "zsan volume set NAME --policy exclusive, unless its hosts run a cluster file system on it", look_shared},
     {"any-address",      SEV_MEDIUM,  5, "name an address or an interface: zsan portal add ADDRESS, then zsan portal remove", look_any_address},
     {"secret-age",       SEV_MEDIUM,  4, "zsan grant rotate WHO TARGET, then zsan grant finish", look_secret_age},
     {"scrub",            SEV_MEDIUM,  3, "zsan pool scrub POOL, once a month", look_scrubs},

@@ -193,6 +193,7 @@ static void one_network(void)
 static void two_hosts(void)
 {
     grants[1].target = &targets[0];
+    volumes[0].policy = CFG_CLUSTER;
 }
 static void any(void)
 {

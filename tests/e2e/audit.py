@@ -17,7 +17,7 @@ SECRETS = {}
 
 def serve(z):
     z.portal()
-    z.volume("v", "16M", engine="mem")
+    z.volume("v", "16M", engine="mem", policy="cluster")
     z.target("t", ["v"])
     z.initiator(NAME, auth="mutual")
     SECRETS["t"] = z.grant(NAME, "t")

@@ -44,7 +44,7 @@ class Model:
         for tag, (address, sources) in PORTALS.items():
             z.portal(address, free_port6() if ":" in address else None, group=tag, sources=",".join(sources) or None)
         for volume in ("v0", "v1", "v2", "v3"):
-            z.volume(volume, "8M", engine="mem")
+            z.volume(volume, "8M", engine="mem", policy="cluster")  # who may, not who was first
             self.serials[volume] = z.zsan("volume", "show", volume)["serial"].encode()
         for name, (luns, tags) in TARGETS.items():
             z.zsan("target", "create", IQN + name, "--portal-groups", ",".join(map(str, tags)))
