@@ -276,6 +276,16 @@ static void edit_line(struct scene *s)
     file_pwrite(f, 600, "X", 1);
     file_close(f);
 }
+static uint64_t
+    kept; /* bytes of the first file that nobody may take away; 0: whatever is left */
+
+static void edit_first_line(struct scene *s)
+{
+    struct file *f = open_file(s, FILE1);
+    file_pwrite(f, 10, "X", 1);
+    kept = file_info(f)->size;
+    file_close(f);
+}
 static void remove_head(struct scene *s)
 {
     EXPECT(s, file_unlink(DIR "/head") == 0);
@@ -312,15 +322,22 @@ static void look_after_meddling(struct scene *s)
     a = open_audit(s); /* and it stays so */
     EXPECT(s, !whole(a, why) || count("audit.broken") || count_in(FILE2, "audit.broken"));
     close_audit(a);
+    if (kept > 0) {
+        struct file *f = open_file(s, FILE1);
+        EXPECT(s, file_info(f)->size == kept);
+        file_close(f);
+    }
 }
 
 static void test_meddling_is_found_at_the_next_start(void **state)
 {
     (void)state;
-    static void (*const kinds[])(struct scene * s) = {
-        cut_end, cut_last_line, edit_line, remove_head, forge_head, remove_file, empty_file};
+    static void (*const kinds[])(struct scene *
+                                 s) = {cut_end,     cut_last_line, edit_line,   edit_first_line,
+                                       remove_head, forge_head,    remove_file, empty_file};
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         struct scene s = scene(100 + i);
+        kept = 0;
         play(&s, write_some);
         play(&s, kinds[i]);
         print_message("# kind %zu\n", i);

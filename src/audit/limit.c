@@ -16,11 +16,16 @@ struct rate {
     uint64_t burst, every;
 };
 static const struct rate all[AUDIT_CLASSES] = {
-    [AUDIT_CHANGES] = {"changes",  0,    0       },
-    [AUDIT_SESSIONS] = {"sessions", 4000, SEC / 2 },
-    [AUDIT_REFUSALS] = {"refusals", 400,  10 * SEC},
+    [AUDIT_CHANGES] = {"changes",  0,    0      },
+    [AUDIT_SESSIONS] = {"sessions", 4000, SEC / 5},
+    [AUDIT_LEASES] = {"leases",   1000, SEC    },
+    [AUDIT_REFUSALS] = {"refusals", 400,  5 * SEC},
 };
-static const struct rate of_peer = {"peer", 40, 30 * SEC};
+/* Of one address: a small part of what there is for all. */
+static const struct rate of_peer[AUDIT_CLASSES] = {
+    [AUDIT_SESSIONS] = {"peer", 1000, 2 * SEC },
+    [AUDIT_REFUSALS] = {"peer", 40,   30 * SEC},
+};
 
 static const struct {
     const char *event;
@@ -35,11 +40,11 @@ static const struct {
     {"control.denied",     AUDIT_REFUSALS},
     {"control.change",     AUDIT_CHANGES },
     {"control.read",       AUDIT_CHANGES },
-    {"guard.denied",       AUDIT_SESSIONS},
-    {"guard.ended",        AUDIT_SESSIONS},
-    {"guard.filesystem",   AUDIT_SESSIONS},
-    {"guard.lease",        AUDIT_SESSIONS},
-    {"guard.not_saved",    AUDIT_SESSIONS},
+    {"guard.denied",       AUDIT_LEASES  },
+    {"guard.ended",        AUDIT_LEASES  },
+    {"guard.filesystem",   AUDIT_LEASES  },
+    {"guard.lease",        AUDIT_LEASES  },
+    {"guard.not_saved",    AUDIT_LEASES  },
     {"isns.registered",    AUDIT_SESSIONS},
     {"login.redirected",   AUDIT_SESSIONS},
     {"login.refused",      AUDIT_REFUSALS},
@@ -100,16 +105,24 @@ static const char *host_of(const struct log_kv *kv, size_t nkv, char ret_host[64
     return ret_host;
 }
 
+static uint64_t heard_of(const struct audit_peer *p)
+{
+    uint64_t at = 0;
+    for (size_t i = 0; i < AUDIT_CLASSES; i++)
+        at = MAX(at, p->bucket[i].at);
+    return at;
+}
+
 static struct audit_peer *peer_of(struct audit_limit *l, const char *host)
 {
     struct audit_peer *oldest = &l->peer[0];
     for (size_t i = 0; i < AUDIT_PEERS; i++) {
         if (strcmp(l->peer[i].host, host) == 0)
             return &l->peer[i];
-        if (l->peer[i].bucket.at < oldest->bucket.at)
+        if (heard_of(&l->peer[i]) < heard_of(oldest))
             oldest = &l->peer[i];
     }
-    *oldest = (struct audit_peer){.bucket = {.level = 0}};
+    *oldest = (struct audit_peer){.host = ""};
     memcpy(oldest->host, host, strlen(host) + 1);
     return oldest;
 }
@@ -118,18 +131,19 @@ bool audit_limit_take(struct audit_limit *l, enum audit_class c, uint64_t now_ns
                       const struct log_kv *kv, size_t nkv)
 {
     char host[64];
+    const struct rate *mine = &of_peer[c];
     struct audit_bucket *one = NULL;
     if (all[c].burst == 0)
         return true;
-    if (c == AUDIT_REFUSALS) {
-        one = &peer_of(l, host_of(kv, nkv, host))->bucket;
-        fill(one, &of_peer, now_ns);
+    if (mine->burst > 0) {
+        one = &peer_of(l, host_of(kv, nkv, host))->bucket[c];
+        fill(one, mine, now_ns);
     }
     fill(&l->all[c], &all[c], now_ns);
-    if (has(&l->all[c], &all[c]) && (!one || has(one, &of_peer))) {
+    if (has(&l->all[c], &all[c]) && (!one || has(one, mine))) {
         l->all[c].level -= all[c].every;
         if (one)
-            one->level -= of_peer.every;
+            one->level -= mine->every;
         return true;
     }
     if (l->since == 0)

@@ -11,6 +11,7 @@
 enum audit_class {
     AUDIT_CHANGES,  /* what operators do, and what the trail says of itself: all of it */
     AUDIT_SESSIONS, /* of those who proved themselves */
+    AUDIT_LEASES,   /* of volumes */
     AUDIT_REFUSALS, /* of anybody */
     AUDIT_CLASSES
 };
@@ -26,7 +27,7 @@ struct audit_limit {
     struct audit_bucket all[AUDIT_CLASSES];
     struct audit_peer {
         char host[64];
-        struct audit_bucket bucket;
+        struct audit_bucket bucket[AUDIT_CLASSES];
     } peer[AUDIT_PEERS];
     uint64_t left_out[AUDIT_CLASSES];
     uint64_t since; /* the first of them, 0: none */

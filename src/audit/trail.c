@@ -214,6 +214,16 @@ int trail_rotate(struct trail *t, struct err *reterr)
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
+/* What can be read may lie in memory alone: a flush that failed leaves pages that look as if they were on the disk, and the
+ * next flush is told that all is well. */
+static int write_again(struct trail *t, const char *path)
+{
+    CLEANUP(freep) char *text = NULL;
+    size_t len;
+    int rc = file_slurp(path, READ_MAX, &text, &len);
+    return rc < 0 ? rc : file_pwrite(t->file, 0, text, MIN(len, t->off));
+}
+
 /* Goes on in the newest file, behind what is good of it. */
 static int continue_file(struct trail *t, uint64_t number, const struct audit_verify *v,
                          struct err *reterr)
@@ -235,6 +245,8 @@ static int continue_file(struct trail *t, uint64_t number, const struct audit_ve
         rc = file_resize(t->file, t->off);
     }
     if (rc == 0)
+        rc = write_again(t, path);
+    if (rc == 0)
         rc = trail_sync(t);
     return rc < 0 ? fail(reterr, path, rc) : 0;
 }
@@ -255,6 +267,15 @@ static void judge(const struct audit_verify *v, bool known, const struct audit_c
                  why[0] ? ": of the next one, " : "", why);
 }
 
+/* 1: it was begun, whatever became of it. */
+static int has_line(const char *path)
+{
+    CLEANUP(freep) char *text = NULL;
+    size_t len;
+    int rc = file_slurp(path, READ_MAX, &text, &len);
+    return rc < 0 ? rc : memchr(text, '\n', len) != NULL;
+}
+
 static int go_on(struct trail *t, const struct found *f, bool known,
                  const struct audit_chain *head, struct err *reterr)
 {
@@ -266,6 +287,12 @@ static int go_on(struct trail *t, const struct found *f, bool known,
     if (rc < 0 && rc != -EBADMSG)
         return fail(reterr, t->dir, rc);
     judge(&v, known, head, why, t->broken);
+    if (v.line == 0 && !t->broken[0] && (rc = has_line(path)) != 0) {
+        if (rc < 0)
+            return fail(reterr, path, rc);
+        snprintf(t->broken, sizeof(t->broken), "file %llu: %.100s", (unsigned long long)newest,
+                 why);
+    }
     if (t->broken[0]) {
         t->chain = known ? *head : v.chain;
         return begin_file(t, newest + 1, false, reterr);

@@ -268,6 +268,13 @@ static int encode(struct config_store *s, const char *stem, const struct generat
     run_offload(encode_now, &job);
     if (job.rc < 0)
         return err_set(reterr, job.rc, "out of memory");
+    if (job.len > CONFIG_TEXT_MAX) { /* it could not be read again */
+        wipe(job.text, job.len);
+        free(job.text);
+        return err_set(reterr, -EFBIG,
+                       "configuration: %s.json would have %zu bytes, over the limit of %u",
+                       stem, job.len, CONFIG_TEXT_MAX);
+    }
     *ret_text = job.text;
     *ret_len = job.len;
     return 0;
@@ -437,13 +444,8 @@ static int write_both(struct config_store *s, const char *stem, const struct gen
     int rc = encode(s, stem, g, &text, &len, reterr);
     if (rc < 0)
         return rc;
-    if (len > CONFIG_TEXT_MAX) /* it could not be read again */
-        rc = err_set(reterr, -EFBIG,
-                     "configuration: %s.json would have %zu bytes, over the limit of %u", stem,
-                     len, CONFIG_TEXT_MAX);
     store_path(s, path, stem, g->number);
-    if (rc == 0)
-        rc = file_replace(path, text, len, 0600, reterr);
+    rc = file_replace(path, text, len, 0600, reterr);
     if (rc == 0) {
         store_path(s, path, stem, 0);
         rc = file_replace(path, text, len, 0600, reterr);

@@ -47,8 +47,8 @@ static int buf_grow(struct conn *k)
 {
     size_t cap = k->cap > 0 ? k->cap * 2 : CHUNK;
     bool grows_large = cap > CONTROL_LARGE && !k->large;
-    if (grows_large && k->c->nlarge >= CONTROL_LARGE_MAX)
-        return -EBUSY;
+    if (grows_large && (k->reader || k->c->nlarge >= CONTROL_LARGE_MAX))
+        return -EBUSY; /* what is that large changes something */
     char *buf = malloc(cap);
     if (!buf)
         return -ENOMEM;

@@ -65,12 +65,12 @@ static bool visit_start(struct control *c, struct sock *s, enum role role)
 }
 
 /* Over the limit a peer is turned away only after a moment: connections that were just closed
- * are given up meanwhile. */
+ * are given up meanwhile. Readers are at once: while one is waited for nobody else is let in. */
 static void welcome(struct control *c, struct sock *s)
 {
     enum role role = role_of(c, s);
     uint64_t deadline = run_deadline_ms(CONTROL_PLACE_MS);
-    while (role != ROLE_NONE && !has_place(c, role) &&
+    while (role == ROLE_ADMIN && !has_place(c, role) &&
            waitq_wait(&c->place, deadline, &c->stop) == 0)
         ;
     if (role == ROLE_NONE)

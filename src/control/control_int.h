@@ -29,6 +29,7 @@ struct control {
     unsigned nconns, nreaders; /* readers: of them */
     unsigned nlarge;           /* connections that hold a large request */
     struct waitq place;        /* woken when a connection ends */
+    bool verifying;            /* the audit trail: all of it is read */
     struct list callers;       /* of struct conn: calls in progress */
 };
 

@@ -53,7 +53,11 @@ int rpc_audit_verify(struct control *c, const struct args_audit_verify *a, json_
     struct jb b = {false};
     char hex[2 * AUDIT_HASH_LEN + 1];
     (void)a;
+    if (c->verifying)
+        return err_set(reterr, -EBUSY, "the trail is being verified already: wait for it");
+    c->verifying = true;
     int rc = c->env.audit ? audit_verify(c->env.audit, &v, reterr) : no_trail(reterr);
+    c->verifying = false;
     if (rc < 0)
         return rc;
     json_t *j = jb_object(&b);

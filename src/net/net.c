@@ -74,22 +74,26 @@ static struct lun_map *map_wanted(struct net *net, const struct cfg_target *t,
     return m;
 }
 
-static void follow(struct net *net, struct conn *c)
+/* rehost: its initiator's host, too. */
+static void follow(struct net *net, struct conn *c, bool rehost)
 {
     const struct cfg_target *t = session_target(net, c);
     if (!t)
         conn_call(c, revoke_here, NULL);
     struct lun_map *m = map_wanted(net, t, iscsi_conn_params(c->iscsi)->initiator);
+    if (!rehost)
+        m->host[0] = '\0';
     conn_call(c, remap_here, &m);
     free(m);
 }
 
-/* Logins in progress are judged again at their end; here they end with their portal. */
-static void sessions_follow(struct net *net)
+/* Logins in progress are judged again at their end; here they end with their portal. Hosts change when
+ * the volumes know their new names. */
+static void sessions_follow(struct net *net, bool rehost)
 {
     for (struct conn *c = conn_next(net, NULL); c; c = conn_next(net, c))
         if (c->session)
-            follow(net, c);
+            follow(net, c, rehost);
         else if (!session_may_stay(net, c))
             conn_call(c, revoke_here, NULL);
 }
@@ -124,7 +128,7 @@ static int bring_up(struct net *net, struct patience *patience, struct err *rete
     const struct config *c = net->cfg;
     int r = volumes_apply(net, c, patience, reterr);
     volumes_tell_ports(net, c);
-    sessions_follow(net);
+    sessions_follow(net, true);
     int p = portals_apply(net, c, r < 0 ? NULL : reterr);
     volumes_tell_absence(net, c);
     int i = isns_apply(net, r < 0 || p < 0 ? NULL : reterr);
@@ -162,7 +166,7 @@ int net_apply(void *arg, const struct config *c, struct err *reterr)
     net->cfg = c;
     volumes_mark(net, c);
     portals_mark(net, c);
-    sessions_follow(net);
+    sessions_follow(net, false);
     sessions_settle(net, deadline);
     wait_revoked(net, deadline);
     int closed = volumes_close_marked(net, &patience, reterr);

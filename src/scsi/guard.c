@@ -165,12 +165,17 @@ static void forget_denied(struct guard *g)
 
 static void changed(struct guard *g)
 {
-    struct scsi_itl *itl;
-    list_for_each (itl, &g->lu->itls, on_lu)
-        itl->heir = false;
     g->version++;
     forget_denied(g);
     timer_cancel(&g->expiry);
+}
+
+/* Of all that keep what they had by the lease that is over. */
+static void disinherit(struct guard *g)
+{
+    struct scsi_itl *itl;
+    list_for_each (itl, &g->lu->itls, on_lu)
+        itl->heir = false;
 }
 
 /* Nothing of host's is in the LU. */
@@ -182,6 +187,7 @@ static void end_lease(struct guard *g, const char *why)
     if (lu->reserved_by && strcmp(lu->reserved_by->host, g->holder) == 0)
         lu->reserved_by = NULL;
     g->holder[0] = '\0';
+    disinherit(g);
     changed(g);
     save_soon(g);
 }
@@ -199,7 +205,7 @@ static void hold(struct guard *g, const char *host)
     changed(g);
     list_for_each (itl, &g->lu->itls, on_lu)
         if (strcmp(itl->host, host) == 0)
-            itl->barred = false;
+            itl->barred = itl->heir = false;
 }
 
 static const struct scsi_itl *an_heir(const struct guard *g)
@@ -315,12 +321,27 @@ static void tell(struct guard *g, const struct scsi_itl *itl, const struct scsi_
              KV("holder", "%s", g->holder), KV("why", "%s", reason(g, itl)));
 }
 
+/* A write of somebody who has no access any more is still inside the volume, because its store does not answer:
+ * whoever came after it would have it land on top of what he reads and writes. */
+static bool strangers_write(const struct scsi_lu *lu)
+{
+    const struct scsi_task *t;
+    list_for_each (t, &lu->tasks, on_lu)
+        if (t->committed && !guard_has_access(lu, t->itl))
+            return true;
+    return false;
+}
+
 bool guard_check(struct scsi_lu *lu, struct scsi_task *t)
 {
     struct guard *g = lu->guard;
     if (t->op->guard == GUARD_ANY || t->itl->guard_version == g->version)
         return true;
     while (admit(lu, t->itl)) {
+        if (strangers_write(lu)) {
+            task_status(t, SCSI_STATUS_BUSY);
+            return false;
+        }
         if (is_saved(g)) {
             t->itl->guard_version = g->version;
             fs_touch(lu);

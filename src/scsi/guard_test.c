@@ -389,6 +389,29 @@ FIX_TEST_WITH(a_forced_release_waits_for_what_is_under_way, .exclusive = true)
     EXPECT_GOOD(f, fix_do(f, f->a, READ_1));
 }
 
+/* The store does not answer, and nobody waits for it longer than for any other task. What the old host wrote
+ * lands before the next one sees anything. */
+FIX_TEST_WITH(nobody_is_let_in_on_top_of_a_write_that_hangs, .exclusive = true)
+{
+    struct releasing r = {.f = f};
+    EXPECT_GOOD(f, do_write(f, f->a));
+    gate_close(f, 1u << VOL_OP_WRITE);
+    struct fix_cmd *c = write_1(f, f->a);
+    fix_start(c);
+    fix_settle();
+    check(fiber_start(release_behind, &r, "release"));
+    fiber_sleep_until(run_deadline_ms(6000), NULL);
+    EXPECT(f, r.done);
+    EXPECT_EQ(f, fix_do(f, f->b, READ_1)->status, SCSI_STATUS_BUSY);
+    EXPECT_GOOD(f, fix_do(f, f->b, TUR));
+    EXPECT_DENIED(f, fix_do(f, f->a, READ_1));
+    gate_open(f);
+    fix_wait(c);
+    fix_free(c);
+    fix_settle();
+    EXPECT_GOOD(f, fix_do(f, f->b, READ_1));
+}
+
 /* ---- hosts --------------------------------------------------------------------------------- */
 
 struct hosting {
@@ -564,6 +587,7 @@ int main(void)
         cmocka_unit_test(test_it_lasts_until_the_last_task_is_over),
         cmocka_unit_test(test_a_release_of_a_present_host_needs_force),
         cmocka_unit_test(test_a_forced_release_waits_for_what_is_under_way),
+        cmocka_unit_test(test_nobody_is_let_in_on_top_of_a_write_that_hangs),
         cmocka_unit_test(test_initiators_of_one_host_count_as_one),
         cmocka_unit_test(test_a_session_keeps_its_access_when_its_initiator_changes_hosts),
         cmocka_unit_test(test_sessions_that_changed_hosts_take_the_lease_along),

@@ -37,6 +37,7 @@ def filtered():
     """system calls are filtered in every thread, and privileges cannot be won"""
     with Zsand(work_dir("e2e-confine")) as z:
         expect(status(z, "Seccomp") == "2", "no filter")
+        expect(status(z, "Seccomp_filters") == "2", "further rings could be made")
         expect(status(z, "NoNewPrivs") == "1", "a program of root's could be run")
         for task in pathlib.Path(f"/proc/{z.process.pid}/task").iterdir():
             text = (task / "status").read_text(encoding="ascii")

@@ -10,6 +10,7 @@
 #include "cmd/daemon/hook.h"
 #include "cmd/daemon/log_sink.h"
 #include "cmd/daemon/privileges.h"
+#include "cmd/daemon/seccomp.h"
 #include "cmd/daemon/secrets_key.h"
 #include "cmd/daemon/signals.h"
 
@@ -53,7 +54,12 @@ static __attribute__((noinline)) int serve(const struct options *o, const struct
         log_error("start.failed", KV("error", "%s", e.msg));
         return 1;
     }
-    daemon_run(run, &d);
+    if (o->seccomp && seccomp_rings_made(&e) < 0) {
+        log_error("start.failed", KV("error", "%s", e.msg));
+        d.exit_status = 1;
+    } else {
+        daemon_run(run, &d);
+    }
     run_free(run);
     return d.exit_status;
 }

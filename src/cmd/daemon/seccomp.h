@@ -7,5 +7,8 @@
 
 /* From here on, for this thread and those it starts, for good; sets no_new_privs too. Errors: libseccomp's. */
 int seccomp_enter(struct err *reterr);
+/* The rings are there: from here on no further one can be made, which would take operations that ours refuse. For
+ * this thread and those it starts. */
+int seccomp_rings_made(struct err *reterr);
 
 #endif

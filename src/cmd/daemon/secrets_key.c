@@ -14,13 +14,15 @@
 #define CREDENTIAL "zsan-secrets-key"
 #define KEY_MAX    512 /* more is not looked at */
 
-static int read_key(int fd, const char *path, struct seal_key *ret_key, struct err *reterr)
+/* open_to: the bits of its mode that it must not have. */
+static int read_key(int fd, const char *path, unsigned open_to, struct seal_key *ret_key,
+                    struct err *reterr)
 {
     uint8_t bytes[KEY_MAX];
     struct stat st;
     if (fstat(fd, &st) < 0)
         return err_set(reterr, -errno, "%s: %s", path, strerror(errno));
-    if (st.st_mode & 077)
+    if (st.st_mode & open_to)
         return err_set(reterr, -EPERM, "%s: others can read the key (mode %o): chmod 0400",
                        path, st.st_mode & 0777);
     ssize_t n = read(fd, bytes, sizeof(bytes));
@@ -46,7 +48,9 @@ int secrets_key_read(const char *path, struct seal_key *ret_key, bool *ret_there
         return 0; /* other credentials */
     if (fd < 0)
         return err_set(reterr, -errno, "%s: %s", path ? path : credential, strerror(errno));
-    int r = read_key(fd, path ? path : credential, ret_key, reterr);
+    /* The service manager lets the service's user read a credential by an ACL, which a mode shows as the group's. */
+    int r = path ? read_key(fd, path, 077, ret_key, reterr)
+                 : read_key(fd, credential, 037, ret_key, reterr);
     *ret_there = r == 0;
     return r;
 }

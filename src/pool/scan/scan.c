@@ -149,11 +149,13 @@ static int pass_settle(struct scan *s, int r)
     return txg_run(s->p, pass_end, s, NULL);
 }
 
-/* Of a resilver only when the same leaves are there, lacking what they lacked. */
+/* A resilver only when the same leaves are there, lacking what they lacked, and nothing was in its way: an error that it
+ * has met would keep it from ever having brought all. */
 static bool goes_on(const struct scan *s, enum scan_func func)
 {
     return func == s->now.func && s->place.there && (s->now.paused || s->resumes) &&
-           (func == SCAN_SCRUB || s->lacking == lacking_print(s->p, s->now.max_txg));
+           (func == SCAN_SCRUB ||
+            (s->now.errors == 0 && s->lacking == lacking_print(s->p, s->now.max_txg)));
 }
 
 static void pass(struct scan *s, enum scan_func func)
