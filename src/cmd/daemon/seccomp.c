@@ -47,6 +47,7 @@ static const int allowed[] = {
     S(futex), S(set_robust_list), S(get_robust_list), S(rseq), S(set_tid_address), S(gettid),
     S(sched_yield), S(sched_getaffinity), S(sched_setaffinity), S(sched_getparam), S(sched_getscheduler),
     S(membarrier), S(getcpu), S(exit), S(exit_group), S(tgkill), S(prctl), S(arch_prctl),
+    S(seccomp),
     /* signals */
     S(rt_sigaction), S(rt_sigprocmask), S(rt_sigreturn), S(rt_sigtimedwait), S(rt_sigpending), S(sigaltstack),
     /* what time it is, who we are, how large the machine is */
