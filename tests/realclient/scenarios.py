@@ -278,6 +278,6 @@ def sanboot(z, work):
 SCENARIOS = {f.__name__: f for f in (discover, basic, xfs, digests, decode, pr, accident, multipath, trim, full, grow, chap_one_way,
                                      chap_mutual, kill9, kill9_often, qemu, network, sanboot)}
 GROUPS = {
-    "quick": ["discover", "chap_mutual", "basic", "digests", "pr", "multipath", "kill9"],
-    "long": ["chap_one_way", "full", "trim", "grow", "xfs", "decode", "qemu", "kill9_often", "accident", "network", "sanboot"],
+    "quick": ["chap_mutual", "basic", "pr", "multipath", "kill9"],
+    "long": ["chap_one_way", "discover", "digests", "full", "trim", "grow", "xfs", "decode", "qemu", "kill9_often", "accident", "network", "sanboot"],
 }
