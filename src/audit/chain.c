@@ -165,9 +165,9 @@ static void note_removed(struct audit_verify *v, const char *p, size_t len)
     v->removed = number > v->removed ? number : v->removed;
 }
 
-static const char *wrong(const struct audit_verify *v, const struct line *l, char buf[200])
+static const char *wrong(const struct audit_chain *at, const struct line *l, char buf[200])
 {
-    unsigned long long seq = l->seq, due = v->chain.seq + 1;
+    unsigned long long seq = l->seq, due = at->seq + 1;
     if (seq > due)
         snprintf(buf, 200, "it is number %llu: numbers %llu to %llu are missing", seq, due,
                  seq - 1);
@@ -197,16 +197,20 @@ static const char *check_line(struct audit_verify *v, const char *p, size_t len,
                        : "it is what a file begins with, in the middle of one");
         return buf;
     }
-    if (!v->begun && first) {
+    bool begins = !v->begun && first;
+    struct audit_chain at = v->chain; /* before this line */
+    if (begins) {
+        at.seq = l.seq - 1;
+        memcpy(at.hash, l.prev, sizeof(l.prev));
+    }
+    digest(at.hash, p, l.hashed, hash);
+    bool follows = !first || memcmp(at.hash, l.prev, sizeof(l.prev)) == 0;
+    if (l.seq != at.seq + 1 || !follows || memcmp(hash, l.hash, sizeof(hash)) != 0)
+        return wrong(&at, &l, buf);
+    if (begins) {
         v->begun = true;
         v->first = l.seq;
-        v->chain.seq = l.seq - 1;
-        memcpy(v->chain.hash, l.prev, sizeof(l.prev));
     }
-    digest(v->chain.hash, p, l.hashed, hash);
-    bool follows = !first || memcmp(v->chain.hash, l.prev, sizeof(l.prev)) == 0;
-    if (l.seq != v->chain.seq + 1 || !follows || memcmp(hash, l.hash, sizeof(hash)) != 0)
-        return wrong(v, &l, buf);
     v->chain.seq = l.seq;
     memcpy(v->chain.hash, hash, sizeof(hash));
     if (l.seq == v->mark.seq)
