@@ -143,16 +143,27 @@ static int portal_missing(uint16_t tag, const char *address, uint16_t port, stru
                    address, port, tag);
 }
 
-int edit_portal_sources(struct config_edit *e, uint16_t tag, const char *address, uint16_t port,
-                        const struct cfg_sources *sources, struct err *reterr)
+/* Its group's portals, and where among them it is. */
+static int portal_lookup(struct config_edit *e, uint16_t tag, const char *address,
+                         uint16_t port, json_t **ret_list, size_t *ret_at, struct err *reterr)
 {
     char key[8];
     tag_key(tag, key);
-    json_t *list = json_object_get(edit_find(e, "portal_groups", key), "portals");
-    int at = portal_find(list, address, port);
-    if (at < 0)
-        return portal_missing(tag, address, port, reterr);
-    return schema_sources_write(json_array_get(list, (size_t)at), "sources", sources) == 0
+    *ret_list = json_object_get(edit_find(e, "portal_groups", key), "portals");
+    int at = portal_find(*ret_list, address, port);
+    *ret_at = at < 0 ? 0 : (size_t)at;
+    return at < 0 ? portal_missing(tag, address, port, reterr) : 0;
+}
+
+int edit_portal_sources(struct config_edit *e, uint16_t tag, const char *address, uint16_t port,
+                        const struct cfg_sources *sources, struct err *reterr)
+{
+    json_t *list;
+    size_t at;
+    int rc = portal_lookup(e, tag, address, port, &list, &at, reterr);
+    if (rc < 0)
+        return rc;
+    return schema_sources_write(json_array_get(list, at), "sources", sources) == 0
                ? 0
                : edit_no_memory(reterr);
 }
@@ -166,9 +177,9 @@ static bool uses_group(const json_t *target, uint16_t tag)
     return false;
 }
 
-static int group_remove(struct config_edit *e, uint16_t tag, const char *key,
-                        struct err *reterr)
+static int group_remove(struct config_edit *e, uint16_t tag, struct err *reterr)
 {
+    char key[8];
     const char *name;
     const json_t *t;
     field_each(json_object_get(e->doc, "targets"), name, t)
@@ -180,6 +191,7 @@ static int group_remove(struct config_edit *e, uint16_t tag, const char *key,
                            "target other groups first (zsan target set)",
                            tag, name);
     }
+    tag_key(tag, key);
     json_object_del(edit_section(e, "portal_groups"), key);
     return 0;
 }
@@ -187,15 +199,14 @@ static int group_remove(struct config_edit *e, uint16_t tag, const char *key,
 int edit_portal_remove(struct config_edit *e, uint16_t tag, const char *address, uint16_t port,
                        struct err *reterr)
 {
-    char key[8];
-    tag_key(tag, key);
-    json_t *list = json_object_get(edit_find(e, "portal_groups", key), "portals");
-    int at = portal_find(list, address, port);
-    if (at < 0)
-        return portal_missing(tag, address, port, reterr);
+    json_t *list;
+    size_t at;
+    int rc = portal_lookup(e, tag, address, port, &list, &at, reterr);
+    if (rc < 0)
+        return rc;
     if (json_array_size(list) == 1)
-        return group_remove(e, tag, key, reterr);
-    json_array_remove(list, (size_t)at);
+        return group_remove(e, tag, reterr);
+    json_array_remove(list, at);
     return 0;
 }
 

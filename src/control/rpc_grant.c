@@ -123,15 +123,23 @@ static int run(struct control *c, const char *who, const char *target, const str
                     : change_commit(c, e, ret_result, reterr);
 }
 
+/* A transaction about a pair, and the source networks that were named. */
+static int begin_with_sources(struct control *c, const char *who, const char *target,
+                              const struct api_names *names, struct config_edit **ret_edit,
+                              struct pair *ret_pair, struct cfg_sources *ret_sources,
+                              struct err *reterr)
+{
+    int rc = sources_parse(names, ret_sources, reterr);
+    return rc < 0 ? rc : begin(c, who, target, ret_edit, ret_pair, reterr);
+}
+
 int rpc_grant_add(struct control *c, const struct args_grant_add *a, json_t **ret_result,
                   struct err *reterr)
 {
     EDIT(e);
     struct pair p;
     struct cfg_sources sources;
-    int rc = sources_parse(&a->sources, &sources, reterr);
-    if (rc == 0)
-        rc = begin(c, a->who, a->target, &e, &p, reterr);
+    int rc = begin_with_sources(c, a->who, a->target, &a->sources, &e, &p, &sources, reterr);
     if (rc == 0)
         rc = edit_grant_add(e, p.who, p.target, reterr);
     if (rc == 0)
@@ -145,9 +153,7 @@ int rpc_grant_set(struct control *c, const struct args_grant_set *a, json_t **re
     EDIT(e);
     struct pair p;
     struct cfg_sources sources;
-    int rc = sources_parse(&a->sources, &sources, reterr);
-    if (rc == 0)
-        rc = begin(c, a->who, a->target, &e, &p, reterr);
+    int rc = begin_with_sources(c, a->who, a->target, &a->sources, &e, &p, &sources, reterr);
     if (rc == 0)
         rc = edit_grant_sources(e, p.who, p.target, &sources, reterr);
     return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Two hosts at one LU: who may, when that changes, and that nobody is disturbed who may. Nexus a is
  * mapped before b. */
+#include "scsi/block_testing.h"
 #include "scsi/guard.h"
 #include "scsi/scsi_fixture.h"
 
@@ -27,13 +28,7 @@ static struct fix_cmd *write_1(struct fix *f, struct scsi_nexus *n)
 
 static struct fix_cmd *do_write(struct fix *f, struct scsi_nexus *n)
 {
-    struct fix_cmd *c = write_1(f, n);
-    fix_start(c);
-    fix_wait(c);
-    if (f->last)
-        fix_free(f->last);
-    f->last = c;
-    return c;
+    return cmd_run(f, write_1(f, n));
 }
 
 static bool has_lease(struct fix *f, const char *host)
@@ -358,16 +353,23 @@ static void release_behind(void *arg)
     r->done = true;
 }
 
-FIX_TEST_WITH(a_forced_release_waits_for_what_is_under_way, .exclusive = true)
+/* By force, while a write of the holder's hangs: that is returned. */
+static struct fix_cmd *release_over_a_write(struct fix *f, struct releasing *r)
 {
-    struct releasing r = {.f = f};
     EXPECT_GOOD(f, do_write(f, f->a));
     gate_close(f, 1u << VOL_OP_WRITE);
     struct fix_cmd *c = write_1(f, f->a);
     fix_start(c);
     fix_settle();
-    check(fiber_start(release_behind, &r, "release"));
+    check(fiber_start(release_behind, r, "release"));
     fix_settle();
+    return c;
+}
+
+FIX_TEST_WITH(a_forced_release_waits_for_what_is_under_way, .exclusive = true)
+{
+    struct releasing r = {.f = f};
+    struct fix_cmd *c = release_over_a_write(f, &r);
     EXPECT(f, !r.done);
     EXPECT_DENIED(f, fix_do(f, f->b, READ_1)); /* not on top of it */
     EXPECT_DENIED(f, fix_do(f, f->a, READ_1));
@@ -394,12 +396,7 @@ FIX_TEST_WITH(a_forced_release_waits_for_what_is_under_way, .exclusive = true)
 FIX_TEST_WITH(nobody_is_let_in_on_top_of_a_write_that_hangs, .exclusive = true)
 {
     struct releasing r = {.f = f};
-    EXPECT_GOOD(f, do_write(f, f->a));
-    gate_close(f, 1u << VOL_OP_WRITE);
-    struct fix_cmd *c = write_1(f, f->a);
-    fix_start(c);
-    fix_settle();
-    check(fiber_start(release_behind, &r, "release"));
+    struct fix_cmd *c = release_over_a_write(f, &r);
     fiber_sleep_until(run_deadline_ms(6000), NULL);
     EXPECT(f, r.done);
     EXPECT_EQ(f, fix_do(f, f->b, READ_1)->status, SCSI_STATUS_BUSY);
