@@ -116,12 +116,60 @@ static struct bp_sums plus(struct bp_sums x, struct bp_sums y)
     return (struct bp_sums){x.used + y.used, x.comp + y.comp, x.uncomp + y.uncomp};
 }
 
+#define GANG_HEADER 512u
+#define GANG_PARTS  3u
+
+static bool gang_ok(void *arg, const uint8_t *data)
+{
+    return cksum_sealed(data, GANG_HEADER, arg);
+}
+
+static void take(struct audit *a, const struct bp *bp, const char *what);
+
+/* A gang's parts; asize: what its headers occupy is left of it. */
+static void take_parts(struct audit *a, const struct bp *bp, const char *what,
+                       uint64_t asize[BP_DVAS])
+{
+    struct dva first = bp_dva(bp, 0);
+    struct cksum verifier = {
+        {first.vdev, first.off, bp_birth(bp), 0}
+    };
+    struct iobuf *buf = iobuf_get(1u << ASHIFT_MAX);
+    int r = -EBADMSG;
+    for (unsigned i = 0; buf && r != 0 && i < bp_ndvas(bp); i++) {
+        struct dva d = bp_dva(bp, i);
+        const struct vdev_read how = {.off = d.off,
+                                      .birth = bp_birth(bp),
+                                      .psize = GANG_HEADER,
+                                      .ok = gang_ok,
+                                      .arg = &verifier};
+        r = vdev_read(a->p->root->child[d.vdev], &how, buf->p);
+    }
+    if (r != 0)
+        FAIL(a, "the gang of %s at vdev %u, %" PRIx64 " has no header (%s)", what, first.vdev,
+             first.off, strerror(-r));
+    for (unsigned c = 0; c < GANG_PARTS; c++) {
+        const struct bp *part = (const struct bp *)buf->p + c;
+        for (unsigned i = 0; i < bp_ndvas(part); i++)
+            asize[i] -= bp_dva(part, i).asize;
+        take(a, part, what);
+    }
+    iobuf_put(buf);
+}
+
 /* Space that a pointer leads to is nobody else's. */
 static void take(struct audit *a, const struct bp *bp, const char *what)
 {
+    uint64_t asize[BP_DVAS];
+    for (unsigned i = 0; i < BP_DVAS; i++)
+        asize[i] = bp_dva(bp, i).asize;
+    if (bp_dva(bp, 0).gang)
+        take_parts(a, bp, what, asize);
     for (unsigned i = 0; i < bp_ndvas(bp); i++) {
         struct dva d = bp_dva(bp, i);
-        int r = d.gang ? -EOPNOTSUPP : ranges_add(a->taken[d.vdev], d.off, d.asize);
+        if (d.gang)
+            d.asize = vdev_asize(a->p->root->child[d.vdev], GANG_HEADER);
+        int r = asize[i] != d.asize ? -ERANGE : ranges_add(a->taken[d.vdev], d.off, d.asize);
         if (r)
             FAIL(a, "%s at vdev %u, %" PRIx64 "+%" PRIx64 " lies on another block (%s)", what,
                  d.vdev, d.off, d.asize, strerror(-r));

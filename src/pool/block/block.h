@@ -31,6 +31,8 @@ struct blocks {
     uint64_t committed_txg; /* newest uberblock on disk */
     bool hole_birth;        /* feature active: holes carry their birth */
     bool read_only;         /* nothing is repaired */
+    struct list gangs;   /* that have places and no content yet (place.c) */
+    unsigned nplaced;
     uint8_t *scratch;    /* BLOCK_MAX bytes, for what compresses; never held across parking */
     unsigned min_ashift; /* smallest of the normal top-level vdevs: for compressed sizes */
     unsigned max_ashift; /* largest of all: room for reading */
@@ -86,7 +88,7 @@ struct block_want {
 int block_write(struct blocks *b, uint64_t txg, const struct block_want *want,
                 struct iobuf *data, struct bp *ret_bp);
 /* The same without queueing the write, in txg, which may also be the open one while the caller holds it: *ret_raw, with a
- * reference, has the bytes to be written; NULL for a hole. */
+ * reference, has the bytes to be written; NULL for a hole. Never a gang: -ENOSPC without a run that is long enough. */
 int block_make(struct blocks *b, uint64_t txg, const struct block_want *want,
                struct iobuf *data, struct bp *ret_bp, struct iobuf **ret_raw);
 /* The same in two steps, uncompressed: first the place, then content. For the MOS, where the

@@ -47,6 +47,19 @@ int gang_header_read(struct blocks *b, const struct bp *bp, unsigned i, uint64_t
 /* The children's psizes add up to what bp says. */
 bool gang_header_fits(const struct gang_header *h, const struct bp *bp);
 
+/* ---- place.c ----------------------------------------------------------------------------- */
+
+/* A pointer with places for psize bytes, without a checksum. depth: in how many gangs it is; from GANG_DEPTH_MAX on it is whole or
+ * -ENOSPC. Fewer copies than wanted are made where there is no room for all. Parks. */
+int block_alloc(struct blocks *b, uint64_t txg, const struct block_want *w, uint32_t psize,
+                unsigned compress, unsigned depth, struct bp *ret_bp);
+/* Queues the content of a block at all its places. */
+void block_queue(struct blocks *b, const struct bp *bp, struct iobuf *buf);
+/* A gang that has places and no content yet gives them back; false: it has content, or is none. */
+bool gang_unplace(struct blocks *b, uint64_t txg, const struct bp *bp);
+/* Drops what will never get content. */
+void gangs_forget(struct blocks *b);
+
 /* ---- read.c ------------------------------------------------------------------------------ */
 
 /* psize rounded up to the largest sector of the pool: the room that reading takes. */

@@ -274,6 +274,71 @@ static void body_gang(struct expect *e)
     tank_free(&t);
 }
 
+/* All free space is holes of two sectors: what is larger goes there as a gang, by gangs of gangs, and is read, repaired and freed
+ * like anything else. */
+static void body_make_gang(struct expect *e)
+{
+    struct tank t;
+    static struct bp small[8192];
+    unsigned n = 0;
+    uint64_t repaired;
+    struct iobuf *buf = fill(8192, 1, false), **large = fill(BLOCK_MAX, 2, false);
+    struct block_want w = {.lsize = 8192, .type = DMU_ZVOL, .checksum = ZCHECK_FLETCHER4, .copies = 1};
+    struct bp bp, mos;
+    tank_new(&t, &(struct tank_shape){1, 2, 12, 64 * MIB, MIB});
+    tank_begin(&t);
+    while (n < ARRAY_LEN(small) && block_write(&t.b, t.txg, &w, buf, &small[n]) == 0)
+        n++;
+    EXPECT(e, n > 1000 && n < ARRAY_LEN(small));
+    tank_end(&t);
+    tank_begin(&t);
+    for (unsigned i = 0; i < n; i += 2)
+        EXPECT_EQ(e, block_free(&t.b, t.txg, &small[i]), 0);
+    for (unsigned i = 0; i < 4; i++) { /* until it may be used again */
+        tank_end(&t);
+        tank_begin(&t);
+    }
+    uint64_t before = space_totals(t.space).allocated;
+    w = (struct block_want){.lsize = BLOCK_MAX, .type = DMU_DNODE, .level = 1, .checksum = ZCHECK_SHA256, .copies = 2};
+    EXPECT_EQ(e, block_write(&t.b, t.txg, &w, large, &bp), 0);
+    EXPECT(e, bp_dva(&bp, 0).gang && bp_dva(&bp, 1).gang && bp_ndvas(&bp) == 3);
+    EXPECT_EQ(e, block_place(&t.b, t.txg, &w, &mos), 0);
+    EXPECT(e, bp_dva(&mos, 0).gang);
+    block_put(&t.b, &mos, 1, large, &mos);
+    /* The pointer counts all that is below it. */
+    struct bp_sums a = block_sums(&t.b, &bp), b = block_sums(&t.b, &mos);
+    EXPECT_EQ(e, a.used + b.used, space_totals(t.space).allocated - before);
+    /* What gets a place and no content gives it back. */
+    EXPECT_EQ(e, block_place(&t.b, t.txg, &w, &mos), 0);
+    EXPECT_EQ(e, block_free(&t.b, t.txg, &mos), 0);
+    EXPECT_EQ(e, space_totals(t.space).allocated, before + a.used + b.used);
+    tank_end(&t);
+    tank_chill(&t);
+    expect_reads(e, &t, &bp, large, BLOCK_MAX);
+    tank_spoil(&t, &bp, 0, 0);
+    tank_chill(&t);
+    expect_reads(e, &t, &bp, large, BLOCK_MAX);
+    EXPECT_EQ(e, block_scrub(&t.b, &bp, &repaired), 0);
+    tank_begin(&t);
+    EXPECT_EQ(e, block_free(&t.b, t.txg, &bp), 0);
+    tank_end(&t);
+    EXPECT_EQ(e, space_totals(t.space).allocated, before + b.used);
+    /* There is no room at all: nothing is kept of the attempt. */
+    tank_begin(&t);
+    before = space_totals(t.space).allocated;
+    int r;
+    do
+        r = block_write(&t.b, t.txg, &w, large, &bp);
+    while (r == 0);
+    EXPECT_EQ(e, r, -ENOSPC);
+    EXPECT(e, list_empty(&t.b.gangs) && bp_ndvas(&bp) == 0);
+    EXPECT(e, space_totals(t.space).allocated > before);
+    tank_end(&t);
+    iobuf_put(buf);
+    iobuf_put(large);
+    tank_free(&t);
+}
+
 /* The oldest reader is never taken for younger than it is. */
 static void body_epochs(struct expect *e)
 {
@@ -352,6 +417,7 @@ TEST(read_only_repairs_nothing)
 TEST(place_and_put)
 TEST(freeing)
 TEST(gang)
+TEST(make_gang)
 TEST(epochs)
 TEST(crowd)
 
@@ -361,7 +427,7 @@ int main(void)
         cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_zeros_and_holes),
         cmocka_unit_test(test_heals),         cmocka_unit_test(test_read_only_repairs_nothing),
         cmocka_unit_test(test_place_and_put), cmocka_unit_test(test_freeing),
-        cmocka_unit_test(test_gang),          cmocka_unit_test(test_epochs),
+        cmocka_unit_test(test_gang), cmocka_unit_test(test_make_gang),         cmocka_unit_test(test_epochs),
         cmocka_unit_test(test_crowd),
     };
     return cmocka_run_group_tests_name("pool_block", tests, NULL, NULL);

@@ -22,6 +22,7 @@ int blocks_init(struct blocks *b, struct vdev *root, uint64_t cache_bytes)
 {
     memset(b, 0, sizeof(*b));
     b->root = root;
+    list_init(&b->gangs);
     b->cache = cache_new(cache_bytes);
     b->comp = compress_state_new();
     b->scratch = malloc(BLOCK_MAX);
@@ -65,6 +66,7 @@ int blocks_vdevs_changed(struct blocks *b)
 
 void blocks_fini(struct blocks *b)
 {
+    gangs_forget(b);
     cache_free(b->cache);
     compress_state_free(b->comp);
     free(b->scratch);

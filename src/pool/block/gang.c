@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Gang headers. Where OpenZFS found no free run that was long enough, the pointer names a
- * 512-byte header with up to three pointers to the parts (perhaps gangs again). We read, verify
- * and free gangs; we write none. The header seals itself, with the place and birth of the first
+ * Gang headers. Where no free run was long enough, the pointer names a
+ * 512-byte header with up to three pointers to the parts (perhaps gangs again). This file reads
+ * and verifies headers; place.c makes gangs. The header seals itself, with the place and birth of the first
  * copy as the verifier; the parent's checksum covers the parts together. Headers may lie in one
  * copy more than the data.
  */

@@ -15,54 +15,11 @@
 #include <errno.h>
 #include <string.h>
 
-static enum space_use use_of(const struct block_want *w)
-{
-    return w->level > 0 || dmu_type_is_metadata(w->type) ? SPACE_META : SPACE_DATA;
-}
-
-/* A pointer with places for psize bytes. */
-static int place(struct blocks *b, uint64_t txg, const struct block_want *w, uint32_t psize,
-                 unsigned compress, struct bp *ret_bp)
-{
-    struct dva dva[BP_DVAS];
-    unsigned copies = MIN(MAX(w->copies, 1u), BP_DVAS);
-    int rc;
-    do
-        rc = space_alloc(b->space, txg, psize, copies, use_of(w), dva);
-    while (rc == -ENOSPC && --copies > 0);
-    if (rc != 0)
-        return rc;
-    const struct bp_props props = {
-        .lsize = w->lsize,
-        .psize = psize,
-        .type = w->type,
-        .level = w->level,
-        .compress = (uint8_t)compress,
-        .checksum = w->checksum,
-    };
-    bp_make(ret_bp, &props, txg);
-    bp_set_fill(ret_bp, w->fill);
-    for (unsigned i = 0; i < copies; i++)
-        bp_set_dva(ret_bp, i, &dva[i]);
-    return 0;
-}
-
-/* Queues a block at all its places. */
-static void queue(struct blocks *b, const struct bp *bp, struct iobuf *buf)
-{
-    check(b->batch);
-    for (unsigned i = 0; i < bp_ndvas(bp); i++) {
-        struct dva dva = bp_dva(bp, i);
-        iobuf_ref(buf);
-        vbatch_add(b->batch, b->root->child[dva.vdev], dva.off, buf, bp_psize(bp));
-    }
-}
-
 static int make_plain(struct blocks *b, uint64_t txg, const struct block_want *w,
-                      struct iobuf *data, struct bp *ret_bp)
+                      unsigned depth, struct iobuf *data, struct bp *ret_bp)
 {
     struct cksum sum;
-    int rc = place(b, txg, w, w->lsize, ZCOMP_OFF, ret_bp);
+    int rc = block_alloc(b, txg, w, w->lsize, ZCOMP_OFF, depth, ret_bp);
     if (rc != 0)
         return rc;
     check(cksum_compute(w->checksum, data->p, w->lsize, &sum));
@@ -72,7 +29,8 @@ static int make_plain(struct blocks *b, uint64_t txg, const struct block_want *w
 
 /* psize bytes in the scratch buffer: copied out of it before anything can park. */
 static int make_compressed(struct blocks *b, uint64_t txg, const struct block_want *w,
-                           uint32_t psize, struct bp *ret_bp, struct iobuf **ret_raw)
+                           unsigned depth, uint32_t psize, struct bp *ret_bp,
+                           struct iobuf **ret_raw)
 {
     struct cksum sum;
     struct iobuf *buf = iobuf_get(psize);
@@ -84,7 +42,7 @@ static int make_compressed(struct blocks *b, uint64_t txg, const struct block_wa
         memcpy(buf->p, b->scratch, psize);
         check(cksum_compute(w->checksum, buf->p, psize, &sum));
     }
-    int rc = place(b, txg, w, psize, w->compress, ret_bp);
+    int rc = block_alloc(b, txg, w, psize, w->compress, depth, ret_bp);
     if (rc != 0) {
         iobuf_put(buf);
         return rc;
@@ -94,8 +52,8 @@ static int make_compressed(struct blocks *b, uint64_t txg, const struct block_wa
     return 0;
 }
 
-int block_make(struct blocks *b, uint64_t txg, const struct block_want *want,
-               struct iobuf *data, struct bp *ret_bp, struct iobuf **ret_raw)
+static int make(struct blocks *b, uint64_t txg, const struct block_want *want, unsigned depth,
+                struct iobuf *data, struct bp *ret_bp, struct iobuf **ret_raw)
 {
     uint32_t psize = 0;
     bool compress = want->compress > ZCOMP_OFF;
@@ -107,8 +65,8 @@ int block_make(struct blocks *b, uint64_t txg, const struct block_want *want,
     if (compress && want->lsize <= BLOCK_MAX)
         psize = compress_block(b->comp, want->compress, data->p, want->lsize, b->scratch,
                                b->min_ashift);
-    int rc = psize ? make_compressed(b, txg, want, psize, ret_bp, ret_raw)
-                   : make_plain(b, txg, want, data, ret_bp);
+    int rc = psize ? make_compressed(b, txg, want, depth, psize, ret_bp, ret_raw)
+                   : make_plain(b, txg, want, depth, data, ret_bp);
     if (rc != 0)
         return rc;
     if (psize == 0) {
@@ -119,13 +77,19 @@ int block_make(struct blocks *b, uint64_t txg, const struct block_want *want,
     return 0;
 }
 
+int block_make(struct blocks *b, uint64_t txg, const struct block_want *want,
+               struct iobuf *data, struct bp *ret_bp, struct iobuf **ret_raw)
+{
+    return make(b, txg, want, GANG_DEPTH_MAX, data, ret_bp, ret_raw);
+}
+
 int block_write(struct blocks *b, uint64_t txg, const struct block_want *want,
                 struct iobuf *data, struct bp *ret_bp)
 {
     struct iobuf *raw;
-    int rc = block_make(b, txg, want, data, ret_bp, &raw);
+    int rc = make(b, txg, want, 0, data, ret_bp, &raw);
     if (rc == 0 && raw)
-        queue(b, ret_bp, raw);
+        block_queue(b, ret_bp, raw);
     if (rc == 0)
         iobuf_put(raw);
     return rc;
@@ -134,7 +98,7 @@ int block_write(struct blocks *b, uint64_t txg, const struct block_want *want,
 int block_place(struct blocks *b, uint64_t txg, const struct block_want *want,
                 struct bp *ret_bp)
 {
-    return place(b, txg, want, want->lsize, ZCOMP_OFF, ret_bp);
+    return block_alloc(b, txg, want, want->lsize, ZCOMP_OFF, 0, ret_bp);
 }
 
 void block_put(struct blocks *b, const struct bp *placed, uint64_t fill, struct iobuf *data,
@@ -145,7 +109,7 @@ void block_put(struct blocks *b, const struct bp *placed, uint64_t fill, struct 
     check(cksum_compute(bp_checksum(placed), data->p, bp_psize(placed), &sum));
     bp_set_cksum(ret_bp, &sum);
     bp_set_fill(ret_bp, fill);
-    queue(b, ret_bp, data);
+    block_queue(b, ret_bp, data);
     cache_insert(b->cache, ret_bp, data);
 }
 
@@ -174,6 +138,8 @@ static int free_gang(struct blocks *b, uint64_t txg, const struct bp *bp, unsign
 static int free_nested(struct blocks *b, uint64_t txg, const struct bp *bp, unsigned depth)
 {
     int rc = block_check(b, bp);
+    if (rc == 0 && bp_dva(bp, 0).gang && gang_unplace(b, txg, bp))
+        return 0; /* it has not been written yet */
     if (rc == 0 && bp_dva(bp, 0).gang)
         rc = free_gang(b, txg, bp, depth);
     for (unsigned i = 0; rc == 0 && i < bp_ndvas(bp); i++) {

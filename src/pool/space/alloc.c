@@ -261,13 +261,16 @@ static int place_copy(struct want *w)
     return E(-ENOSPC);
 }
 
+void space_undo(struct space *sp, uint64_t txg, const struct dva *dva)
+{
+    const struct space_top *t = sp->tops[dva->vdev];
+    metaslab_untake(sp, &t->ms[dva->off >> t->vd->ms_shift], txg, dva->off, dva->asize);
+}
+
 static void undo(struct want *w)
 {
-    while (w->n > 0) {
-        const struct dva *d = &w->placed[--w->n];
-        const struct space_top *t = w->sp->tops[d->vdev];
-        metaslab_untake(w->sp, &t->ms[d->off >> t->vd->ms_shift], w->txg, d->off, d->asize);
-    }
+    while (w->n > 0)
+        space_undo(w->sp, w->txg, &w->placed[--w->n]);
 }
 
 int space_alloc(struct space *sp, uint64_t txg, uint32_t psize, unsigned ncopies,

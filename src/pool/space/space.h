@@ -105,6 +105,8 @@ int metaslab_restore(struct space *sp, struct metaslab *ms, const struct metasla
 enum space_use { SPACE_DATA, SPACE_META, SPACE_LOG, SPACE_USES };
 int space_alloc(struct space *sp, uint64_t txg, uint32_t psize, unsigned ncopies,
                 enum space_use use, struct dva ret[BP_DVAS]);
+/* Undoes an allocation of txg before anything was written there: the place is free at once. */
+void space_undo(struct space *sp, uint64_t txg, const struct dva *dva);
 /* Gives space back in the syncing txg, or in an open one that is held. What was allocated in the same txg vanishes from both
  * lists and is free only after the hold-back all the same. -ENOMEM; -EBADMSG: it lies in no
  * metaslab, or is not allocated as far as can be seen without loading. */

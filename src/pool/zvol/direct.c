@@ -33,7 +33,7 @@ bool pvol_place_take(struct vplace *pl, struct bp *ret_bp)
     return durable;
 }
 
-/* The txg is the one in which it was born, which is held. We make no gangs, so freeing doesn't park. */
+/* The txg is the one in which it was born, which is held. block_make() makes no gangs, so freeing doesn't park. */
 void pvol_unplace(void *arg, struct vplace *pl)
 {
     struct pvol *pv = arg;

@@ -442,7 +442,7 @@ class Pool:
     def _gang(self, dva, bp):
         for raw in self._variants(self.tops[dva.vdev], dva.off, self.stored_size(dva, 512)):
             header = raw[:512]
-            if sealed(header, (dva.vdev, dva.off, bp.phys_birth, 0)):
+            if sealed(header, (bp.dvas[0].vdev, bp.dvas[0].off, bp.phys_birth, 0)):
                 return b"".join(self.stored(kid) for kid in pointers(header[:384]) if not kid.hole)
         raise Damaged(f"gang header of {bp}")
 
