@@ -62,6 +62,8 @@ struct pool_pace {
     uint64_t rate;         /* bytes a second; 0: not known yet */
     uint64_t next;         /* run_now() units */
     uint64_t began, bytes; /* of the txg that is being written */
+    double growth;         /* of what is dirty, bytes a second, over the last span */
+    uint64_t seen, seen_at;
 };
 
 /* A hot spare, in use or not (spares.c). */

@@ -23,7 +23,7 @@
 #include <string.h>
 
 #define WAVE_BYTES    (8u << 20)
-#define LANE_WIDTH    4u
+#define LANE_WIDTH    8u
 #define EXTENT_BYTES  (1u << 20)
 #define EXTENT_PIECES 64u /* as many as one system call takes */
 #define KEEP_BYTES    (32u << 20)

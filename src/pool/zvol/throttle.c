@@ -4,6 +4,11 @@
  * other, at the pace at which txgs reach the disk times a factor that is 1 halfway and grows without limit towards the most
  * (OpenZFS dmu_tx_delay() has the same curve). So a writer that is too fast is slowed down a little all the time instead of
  * being stopped for a whole txg now and then.
+ *
+ * When a txg has enough depends on who waits for it. What no log holds is durable only with its txg, and the disk has nothing else to
+ * do: a quarter of what may be dirty will do. What the log holds is durable, and a txg's writes stand in the way of the log's: the
+ * longer it gathers, the more writes meet blocks that it writes anyway. So it gathers while what is going to arrive during its
+ * writing still fits.
  */
 #include "pool/zvol/zvol_int.h"
 
@@ -11,6 +16,8 @@
 #define RATE_LEAST   (1ull << 20)
 #define MEASURED_MIN (4ull << 20) /* what smaller txgs take says nothing about the rate */
 #define PAUSE_MAX    (20 * NS_PER_MS)
+#define GROWTH_SPAN  (100 * NS_PER_MS)
+#define FULL(max)    ((max) / 4 * 3)
 
 static uint64_t pause_of(const struct pool *p, uint64_t len)
 {
@@ -31,10 +38,37 @@ static void wait_for_room(struct pool *p, uint64_t len)
     }
 }
 
-void throttle_wait(struct pool *p, uint64_t len)
+/* Bytes a second by which what is dirty has grown of late: less and less while writers come back to the same blocks. */
+static double growth(struct pool *p, uint64_t now)
+{
+    struct pool_pace *c = &p->pace;
+    uint64_t passed = now - c->seen_at;
+    if (passed >= GROWTH_SPAN) {
+        uint64_t more = p->dirty_bytes - MIN(c->seen, p->dirty_bytes);
+        c->growth = (double)more * 1e9 / (double)passed;
+        c->seen = p->dirty_bytes;
+        c->seen_at = now;
+    }
+    return c->growth;
+}
+
+/* The open txg's dirty bytes, and as many more as come while it is written. */
+static bool fits_for_longer(struct pool *p, uint64_t now)
+{
+    double dirty = (double)(p->dirty_bytes - MIN(p->pace.bytes, p->dirty_bytes));
+    double writing = dirty / (double)(p->pace.rate ? p->pace.rate : RATE_FIRST);
+    return dirty + growth(p, now) * writing < (double)FULL(p->dirty_max);
+}
+
+static bool is_enough(struct pool *p, bool logged, uint64_t now)
+{
+    return logged ? !fits_for_longer(p, now) : p->dirty_bytes > p->dirty_max / 4;
+}
+
+void throttle_wait(struct pool *p, uint64_t len, bool logged)
 {
     uint64_t pause = pause_of(p, len), now = run_now();
-    if (p->dirty_bytes > p->dirty_max / 4)
+    if (is_enough(p, logged, now))
         txg_kick(p);
     if (pause) {
         p->pace.next = MAX(p->pace.next, now) + pause;
@@ -51,9 +85,10 @@ void throttle_sync_begins(struct pool *p, uint64_t bytes)
 
 void throttle_sync_ended(struct pool *p)
 {
-    uint64_t took = run_now_precise() - p->pace.began;
-    if (p->pace.bytes < MEASURED_MIN || took == 0)
+    uint64_t took = run_now_precise() - p->pace.began, bytes = p->pace.bytes;
+    p->pace.bytes = 0;
+    if (bytes < MEASURED_MIN || took == 0)
         return;
-    uint64_t rate = (uint64_t)((double)p->pace.bytes * 1e9 / (double)took);
+    uint64_t rate = (uint64_t)((double)bytes * 1e9 / (double)took);
     p->pace.rate = MAX(p->pace.rate ? (3 * p->pace.rate + rate) / 4 : rate, RATE_LEAST);
 }

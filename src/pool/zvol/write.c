@@ -109,8 +109,8 @@ static int change_begin(struct pvol *pv, uint64_t off, uint64_t len, uint64_t *r
 }
 
 /* A write also needs room, promised until *ret_cost is given back, and waits while too much is dirty. */
-static int write_begin(struct pvol *pv, uint64_t off, uint64_t len, uint64_t *ret_txg,
-                       uint64_t *ret_cost)
+static int write_begin(struct pvol *pv, uint64_t off, uint64_t len, unsigned flags,
+                       uint64_t *ret_txg, uint64_t *ret_cost)
 {
     if (pv->p->txgs.failed)
         return pv->p->txgs.failed;
@@ -119,7 +119,7 @@ static int write_begin(struct pvol *pv, uint64_t off, uint64_t len, uint64_t *re
         r = pvol_room_take(pv, off, len, ret_cost);
     if (r)
         return r;
-    throttle_wait(pv->p, len);
+    throttle_wait(pv->p, len, flags & VOL_FUA);
     r = change_begin(pv, off, len, ret_txg);
     if (r)
         pvol_room_give(pv, *ret_cost);
@@ -198,7 +198,7 @@ int pvol_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned 
 {
     struct pvol *pv = pvol_of(v);
     uint64_t txg, cost, ticket = 0;
-    int r = write_begin(pv, off, data->len, &txg, &cost);
+    int r = write_begin(pv, off, data->len, flags, &txg, &cost);
     if (r)
         return r;
     bool one_record = data->len <= ZIL_DATA_MAX;
