@@ -101,7 +101,7 @@ _zsan_look() {
     'pool errors') flags='' valued='' args='pool' ;;
     'pool found') flags='' valued='' args='-' ;;
     'portal add') flags='--port --group --interface --any-address --sources --advertise' valued='--port --group --interface --sources --advertise' args='-' ;;
-    'portal group') flags='--alua-group' valued='--alua-group' args='-' ;;
+    'portal group') flags='--alua-group --alua-state' valued='--alua-group --alua-state' args='-' ;;
     'portal list') flags='' valued='' args='' ;;
     'portal remove') flags='--port --group' valued='--port --group' args='-' ;;
     'portal set') flags='--port --group --sources' valued='--port --group --sources' args='-' ;;
@@ -126,6 +126,7 @@ _zsan_look() {
 _zsan_values() {
     values=''
     case "$1" in
+    --alua-state) values='optimized non-optimized standby' ;;
     --auth) values='mutual one-way none' ;;
     --engine) values='file pool mem null' ;;
     --level) values='error warn info debug' ;;

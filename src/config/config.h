@@ -107,9 +107,15 @@ struct cfg_portal {
     /* "host:port" for SendTargets; "": the address the initiator connected to */
     char advertise[128];
 };
+enum cfg_alua_state {
+    CFG_ALUA_OPTIMIZED, /* default */
+    CFG_ALUA_NON_OPTIMIZED,
+    CFG_ALUA_STANDBY, /* no I/O by it */
+};
 struct cfg_portal_group {
     uint16_t tag;        /* 1.. */
     uint16_t alua_group; /* target port group; default the tag */
+    enum cfg_alua_state alua_state;
     struct cfg_portal *portals;
     unsigned nportals;
 };
@@ -120,6 +126,7 @@ enum cfg_auth {
     CFG_AUTH_NONE, /* loopback portals only */
 };
 const char *cfg_auth_name(enum cfg_auth a);
+const char *cfg_alua_name(enum cfg_alua_state s);
 
 struct cfg_secret {
     uint8_t bytes[CFG_SECRET_MAX];

@@ -212,6 +212,21 @@ static int check_portal(const struct cfg_portal_group *g, const struct cfg_porta
     return check_any_address(g, p, reterr);
 }
 
+/* Portal groups in one target port group are one to a host. */
+static int check_alua(const struct config *c, unsigned i, struct err *reterr)
+{
+    const struct cfg_portal_group *g = &c->groups[i];
+    for (unsigned k = 0; k < i; k++)
+        if (c->groups[k].alua_group == g->alua_group &&
+            c->groups[k].alua_state != g->alua_state)
+            return err_set(reterr, -EINVAL,
+                           "portal groups %u and %u are in target port group %u: they can't "
+                           "have different states (%s, %s)",
+                           c->groups[k].tag, g->tag, g->alua_group,
+                           cfg_alua_name(c->groups[k].alua_state), cfg_alua_name(g->alua_state));
+    return 0;
+}
+
 /* Looks at the portals from number k of group i on. */
 static int check_clash(const struct config *c, unsigned i, unsigned k, struct err *reterr)
 {
@@ -238,6 +253,8 @@ static int check_groups(const struct config *c, struct err *reterr)
     for (unsigned i = 0; rc == 0 && i < c->ngroups; i++)
         for (unsigned k = 0; rc == 0 && k < c->groups[i].nportals; k++)
             rc = check_clash(c, i, k, reterr);
+    for (unsigned i = 0; rc == 0 && i < c->ngroups; i++)
+        rc = check_alua(c, i, reterr);
     return rc;
 }
 

@@ -59,8 +59,9 @@ int edit_portal_sources(struct config_edit *e, uint16_t tag, const char *address
 /* By address and port. -EBUSY: the last one of a group that targets use. */
 int edit_portal_remove(struct config_edit *e, uint16_t tag, const char *address, uint16_t port,
                        struct err *reterr);
-int edit_group_set_alua(struct config_edit *e, uint16_t tag, uint16_t alua_group,
-                        struct err *reterr);
+/* alua_group 0, state NULL: it stays. */
+int edit_group_set(struct config_edit *e, uint16_t tag, uint16_t alua_group,
+                   const enum cfg_alua_state *state, struct err *reterr);
 
 /* ---- targets ----------------------------------------------------------------------------- */
 

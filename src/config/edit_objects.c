@@ -210,17 +210,20 @@ int edit_portal_remove(struct config_edit *e, uint16_t tag, const char *address,
     return 0;
 }
 
-int edit_group_set_alua(struct config_edit *e, uint16_t tag, uint16_t alua_group,
-                        struct err *reterr)
+int edit_group_set(struct config_edit *e, uint16_t tag, uint16_t alua_group,
+                   const enum cfg_alua_state *state, struct err *reterr)
 {
     char key[8];
+    int rc = 0;
     tag_key(tag, key);
     json_t *group = edit_find(e, "portal_groups", key);
     if (!group)
         return edit_missing("portal group", "portal", key, reterr);
-    return json_object_set_new(group, "alua_group", json_integer(alua_group)) == 0
-               ? 0
-               : edit_no_memory(reterr);
+    if (alua_group)
+        rc = json_object_set_new(group, "alua_group", json_integer(alua_group));
+    if (rc == 0 && state)
+        rc = json_object_set_new(group, "alua_state", json_string(cfg_alua_name(*state)));
+    return rc == 0 ? 0 : edit_no_memory(reterr);
 }
 
 /* ---- targets ----------------------------------------------------------------------------- */

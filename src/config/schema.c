@@ -29,6 +29,11 @@ static const char *const auth_names[] = {[CFG_AUTH_MUTUAL] = "mutual",
                                          [CFG_AUTH_NONE] = "none",
                                          [CFG_AUTH_NONE + 1] = NULL};
 
+static const char *const alua_names[] = {[CFG_ALUA_OPTIMIZED] = "optimized",
+                                         [CFG_ALUA_NON_OPTIMIZED] = "non-optimized",
+                                         [CFG_ALUA_STANDBY] = "standby",
+                                         [CFG_ALUA_STANDBY + 1] = NULL};
+
 const char *cfg_policy_name(enum cfg_policy p)
 {
     return policy_names[p];
@@ -37,6 +42,11 @@ const char *cfg_policy_name(enum cfg_policy p)
 const char *cfg_auth_name(enum cfg_auth a)
 {
     return auth_names[a];
+}
+
+const char *cfg_alua_name(enum cfg_alua_state s)
+{
+    return alua_names[s];
 }
 
 #define VOLUME_MAX (UINT64_C(1) << 60)
@@ -82,6 +92,7 @@ static const struct field portal_fields[] = {
 };
 static const struct field group_fields[] = {
     FIELD(struct cfg_portal_group, alua_group, F_U16, .min = 1),
+    FIELD(struct cfg_portal_group, alua_state, F_ENUM, .names = alua_names),
     {.name = "portals", .type = F_NESTED},
 };
 static const struct field initiator_fields[] = {

@@ -49,6 +49,7 @@ static json_t *portal_json(struct jb *b, const struct cfg_portal_group *g,
         jb_put(b, j, "sources", sources_json(b, &p->sources));
     jb_text(b, j, "advertise", p->advertise);
     jb_uint(b, j, "alua_group", g->alua_group);
+    jb_text(b, j, "alua_state", cfg_alua_name(g->alua_state));
     jb_bool(b, j, "listening", i && i->listening);
     jb_text(b, j, "reason", i && !i->listening ? i->reason : NULL);
     jb_uint(b, j, "connections", i ? i->connections : 0);
@@ -134,8 +135,13 @@ int rpc_portal_group(struct control *c, const struct args_portal_group *a, json_
                      struct err *reterr)
 {
     EDIT(e);
+    enum cfg_alua_state state = a->alua_state;
+    if (!a->has_alua_group && !a->has_alua_state)
+        return err_set(reterr, -EINVAL, "nothing to change: give alua_group or alua_state");
     int rc = config_edit_begin(c->env.store, &e, reterr);
     if (rc == 0)
-        rc = edit_group_set_alua(e, (uint16_t)a->group, (uint16_t)a->alua_group, reterr);
+        rc = edit_group_set(e, (uint16_t)a->group,
+                            a->has_alua_group ? (uint16_t)a->alua_group : 0,
+                            a->has_alua_state ? &state : NULL, reterr);
     return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }

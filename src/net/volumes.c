@@ -241,6 +241,12 @@ static bool maps(const struct cfg_target *t, const struct uuid *id)
     return false;
 }
 
+static const enum scsi_alua_state alua_states[] = {
+    [CFG_ALUA_OPTIMIZED] = ALUA_OPTIMIZED,
+    [CFG_ALUA_NON_OPTIMIZED] = ALUA_NON_OPTIMIZED,
+    [CFG_ALUA_STANDBY] = ALUA_STANDBY,
+};
+
 static unsigned collect_ports(const struct config *c, const struct uuid *id,
                               struct scsi_target_port *ret_ports)
 {
@@ -254,6 +260,7 @@ static unsigned collect_ports(const struct config *c, const struct uuid *id,
                 p->portal_group = t->groups[g]->tag;
                 p->rel_port_id = t->rel_port_ids[g];
                 p->alua_group = t->groups[g]->alua_group;
+                p->wanted = alua_states[t->groups[g]->alua_state];
             }
     }
     return n;

@@ -2,8 +2,8 @@
 /*
  * Target port groups (SPC-4 5.15): REPORT and SET TARGET PORT GROUPS. One LU has one set of
  * states, which every path reports alike; hosts ask any one path and believe it for all. All
- * groups start active/optimized; an initiator may make one non-optimized or standby, which
- * lasts until it is changed or the LU is made anew. On the LU's home; only the parameter list
+ * groups start as the operator wants them, active/optimized unless he says otherwise. An
+ * initiator may change one, which lasts until he wants another state or the LU is made anew. On the LU's home; only the parameter list
  * of SET TARGET PORT GROUPS parks.
  */
 #include "scsi/ops.h"
@@ -47,22 +47,39 @@ static bool is_listed(const struct scsi_alua_group *groups, unsigned n, uint16_t
     return false;
 }
 
+/* The group of a port. A state that is wanted anew is an implicit change (SPC-4 5.16.2.3): hosts are told. */
+static struct scsi_alua_group regroup(const struct scsi_alua_group *old,
+                                      const struct scsi_target_port *port, bool *ret_told)
+{
+    struct scsi_alua_group g = {port->alua_group, port->wanted, port->wanted, RTPG_STATUS_NONE};
+    if (old && old->wanted == port->wanted)
+        return *old;
+    if (old && old->state != port->wanted) {
+        g.status = RTPG_STATUS_IMPLICIT;
+        *ret_told = true;
+    }
+    return g;
+}
+
 int alua_set_ports(struct scsi_lu *lu)
 {
     struct scsi_alua_group *groups = calloc(MAX(lu->nports, 1u), sizeof(*groups));
     unsigned n = 0;
+    bool told = false;
     if (!groups)
         return E(-ENOMEM);
     for (unsigned i = 0; i < lu->nports; i++) {
         uint16_t id = lu->ports[i].alua_group;
         const struct scsi_alua_group *old = find(lu, id);
         if (!is_listed(groups, n, id))
-            groups[n++] = old ? *old : (struct scsi_alua_group){.id = id};
+            groups[n++] = regroup(old, &lu->ports[i], &told);
     }
     qsort(groups, n, sizeof(*groups), by_id);
     free(lu->groups);
     lu->groups = groups;
     lu->ngroups = n;
+    if (told)
+        ua_raise_all(lu, UA_ALUA_CHANGED, NULL);
     return 0;
 }
 

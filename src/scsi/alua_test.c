@@ -103,12 +103,40 @@ FIX_TEST(ports_change)
     EXPECT_GOOD(f, fix_do(f, f->a, "00")); /* a port that nobody listed is as good as any */
 }
 
+/* The operator's wish is an implicit change; what an initiator set lasts until he has another one. */
+FIX_TEST(wanted)
+{
+    struct scsi_target_port ports[] = {
+        {"iqn.2026-11.example.zsan:t1", 1, 1, 1, ALUA_OPTIMIZED},
+        {"iqn.2026-11.example.zsan:t1", 2, 2, 2, ALUA_OPTIMIZED},
+    };
+    EXPECT_EQ(f, scsi_lu_set_ports(f->lu, ports, 2), 0);
+    fix_take_uas(f, f->a);
+    fix_take_uas(f, f->b);
+    ports[1].wanted = ALUA_STANDBY;
+    EXPECT_EQ(f, scsi_lu_set_ports(f->lu, ports, 2), 0);
+    EXPECT_CHECK(f, fix_do(f, f->a, "00"), SK_UNIT_ATTENTION, 0x2a06);
+    EXPECT_CHECK(f, fix_do(f, f->b, "00"), SK_UNIT_ATTENTION, 0x2a06);
+    EXPECT_CHECK(f, fix_do(f, f->b, "28 00 00000000 00 0001 00"), SK_NOT_READY, ASC_STANDBY);
+    struct fix_cmd *c = fix_do(f, f->a, RTPG);
+    EXPECT_EQ(f, c->in[16], 2);
+    EXPECT_EQ(f, c->in[16 + 5], 2); /* implicit */
+    EXPECT_GOOD(f, fix_do_out(f, f->a, "a4 0a 00 000000 00000008 00 00", "00000000 00000002"));
+    fix_take_uas(f, f->b);
+    EXPECT_EQ(f, scsi_lu_set_ports(f->lu, ports, 2), 0); /* he wants what he wanted */
+    EXPECT_GOOD(f, fix_do(f, f->b, "28 00 00000000 00 0001 00"));
+    ports[1].wanted = ALUA_NON_OPTIMIZED;
+    EXPECT_EQ(f, scsi_lu_set_ports(f->lu, ports, 2), 0);
+    EXPECT_EQ(f, fix_take_uas(f, f->a) + fix_take_uas(f, f->b), 2);
+    EXPECT_GOOD(f, fix_do(f, f->b, "28 00 00000000 00 0001 00"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_report),       cmocka_unit_test(test_set),
         cmocka_unit_test(test_standby),      cmocka_unit_test(test_set_refusals),
-        cmocka_unit_test(test_ports_change),
+        cmocka_unit_test(test_ports_change), cmocka_unit_test(test_wanted),
     };
     return cmocka_run_group_tests_name("scsi/alua", tests, NULL, NULL);
 }

@@ -28,6 +28,9 @@ struct scsi_task;
 
 /* ---- ports ------------------------------------------------------------------------------- */
 
+/* Asymmetric access states (SPC-4 5.16.2), by their codes. */
+enum scsi_alua_state { ALUA_OPTIMIZED = 0x0, ALUA_NON_OPTIMIZED = 0x1, ALUA_STANDBY = 0x2 };
+
 /* A target port: an iSCSI target seen through one portal group (RFC 7143 4.4.1 "SCSI port"). */
 struct scsi_target_port {
     char name[SCSI_NAME_LEN]; /* iSCSI target name */
@@ -35,6 +38,8 @@ struct scsi_target_port {
     /* relative target port identifier: unique in the device, stable across restarts */
     uint16_t rel_port_id;
     uint16_t alua_group; /* target port group, SPC-4 5.16 */
+    /* What the operator wants of the group; its ports agree. Initiators may change the state until he wants another one. */
+    enum scsi_alua_state wanted;
 };
 /* An initiator port: NAME,i,0xISID. */
 struct scsi_initiator_port {

@@ -189,11 +189,10 @@ struct scsi_perf {
     uint64_t idle_since, idle_ns; /* without any task */
 };
 
-enum scsi_alua_state { ALUA_OPTIMIZED = 0x0, ALUA_NON_OPTIMIZED = 0x1, ALUA_STANDBY = 0x2 };
 struct scsi_alua_group {
     uint16_t id;
-    enum scsi_alua_state state;
-    uint8_t status; /* SPC-4 table 277: 0 none, 1 by SET TARGET PORT GROUPS */
+    enum scsi_alua_state state, wanted;
+    uint8_t status; /* RTPG_STATUS_..., SPC-4 table 277 */
 };
 
 #define IDENT_TYPES 2 /* identifying information: of the logical unit (0), text (1) */

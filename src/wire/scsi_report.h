@@ -43,6 +43,7 @@ static_assert(sizeof(struct scsi_rtpg_group) == 8, "SPC-4 6.37");
 #define RTPG_SUP_STANDBY       0x04
 #define RTPG_STATUS_NONE       0x00
 #define RTPG_STATUS_BY_SET     0x01
+#define RTPG_STATUS_IMPLICIT   0x02 /* the server's own doing */
 
 struct scsi_rtpg_port {
     be16 obsolete;

@@ -15,8 +15,8 @@ from zsand import IQN, Zsand, work_dir
 
 OWN_DAEMONS = True
 PORT, BLOCKS = 3260, 16
-OPTIMIZED, IMPLICIT = 0, 1
-INQUIRY_CHANGED = "06/3f/03"
+OPTIMIZED, STANDBY, IMPLICIT = 0, 2, 1
+INQUIRY_CHANGED, ALUA_CHANGED = "06/3f/03", "06/2a/06"
 
 
 class World:
@@ -129,6 +129,26 @@ def stable():
         expect(seen(w) == first | {3: new}, "after the target was away from a group")
 
 
+def drained():
+    """the operator gives a path up before its network is worked on: hosts are told, and it lasts until he takes it back"""
+    with world("drained") as w:
+        z = w.z
+        with w.login(1) as a, w.login(2) as b:
+            child.wait_for("the LUN", lambda: a.ready().status == b.ready().status == GOOD)
+            z.zsan("portal", "group", 2, "--alua-state", "standby")
+            expect(attention(a) == attention(b) == ALUA_CHANGED, "a host is not told that its paths changed")
+            expect({g: s for g, (s, _) in port_groups(a).items()} == {1: OPTIMIZED, 2: STANDBY}, f"{port_groups(a)}")
+            expect(port_groups(a) == port_groups(b), "the paths disagree")
+            expect(a.read(0, 1).status == GOOD, "the path that is left")
+            expect(b.read(0, 1).status == CHECK_CONDITION, "I/O by a path that was given up")
+        z.restart()
+        with w.login(1) as a, w.login(2) as b:
+            child.wait_for("the LUN", lambda: a.ready().status == GOOD)
+            expect(port_groups(b)[2][0] == STANDBY and a.read(0, 1).status == GOOD, "after a restart")
+            z.zsan("portal", "group", 2, "--alua-state", "optimized")
+            expect(attention(b) == ALUA_CHANGED and b.read(0, 1).status == GOOD, "a path that was taken back")
+
+
 # ---- writes that go on ---------------------------------------------------------------------------
 
 
@@ -226,4 +246,4 @@ def session():
         survives(w, drop, lambda n: None)
 
 
-CASES = [stable, network, portal, session]
+CASES = [stable, drained, network, portal, session]
