@@ -89,6 +89,8 @@ static struct gang_plan *plan_of(const struct blocks *b, const struct bp *bp)
 void gangs_forget(struct blocks *b)
 {
     struct gang_plan *g, *next;
+    if (!b->gangs.next)
+        return; /* they were never made */
     list_for_each_safe (g, next, &b->gangs, node)
         plan_free(g);
 }
