@@ -30,7 +30,7 @@ struct options {
     const char *engine, *mode, *sync, *compression, *layout;
     const char *paths[PATHS_MAX + 1];
     unsigned npaths;
-    uint64_t size, block, volblock, cache, dirty;
+    uint64_t size, block, volblock, cache, dirty, flush; /* flush: after so many bytes; 0: never */
     unsigned depth, ashift, zeros; /* zeros: percent of each 4 KiB that is compressible */
     double seconds, warmup;
     bool sequential, cold, fill;
@@ -43,7 +43,7 @@ struct bench {
     struct volume *v;
     struct attr_store *attrs;
     uint8_t *data;
-    uint64_t cursor, random;
+    uint64_t cursor, random, unflushed;
     uint64_t ops, from, until;
     struct hist hist;
     struct waitgroup workers;
@@ -169,6 +169,16 @@ static int write_at(struct bench *b, uint64_t off, uint64_t len)
     return r;
 }
 
+/* One of the workers flushes, the others go on. */
+static int flush_now_and_then(struct bench *b)
+{
+    b->unflushed += b->o.block;
+    if (b->o.flush == 0 || b->unflushed < b->o.flush)
+        return 0;
+    b->unflushed = 0;
+    return volume_flush(b->v);
+}
+
 static int read_at(struct bench *b, uint64_t off, uint64_t len)
 {
     struct sgl s;
@@ -209,6 +219,8 @@ static void worker(void *arg)
         uint64_t off = next_offset(b);
         ok(write ? write_at(b, off, b->o.block) : read_at(b, off, b->o.block), NULL, b->o.mode);
         uint64_t end = run_now_precise();
+        if (write)
+            ok(flush_now_and_then(b), NULL, "flush");
         if (start >= b->from && end < b->until) {
             hist_add(&b->hist, end - start);
             b->ops++;
@@ -321,6 +333,7 @@ static const struct {
     {"volblock",    SIZE,    offsetof(struct options, volblock)   },
     {"cache",       SIZE,    offsetof(struct options, cache)      },
     {"dirty",       SIZE,    offsetof(struct options, dirty)      },
+    {"flush",       SIZE,    offsetof(struct options, flush)      },
     {"depth",       COUNT,   offsetof(struct options, depth)      },
     {"ashift",      COUNT,   offsetof(struct options, ashift)     },
     {"zeros",       COUNT,   offsetof(struct options, zeros)      },

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 RAM, DISK = "ram", "disk"
 FILE, POOL, MEM, LIBZPOOL = "file", "pool", "mem", "libzpool"
+FLUSHED = "file, flushed"
 POOL_MIRROR, POOL_RAIDZ = "pool mirror:2", "pool raidz1:6"
 
 
@@ -23,6 +24,8 @@ _MEMORY = {"cache": "2G", "dirty": "800M"}
 _SYNC = {"sync": "always", **_MEMORY}
 _ASYNC = {"sync": "disabled", **_MEMORY}
 _PLAIN = {FILE: {"engine": "file"}, POOL: {"engine": "pool"}}
+# A file that nobody flushes is written to what caches the disk; a pool flushes with every txg. This one does as often.
+_FLUSHED = {FILE: {"engine": "file"}, FLUSHED: {"engine": "file", "flush": "200M"}, POOL: {"engine": "pool"}}
 _OPENZFS = {POOL: {"engine": "pool"}, LIBZPOOL: {"engine": "libzpool"}}
 _SEQUENTIAL = {"block": "128K", "sequential": True}
 _LAYOUTS = {
@@ -39,9 +42,9 @@ CASES = (
     Case("w128k-sync", "durable 128 KiB sequential write, depth 8", DISK,
          {"mode": "write", "depth": 8, **_SEQUENTIAL, **_SYNC}, _PLAIN),
     Case("w128k-async", "128 KiB sequential write, depth 8", DISK,
-         {"mode": "write", "depth": 8, **_SEQUENTIAL, **_ASYNC}, _PLAIN),
+         {"mode": "write", "depth": 8, **_SEQUENTIAL, **_ASYNC}, _FLUSHED),
     Case("w128k-lz4", "128 KiB sequential write of data that lz4 halves, depth 8", DISK,
-         {"mode": "write", "depth": 8, "zeros": 60, "compression": "lz4", **_SEQUENTIAL, **_ASYNC}, _PLAIN),
+         {"mode": "write", "depth": 8, "zeros": 60, "compression": "lz4", **_SEQUENTIAL, **_ASYNC}, _FLUSHED),
     Case("r128k-cold", "128 KiB sequential read, nothing cached, depth 8", DISK,
          {"mode": "read", "depth": 8, "fill": True, "cold": True, **_SEQUENTIAL, **_SYNC, "cache": "32M"}, _PLAIN),
     Case("w16k-async", "16 KiB random write, depth 32", DISK,
@@ -75,6 +78,8 @@ FLOORS = (
     Floor("durable 4K write QD1 over file", "iops", "w4k-1", POOL, FILE, 0.8),
     Floor("durable 128K sequential write over file", "iops", "w128k-sync", POOL, FILE, 0.65),
     Floor("128K sequential write over file", "iops", "w128k-async", POOL, FILE, 0.8),
+    Floor("128K sequential write over file that flushes", "iops", "w128k-async", POOL, FLUSHED, 0.8),
+    Floor("128K sequential write by lz4 over file that flushes", "iops", "w128k-lz4", POOL, FLUSHED, 1.0),
     Floor("128K sequential write by lz4 over file", "iops", "w128k-lz4", POOL, FILE, 1.0),
     Floor("128K sequential cold read over file", "iops", "r128k-cold", POOL, FILE, 0.75),
     Floor("16K random write over file", "iops", "w16k-async", POOL, FILE, 0.6),
