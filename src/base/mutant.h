@@ -39,7 +39,7 @@
 /* Quirks: choices that are right but that the program makes seldom; a story may ask for them. */
 enum quirk {
     QUIRK_FIRST_FIT, /* space is taken where there is some first, so that what was freed is soon used again */
-    QUIRK_GANGS,     /* now and then a block is made a gang though there is a run for it */
+    QUIRK_GANGS, /* now and then a block is made a gang though there is a run for it */
     QUIRK_COUNT
 };
 

@@ -223,7 +223,8 @@ static int check_alua(const struct config *c, unsigned i, struct err *reterr)
                            "portal groups %u and %u are in target port group %u: they can't "
                            "have different states (%s, %s)",
                            c->groups[k].tag, g->tag, g->alua_group,
-                           cfg_alua_name(c->groups[k].alua_state), cfg_alua_name(g->alua_state));
+                           cfg_alua_name(c->groups[k].alua_state),
+                           cfg_alua_name(g->alua_state));
     return 0;
 }
 

@@ -31,7 +31,7 @@ struct blocks {
     uint64_t committed_txg; /* newest uberblock on disk */
     bool hole_birth;        /* feature active: holes carry their birth */
     bool read_only;         /* nothing is repaired */
-    struct list gangs;   /* that have places and no content yet (place.c) */
+    struct list gangs;      /* that have places and no content yet (place.c) */
     unsigned nplaced;
     uint8_t *scratch;    /* BLOCK_MAX bytes, for what compresses; never held across parking */
     unsigned min_ashift; /* smallest of the normal top-level vdevs: for compressed sizes */

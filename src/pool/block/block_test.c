@@ -283,7 +283,8 @@ static void body_make_gang(struct expect *e)
     unsigned n = 0;
     uint64_t repaired;
     struct iobuf *buf = fill(8192, 1, false), **large = fill(BLOCK_MAX, 2, false);
-    struct block_want w = {.lsize = 8192, .type = DMU_ZVOL, .checksum = ZCHECK_FLETCHER4, .copies = 1};
+    struct block_want w = {
+        .lsize = 8192, .type = DMU_ZVOL, .checksum = ZCHECK_FLETCHER4, .copies = 1};
     struct bp bp, mos;
     tank_new(&t, &(struct tank_shape){1, 2, 12, 64 * MIB, MIB});
     tank_begin(&t);
@@ -299,7 +300,11 @@ static void body_make_gang(struct expect *e)
         tank_begin(&t);
     }
     uint64_t before = space_totals(t.space).allocated;
-    w = (struct block_want){.lsize = BLOCK_MAX, .type = DMU_DNODE, .level = 1, .checksum = ZCHECK_SHA256, .copies = 2};
+    w = (struct block_want){.lsize = BLOCK_MAX,
+                            .type = DMU_DNODE,
+                            .level = 1,
+                            .checksum = ZCHECK_SHA256,
+                            .copies = 2};
     EXPECT_EQ(e, block_write(&t.b, t.txg, &w, large, &bp), 0);
     EXPECT(e, bp_dva(&bp, 0).gang && bp_dva(&bp, 1).gang && bp_ndvas(&bp) == 3);
     EXPECT_EQ(e, block_place(&t.b, t.txg, &w, &mos), 0);
@@ -427,8 +432,8 @@ int main(void)
         cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_zeros_and_holes),
         cmocka_unit_test(test_heals),         cmocka_unit_test(test_read_only_repairs_nothing),
         cmocka_unit_test(test_place_and_put), cmocka_unit_test(test_freeing),
-        cmocka_unit_test(test_gang), cmocka_unit_test(test_make_gang),         cmocka_unit_test(test_epochs),
-        cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_gang),          cmocka_unit_test(test_make_gang),
+        cmocka_unit_test(test_epochs),        cmocka_unit_test(test_crowd),
     };
     return cmocka_run_group_tests_name("pool_block", tests, NULL, NULL);
 }

@@ -223,7 +223,8 @@ int block_alloc(struct blocks *b, uint64_t txg, const struct block_want *w, uint
             break;
     }
     if (rc != 0)
-        memset(ret_bp, 0, sizeof(*ret_bp)); /* a gang above it that is given up mustn't find places */
+        memset(ret_bp, 0,
+               sizeof(*ret_bp)); /* a gang above it that is given up mustn't find places */
     return rc == 0 ? 0 : E(rc);
 }
 

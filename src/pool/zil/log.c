@@ -62,14 +62,14 @@ struct zil {
     struct list queue; /* of records */
     struct list chain; /* of blocks; the last one is not written */
     uint64_t next_ticket, durable;
-    uint64_t next_seq; /* of records in the log */
-    bool leading;      /* the fiber that writes groups is there */
-    struct group group[GROUPS]; /* by number */
-    unsigned ngroups;           /* that are written or settled now */
+    uint64_t next_seq;            /* of records in the log */
+    bool leading;                 /* the fiber that writes groups is there */
+    struct group group[GROUPS];   /* by number */
+    unsigned ngroups;             /* that are written or settled now */
     uint64_t last_group, settled; /* numbers */
-    bool broken;       /* the chain ended early: records wait for their txg */
-    uint64_t renewed;  /* the txg in which the header names a new chain; 0: none */
-    int error;         /* why nothing becomes durable any more */
+    bool broken;                  /* the chain ended early: records wait for their txg */
+    uint64_t renewed;             /* the txg in which the header names a new chain; 0: none */
+    int error;                    /* why nothing becomes durable any more */
     uint32_t guess;
     struct waitq done; /* a group was settled, or the fiber ended */
     struct zil_stats stats;

@@ -30,7 +30,8 @@ struct options {
     const char *engine, *mode, *sync, *compression, *layout;
     const char *paths[PATHS_MAX + 1];
     unsigned npaths;
-    uint64_t size, block, volblock, cache, dirty, flush; /* flush: after so many bytes; 0: never */
+    uint64_t size, block, volblock, cache, dirty,
+        flush;                     /* flush: after so many bytes; 0: never */
     unsigned depth, ashift, zeros; /* zeros: percent of each 4 KiB that is compressible */
     double seconds, warmup;
     bool sequential, cold, fill;
