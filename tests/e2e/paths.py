@@ -144,6 +144,7 @@ def drained():
         z.restart()
         with w.login(1) as a, w.login(2) as b:
             child.wait_for("the LUN", lambda: a.ready().status == GOOD)
+            expect(b.ready().status == CHECK_CONDITION, "a path that was given up is ready")
             expect(port_groups(b)[2][0] == STANDBY and a.read(0, 1).status == GOOD, "after a restart")
             z.zsan("portal", "group", 2, "--alua-state", "optimized")
             expect(attention(b) == ALUA_CHANGED and b.read(0, 1).status == GOOD, "a path that was taken back")
