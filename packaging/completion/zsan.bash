@@ -92,7 +92,7 @@ _zsan_look() {
     'isns remove') flags='--port' valued='--port' args='-' ;;
     'isns set') flags='--enabled --no-enabled --entity' valued='--entity' args='' ;;
     'isns show') flags='' valued='' args='' ;;
-    'limits set') flags='--max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --lease-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' valued='--max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --lease-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' args='' ;;
+    'limits set') flags='--chap-require --max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --lease-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' valued='--chap-require --max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --lease-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' args='' ;;
     'limits show') flags='' valued='' args='' ;;
     'lun add') flags='--lun --policy --hosts' valued='--lun --policy --hosts' args='target,volume' ;;
     'lun list') flags='' valued='' args='target' ;;
@@ -128,6 +128,7 @@ _zsan_values() {
     case "$1" in
     --alua-state) values='optimized non-optimized standby' ;;
     --auth) values='mutual one-way none' ;;
+    --chap-require) values='md5 sha1 sha256 sha3-256' ;;
     --engine) values='file pool mem null' ;;
     --level) values='error warn info debug' ;;
     --policy) values='exclusive cluster read-shared' ;;

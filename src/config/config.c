@@ -5,6 +5,7 @@
  * references is the only thing in it that moves.
  */
 #include "config/config_int.h"
+#include "config/schema.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -89,6 +90,22 @@ const struct cfg_portal_group *config_group(const struct config *c, uint16_t tag
         if (c->groups[i].tag == tag)
             return &c->groups[i];
     return NULL;
+}
+
+uint16_t config_chap_algs(const struct config *c)
+{
+    static_assert(CHAP_ALG_MIN + (unsigned)CFG_CHAP_SHA3_256 == CHAP_ALG_MAX,
+                  "numbers of the algorithms ascend as they get stronger");
+    return (uint16_t)((2u << CHAP_ALG_MAX) - (1u << (CHAP_ALG_MIN + c->limits.chap_require)));
+}
+uint16_t config_chap_algs_of(const struct config *c, const struct cfg_initiator *i)
+{
+    uint16_t all = config_chap_algs(c);
+    return i->chap_algs ? i->chap_algs & all : all;
+}
+bool config_chap_weak(const struct config *c, const struct cfg_initiator *i)
+{
+    return config_chap_algs_of(c, i) & ((1u << (CHAP_ALG_MIN + CFG_CHAP_SHA256)) - 1);
 }
 
 bool config_loopback(const char *address)

@@ -139,6 +139,10 @@ struct cfg_credential {
     uint64_t minted; /* seconds since 1970 */
 };
 
+/* CHAP's algorithms from the weakest on. */
+enum cfg_chap { CFG_CHAP_MD5, CFG_CHAP_SHA1, CFG_CHAP_SHA256, CFG_CHAP_SHA3_256 };
+const char *cfg_chap_name(enum cfg_chap c);
+
 struct cfg_initiator {
     char name[CFG_NAME_LEN]; /* iSCSI name, normalised */
     char label[64];          /* stands for it; "": none */
@@ -161,6 +165,7 @@ struct cfg_grant {
 };
 
 struct cfg_limits {
+    enum cfg_chap chap_require;      /* nobody logs in by a weaker one; MD5: all will do */
     uint32_t max_connections;        /* process-wide, 4096 */
     uint32_t max_logins_per_address; /* in progress, 32 */
     uint32_t tasks_per_session;      /* command window, 128 */
@@ -221,6 +226,13 @@ const struct cfg_initiator *config_initiator(const struct config *c, const char 
 const struct cfg_grant *config_grant(const struct config *c, const char *initiator,
                                      const char *target);
 const struct cfg_portal_group *config_group(const struct config *c, uint16_t tag);
+
+/* Algorithms that logins may use, as a mask of 1 << algorithm: of anybody, and of an initiator, whose
+ * own list may leave out more (a configuration where that leaves none is refused). */
+uint16_t config_chap_algs(const struct config *c);
+uint16_t config_chap_algs_of(const struct config *c, const struct cfg_initiator *i);
+/* Weaker ones than SHA-256 are among them. */
+bool config_chap_weak(const struct config *c, const struct cfg_initiator *i);
 
 /* References; any reactor. The last put wipes the secrets. */
 void config_ref(const struct config *c);

@@ -4,6 +4,7 @@
  * to one portal, a secret to one direction of one pair, sessions without CHAP to loopback. Each
  * message names the objects and what to do. Pure.
  */
+#include "base/text.h"
 #include "config/config_int.h"
 #include "config/names.h"
 #include "config/sources.h"
@@ -392,6 +393,41 @@ static int check_labels(const struct config *c, struct err *reterr)
     return rc;
 }
 
+/* ---- algorithms of CHAP ------------------------------------------------------------------ */
+
+#define BARRED_CAP 150 /* so that all of the message fits */
+
+/* The first one is there in any case, if cut. */
+static bool add_name(char list[BARRED_CAP], const char *name)
+{
+    size_t len = strlen(list);
+    if (len > 0 && len + 2 + strlen(name) >= BARRED_CAP)
+        return false;
+    text_copy(list + len, BARRED_CAP - len, len > 0 ? ", " : "");
+    len = strlen(list);
+    text_copy(list + len, BARRED_CAP - len, name);
+    return true;
+}
+
+/* An initiator whose own list and the least that is required have nothing in common could never log
+ * in again. */
+static int check_chap_require(const struct config *c, struct err *reterr)
+{
+    char names[BARRED_CAP] = "", others[24] = "";
+    unsigned more = 0;
+    for (unsigned i = 0; i < c->ninitiators; i++)
+        if (config_chap_algs_of(c, &c->initiators[i]) == 0)
+            more += !add_name(names, c->initiators[i].name);
+    if (!names[0])
+        return 0;
+    if (more > 0)
+        snprintf(others, sizeof(others), " and %u more", more);
+    return err_set(
+        reterr, -EINVAL,
+        "chap_require %s leaves %s%s no algorithm: zsan initiator set NAME --chap all",
+        cfg_chap_name(c->limits.chap_require), names, others);
+}
+
 /* ---- secrets ----------------------------------------------------------------------------- */
 
 struct secret_use {
@@ -462,7 +498,8 @@ int config_check(const struct config *c, const struct siphash_key *key, struct e
                        "limits: \"first_burst\" must not be over \"max_burst\"");
     if ((rc = check_volumes(c, reterr)) < 0 || (rc = check_groups(c, reterr)) < 0 ||
         (rc = check_targets(c, reterr)) < 0 || (rc = check_open_grants(c, reterr)) < 0 ||
-        (rc = check_labels(c, reterr)) < 0 || (rc = check_isns(&c->isns, reterr)) < 0)
+        (rc = check_labels(c, reterr)) < 0 || (rc = check_chap_require(c, reterr)) < 0 ||
+        (rc = check_isns(&c->isns, reterr)) < 0)
         return rc;
     return check_secrets(c, key, reterr);
 }

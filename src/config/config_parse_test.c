@@ -315,6 +315,7 @@ static const struct bad bad_docs[] = {
     {T1 "/grants",                            "'esx1'",                                                             "grants"           },
     {"targets/nonsense",                      "{'portal_groups':[1]}",                                              "nonsense"         },
     {"limits",                                "{'max_burst': 65536}",                                               "first_burst"      },
+    {"limits",                                "{'chap_require': 'sha512'}",                                         "chap_require"     },
     {"limits",                                "{'max_connections': 0}",                                             "max_connections"  },
     {"isns",                                  "{'enabled': true, 'servers': []}",                                   "entity"           },
     {"isns",                                  "{'servers': [{'address': 'san.example'}]}",                          "numeric"          },

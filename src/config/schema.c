@@ -101,7 +101,13 @@ static const struct field initiator_fields[] = {
     {.name = "host", .type = F_NESTED},
     {.name = "chap", .type = F_NESTED},
 };
+const char *const schema_chap_names[] = {[CFG_CHAP_MD5] = "md5",
+                                         [CFG_CHAP_SHA1] = "sha1",
+                                         [CFG_CHAP_SHA256] = "sha256",
+                                         [CFG_CHAP_SHA3_256] = "sha3-256",
+                                         NULL};
 static const struct field limits_fields[] = {
+    FIELD(struct cfg_limits, chap_require, F_ENUM, .names = schema_chap_names),
     FIELD(struct cfg_limits, max_connections, F_U32, .min = 1, .max = 65536),
     FIELD(struct cfg_limits, max_logins_per_address, F_U32, .min = 1, .max = 65536),
     FIELD(struct cfg_limits, tasks_per_session, F_U32, .min = 2, .max = 4096),
@@ -435,6 +441,11 @@ int schema_initiator_write(json_t *j, const struct cfg_initiator *i, const char 
     else if (json_object_set_new(j, "host", json_string(host)) != 0)
         return -ENOMEM;
     return chap_write(j, i->chap_algs);
+}
+
+const char *cfg_chap_name(enum cfg_chap c)
+{
+    return schema_chap_names[c];
 }
 
 static const char *const chap_names[CHAP_ALG_MAX + 1] = {

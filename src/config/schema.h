@@ -60,6 +60,8 @@ int schema_sources_write(json_t *j, const char *member, const struct cfg_sources
 int schema_root_write(json_t *j, const struct cfg_root *r);
 
 /* CHAP algorithms: their texts by IANA's number, NULL where there is none. */
+extern const char *const schema_chap_names[]; /* by enum cfg_chap, NULL at the end */
+#define CHAP_ALG_MIN 5
 #define CHAP_ALG_MAX 8
 const char *chap_alg_name(unsigned alg);
 /* -1: unknown. */

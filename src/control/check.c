@@ -158,6 +158,18 @@ static void look_weak_sessions(const struct check_facts *f, const struct check *
                  f->sessions[i].auth, f->sessions[i].peer.text);
 }
 
+/* What may be used, not what is: that is another finding. */
+static void look_chap_require(const struct check_facts *f, const struct check *c,
+                              check_found_fn *found, void *arg)
+{
+    FINDER(c, found, arg);
+    for (unsigned i = 0; i < f->cfg->ninitiators; i++) {
+        const struct cfg_initiator *ini = &f->cfg->initiators[i];
+        if (ini->auth != CFG_AUTH_NONE && config_chap_weak(f->cfg, ini))
+            find(&r, ini->name, "may log in by MD5 or SHA-1");
+    }
+}
+
 static void look_secret_age(const struct check_facts *f, const struct check *c,
                             check_found_fn *found, void *arg)
 {
@@ -339,7 +351,7 @@ static void look_trail(const struct check_facts *f, const struct check *c,
 
 /* clang-format off */
 const struct check checks[] = {
-    {"mutual-chap",      SEV_HIGH,   15, "zsan initiator set NAME --auth mutual", look_mutual},
+    {"mutual-chap",      SEV_HIGH,   14, "zsan initiator set NAME --auth mutual", look_mutual},
     {"weak-session",     SEV_HIGH,   10, "zsan initiator set NAME --auth mutual --chap sha3-256,sha256; then let it log in again", look_weak_sessions},
     {"redundancy",       SEV_HIGH,   10, "zsan pool attach POOL DISK NEW_DISK makes a mirror of each disk", look_redundancy},
     {"pool-health",      SEV_HIGH,   10, "zsan pool status POOL says what to do", look_health},
@@ -350,6 +362,7 @@ const struct check checks[] = {
     {"any-address",      SEV_MEDIUM,  5, "name an address or an interface: zsan portal add ADDRESS, then zsan portal remove", look_any_address},
     {"secret-age",       SEV_MEDIUM,  4, "zsan grant rotate WHO TARGET, then zsan grant finish", look_secret_age},
     {"scrub",            SEV_MEDIUM,  3, "zsan pool scrub POOL, once a month", look_scrubs},
+    {"chap-require",     SEV_LOW,     1, "zsan limits set --chap-require sha256, once no host needs less: zsan session list", look_chap_require},
     {"spare",            SEV_LOW,     2, "zsan pool add POOL spare DISK", look_spares},
     {"overcommit",       SEV_LOW,     2, "add disks (zsan pool add), or watch the room: zsan volume set NAME --threshold-pct", look_overcommit},
     {"sources",          SEV_LOW,     2, "zsan grant set WHO TARGET --sources NETWORK,... or zsan portal set ADDRESS --sources NETWORK,...", look_sources},

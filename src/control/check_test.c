@@ -89,7 +89,8 @@ static int setup(void **state)
                              .initiators = initiators,
                              .ninitiators = 2,
                              .grants = grants,
-                             .ngrants = 2};
+                             .ngrants = 2,
+                             .limits.chap_require = CFG_CHAP_SHA256};
     good_session(&sessions[0], "192.0.2.77:1", "192.0.2.10:3260");
     good_session(&sessions[1], "198.51.100.77:1", "198.51.100.10:3260");
     pool = (struct check_pool){.name = "tank",
@@ -215,6 +216,10 @@ static void long_ago(void)
 {
     pool.scrubbed = NOW - 90 * DAY;
 }
+static void any_chap(void)
+{
+    config.limits.chap_require = CFG_CHAP_SHA1;
+}
 static void no_spare(void)
 {
     pool.spare = false;
@@ -265,6 +270,7 @@ static const struct row {
     {"secret-age",    old_reverse,    "400 days"     },
     {"scrub",         never_scrubbed, "tank"         },
     {"scrub",         long_ago,       "90 days"      },
+    {"chap-require",  any_chap,       "iqn.x:b"      },
     {"spare",         no_spare,       "tank"         },
     {"overcommit",    promised,       "1048576 MiB"  },
     {"sources",       anywhere,       "iqn.x:a"      },

@@ -8,6 +8,7 @@
 static json_t *limits_json(struct jb *b, const struct cfg_limits *l)
 {
     json_t *j = jb_object(b);
+    jb_text(b, j, "chap_require", cfg_chap_name(l->chap_require));
     jb_uint(b, j, "max_connections", l->max_connections);
     jb_uint(b, j, "max_logins_per_address", l->max_logins_per_address);
     jb_uint(b, j, "tasks_per_session", l->tasks_per_session);
@@ -36,6 +37,8 @@ int rpc_limits_show(struct control *c, const struct args_limits_show *a, json_t 
 
 static void apply_settings(const struct args_limits_set *a, struct cfg_limits *l)
 {
+    if (a->has_chap_require)
+        l->chap_require = (enum cfg_chap)a->chap_require;
     if (a->has_max_connections)
         l->max_connections = (uint32_t)a->max_connections;
     if (a->has_max_logins_per_address)

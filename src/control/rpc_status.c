@@ -202,6 +202,7 @@ static json_t *status_json(struct control *c, struct report *r, const struct con
     jb_uint(b, j, "portals", r->portals);
     jb_uint(b, j, "portals_listening", r->listening);
     jb_uint(b, j, "initiators", cfg->ninitiators);
+    jb_text(b, j, "chap_require", cfg_chap_name(cfg->limits.chap_require));
     jb_uint(b, j, "reactors", t->nreactors);
     jb_put(b, j, "totals", totals_json(b, t));
     return j;

@@ -51,6 +51,7 @@ bool chap_configure(struct chap *ch, const struct iscsi_env *env, void *arg,
 {
     *ch = (struct chap){.env = env, .arg = arg, .fake = a->fake, .usable = a->fake};
     ch->algs = a->algs ? a->algs : 0xffff;
+    ch->algs_ever = a->algs_ever ? a->algs_ever : 0xffff;
     memcpy(ch->name, a->chap_name, sizeof(ch->name) - 1);
     memcpy(ch->reverse_name, a->reverse_name, sizeof(ch->reverse_name) - 1);
     if (!secret_copy(&ch->reverse, a->reverse_secret.bytes, a->reverse_secret.len))
@@ -126,6 +127,7 @@ bool chap_challenge(struct chap *ch, const char *chap_a, struct wbuf *out)
     uint32_t listed;
     if (!parse_algs(chap_a, &listed))
         return false;
+    listed &= ch->algs_ever;
     ch->alg = best_of(ch, listed & ch->algs);
     if (ch->alg == 0) {
         ch->fake = ch->barred = true;

@@ -24,8 +24,8 @@ struct chap {
     void *arg;
     bool usable; /* there is something to check a response against, real or fake */
     bool fake;
-    bool barred;   /* none of the initiator's algorithms is allowed */
-    uint16_t algs; /* mask of 1 << enum iscsi_chap_alg */
+    bool barred;              /* none of the initiator's algorithms is allowed */
+    uint16_t algs, algs_ever; /* masks of 1 << enum iscsi_chap_alg: its own, anybody's */
     char name[CHAP_NAME_CAP], reverse_name[CHAP_NAME_CAP];
     struct chap_secret secret[ISCSI_CHAP_SECRETS], reverse;
     enum iscsi_chap_alg alg;
@@ -41,8 +41,8 @@ void chap_wipe(struct chap *ch);
 
 /* Picks an algorithm of the initiator's list by our own order of preference (SHA3-256,
  * SHA-256, SHA-1, MD5) and appends CHAP_A, CHAP_I and CHAP_C. If those that are allowed are not among
- * them, another one, and nothing passes: what is allowed shall not show who is known. False: none of the list can be
- * used, or it is no list of numbers. */
+ * them, another one that somebody may use, and nothing passes: what is allowed shall not show who is known. False: none
+ * of the list can be used, or it is no list of numbers. */
 bool chap_challenge(struct chap *ch, const char *chap_a, struct wbuf *out);
 
 /* Judges CHAP_N and CHAP_R; on a challenge of the initiator's own (*ret_mutual) appends our

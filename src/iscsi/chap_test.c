@@ -215,6 +215,27 @@ static void test_chap_algorithm_that_is_not_allowed_fails_late(void **state)
     peer_free(p);
 }
 
+/* One that nobody may use is nobody's secret. */
+static void test_chap_algorithm_that_nobody_may_use_is_never_challenged_by(void **state)
+{
+    (void)state;
+    struct peer *p = peer_new(NULL);
+    require(p);
+    p->answer.algs_ever = 1u << ISCSI_CHAP_SHA256 | 1u << ISCSI_CHAP_SHA3_256;
+    p->answer.algs = 1u << ISCSI_CHAP_SHA3_256;
+    assert_int_equal(begin(p, "5,6,7").alg, ISCSI_CHAP_SHA256);
+    peer_free(p);
+    p = peer_new(NULL);
+    require(p);
+    p->answer.algs_ever = 1u << ISCSI_CHAP_SHA256;
+    peer_login_pdu(p, LOGIN_FLAGS(0, 1), NAMES "\nAuthMethod=CHAP");
+    peer_expect(p, ISCSI_OP_LOGIN_RSP);
+    peer_login_pdu(p, 0, "CHAP_A=5,6");
+    struct got g = peer_expect(p, ISCSI_OP_LOGIN_RSP);
+    assert_int_equal(got_login_status(&g), ISCSI_LOGIN_AUTH_FAILED);
+    peer_free(p);
+}
+
 /* The alias and where a target went say that there is one. */
 static void test_chap_comes_before_what_tells_of_the_target(void **state)
 {
@@ -454,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_chap_each_algorithm_both_ways),
         cmocka_unit_test(test_chap_algorithm_lists_that_are_refused),
         cmocka_unit_test(test_chap_algorithm_that_is_not_allowed_fails_late),
+        cmocka_unit_test(test_chap_algorithm_that_nobody_may_use_is_never_challenged_by),
         cmocka_unit_test(test_chap_comes_before_what_tells_of_the_target),
         cmocka_unit_test(test_chap_takes_what_the_owner_and_the_system_allow),
         cmocka_unit_test(test_chap_refuses),

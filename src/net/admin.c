@@ -14,11 +14,13 @@
 struct session_work {
     struct net_session_info *info;
     bool there;
+    uint16_t algs; /* that logins may use now */
 };
 
-static bool is_weak(const struct conn *c, const struct iscsi_params *p)
+static bool is_weak(const struct conn *c, const struct iscsi_params *p, uint16_t algs)
 {
-    return !c->loopback && (p->chap_alg == 0 || p->chap_alg == ISCSI_CHAP_MD5 || !p->mutual);
+    return !c->loopback &&
+           (p->chap_alg == ISCSI_CHAP_MD5 || !p->mutual || !(algs & 1u << p->chap_alg));
 }
 
 static void session_here(struct conn *c, void *arg)
@@ -41,7 +43,7 @@ static void session_here(struct conn *c, void *arg)
     s->portal_group = c->portal->group;
     memcpy(s->isid, p->isid, sizeof(s->isid));
     text_copy(s->auth, sizeof(s->auth), c->auth);
-    s->weak = is_weak(c, p);
+    s->weak = is_weak(c, p, w->algs);
     s->header_digest = p->header_digest;
     s->data_digest = p->data_digest;
     s->logged_in = c->logged_in;
@@ -59,7 +61,7 @@ int net_sessions(struct net *net, struct net_session_info **ret_sessions, unsign
     if (!v)
         return -ENOMEM;
     for (struct conn *c = conn_next(net, NULL); c; c = conn_next(net, c)) {
-        struct session_work w = {&v[n], false};
+        struct session_work w = {&v[n], false, config_chap_algs(net->cfg)};
         if (n < cap) /* those that came meanwhile are for the next time */
             conn_call(c, session_here, &w);
         n += w.there;

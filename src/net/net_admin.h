@@ -15,7 +15,8 @@ struct net_session_info {
     uint16_t tsih, portal_group;
     uint8_t isid[6];
     char auth[40]; /* "none", "CHAP SHA3-256 mutual", ... */
-    bool weak;     /* no or one-way authentication, or MD5, away from loopback */
+    bool
+        weak; /* no or one-way authentication, MD5, or less than what is required now, away from loopback */
     bool header_digest, data_digest;
     uint64_t logged_in; /* seconds since 1970 */
     unsigned reactor;

@@ -68,11 +68,11 @@ static void secret_copy(const struct cfg_secret *s, uint8_t *ret_bytes, uint16_t
 }
 
 /* The algorithms are those of the initiator all the same: they shall not tell its targets from others. */
-static void pretend(const struct cfg_initiator *i, struct iscsi_login_answer *a)
+static void allow_algs(const struct config *cfg, const struct cfg_initiator *i,
+                       struct iscsi_login_answer *a)
 {
-    a->fake = true;
-    a->chap_required = true;
-    a->algs = i ? i->chap_algs : 0;
+    a->algs_ever = config_chap_algs(cfg);
+    a->algs = i ? config_chap_algs_of(cfg, i) : a->algs_ever;
 }
 
 static void require_chap(const struct cfg_initiator *i, const struct cfg_credential *forward,
@@ -80,7 +80,6 @@ static void require_chap(const struct cfg_initiator *i, const struct cfg_credent
 {
     a->chap_required = true;
     a->mutual_required = i->auth == CFG_AUTH_MUTUAL;
-    a->algs = i->chap_algs;
     text_copy(a->chap_name, sizeof(a->chap_name), forward->name);
     for (unsigned k = 0; k < ISCSI_CHAP_SECRETS; k++)
         secret_copy(&forward->secret[k], a->secret[k].bytes, &a->secret[k].len);
@@ -99,6 +98,7 @@ void policy_answer(const struct config *cfg, const struct iscsi_params *p,
     const char *why = refusal(cfg, p, i, g, way);
     memset(a, 0, sizeof(*a));
     a->portal_group = way->portal_group;
+    allow_algs(cfg, i, a);
     if (!why) {
         forward = p->discovery ? &i->discovery : &g->forward;
         reverse = p->discovery ? &i->discovery_reverse : &g->reverse;
@@ -110,7 +110,7 @@ void policy_answer(const struct config *cfg, const struct iscsi_params *p,
     }
     *ret_refusal = why;
     if (why) {
-        pretend(i, a);
+        a->fake = a->chap_required = true;
         return;
     }
     if (!p->discovery)

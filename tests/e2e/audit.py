@@ -203,13 +203,15 @@ def checklist():
         done = z.try_zsan("audit", "--json")
         found = json.loads(done.stdout)
         names = {f["check"] for f in found["findings"]}
-        expect(done.returncode == 12 and names == {"mutual-chap", "shared-disk"}, f"{done}")
-        expect(found["score"] == 100 - 15 - 6 and found["worst"] == "high", f"{found}")
+        expect(done.returncode == 12 and names == {"mutual-chap", "shared-disk", "chap-require"}, f"{done}")
+        expect(found["score"] == 100 - 14 - 6 - 1 and found["worst"] == "high", f"{found}")
         text = z.try_zsan("audit")
         expect("score 79 of 100" in text.stdout and "--auth mutual" in text.stdout and text.returncode == 12, f"{text}")
         z.zsan("initiator", "set", OTHER, "--auth", "mutual")
         expect(z.try_zsan("audit").returncode == 11, "only the shared disk is left")
         z.zsan("initiator", "remove", OTHER)
+        expect(z.try_zsan("audit").returncode == 10, "weak algorithms are left")
+        z.limits(chap_require="sha256")
         expect(z.try_zsan("audit").returncode == 0, "nothing is left")
 
 

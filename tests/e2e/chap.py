@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """CHAP: all algorithms, one-way and mutual, what an operator allows, and secrets that change under a session."""
+import json
+
+from initiator import Session
 from peer import NAME, OTHER, alive, logged, refused, session_ids
 from tap import expect
 from zsand import IQN, _first_chap
 
 ALGORITHMS = {"5": "MD5", "6": "SHA-1", "7": "SHA-256", "8": "SHA3-256"}
-CAROL = IQN + "carol"
-SECRETS = {}
+CAROL, DAVE = IQN + "carol", IQN + "dave"
+SECRETS, DISCOVERY = {}, {}
 
 
 def serve(z):
@@ -14,7 +17,7 @@ def serve(z):
     z.volume("v", "16M", engine="mem")
     z.target("t", ["v"])
     for name, auth in ((NAME, "mutual"), (OTHER, "one-way"), (CAROL, "mutual")):
-        z.initiator(name, auth=auth)
+        DISCOVERY[name] = z.initiator(name, auth=auth)
         SECRETS[name] = z.grant(name, "t")
 
 
@@ -53,6 +56,54 @@ def allowed(z):
         z.session("t", CAROL, chap=SECRETS[CAROL], algorithms="5,6")
 
 
+def login(z, target, who, algorithms):
+    """To a target, or (None) for discovery. Who has no secrets comes with those of NAME."""
+    if target:
+        return z.session(target, who, chap=SECRETS.get(who, SECRETS[NAME]), algorithms=algorithms)
+    return Session(z.address(), None, who, discovery=True, chap=DISCOVERY.get(who, DISCOVERY[NAME]), algorithms=algorithms)
+
+
+def may_be_weak(z):
+    score = json.loads(z.try_zsan("audit", "--json").stdout)
+    return [f["object"] for f in score["findings"] if f["check"] == "chap-require"]
+
+
+def required(z):
+    """what all logins must use at least holds for each initiator and for discovery, is refused where somebody could then not log in at all,
+    and no session ends by it"""
+    with z.session("t", NAME, chap=SECRETS[NAME], algorithms="5") as s:
+        DISCOVERY[DAVE] = z.initiator(DAVE, auth="mutual")
+        z.zsan("initiator", "set", DAVE, "--chap", "md5,sha1")
+        done = z.try_zsan("limits", "set", "--chap-require", "sha256")
+        expect(done.returncode != 0 and DAVE in done.stderr and NAME not in done.stderr, f"{done}")
+        expect(z.zsan("status")["chap_require"] == "md5", "it was refused, and holds")
+        z.session("t", NAME, chap=SECRETS[NAME], algorithms="5,6").logout()
+        z.zsan("initiator", "set", DAVE, "--chap", "all")
+        z.limits(chap_require="sha256")
+        expect(z.zsan("status")["chap_require"] == "sha256" and "sha256" in z.try_zsan("status").stdout, "the status")
+        for who in (NAME, DAVE, IQN + "stranger"):
+            for target in ("t", None):
+                with refused(0x0201):
+                    login(z, target, who, algorithms="5,6")
+                log = logged(z, "login.refused")[-1]["text"]
+                expect("auth=none" in log and (who != NAME or "algorithm" in log), f"a challenge was sent: {log}")
+        for target in ("t", None):
+            login(z, target, NAME, algorithms="5,6,7").logout()
+        done = z.try_zsan("initiator", "set", DAVE, "--chap", "md5")
+        expect(done.returncode != 0 and DAVE in done.stderr, f"{done}")
+        alive(s)
+        weak = [x for x in z.zsan("session", "list") if x["initiator"] == NAME]
+        expect([x["auth"] for x in weak] == ["CHAP MD5 mutual"], f"{weak}")
+        z.restart()
+        with refused(0x0201):
+            login(z, "t", NAME, algorithms="5,6")
+        expect(not may_be_weak(z), f"{may_be_weak(z)}")
+        z.limits(chap_require="md5")
+        found = may_be_weak(z)
+        expect(NAME in found and CAROL not in found, f"{found}")
+        login(z, "t", NAME, algorithms="5").logout()
+
+
 def rotation(z):
     """new secrets work beside the old ones until the old are finished, and no session ends"""
     old = SECRETS[NAME]
@@ -87,4 +138,4 @@ def lowered(z):
         z.session("t", NAME, chap=SECRETS[NAME]._replace(reverse_secret=None))
 
 
-CASES = [lowered, algorithms, wrong, allowed, rotation]
+CASES = [lowered, algorithms, wrong, allowed, required, rotation]

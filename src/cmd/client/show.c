@@ -115,6 +115,7 @@ static json_int_t number_of(const json_t *obj, const char *key)
 void show_status(const struct cli_type *t, const json_t *s)
 {
     char up[32];
+    const char *least = text_of(s, "chap_require");
     const json_t *totals = json_object_get(s, "totals"),
                  *problems = json_object_get(s, "problems");
     show_duration((uint64_t)number_of(s, "uptime"), up, sizeof(up));
@@ -124,11 +125,12 @@ void show_status(const struct cli_type *t, const json_t *s)
            json_is_true(json_object_get(s, "healthy")) ? "healthy" : "needs attention");
     printf(
         "volumes %lld (%lld online), targets %lld, portals %lld (%lld listening), initiators "
-        "%lld, sessions %lld\n",
+        "%lld, sessions %lld, logins by CHAP with %s%s\n",
         (long long)number_of(s, "volumes"), (long long)number_of(s, "volumes_online"),
         (long long)number_of(s, "targets"), (long long)number_of(s, "portals"),
         (long long)number_of(s, "portals_listening"), (long long)number_of(s, "initiators"),
-        (long long)number_of(totals, "sessions"));
+        (long long)number_of(totals, "sessions"), least,
+        strcmp(least, "sha3-256") == 0 ? "" : " or better");
     const struct cli_member *m = find_member(t, "problems", strlen("problems"));
     if (m && json_array_size(problems) > 0) {
         putchar('\n');
