@@ -143,6 +143,13 @@ struct cfg_credential {
 enum cfg_chap { CFG_CHAP_MD5, CFG_CHAP_SHA1, CFG_CHAP_SHA256, CFG_CHAP_SHA3_256 };
 const char *cfg_chap_name(enum cfg_chap c);
 
+/* The last login that a secret let in. */
+struct cfg_use {
+    uint64_t when; /* seconds since 1970 */
+    enum cfg_chap alg;
+    char address[64]; /* it came from */
+};
+
 struct cfg_initiator {
     char name[CFG_NAME_LEN]; /* iSCSI name, normalised */
     char label[64];          /* stands for it; "": none */
@@ -266,6 +273,17 @@ struct attr_store *config_attrs(struct config_store *s);
 /* Drops the attributes of a volume that was deleted; what identified it stays reserved for
  * good. Parks. */
 int config_attrs_forget(struct config_store *s, const struct uuid *id);
+
+/* Somebody was let in by CHAP; target "": for discovery. Remembered on the disk within a minute. Does not
+ * park. */
+void config_used(struct config_store *s, const char *initiator, const char *target,
+                 const struct cfg_use *use);
+/* The last use of what an initiator proves itself with, which is c; during a rotation that may have been the
+ * secret before. False: none since it was set, or since config_uses_since(). Does not park. */
+bool config_last_use(const struct config_store *s, const char *initiator, const char *target,
+                     const struct cfg_credential *c, struct cfg_use *ret_use);
+/* Seconds since 1970: what was used before is not known. */
+uint64_t config_uses_since(const struct config_store *s);
 
 /* Mutations live in config_edit.h (used by control/ and zsand's first start). */
 

@@ -18,6 +18,7 @@
 #include "config/generation.h"
 #include "config/secrets.h"
 #include "config/store_int.h"
+#include "config/uses.h"
 #include "run/file.h"
 
 #include <errno.h>
@@ -379,6 +380,8 @@ int config_store_open(const char *dir, const struct seal_key *key,
         rc = seal_kept(s, reterr);
     if (rc == 0)
         rc = attrs_open(dir, &s->attrs, reterr);
+    if (rc == 0 && (rc = uses_open(s, &s->uses)) < 0)
+        err_set(reterr, rc, "out of memory");
     if (rc < 0) {
         config_store_close(s);
         return rc;
@@ -391,6 +394,7 @@ void config_store_close(struct config_store *s)
 {
     if (!s)
         return;
+    uses_close(s->uses);
     attrs_close(s->attrs);
     config_put(s->current);
     json_decref(s->doc);
@@ -430,6 +434,27 @@ struct attr_store *config_attrs(struct config_store *s)
 int config_attrs_forget(struct config_store *s, const struct uuid *id)
 {
     return attrs_forget(s->attrs, id);
+}
+
+void config_used(struct config_store *s, const char *initiator, const char *target,
+                 const struct cfg_use *use)
+{
+    uses_note(s->uses, initiator, target, use);
+}
+
+bool config_last_use(const struct config_store *s, const char *initiator, const char *target,
+                     const struct cfg_credential *c, struct cfg_use *ret_use)
+{
+    const struct cfg_use *use = uses_find(s->uses, initiator, target);
+    if (!use || (use->when < c->minted && c->secret[1].len == 0))
+        return false;
+    *ret_use = *use;
+    return true;
+}
+
+uint64_t config_uses_since(const struct config_store *s)
+{
+    return uses_since(s->uses);
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #define STORE_KEEP 10 /* generations of the configuration */
 
 struct attrs;
+struct uses;
 struct file;
 
 struct config_store {
@@ -26,6 +27,7 @@ struct config_store {
     struct file *lock; /* held while the store is open */
     struct fmutex writers;
     struct attrs *attrs;
+    struct uses *uses;
     int (*subscriber)(void *arg, const struct config *c, struct err *reterr);
     void *subscriber_arg;
     int64_t (*caller)(void *arg); /* NULL: nobody can be asked */

@@ -10,6 +10,7 @@
 
 #define DAY          86400u
 #define SECRET_DAYS  365
+#define UNUSED_DAYS  90
 #define SCRUB_DAYS   35
 #define SECRET_CHARS 16 /* that is as long as those that are minted */
 
@@ -182,6 +183,30 @@ static void look_secret_age(const struct check_facts *f, const struct check *c,
         if (minted && f->now > minted && (f->now - minted) / DAY > SECRET_DAYS)
             find(&r, g->initiator->name, "has had its secrets for %.100s for %llu days",
                  g->target->name, (unsigned long long)((f->now - minted) / DAY));
+    }
+}
+
+static bool has_session(const struct check_facts *f, const struct cfg_grant *g)
+{
+    for (unsigned i = 0; i < f->nsessions; i++)
+        if (strcmp(f->sessions[i].initiator, g->initiator->name) == 0 &&
+            strcmp(f->sessions[i].target, g->target->name) == 0)
+            return true;
+    return false;
+}
+
+static void look_unused_secrets(const struct check_facts *f, const struct check *c,
+                                check_found_fn *found, void *arg)
+{
+    FINDER(c, found, arg);
+    for (unsigned i = 0; f->last_use && i < f->cfg->ngrants; i++) {
+        const struct cfg_grant *g = &f->cfg->grants[i];
+        uint64_t since = MAX(f->uses_since, MAX(g->forward.minted, f->last_use[i]));
+        if (g->initiator->auth == CFG_AUTH_NONE || g->forward.secret[0].len == 0 ||
+            f->now < since || (f->now - since) / DAY <= UNUSED_DAYS || has_session(f, g))
+            continue;
+        find(&r, g->initiator->name, "has not used its secret for %.100s for %llu days",
+             g->target->name, (unsigned long long)((f->now - since) / DAY));
     }
 }
 
@@ -360,12 +385,13 @@ const struct check checks[] = {
     {"two-paths",        SEV_MEDIUM,  8, "a portal in a second network (zsan portal add), and a second login of that host through it", look_paths},
     {"shared-disk",      SEV_MEDIUM,  6, "zsan volume set NAME --policy exclusive, unless its hosts run a cluster file system on it", look_shared},
     {"any-address",      SEV_MEDIUM,  5, "name an address or an interface: zsan portal add ADDRESS, then zsan portal remove", look_any_address},
-    {"secret-age",       SEV_MEDIUM,  4, "zsan grant rotate WHO TARGET, then zsan grant finish", look_secret_age},
+    {"secret-age",       SEV_MEDIUM,  3, "zsan grant rotate WHO TARGET, then zsan grant finish", look_secret_age},
     {"scrub",            SEV_MEDIUM,  3, "zsan pool scrub POOL, once a month", look_scrubs},
     {"chap-require",     SEV_LOW,     1, "zsan limits set --chap-require sha256, once no host needs less: zsan session list", look_chap_require},
     {"spare",            SEV_LOW,     2, "zsan pool add POOL spare DISK", look_spares},
     {"overcommit",       SEV_LOW,     2, "add disks (zsan pool add), or watch the room: zsan volume set NAME --threshold-pct", look_overcommit},
     {"sources",          SEV_LOW,     2, "zsan grant set WHO TARGET --sources NETWORK,... or zsan portal set ADDRESS --sources NETWORK,...", look_sources},
+    {"unused-secret",    SEV_LOW,     1, "zsan grant remove WHO TARGET, if nobody misses it", look_unused_secrets},
     {"unused-portal",    SEV_LOW,     1, "zsan portal remove ADDRESS", look_unused_portals},
     {"secret-length",    SEV_LOW,     1, "let zsan mint it: zsan grant rotate WHO TARGET", look_secret_length},
     {"rotation",         SEV_LOW,     1, "zsan grant finish WHO TARGET", look_rotations},

@@ -29,6 +29,8 @@ struct check_facts {
     unsigned nsessions;
     const struct check_pool *pools;
     unsigned npools;
+    const uint64_t *last_use; /* of each grant of cfg: a login, 0: none; NULL: not known */
+    uint64_t uses_since;      /* nothing is known of before */
     const struct audit_info *trail; /* NULL: there is none */
     uint64_t now;                   /* seconds since 1970 */
 };

@@ -28,6 +28,7 @@ static struct config config;
 static struct net_session_info sessions[2];
 static struct check_pool pool;
 static struct audit_info trail;
+static uint64_t last_use[2];
 static struct check_facts facts;
 
 static void text(char *to, const char *s)
@@ -100,6 +101,7 @@ static int setup(void **state)
                                .scrubbed = NOW - 3 * DAY,
                                .size = 1 << 30};
     memset(&trail, 0, sizeof(trail));
+    memset(last_use, 0, sizeof(last_use));
     facts = (struct check_facts){.cfg = &config,
                                  .sessions = sessions,
                                  .nsessions = 2,
@@ -236,6 +238,13 @@ static void unused(void)
 {
     targets[0].ngroups = targets[1].ngroups = 1;
 }
+static void unused_secret(void)
+{
+    grants[0].forward.minted = grants[1].forward.minted = NOW - 200 * DAY;
+    last_use[1] = NOW - 100 * DAY;
+    facts.last_use = last_use;
+    facts.uses_since = NOW - 150 * DAY;
+}
 static void short_secret(void)
 {
     grants[0].reverse.secret[0].len = 12;
@@ -275,6 +284,7 @@ static const struct row {
     {"overcommit",    promised,       "1048576 MiB"  },
     {"sources",       anywhere,       "iqn.x:a"      },
     {"unused-portal", unused,         "group 2"      },
+    {"unused-secret", unused_secret,  "100 days"     },
     {"secret-length", short_secret,   "iqn.x:a"      },
     {"rotation",      rotating,       "iqn.x:a"      },
 };
@@ -313,6 +323,22 @@ static void test_every_check_has_a_row(void **state)
     assert_int_equal(sum, 100);
 }
 
+static void test_unused_is_what_was_known_to_be_unused_for_long(void **state)
+{
+    unused_secret();
+    last_use[1] = NOW - 80 * DAY;
+    assert_int_equal(run(NULL), 100);
+    last_use[1] = 0;
+    facts.uses_since = NOW - 80 * DAY;
+    assert_int_equal(run(NULL), 100);
+    setup(state);
+    unused_secret();
+    text(sessions[1].initiator, "iqn.x:b");
+    text(sessions[1].target, "iqn.x:u");
+    run("unused-secret");
+    assert_int_equal(hits, 0); /* somebody is logged in by it */
+}
+
 static void test_loopback_is_no_path_and_no_network(void **state)
 {
     (void)state;
@@ -339,6 +365,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_good_set_up_has_full_marks, setup),
         cmocka_unit_test(test_each_check_finds_its_own),
         cmocka_unit_test_setup(test_every_check_has_a_row, setup),
+        cmocka_unit_test_setup(test_unused_is_what_was_known_to_be_unused_for_long, setup),
         cmocka_unit_test_setup(test_loopback_is_no_path_and_no_network, setup),
         cmocka_unit_test_setup(test_portal_lists_are_as_good, setup),
     };

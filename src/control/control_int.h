@@ -84,6 +84,7 @@ int sources_parse(const struct api_names *names, struct cfg_sources *ret_sources
 
 /* Sessions and volumes as they are at one moment, for several look-ups. */
 struct live {
+    const struct config_store *store; /* for when secrets were used last */
     struct net_session_info *sessions;
     unsigned nsessions;
     struct net_volume_info *volumes; /* ascending by name */
@@ -149,6 +150,8 @@ bool volume_is_served(const struct net_volume_info *i); /* NULL: it is not */
 json_t *property_json(struct jb *b, const char *of, const char *property, const char *value,
                       const char *source);
 json_t *totals_json(struct jb *b, const struct net_totals *t);
+/* Members PREFIXlast_use, and so on. */
+void use_json(struct jb *b, json_t *j, const char *prefix, const struct cfg_use *use);
 /* NULL: from everywhere. */
 json_t *sources_json(struct jb *b, const struct cfg_sources *s);
 /* Minted secrets with what is ready to paste. */

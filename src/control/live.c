@@ -5,6 +5,7 @@
 #include "control/control_int.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ static int by_name(const void *a, const void *b)
 
 int live_take(struct control *c, struct live *ret_live, struct err *reterr)
 {
-    struct live l = {.nsessions = 0};
+    struct live l = {.store = c->env.store};
     if (net_sessions(c->env.net, &l.sessions, &l.nsessions) < 0 ||
         net_volumes(c->env.net, &l.volumes, &l.nvolumes) < 0) {
         free(l.sessions);
@@ -72,4 +73,15 @@ unsigned live_sessions(const struct live *l, const char *host, const char *initi
              (!target || strcmp(s->target, target) == 0);
     }
     return n;
+}
+
+void use_json(struct jb *b, json_t *j, const char *prefix, const struct cfg_use *use)
+{
+    char key[48];
+    snprintf(key, sizeof(key), "%slast_use", prefix);
+    jb_uint(b, j, key, use->when);
+    snprintf(key, sizeof(key), "%slast_algorithm", prefix);
+    jb_text(b, j, key, cfg_chap_name(use->alg));
+    snprintf(key, sizeof(key), "%slast_address", prefix);
+    jb_text(b, j, key, use->address);
 }

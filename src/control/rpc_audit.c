@@ -86,6 +86,7 @@ static const char *const not_checked[] = {
 struct survey {
     struct check_facts facts;
     struct check_pool *pools; /* facts.npools of them */
+    uint64_t *last_use;       /* of each grant */
     struct audit_info trail;
     struct jb b;
     json_t *findings;
@@ -96,8 +97,10 @@ struct survey {
 
 static void survey_drop(struct survey **s)
 {
-    if (*s)
+    if (*s) {
         free((*s)->pools);
+        free((*s)->last_use);
+    }
     free(*s);
 }
 
@@ -142,6 +145,23 @@ static void look_at_pool(void *arg, const struct held_info *h, const struct pool
     p->scrubbed = v->scan.state == POOL_SCAN_FINISHED && !v->scan.resilver ? v->scan.end : 0;
     p->damaged = v->errors;
     p->size = v->space.allocated + v->space.available;
+}
+
+static int look_at_uses(struct survey *s, const struct config *cfg, struct config_store *store)
+{
+    struct cfg_use use;
+    s->last_use = calloc(cfg->ngrants + 1, sizeof(*s->last_use));
+    if (!s->last_use)
+        return -ENOMEM;
+    for (unsigned i = 0; i < cfg->ngrants; i++) {
+        const struct cfg_grant *g = &cfg->grants[i];
+        if (config_last_use(store, g->initiator->name, g->target->name, &g->forward, &use))
+            s->last_use[i] = use.when;
+        fiber_maybe_yield();
+    }
+    s->facts.last_use = s->last_use;
+    s->facts.uses_since = config_uses_since(store);
+    return 0;
 }
 
 static void add_finding(void *arg, const struct check *c, const char *object, const char *text)
@@ -189,7 +209,8 @@ int rpc_audit(struct control *c, const struct args_audit *a, json_t **ret_result
     LIVE(l);
     (void)a;
     if (!s || live_take(c, &l, reterr) < 0 ||
-        pools_each(c->env.pools, NULL, look_at_pool, s, reterr) < 0 || s->bad)
+        pools_each(c->env.pools, NULL, look_at_pool, s, reterr) < 0 || s->bad ||
+        look_at_uses(s, cfg, c->env.store) < 0)
         return -ENOMEM;
     s->findings = jb_list(&s->b);
     s->worst = -1;

@@ -14,6 +14,7 @@
 
 static json_t *grant_json(struct jb *b, const struct cfg_grant *g, const struct live *l)
 {
+    struct cfg_use use;
     json_t *j = jb_object(b);
     jb_text(b, j, "target", g->target->name);
     jb_text(b, j, "initiator", g->initiator->name);
@@ -25,6 +26,8 @@ static json_t *grant_json(struct jb *b, const struct cfg_grant *g, const struct 
     jb_text(b, j, "reverse_chap_name", g->reverse.secret[0].len ? g->reverse.name : NULL);
     if (g->forward.minted)
         jb_uint(b, j, "minted", MAX(g->forward.minted, g->reverse.minted));
+    if (config_last_use(l->store, g->initiator->name, g->target->name, &g->forward, &use))
+        use_json(b, j, "", &use);
     jb_bool(b, j, "rotating", g->forward.secret[1].len > 0 || g->reverse.secret[1].len > 0);
     jb_uint(b, j, "sessions", live_sessions(l, NULL, g->initiator->name, g->target->name));
     fiber_maybe_yield();

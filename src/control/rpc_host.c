@@ -140,6 +140,7 @@ static json_t *initiator_json(struct jb *b, const struct config *cfg,
                               const struct cfg_initiator *i, const struct live *l)
 {
     json_t *j = jb_object(b), *targets = jb_list(b);
+    struct cfg_use use;
     const struct cfg_credential *d = &i->discovery, *r = &i->discovery_reverse;
     for (unsigned k = 0; k < cfg->ngrants; k++)
         if (cfg->grants[k].initiator == i)
@@ -153,6 +154,8 @@ static json_t *initiator_json(struct jb *b, const struct config *cfg,
     jb_uint(b, j, "sessions", live_sessions(l, NULL, i->name, NULL));
     if (d->minted)
         jb_uint(b, j, "discovery_minted", MAX(d->minted, r->minted));
+    if (config_last_use(l->store, i->name, "", d, &use))
+        use_json(b, j, "discovery_", &use);
     jb_bool(b, j, "discovery_rotating", d->secret[1].len > 0 || r->secret[1].len > 0);
     fiber_maybe_yield();
     return j;

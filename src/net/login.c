@@ -158,9 +158,22 @@ static void establish(struct conn *c, const struct cfg_target *t, const struct c
     iscsi_login_accept(c->iscsi, c->tsih, now);
 }
 
+/* By whose secret, for whoever asks when that was used last. */
+static void note_use(struct conn *c, const struct iscsi_params *p)
+{
+    struct net *net = c->net;
+    struct cfg_use use = {.when = c->logged_in, .alg = CFG_CHAP_MD5};
+    if (!net->env.logged_in || p->chap_alg == 0)
+        return;
+    use.alg += (enum cfg_chap)(p->chap_alg - ISCSI_CHAP_MD5);
+    text_copy(use.address, sizeof(use.address), c->peer_host);
+    net->env.logged_in(net->env.arg, p->initiator, p->discovery ? "" : p->target, &use);
+}
+
 static void log_login(struct conn *c, const struct iscsi_params *p)
 {
     c->net->totals.logins++;
+    note_use(c, p);
     log_info("session.login", KV("id", "%llu", (unsigned long long)c->id),
              KV("initiator", "%s", p->initiator),
              KV("target", "%s", p->discovery ? "(discovery)" : p->target),
@@ -171,6 +184,7 @@ static void log_login(struct conn *c, const struct iscsi_params *p)
  * that it is us who says so. */
 static void send_away(struct conn *c, const struct iscsi_params *p, const struct cfg_target *t)
 {
+    note_use(c, p);
     log_info("login.redirected", KV("initiator", "%s", p->initiator),
              KV("target", "%s", p->target), KV("peer", "%s", sock_peer(c->sock)->text),
              KV("auth", "%s", c->auth), KV("to", "%s", t->redirect));

@@ -29,6 +29,10 @@ struct net_env {
     /* The daemon stops and no answer reaches an initiator any more: what hangs may fail now. Parks. NULL:
      * nothing can be done about it. */
     void (*let_go)(void *arg);
+    /* An initiator proved itself by CHAP and was let in; target "": for discovery. On reactor 0, does not
+     * park. NULL: nobody asks. */
+    void (*logged_in)(void *arg, const char *initiator, const char *target,
+                      const struct cfg_use *use);
     void *arg;
     uint8_t power_epoch[16]; /* of the machine's boot, see struct scsi_lu_params */
 };

@@ -104,6 +104,27 @@ def required(z):
         login(z, "t", NAME, algorithms="5").logout()
 
 
+def last_used(z):
+    """when, by what and from where each secret was used last is known, also after a restart, and of new secrets nothing"""
+    def row(name):
+        return next(g for g in z.zsan("grant", "list") if g["initiator"] == name and g["target"] == IQN + "t")
+
+    z.grant(DAVE, "t")
+    expect("last_use" not in row(DAVE) and "discovery_last_use" not in z.zsan("initiator", "show", DAVE), "nobody came")
+    login(z, "t", NAME, "6").logout()
+    login(z, None, NAME, "7").logout()
+    with refused(0x0201):
+        z.session("t", CAROL, chap=SECRETS[NAME])
+    before = row(CAROL)
+    for _ in range(2):
+        g, i = row(NAME), z.zsan("initiator", "show", NAME)
+        expect((g["last_algorithm"], g["last_address"]) == ("sha1", "127.0.0.1") and g["last_use"] >= g["minted"], f"{g}")
+        expect(i["discovery_last_algorithm"] == "sha256" and i["discovery_last_use"] >= g["last_use"], f"{i}")
+        expect(row(CAROL) == before, "a login that was refused is no use")
+        z.restart()
+    expect("LAST USED" in z.try_zsan("grant", "list").stdout, "the table")
+
+
 def rotation(z):
     """new secrets work beside the old ones until the old are finished, and no session ends"""
     old = SECRETS[NAME]
@@ -138,4 +159,4 @@ def lowered(z):
         z.session("t", NAME, chap=SECRETS[NAME]._replace(reverse_secret=None))
 
 
-CASES = [lowered, algorithms, wrong, allowed, required, rotation]
+CASES = [lowered, algorithms, wrong, allowed, required, last_used, rotation]

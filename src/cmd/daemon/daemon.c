@@ -154,6 +154,7 @@ static int start(struct life *l, struct err *reterr)
                           .volume_home = volume_home,
                           .is_volume = is_volume,
                           .let_go = let_go,
+                          .logged_in = logged_in,
                           .arg = &l->engines};
     boot_id(env.power_epoch);
     if ((rc = net_new(l->run, &env, &l->net, reterr)) < 0)

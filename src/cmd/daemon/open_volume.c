@@ -47,3 +47,9 @@ int open_volume(void *arg, const struct cfg_volume *v, struct volume **ret_volum
         return store_file_open(&p, v->path, ret_volume, reterr);
     return store_mem_open(&p, v->size, v->engine == CFG_NULL, ret_volume, reterr);
 }
+
+void logged_in(void *arg, const char *initiator, const char *target, const struct cfg_use *use)
+{
+    const struct engines *e = arg;
+    config_used(e->store, initiator, target, use);
+}

@@ -14,6 +14,7 @@ int volume_home(void *arg, const struct cfg_volume *v, struct reactor **ret_home
                 struct err *reterr);
 bool is_volume(void *arg, struct volume *v, const struct cfg_volume *cfg);
 void let_go(void *arg);
+void logged_in(void *arg, const char *initiator, const char *target, const struct cfg_use *use);
 /* Parks. */
 int open_volume(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
                 struct err *reterr);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * When each pair's secret, and each initiator's for discovery, was used last, by which algorithm and
+ * from where. It is kept in memory and written to DIR/uses.json a minute after the first login that is
+ * not in it, and at a stop: no login waits for a disk, and a crash forgets a minute of it. On reactor 0.
+ */
+#ifndef CONFIG_USES_H
+#define CONFIG_USES_H
+
+#include "config/config_int.h"
+
+struct config_store;
+struct uses;
+
+/* Of what the store's directory holds; a file that is damaged is told of, and begun anew. -ENOMEM.
+ * Parks. */
+int uses_open(struct config_store *s, struct uses **ret_uses);
+/* Writes what is not written. NULL is fine. Parks. */
+void uses_close(struct uses *u);
+/* target "": discovery. Does not park. */
+void uses_note(struct uses *u, const char *initiator, const char *target,
+               const struct cfg_use *use);
+/* NULL: never. Borrowed until the next call that parks. */
+const struct cfg_use *uses_find(const struct uses *u, const char *initiator,
+                                const char *target);
+uint64_t uses_since(const struct uses *u);
+
+#endif
