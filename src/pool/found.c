@@ -160,7 +160,7 @@ int pool_scan_devices(const char *const *paths, uint64_t hostid, struct pool_fou
                       unsigned *ret_n, struct err *reterr)
 {
     struct members m;
-    int r = members_scan(paths, 0, &m, reterr);
+    int r = members_scan(paths, 0, NULL, &m, reterr);
     if (r)
         return r;
     struct pool_found *found = calloc(MAX(m.n, 1u), sizeof(*found));

@@ -90,6 +90,23 @@ static int pool_choose(const struct pool_import_want *want, const struct members
     return 0;
 }
 
+/* ---- how far it is --------------------------------------------------------------------------------------- */
+
+static struct progress *progress_of(const struct import *im)
+{
+    return im->want->opts.progress ? &im->want->opts.progress->import : NULL;
+}
+
+static void step_begin(const struct import *im, enum pool_import_step step, uint64_t of)
+{
+    progress_begin(progress_of(im), step, of, run_now());
+}
+
+static void step_done(const struct import *im)
+{
+    progress_done(progress_of(im), 1);
+}
+
 /* ---- the MOS ------------------------------------------------------------------------------------------- */
 
 static int mos_open(struct import *im)
@@ -177,22 +194,35 @@ static int tree_trusted(struct import *im)
     return r ? r : mos_open(im);
 }
 
+static unsigned leaves(struct pool *p)
+{
+    unsigned n = 0;
+    while (vdev_leaf(p->root, n))
+        n++;
+    return n;
+}
+
 static int rest_load(struct import *im)
 {
     struct pool *p = im->p;
     struct vdev *leaf;
     int r = 0;
-    for (unsigned i = 0; r == 0 && (leaf = vdev_leaf(p->root, i)); i++)
+    step_begin(im, POOL_IMPORT_TREE, leaves(p) + p->root->nchildren);
+    for (unsigned i = 0; r == 0 && (leaf = vdev_leaf(p->root, i)); i++) {
         r = dtl_load(p, leaf, im->err);
+        step_done(im);
+    }
     if (r == 0)
         r = dsl_load(&p->dsl, &p->blocks, p->mos, im->err);
     if (r == 0)
         r = import_features_check(im);
     if (r == 0)
         r = pool_props_load(p, im->err);
-    for (unsigned i = 0; r == 0 && i < p->root->nchildren; i++)
+    for (unsigned i = 0; r == 0 && i < p->root->nchildren; i++) {
         if (p->root->child[i]->type != VDEV_HOLE)
             r = maps_open(p, p->root->child[i], im->err);
+        step_done(im);
+    }
     if (r == 0)
         r = spares_load(p, im->want->paths, im->err);
     if (r == 0)
@@ -222,6 +252,7 @@ int import_load(struct import *im)
 {
     struct pool *p = im->p;
     bool read_only = p->read_only;
+    step_begin(im, POOL_IMPORT_TREE, 0);
     int r = import_tree_from_labels(im->f, &p->root, im->err);
     if (r == 0)
         r = import_tree_open(im);
@@ -241,14 +272,27 @@ int import_load(struct import *im)
 
 /* ---- from reading to writing ------------------------------------------------------------------------------ */
 
-/* A log that nobody can follow must not be lost by the first txg. */
-static void logs_check(struct pool *p)
+static unsigned heads(struct pool *p)
 {
+    unsigned n = 0;
     struct dsl_dir *dd = NULL;
+    while ((dd = dsl_next(&p->dsl, dd)))
+        n += dd->head != NULL;
+    return n;
+}
+
+/* A log that nobody can follow must not be lost by the first txg. */
+static void logs_check(const struct import *im)
+{
+    struct pool *p = im->p;
+    struct dsl_dir *dd = NULL;
+    step_begin(im, POOL_IMPORT_LOGS, heads(p));
     while ((dd = dsl_next(&p->dsl, dd))) {
         struct err why = {0};
         if (dd->head && zil_check(p, dd->head, &why))
             import_force_read_only(p, "%s", why.msg);
+        if (dd->head)
+            step_done(im);
     }
 }
 
@@ -284,10 +328,13 @@ static int first_txg(void *arg, uint64_t txg, struct err *reterr)
     const struct import *im = arg;
     struct pool *p = im->p;
     struct dsl_dir *dd = NULL;
+    step_begin(im, POOL_IMPORT_CLAIM, heads(p));
     while ((dd = dsl_next(&p->dsl, dd))) {
         int r = dd->head ? zil_claim(p, dd->head, txg, reterr) : 0;
         if (r)
             return r;
+        if (dd->head)
+            step_done(im);
     }
     p->config_dirty = true;
     int r = lacks_note_all(im, txg);
@@ -358,7 +405,7 @@ static int import_all(struct import *im)
         r = import_rewind(im);
     if (r)
         return r;
-    logs_check(im->p);
+    logs_check(im);
     report(im);
     if (im->want->dry_run)
         return 0;
@@ -395,9 +442,12 @@ int pool_import(const struct pool_import_want *want, struct pool **ret_pool, str
     struct members m;
     struct found f = {0};
     uint64_t guid = 0;
-    int r = members_scan(want->paths, want->max_txg, &m, reterr);
-    if (r)
+    struct progress *progress = want->opts.progress ? &want->opts.progress->import : NULL;
+    int r = members_scan(want->paths, want->max_txg, progress, &m, reterr);
+    if (r) {
+        progress_end(progress);
         return r;
+    }
     struct pool_import_want devices = *want;
     devices.paths = m.paths;
     r = pool_choose(want, &m, &guid, reterr);
@@ -413,5 +463,6 @@ int pool_import(const struct pool_import_want *want, struct pool **ret_pool, str
     }
     found_free(&f);
     members_free(&m);
+    progress_end(progress);
     return r;
 }

@@ -23,12 +23,13 @@ struct members {
     unsigned n, cap;
     unsigned looked_at; /* devices and files that could be opened */
     uint64_t max_txg;   /* newer uberblocks aren't looked at */
+    struct progress *progress;
     const char **paths; /* of all of them, NULL at the end */
 };
 /* Looks at devices, files, and the files in folders, each device once whatever its names; partitions, not the disk that they
  * are on, where both carry a label. What cannot be opened is passed over. -ENOMEM. Parks. */
-int members_scan(const char *const *paths, uint64_t max_txg /* 0: any */, struct members *ret,
-                 struct err *reterr);
+int members_scan(const char *const *paths, uint64_t max_txg /* 0: any */,
+                 struct progress *progress, struct members *ret, struct err *reterr);
 void members_free(struct members *m);
 /* Whether part names a partition of the disk: "sdb1" of "sdb", "nvme0n1p2", "wwn-1-part3". */
 bool member_is_partition(const char *part, const char *disk);

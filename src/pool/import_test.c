@@ -5,6 +5,7 @@
  */
 #include "pool/format/zil.h"
 #include "pool/import_fixture.h"
+#include "pool/pool_fixture.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -475,6 +476,63 @@ static void rewind_log_body(struct expect *e)
     tank_export(&t);
 }
 
+/* ---- how far it is ------------------------------------------------------------------------------------------ */
+
+#define STEPS (POOL_IMPORT_CLAIM + 1)
+
+struct watch {
+    struct pool_progress g;
+    uint64_t done[STEPS], of[STEPS]; /* the most that was seen */
+    bool over, stop, ended;
+};
+
+static void watch(void *arg)
+{
+    struct watch *w = arg;
+    while (!w->stop) {
+        uint32_t step = w->g.import.step;
+        w->done[step] = MAX(w->done[step], w->g.import.done);
+        w->of[step] = MAX(w->of[step], w->g.import.of);
+        w->over |= w->g.import.of > 0 && w->g.import.done > w->g.import.of;
+        fiber_sleep_until(run_now() + 1000, NULL);
+    }
+    w->ended = true;
+}
+
+static void progress_body(struct expect *e)
+{
+    struct tank t;
+    struct bp log;
+    struct volume *v;
+    struct watch w = {.over = false};
+    tank_make(&t, e, LAYOUT_SINGLE, 1);
+    log_make(&t, &log, false);
+    fixture_disk("/x1", DISK_SIZE);
+    fixture_disk("/x2", DISK_SIZE);
+    check(fiber_start(watch, &w, "watch") != NULL);
+    EXPECT_EQ(e, tank_import(&t, .name = "tank", .opts = {.progress = &w.g}), 0);
+    EXPECT_EQ(e, w.g.import.step, 0);
+    EXPECT_EQ(e, w.of[POOL_IMPORT_LABELS], 3);
+    EXPECT(e, w.done[POOL_IMPORT_LABELS] >= 1);
+    EXPECT_EQ(e, w.of[POOL_IMPORT_TREE], 2); /* the disk, and its group of one */
+    EXPECT(e, w.of[POOL_IMPORT_LOGS] >= 2 && w.done[POOL_IMPORT_LOGS] >= 1);
+    EXPECT_EQ(e, w.of[POOL_IMPORT_CLAIM], w.of[POOL_IMPORT_LOGS]);
+    EXPECT(e, !w.over);
+    EXPECT(e, w.g.replay.all == 1 && w.g.replay.nth == 0 && w.g.replay.step == 0);
+    check(pool_volume_open(t.p, "v", &v, NULL) == 0);
+    volume_close(v);
+    EXPECT(e, w.g.replay.nth == 1 && w.g.replay.step == 0);
+    EXPECT_EQ(e, w.g.replay.done, 3);
+    EXPECT_EQ(e, w.g.replay.of, 3);
+    tank_export(&t);
+    const char *const nowhere[] = {"/x1", "/x2", NULL};
+    EXPECT_EQ(e, tank_import(&t, .paths = nowhere, .opts = {.progress = &w.g}), -ENOENT);
+    EXPECT(e, w.g.import.step == 0 && w.g.import.done == 2);
+    w.stop = true;
+    while (!w.ended)
+        fiber_yield();
+}
+
 /* ---- searching ------------------------------------------------------------------------------------------------ */
 
 static void search_body(struct expect *e)
@@ -615,6 +673,7 @@ TEST(a_log_that_nobody_can_follow_stays, log_body)
 TEST(a_damaged_newest_state_can_be_left, rewind_body)
 TEST(going_back_far_must_be_asked_for, rewind_far_body)
 TEST(going_back_replays_the_log, rewind_log_body)
+TEST(how_far_it_is_can_be_seen, progress_body)
 TEST(what_is_whole_stays, rewind_needless_body)
 TEST(a_search_tells_what_there_is, search_body)
 TEST(partitions_are_known_by_name, partitions_body)
@@ -645,6 +704,7 @@ int main(void)
         cmocka_unit_test(test_a_damaged_newest_state_can_be_left),
         cmocka_unit_test(test_going_back_far_must_be_asked_for),
         cmocka_unit_test(test_going_back_replays_the_log),
+        cmocka_unit_test(test_how_far_it_is_can_be_seen),
         cmocka_unit_test(test_what_is_whole_stays),
         cmocka_unit_test(test_a_search_tells_what_there_is),
         cmocka_unit_test(test_partitions_are_known_by_name),

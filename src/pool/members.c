@@ -83,15 +83,25 @@ static int member_look(struct members *m, const char *path)
     return r == -ENOMEM ? r : 0;
 }
 
+static unsigned count(char *const *names)
+{
+    unsigned n = 0;
+    while (names[n])
+        n++;
+    return n;
+}
+
 static int folder_look(struct members *m, const char *dir, char **names)
 {
     int r = 0;
+    progress_more(m->progress, count(names));
     for (unsigned i = 0; r == 0 && names[i]; i++) {
         char *path;
         if (asprintf(&path, "%s%s%s", dir, dir[strlen(dir) - 1] == '/' ? "" : "/", names[i]) <
             0)
             return E(-ENOMEM);
         r = member_look(m, path);
+        progress_done(m->progress, 1);
         free(path);
     }
     return r;
@@ -143,18 +153,21 @@ static int paths_make(struct members *m)
     return m->paths ? 0 : E(-ENOMEM);
 }
 
-int members_scan(const char *const *paths, uint64_t max_txg, struct members *ret,
-                 struct err *reterr)
+int members_scan(const char *const *paths, uint64_t max_txg, struct progress *progress,
+                 struct members *ret, struct err *reterr)
 {
     int r = 0;
-    *ret = (struct members){.max_txg = max_txg ? max_txg : UINT64_MAX};
+    *ret = (struct members){.max_txg = max_txg ? max_txg : UINT64_MAX, .progress = progress};
+    progress_begin(progress, POOL_IMPORT_LABELS, 0, run_now());
     for (unsigned i = 0; r == 0 && paths[i]; i++) {
         char **names;
         if (paths[i][0] && file_list(paths[i], &names) == 0) {
             r = folder_look(ret, paths[i], names);
             names_free(names);
         } else {
+            progress_more(progress, 1);
             r = member_look(ret, paths[i]);
+            progress_done(progress, 1);
         }
     }
     if (r == 0) {

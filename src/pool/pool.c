@@ -40,6 +40,10 @@ struct pool *pool_new(const char *name, const struct pool_opts *opts)
     p->dirty_max = opts->dirty_bytes ? opts->dirty_bytes : POOL_DIRTY_DEFAULT;
     p->free_step = opts->free_step ? opts->free_step : POOL_FREE_STEP;
     p->scan_keep_ms = opts->scan_keep_ms ? opts->scan_keep_ms : POOL_SCAN_KEEP_MS;
+    if (opts->progress) {
+        p->replay = &opts->progress->replay;
+        p->replay->step = p->replay->nth = p->replay->all = 0;
+    }
     waitq_init(&p->dirty_less);
     suspend_init(p);
     waitgroup_init(&p->errands);

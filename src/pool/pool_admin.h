@@ -7,11 +7,26 @@
 #define POOL_POOL_ADMIN_H
 
 #include "base/err.h"
+#include "base/progress.h"
 #include "volume/volume.h"
 
 struct pool;
 
 /* ---- pools (create.c, import.c) --------------------------------------------------------------------- */
+
+/* What an import is at, as progress.step, and the units of it. */
+enum pool_import_step {
+    POOL_IMPORT_LABELS = 1, /* looking for labels: devices and files */
+    POOL_IMPORT_TREE, /* reading the newest state: disks and groups of disks; of 0: before these are known */
+    POOL_IMPORT_LOGS,  /* following intent logs: datasets */
+    POOL_IMPORT_CLAIM, /* claiming these: datasets */
+};
+struct pool_progress {
+    struct progress import;
+    /* Of volumes that are opened. step: how many replay their logs now; units: records of these logs; the nth volume
+     * of all that needed it when the pool was imported. */
+    struct progress replay;
+};
 
 enum pool_layout { LAYOUT_SINGLE, LAYOUT_MIRROR, LAYOUT_RAIDZ1, LAYOUT_RAIDZ2, LAYOUT_RAIDZ3 };
 struct pool_group {
@@ -27,6 +42,7 @@ struct pool_opts {
     unsigned scan_keep_ms; /* how often a scrub or resilver writes down where it is; 0: 5000 */
     uint64_t hostid;
     const char *hostname;
+    struct pool_progress *progress; /* stays as long as the pool; NULL: nobody asks */
 };
 struct pool_create_want {
     const char *name;

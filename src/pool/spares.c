@@ -146,7 +146,7 @@ static int spare_place(struct pool *p, struct pool_spare *s, const char *const *
     struct members m = {0};
     if (is_spare_at(p, s->path, s->guid))
         return 0;
-    int r = members_scan(paths, 0, &m, NULL);
+    int r = members_scan(paths, 0, NULL, &m, NULL);
     for (unsigned i = 0; r == 0 && i < m.n; i++) {
         if (member_number(&m.v[i], "guid") != s->guid)
             continue;

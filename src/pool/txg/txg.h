@@ -76,6 +76,7 @@ struct pool_spare {
 struct scan;
 struct care;
 struct shortcuts;
+struct progress;
 struct pool {
     char name[POOL_NAME_MAX + 1];
     uint64_t guid;
@@ -121,6 +122,7 @@ struct pool {
     uint64_t spares_object;
     struct care *care; /* the caretaker; NULL: read-only, or not started yet */
     struct scan *scan; /* NULL: read-only, or not started yet */
+    struct progress *replay; /* of logs of volumes; NULL: nobody asks */
     /* Called in the sync fiber: before datasets are written (the txg is quiesced), and after a commit. */
     int (*before_sync)(struct pool *p, uint64_t txg);
     void (*after_commit)(struct pool *p, uint64_t txg);

@@ -11,6 +11,7 @@
  * pointer first and then read. The last one, allocated but never written, is met and not read.
  */
 #include "base/mutant.h"
+#include "base/progress.h"
 #include "base/step.h"
 #include "pool/zil/log.h"
 
@@ -194,6 +195,7 @@ int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *
     struct log_walk w = {p, UINT64_MAX, claim_block, claim_record, &c, &c.repaired};
     struct bp first = h->log;
     bool unclaimed = !bp_is_hole(&first) && le64_get(h->claim_txg) == 0;
+    bool needed = !bp_is_hole(&first) && (le64_get(h->flags) & ZIL_REPLAY_NEEDED);
     if (unclaimed) {
         r = IN_STEP(STEP_CLAIM, log_walk(&w, &first));
         if (r)
@@ -202,7 +204,8 @@ int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *
     if (unclaimed && r == 0) {
         struct zil_header *mine = objset_zil(ds->os);
         uint64_t flags = ZIL_CLAIM_LR_SEQ_VALID;
-        if (c.nrecords > 0 || c.nblocks > 1)
+        needed = c.nrecords > 0 || c.nblocks > 1;
+        if (needed)
             flags |= ZIL_REPLAY_NEEDED;
         objset_begin(ds->os, txg);
         mine->claim_txg = le64_make(c.first);
@@ -212,9 +215,11 @@ int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *
         objset_dirty(ds->os);
         dsl_dataset_dirty(ds);
         ds->close_committed = true;
-        return 0;
+    } else {
+        dsl_dataset_close(ds);
     }
-    dsl_dataset_close(ds);
+    if (r == 0 && needed && p->replay)
+        p->replay->all++;
     return r;
 }
 
@@ -229,18 +234,51 @@ bool zil_needs_replay(const struct dsl_dataset *ds)
 struct replay {
     struct pool *p;
     const struct zil_header *h;
+    uint64_t last_seq; /* 0: no record was met yet */
     zil_apply_fn apply;
     void *arg;
 };
 
+/* Several volumes may be at it at once; they are told of together. */
+static void replay_began(struct progress *g)
+{
+    if (!g)
+        return;
+    if (g->step == 0)
+        progress_begin(g, 1, 0, run_now());
+    else
+        g->step++;
+    g->nth++;
+}
+
+static void replay_ended(struct progress *g)
+{
+    if (g)
+        g->step--;
+}
+
+/* How many there are is known once the first one is. */
+static void replay_came_to(struct replay *rp, uint64_t seq)
+{
+    if (rp->last_seq == 0) {
+        rp->last_seq = seq - 1;
+        if (le64_get(rp->h->flags) & ZIL_CLAIM_LR_SEQ_VALID)
+            progress_more(rp->p->replay, le64_get(rp->h->claim_lr_seq) - rp->last_seq);
+    }
+    if (seq > rp->last_seq)
+        progress_done(rp->p->replay, seq - rp->last_seq);
+    rp->last_seq = seq;
+}
+
 static int replay_record(void *arg, const struct zil_record *rec)
 {
-    const struct replay *rp = arg;
+    struct replay *rp = arg;
     if (rec->seq <= le64_get(rp->h->replay_seq) || rec->txg < le64_get(rp->h->claim_txg))
         return 0;
     if ((le64_get(rp->h->flags) & ZIL_CLAIM_LR_SEQ_VALID) &&
         rec->seq > le64_get(rp->h->claim_lr_seq))
         return 1;
+    replay_came_to(rp, rec->seq);
     if (rec->type != ZIL_WRITE && rec->type != ZIL_TRUNCATE)
         return E(-EOPNOTSUPP);
     if (rec->type == ZIL_TRUNCATE || rec->data || bp_is_hole(&rec->bp))
@@ -258,11 +296,13 @@ int zil_replay(struct pool *p, struct dsl_dataset *ds, zil_apply_fn apply, void 
                struct err *reterr)
 {
     struct zil_header h = *header_of(ds);
-    struct replay rp = {p, &h, apply, arg};
+    struct replay rp = {.p = p, .h = &h, .apply = apply, .arg = arg};
     struct log_walk w = {p, le64_get(h.claim_blk_seq), NULL, replay_record, &rp, NULL};
     if (bp_is_hole(&h.log) || !(le64_get(h.flags) & ZIL_REPLAY_NEEDED))
         return 0;
+    replay_began(p->replay);
     int r = IN_STEP(STEP_REPLAY, log_walk(&w, &h.log));
+    replay_ended(p->replay);
     return r ? err_set(reterr, r, "volume %s: its intent log cannot be replayed", ds->dir->name)
              : 0;
 }
