@@ -38,6 +38,7 @@ int pools_each(struct pools *ps, const char *name, pool_look_fn *fn, void *arg,
         if (name && strcmp(all[i].name, name) != 0)
             continue;
         found++;
+        v.coming = all[i].coming;
         int rc = pools_with(ps, all[i].name, look_here, &v, NULL);
         fn(arg, &all[i], rc == 0 ? &v : NULL);
         pool_status_free(&v.status);

@@ -151,6 +151,51 @@ void pool_scan_text(const struct pool_scan_status *s, char *ret, size_t cap)
     }
 }
 
+/* ---- coming ------------------------------------------------------------------------------ */
+
+static uint64_t coming_left(const struct progress *g, uint64_t done, uint64_t of, uint64_t now)
+{
+    uint64_t since = g->since, took = now > since ? now - since : 0;
+    if (done == 0 || done >= of || took < NS_PER_SEC)
+        return 0;
+    return (uint64_t)((double)took / (double)done * (double)(of - done) / NS_PER_SEC) + 1;
+}
+
+void pool_coming(const struct pool_progress *g, uint64_t now, struct pool_coming *ret)
+{
+    static const struct {
+        const char *what, *units;
+    } steps[] = {
+        [POOL_IMPORT_LABELS] = {"reading labels",        "devices"         },
+        [POOL_IMPORT_TREE] = {"reading its state",     "disks and groups"},
+        [POOL_IMPORT_LOGS] = {"following intent logs", "datasets"        },
+        [POOL_IMPORT_CLAIM] = {"claiming intent logs",  "datasets"        },
+    };
+    uint32_t step = g->import.step;
+    bool replay = step == 0 && g->replay.step > 0;
+    const struct progress *p = replay ? &g->replay : &g->import;
+    char what[64], how_far[64] = "", left[48] = "";
+    *ret = (struct pool_coming){.done = p->done, .of = p->of};
+    if (!replay && (step == 0 || step >= ARRAY_LEN(steps))) {
+        *ret = (struct pool_coming){.of = 0};
+        return;
+    }
+    snprintf(what, sizeof(what), "%s", replay ? "" : steps[step].what);
+    if (replay)
+        snprintf(what, sizeof(what), "replaying the log of volume %u of %u", g->replay.nth,
+                 g->replay.all);
+    if (ret->of > 0)
+        snprintf(how_far, sizeof(how_far), ": %llu of %llu %s", (unsigned long long)ret->done,
+                 (unsigned long long)ret->of, replay ? "records" : steps[step].units);
+    ret->seconds_left = coming_left(p, ret->done, ret->of, now);
+    if (ret->seconds_left > 0) {
+        char span[32];
+        span_text(ret->seconds_left, span, sizeof(span));
+        snprintf(left, sizeof(left), ", %s to go", span);
+    }
+    snprintf(ret->text, sizeof(ret->text), "%s%s%s", what, how_far, left);
+}
+
 /* ---- the tree ---------------------------------------------------------------------------- */
 
 static void row(struct wbuf *w, int wide, unsigned depth, const char *name,
@@ -192,7 +237,10 @@ void pool_text(const struct pool_view *v, bool paths, struct wbuf *w)
         put(w, "status: %s%s%s\naction: %s\n", problem, s->suspended[0] ? "\n        " : "",
             s->suspended, action);
     pool_scan_text(&v->scan, scan, sizeof(scan));
-    put(w, "  scan: %s\nconfig:\n\n", scan);
+    put(w, "  scan: %s\n", scan);
+    if (v->coming.text[0])
+        put(w, "import: %s\n", v->coming.text);
+    wb_str(w, "config:\n\n");
     put(w, "\t%-*s  %-8s %5s %5s %5s\n", wide, "NAME", "STATE", "READ", "WRITE", "CKSUM");
     row(w, wide, 0, v->name, NULL, s->health);
     for (unsigned i = 0, spares = 0; i < s->nvdevs; i++) {

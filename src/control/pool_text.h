@@ -6,9 +6,19 @@
 #include "base/buf.h"
 #include "pool/pool_admin.h"
 
+/* How far it has come that is being imported, or whose volumes replay their logs. */
+struct pool_coming {
+    char text
+        [160]; /* "12 of 48 devices read, 00:00:03 to go"; "": nothing of that is under way */
+    uint64_t done, of;     /* of 0: not known */
+    uint64_t seconds_left; /* of this step, if it goes on as fast; 0: not known */
+};
+void pool_coming(const struct pool_progress *g, uint64_t now, struct pool_coming *ret);
+
 /* One pool, looked at. */
 struct pool_view {
     char name[256];
+    struct pool_coming coming;
     struct pool_status status;
     struct pool_scan_status scan;
     struct pool_space space;

@@ -115,6 +115,7 @@ int pools_list(struct pools *ps, struct held_info **ret_list, unsigned *ret_n)
                                 .reactor = reactor_index(h->home)};
         text_copy(i->name, sizeof(i->name), h->name);
         text_copy(i->reason, sizeof(i->reason), h->reason);
+        pool_coming(&h->progress, run_now(), &i->coming);
         i++;
     }
     qsort(out, n, sizeof(*out), by_name);

@@ -8,6 +8,7 @@
 #define CONTROL_POOLS_H
 
 #include "config/config.h"
+#include "control/pool_text.h"
 #include "pool/pool_admin.h"
 #include "run/run.h"
 
@@ -54,6 +55,7 @@ struct held_info {
     uint64_t guid; /* 0: not known yet */
     enum held_state state;
     char reason[240]; /* why it is not online */
+    struct pool_coming coming;
     bool read_only;
     unsigned reactor;
 };

@@ -20,6 +20,7 @@ struct held_pool {
     uint64_t looked; /* round of looking */
     struct reactor *home;
     struct pool *p; /* on home; NULL: not open */
+    struct pool_progress progress;
     unsigned users; /* calls inside */
     struct waitq idle;
     struct fmutex opening; /* held by who opens or closes it */

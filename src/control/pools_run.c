@@ -248,6 +248,7 @@ static int import_known(struct held_pool *h, struct err *reterr)
                                     .new_name = h->name,
                                     .read_only = h->read_only,
                                     .opts = opts_of(h->ps)};
+    want.opts.progress = &h->progress;
     struct job j = {.import = &want, .reterr = reterr};
     risk(h);
     call_on(h->home, import_here, &j);
@@ -355,6 +356,7 @@ static int import_as(struct pools *ps, struct held_pool *h, struct pool_import_w
 {
     struct job j = {.import = want, .reterr = reterr};
     want->opts = opts_of(ps);
+    want->opts.progress = &h->progress;
     risk(h);
     call_on(h->home, import_here, &j);
     if (j.result < 0) {

@@ -298,11 +298,46 @@ static void test_pools_are_waited_for(void **state)
     free(play(live_again));
 }
 
+/* ---- how far an import is ---------------------------------------------------------------- */
+
+static void test_how_far_an_import_is_in_words(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t import, replay;
+        uint64_t done, of, after_s;
+        const char *text;
+    } rows[] = {
+        {0,                  0, 0,   0,   9,    ""                                                },
+        {POOL_IMPORT_LABELS, 0, 12,  48,  0,    "reading labels: 12 of 48 devices"                },
+        {POOL_IMPORT_LABELS, 0, 12,  48,  4,    "reading labels: 12 of 48 devices, 00:00:13 to go"},
+        {POOL_IMPORT_TREE,   0, 0,   0,   4,    "reading its state"                               },
+        {POOL_IMPORT_CLAIM,  0, 0,   5,   4,    "claiming intent logs: 0 of 5 datasets"           },
+        {POOL_IMPORT_LOGS,   0, 5,   5,   4,    "following intent logs: 5 of 5 datasets"          },
+        {0,                  2, 100, 400, 3661,
+         "replaying the log of volume 3 of 7: 100 of 400 records, 03:03:04 to go"                 },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct pool_progress g = {
+            .replay = {.nth = 3, .all = 7, .step = rows[i].replay}
+        };
+        struct progress *p = rows[i].import ? &g.import : &g.replay;
+        struct pool_coming c;
+        g.import.step = rows[i].import;
+        p->done = rows[i].done;
+        p->of = rows[i].of;
+        p->since = 5;
+        pool_coming(&g, 5 + rows[i].after_s * NS_PER_SEC, &c);
+        assert_string_equal(c.text, rows[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pools_come_and_go),
         cmocka_unit_test(test_pools_are_waited_for),
+        cmocka_unit_test(test_how_far_an_import_is_in_words),
         cmocka_unit_test(test_datasets_come_and_go),
         cmocka_unit_test(test_disks_come_and_go),
         cmocka_unit_test(test_pools_are_found_and_given_up),

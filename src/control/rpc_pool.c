@@ -125,6 +125,19 @@ static void put_scan(struct jb *b, json_t *j, const struct pool_scan_status *s)
     jb_uint(b, j, "scan_repaired", s->repaired);
 }
 
+static void put_coming(struct jb *b, json_t *j, const struct pool_coming *c)
+{
+    if (!c->text[0])
+        return;
+    jb_text(b, j, "import", c->text);
+    if (c->of > 0) {
+        jb_uint(b, j, "import_done", c->done);
+        jb_uint(b, j, "import_of", c->of);
+    }
+    if (c->seconds_left > 0)
+        jb_uint(b, j, "import_seconds_left", c->seconds_left);
+}
+
 static void put_cache(struct jb *b, json_t *j, const struct pool_cache *c)
 {
     jb_uint(b, j, "cache_bytes", c->bytes);
@@ -142,6 +155,7 @@ static json_t *status_json(struct jb *b, const struct held_info *h, const struct
     jb_text(b, j, "state", v ? v->status.health : held_state_name(h->state));
     jb_text(b, j, "problem", problem);
     jb_text(b, j, "action", action);
+    put_coming(b, j, &h->coming);
     if (v) {
         put_scan(b, j, &v->scan);
         jb_uint(b, j, "errors", v->errors);
@@ -173,6 +187,8 @@ static void text_one(struct report *r, const struct held_info *h, const struct p
     wb_str(&r->w, held_state_name(h->state));
     wb_str(&r->w, "\nstatus: ");
     wb_str(&r->w, h->reason);
+    wb_str(&r->w, h->coming.text[0] ? "\nimport: " : "");
+    wb_str(&r->w, h->coming.text);
     wb_str(&r->w, "\n");
 }
 

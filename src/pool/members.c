@@ -83,7 +83,7 @@ static int member_look(struct members *m, const char *path)
     return r == -ENOMEM ? r : 0;
 }
 
-static unsigned count(char *const *names)
+static unsigned count(const char *const *names)
 {
     unsigned n = 0;
     while (names[n])
@@ -94,7 +94,8 @@ static unsigned count(char *const *names)
 static int folder_look(struct members *m, const char *dir, char **names)
 {
     int r = 0;
-    progress_more(m->progress, count(names));
+    progress_more(m->progress,
+                  count((const char *const *)names) - 1ull); /* it counted as one */
     for (unsigned i = 0; r == 0 && names[i]; i++) {
         char *path;
         if (asprintf(&path, "%s%s%s", dir, dir[strlen(dir) - 1] == '/' ? "" : "/", names[i]) <
@@ -158,14 +159,13 @@ int members_scan(const char *const *paths, uint64_t max_txg, struct progress *pr
 {
     int r = 0;
     *ret = (struct members){.max_txg = max_txg ? max_txg : UINT64_MAX, .progress = progress};
-    progress_begin(progress, POOL_IMPORT_LABELS, 0, run_now());
+    progress_begin(progress, POOL_IMPORT_LABELS, count(paths), run_now());
     for (unsigned i = 0; r == 0 && paths[i]; i++) {
         char **names;
         if (paths[i][0] && file_list(paths[i], &names) == 0) {
             r = folder_look(ret, paths[i], names);
             names_free(names);
         } else {
-            progress_more(progress, 1);
             r = member_look(ret, paths[i]);
             progress_done(progress, 1);
         }

@@ -165,4 +165,32 @@ def terminal():
         expect(b"\r" not in q.stdout.read(), "the pipe isn't clean")
 
 
-CASES = [questions, removal, stop, start, creation, terminal]
+def importing():
+    """an import that takes long says on a terminal, and to whoever asks, how many of how many disks it has read"""
+    work = work_dir("e2e-hung")
+    disks = [work / "mnt" / name for name in ("d0", "d1", "d2")]
+    with stallfs.StallFs(work / "mnt", {d.name: 96 << 20 for d in disks}) as fs, Zsand(work, ["--reactors", 1]) as z:
+        z.zsan("pool", "create", "tank", "mirror", *disks)
+        z.zsan("pool", "export", "tank")
+        env = os.environ | SANITIZERS | {"ZSAN_SOCKET": str(z.state / "zsand.sock")}
+        ours, theirs = pty.openpty()
+        fs.hold("d1")
+        try:
+            p = child.spawn([program("src/cmd/zsan"), "pool", "import", *(w for d in disks for w in ("-d", d)), "tank"], env=env,
+                            stdin=theirs, stdout=theirs, stderr=theirs)
+            os.close(theirs)
+            pool = child.wait_for("the import to be seen", lambda: next(
+                (x for x in z.zsan("pool", "status")["pools"] if x.get("import")), None))
+            expect(pool["state"] == "importing" and (pool["import_done"], pool["import_of"]) == (1, 3), f"{pool}")
+            expect("reading labels: 1 of 3 devices" in z.try_zsan("pool", "status").stdout, "the text")
+            shown, until = b"", time.monotonic() + 20
+            while b"reading labels" not in shown and time.monotonic() < until:
+                shown += os.read(ours, 4096)
+            expect(b"reading labels: 1 of 3 devices" in shown, f"the terminal shows {shown}")
+        finally:
+            fs.release()
+        expect(p.wait(30) == 0, "the import")
+        expect("import" not in z.zsan("pool", "status")["pools"][0], "it is over")
+
+
+CASES = [questions, removal, stop, start, creation, terminal, importing]

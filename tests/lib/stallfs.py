@@ -5,6 +5,7 @@ asks waits, but can be killed.
 
     with StallFs(dir, {"disk.img": 64 << 20}) as fs:
         fs.stall() ... fs.resume()
+        fs.hold("disk.img") ... fs.release()
         fs.kill("disk.img") ... fs.mend("disk.img")
         fs.content("disk.img")[4096] ^= 1
 """
@@ -37,7 +38,7 @@ class StallFs:
         self.where = str(where)
         self.names = {name: ROOT + 1 + i for i, name in enumerate(files)}
         self.data = {ROOT + 1 + i: bytearray(size) for i, size in enumerate(files.values())}
-        self.dead = set()
+        self.dead, self.holding, self.held = set(), set(), []
         self.go = threading.Event()
         self.go.set()
 
@@ -53,6 +54,7 @@ class StallFs:
         return self
 
     def __exit__(self, *_):
+        self.release()
         self.ending = True
         self.go.set()
         _libc.umount2(self.where.encode(), MNT_DETACH)
@@ -64,6 +66,15 @@ class StallFs:
 
     def resume(self):
         self.go.set()
+
+    def hold(self, name):
+        """From now on reads of it, and of nothing else, wait."""
+        self.holding.add(self.names[name])
+
+    def release(self):
+        self.holding.clear()
+        while self.held:
+            self._answer(self.held.pop())
 
     def kill(self, name):
         """From now on every read, write, flush and open of it fails."""
@@ -98,6 +109,9 @@ class StallFs:
     def _answer(self, request):
         _, op, unique, node = struct.unpack_from("<IIQQ", request)
         if op in (FORGET, BATCH_FORGET, INTERRUPT):
+            return
+        if op == READ and node in self.holding:
+            self.held.append(request)
             return
         error, out = self._do(op, node, request[40:])
         try:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Something to look at while an answer is long in coming: how much a destroy has yet to give back, which a second connection
- * asks for, or else the seconds. On a terminal only, and not for what is answered at once. Ctrl-C ends the waiting: the
+ * Something to look at while an answer is long in coming: how far an import is, or how much a destroy has yet to give back, which a
+ * second connection asks for, or else the seconds. On a terminal only, and not for what is answered at once. Ctrl-C ends the waiting: the
  * daemon goes on with a destroy, and takes back what it cannot end.
  */
 #include "cmd/client/client.h"
@@ -18,46 +18,80 @@ struct patience {
 };
 static struct patience patience;
 
-static json_int_t freeing(struct link *l)
+struct look {
+    json_int_t freeing;  /* bytes, of all pools */
+    const json_t *comes; /* a pool that is being imported; NULL: none */
+};
+
+static json_int_t number(const json_t *obj, const char *key)
+{
+    return json_integer_value(json_object_get(obj, key));
+}
+
+/* *ret_look is good as long as the answer that it returns. */
+static json_t *look(struct link *l, struct look *ret_look)
 {
     json_t *answer = NULL;
     const json_t *pool;
     struct err e;
     size_t i;
-    json_int_t sum = 0;
+    *ret_look = (struct look){.freeing = 0};
     if (link_call(l, "pool.status", NULL, &answer, &e) != EXIT_DONE)
-        return 0;
-    json_array_foreach(json_object_get(answer, "pools"), i, pool) sum +=
-        json_integer_value(json_object_get(pool, "freeing"));
-    json_decref(answer);
-    return sum;
+        return NULL;
+    json_array_foreach(json_object_get(answer, "pools"), i, pool)
+    {
+        ret_look->freeing += number(pool, "freeing");
+        if (json_object_get(pool, "import"))
+            ret_look->comes = pool;
+    }
+    return answer;
 }
 
-static void show(struct patience *p, unsigned seconds, json_int_t left)
+static void show_freeing(struct patience *p, unsigned seconds, json_int_t left)
 {
     if (left > p->most) {
         p->most = left;
         p->most_at = seconds;
     }
     json_int_t done = p->most - left, took = seconds - p->most_at;
-    if (left > 0) {
-        progress_draw(stderr, (unsigned)(done * 100 / p->most),
-                      done > 0 ? (uint64_t)(took * left / done) : 0);
-        fprintf(stderr, "(giving back what was destroyed)");
-    } else {
+    progress_draw(stderr, (unsigned)(done * 100 / p->most),
+                  done > 0 ? (uint64_t)(took * left / done) : 0);
+    fprintf(stderr, "(giving back what was destroyed)");
+}
+
+/* The bar is that of the step. */
+static void show_coming(const json_t *pool)
+{
+    const char *text = json_string_value(json_object_get(pool, "import"));
+    json_int_t done = number(pool, "import_done"), of = number(pool, "import_of");
+    fprintf(stderr, "\r\x1b[K");
+    if (of > 0 && done <= of)
+        progress_draw(stderr, (unsigned)(done * 100 / of), 0);
+    tell(stderr, "(%s)", text ? text : "");
+}
+
+static void show(struct patience *p, unsigned seconds, const struct look *now)
+{
+    if (now->comes)
+        show_coming(now->comes);
+    else if (now->freeing > 0)
+        show_freeing(p, seconds, now->freeing);
+    else
         fprintf(stderr, "\r\x1b[Kwaiting for zsand, %u s", seconds);
-    }
     fflush(stderr);
 }
 
 static void still_waiting(unsigned seconds)
 {
     struct err e;
+    struct look now;
     if (seconds < AFTER_S)
         return;
     if (!patience.second && link_open(patience.socket, &patience.second, &e) < 0)
         return;
-    show(&patience, seconds, freeing(patience.second));
+    json_t *answer = look(patience.second, &now);
+    show(&patience, seconds, &now);
+    json_decref(answer);
 }
 
 void patience_begin(struct link *l, const char *socket)

@@ -120,8 +120,8 @@ struct pool {
     struct pool_spare *spares;
     unsigned nspares;
     uint64_t spares_object;
-    struct care *care; /* the caretaker; NULL: read-only, or not started yet */
-    struct scan *scan; /* NULL: read-only, or not started yet */
+    struct care *care;       /* the caretaker; NULL: read-only, or not started yet */
+    struct scan *scan;       /* NULL: read-only, or not started yet */
     struct progress *replay; /* of logs of volumes; NULL: nobody asks */
     /* Called in the sync fiber: before datasets are written (the txg is quiesced), and after a commit. */
     int (*before_sync)(struct pool *p, uint64_t txg);
