@@ -194,6 +194,49 @@ static void body_release_of_a_hanging_one(struct fix *f)
     ini_logout(b);
 }
 
+static void share(struct config_edit *e, struct err *err)
+{
+    struct cfg_volume *v = calloc(1, sizeof(*v));
+    check(v);
+    *v = *config_volume(config_edit_base(e), "a");
+    v->policy = CFG_CLUSTER;
+    v->threshold_pct = 50;
+    check(edit_volume_put(e, v, err) == 0);
+    free(v);
+}
+
+/* Malloc'd; NULL: there is none. */
+static char *kept(struct fix *f, const char *attr)
+{
+    const struct config *c = config_current(f->store);
+    struct attr_store *s = config_attrs(f->store);
+    char *value = NULL;
+    s->get(s, &config_volume(c, "a")->id, attr, &value);
+    config_put(c);
+    return value;
+}
+
+/* A policy that could not be kept is tried again until it is, without another change. */
+static void body_policy_again(struct fix *f)
+{
+    fix_change(f, add_other);
+    struct ini *a = fix_login(f, 1), *b = login_other(f);
+    EXPECT(f, write_sense(a, 0) == 0);
+    f->fail_attrs = -ENOSPC;
+    EXPECT(f, fix_change(f, share) == -ENOSPC);
+    wait_s(10);
+    f->fail_attrs = 0;
+    wait_s(5);
+    char *threshold = kept(f, VOL_ATTR_THRESHOLD), *lease = kept(f, "scsi.lease");
+    EXPECT(f, threshold && strcmp(threshold, "50") == 0);
+    EXPECT(f, !lease);
+    EXPECT(f, write_sense(b, 0) == 0);
+    free(threshold);
+    free(lease);
+    ini_logout(a);
+    ini_logout(b);
+}
+
 #define TEST(name)                                                                             \
     static void test_##name(void **state)                                                      \
     {                                                                                          \
@@ -207,6 +250,7 @@ TEST(nobody_can_come)
 TEST(hosts_change)
 TEST(release)
 TEST(release_of_a_hanging_one)
+TEST(policy_again)
 
 int main(void)
 {
@@ -214,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_logout),          cmocka_unit_test(test_loss),
         cmocka_unit_test(test_nobody_can_come), cmocka_unit_test(test_hosts_change),
         cmocka_unit_test(test_release),         cmocka_unit_test(test_release_of_a_hanging_one),
+        cmocka_unit_test(test_policy_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

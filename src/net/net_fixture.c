@@ -79,6 +79,11 @@ static int gate_resize(struct volume *v, uint64_t size)
     return filter_resize(v, size);
 }
 
+static int gate_set_attr(struct volume *v, const char *name, const char *value)
+{
+    return fix_of(v)->fail_attrs ? fix_of(v)->fail_attrs : filter_set_attr(v, name, value);
+}
+
 static void gate_close(struct volume *v)
 {
     fix_of(v)->open_volumes--;
@@ -97,7 +102,7 @@ static const struct volume_ops gate_ops = {
     .resize = gate_resize,
     .space = gate_space,
     .get_attr = filter_get_attr,
-    .set_attr = filter_set_attr,
+    .set_attr = gate_set_attr,
     .list_attr = filter_list_attr,
     .close = gate_close,
 };

@@ -28,6 +28,7 @@ struct fix {
     unsigned gate_shut; /* FIX_GATE_x: calls of that kind on volumes of reactor 0 wait */
     struct waitq gate;
     bool no_volumes; /* opening one fails */
+    int fail_attrs;  /* what setting an attribute of a volume fails with; 0: it does not */
     unsigned open_volumes;
 };
 

@@ -49,6 +49,7 @@ struct open_volume {
     /* Reactor 0's. */
     struct list node; /* [0] net->closing, while it closes */
     unsigned refs;    /* [0] who holds its memory */
+    bool unset;       /* [0] its settings could not be changed to what was wanted last */
     struct errand closing;
     /* The home reactor's. */
     struct volume *vol;    /* NULL: closed */
@@ -65,7 +66,7 @@ void open_volume_put(struct open_volume *o); /* [0] */
 bool open_volume_enter(struct open_volume *o);
 void open_volume_leave(struct open_volume *o);
 /* [0] What can change while it is served. -ETIMEDOUT: it is in force, but what was acknowledged
- * before is not durable yet. Parks. */
+ * before is not durable yet. What fails is to be tried again: unset. Parks. */
 int open_volume_set(struct open_volume *o, const struct cfg_volume *want, struct patience *p,
                     struct err *reterr);
 

@@ -327,6 +327,7 @@ static void set_here(struct errand *e)
 static void setting_free(struct errand *e)
 {
     struct setting *w = container_of(e, struct setting, errand);
+    w->o->unset = w->result < 0;
     open_volume_put(w->o);
     free(w);
 }
@@ -335,8 +336,10 @@ int open_volume_set(struct open_volume *o, const struct cfg_volume *want, struct
                     struct err *reterr)
 {
     struct setting *w = calloc(1, sizeof(*w));
-    if (!w)
+    if (!w) {
+        o->unset = true;
         return err_set(reterr, -ENOMEM, "volume %s: out of memory", o->name);
+    }
     *w = (struct setting){
         .errand = {.run = set_here, .late = setting_free, .net = o->net, .home = o->home},
         .o = o,

@@ -156,11 +156,11 @@ void volumes_mark(struct net *net, const struct config *c)
         v->closing = v->closing || !v->seen;
 }
 
-/* What an open volume can take on while it is served. */
+/* What an open volume can take on while it is served, and what it could not when that was wanted. */
 static int volume_change(struct served_volume *v, const struct cfg_volume *want,
                          struct patience *p, struct err *reterr)
 {
-    if (memcmp(&v->cfg.limits, &want->limits, sizeof(want->limits)) == 0 &&
+    if (!v->open->unset && memcmp(&v->cfg.limits, &want->limits, sizeof(want->limits)) == 0 &&
         v->cfg.sync == want->sync && v->cfg.threshold_pct == want->threshold_pct &&
         v->cfg.policy == want->policy && strcmp(v->cfg.hosts, want->hosts) == 0 &&
         strcmp(v->cfg.name, want->name) == 0)

@@ -395,7 +395,7 @@ int scsi_lu_set_guard(struct scsi_lu *lu, const struct scsi_guard *want)
     bool protected = guard_write_protects(lu);
     struct scsi_itl *itl;
     if (g->policy == want->policy && same_text(g->hosts, want->hosts))
-        return 0;
+        return save(g); /* which may have failed the last time */
     char *hosts = want->hosts && want->hosts[0] ? strdup(want->hosts) : NULL;
     if (want->hosts && want->hosts[0] && !hosts)
         return E(-ENOMEM);
