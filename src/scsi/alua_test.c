@@ -81,9 +81,9 @@ FIX_TEST(set_refusals)
 FIX_TEST(ports_change)
 {
     static const struct scsi_target_port ports[] = {
-        {"iqn.2026-11.example.zsan:t9", 1, 9, 7},
-        {"iqn.2026-11.example.zsan:t1", 2, 2, 2},
-        {"iqn.2026-11.example.zsan:t9", 3, 4, 2},
+        {"iqn.2026-11.example.zsan:t9", 1, 9, 7, ALUA_OPTIMIZED},
+        {"iqn.2026-11.example.zsan:t1", 2, 2, 2, ALUA_OPTIMIZED},
+        {"iqn.2026-11.example.zsan:t9", 3, 4, 2, ALUA_OPTIMIZED},
     };
     fix_do_out(f, f->a, "a4 0a 00 000000 00000008 00 00", "00000000 01000002");
     EXPECT_EQ(f, scsi_lu_set_ports(f->lu, ports, 3), 0);

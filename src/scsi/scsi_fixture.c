@@ -176,8 +176,8 @@ static void fix_async(void *arg, const uint8_t lun[8], const uint8_t *sense, siz
 static const struct scsi_nexus_ops nexus_ops = {.async = fix_async};
 
 static const struct scsi_target_port ports[2] = {
-    {"iqn.2026-11.example.zsan:t1", 1, 1, 1},
-    {"iqn.2026-11.example.zsan:t1", 2, 2, 2},
+    {"iqn.2026-11.example.zsan:t1", 1, 1, 1, ALUA_OPTIMIZED},
+    {"iqn.2026-11.example.zsan:t1", 2, 2, 2, ALUA_OPTIMIZED},
 };
 
 struct nexus_start {
