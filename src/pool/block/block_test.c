@@ -282,7 +282,7 @@ static void body_make_gang(struct expect *e)
     static struct bp small[8192];
     unsigned n = 0;
     uint64_t repaired;
-    struct iobuf *buf = fill(8192, 1, false), **large = fill(BLOCK_MAX, 2, false);
+    struct iobuf *buf = fill(8192, 1, false), *large = fill(BLOCK_MAX, 2, false);
     struct block_want w = {
         .lsize = 8192, .type = DMU_ZVOL, .checksum = ZCHECK_FLETCHER4, .copies = 1};
     struct bp bp, mos;
