@@ -162,8 +162,8 @@ int rpc_radius_add(struct control *c, const struct args_radius_add *a, json_t **
         rc = config_edit_commit(ch.e, reterr);
     if (rc < 0)
         return rc;
-    CONFIG(cfg) = config_current(c->env.store);
-    return jb_done(&b, servers_json(c, cfg, &b), ret_result, reterr);
+    const struct net_radius_info unasked = {.state = NET_RADIUS_UNASKED};
+    return change_done(c, ch.e, &b, server_json(&b, s, &unasked), ret_result, reterr);
 }
 
 int rpc_radius_set(struct control *c, const struct args_radius_set *a, json_t **ret_result,
