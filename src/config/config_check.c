@@ -374,20 +374,23 @@ static int check_verify(const struct config *c, struct err *reterr)
         if (i->verify != CFG_VERIFY_RADIUS)
             continue;
         if (c->radius.nservers == 0)
-            return err_set(reterr, -EINVAL,
-                           "initiator \"%.120s\" is verified by RADIUS, and there is no server: "
-                           "zsan radius add, or initiator set --verify local",
-                           i->name);
+            return err_set(
+                reterr, -EINVAL,
+                "initiator \"%.120s\" is verified by RADIUS, and there is no server: "
+                "zsan radius add, or initiator set --verify local",
+                i->name);
         if (i->auth == CFG_AUTH_NONE)
-            return err_set(reterr, -EINVAL,
-                           "initiator \"%.120s\" has auth none, so RADIUS has nothing to verify: "
-                           "give it auth mutual or one-way, or verify local",
-                           i->name);
+            return err_set(
+                reterr, -EINVAL,
+                "initiator \"%.120s\" has auth none, so RADIUS has nothing to verify: "
+                "give it auth mutual or one-way, or verify local",
+                i->name);
         if (!md5_allowed(i))
-            return err_set(reterr, -EINVAL,
-                           "initiator \"%.120s\" is verified by RADIUS, which can do MD5 alone, "
-                           "and its \"chap\" does not allow md5: verify it locally, or allow md5",
-                           i->name);
+            return err_set(
+                reterr, -EINVAL,
+                "initiator \"%.120s\" is verified by RADIUS, which can do MD5 alone, "
+                "and its \"chap\" does not allow md5: verify it locally, or allow md5",
+                i->name);
     }
     return 0;
 }
@@ -517,10 +520,11 @@ static int check_radius_secrets(const struct cfg_radius *r, const struct siphash
         const struct secret_use like = {.hash = siphash(key, s->bytes, s->len)};
         const struct secret_use *use = bsearch(&like, uses, n, sizeof(*uses), by_hash);
         if (use)
-            return err_set(reterr, -EINVAL,
-                           "one secret is used twice: by RADIUS server %s and by %.120s: choose "
-                           "another",
-                           r->servers[i].address, use->initiator->name);
+            return err_set(
+                reterr, -EINVAL,
+                "one secret is used twice: by RADIUS server %s and by %.120s: choose "
+                "another",
+                r->servers[i].address, use->initiator->name);
     }
     return 0;
 }

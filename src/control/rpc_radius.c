@@ -146,7 +146,8 @@ int rpc_radius_add(struct control *c, const struct args_radius_add *a, json_t **
                        "there are %d RADIUS servers, and no more may be: remove one",
                        CFG_RADIUS_SERVERS);
     if (!a->secret)
-        return err_set(reterr, -EINVAL, "\"secret\" is missing: what the server shares with us");
+        return err_set(reterr, -EINVAL,
+                       "\"secret\" is missing: what the server shares with us");
     struct cfg_radius_server *s = &ch.radius->servers[ch.radius->nservers++];
     *s = schema_radius_server_default();
     text_copy(s->address, sizeof(s->address), a->address);

@@ -194,7 +194,7 @@ static bool prove(const struct chap *ch, const struct key_set *set, const uint8_
     return true;
 }
 
-bool chap_response(const struct chap *ch, const struct key_set *set,
+bool chap_question(const struct chap *ch, const struct key_set *set,
                    struct iscsi_chap_response *ret_response)
 {
     const char *chap_n = set->value[KEY_CHAP_N], *chap_r = set->value[KEY_CHAP_R];

@@ -49,7 +49,7 @@ bool chap_challenge(struct chap *ch, const char *chap_a, struct wbuf *out);
 
 /* CHAP_N and CHAP_R as somebody else is to judge them. False: they need not be, for a failure is certain or it is
  * chap_verify() that judges. */
-bool chap_response(const struct chap *ch, const struct key_set *set,
+bool chap_question(const struct chap *ch, const struct key_set *set,
                    struct iscsi_chap_response *ret_response);
 
 /* Judges CHAP_N and CHAP_R; on a challenge of the initiator's own (*ret_mutual) appends our

@@ -593,13 +593,12 @@ static void test_chap_judged_elsewhere_only_by_form(void **state)
         p->answer.algs = 1u << ISCSI_CHAP_MD5;
         p->answer.secret[0].len = 0;
         begin(p, barred ? "6" : "5");
-        assert_int_equal(
-            finish(p,
-                   barred ? "CHAP_N=" INITIATOR
-                            "\nCHAP_R=0x000102030405060708090a0b0c0d0e0f10111213"
-                          : texts[i],
-                   &g),
-            ISCSI_LOGIN_AUTH_FAILED);
+        assert_int_equal(finish(p,
+                                barred ? "CHAP_N=" INITIATOR
+                                         "\nCHAP_R=0x000102030405060708090a0b0c0d0e0f10111213"
+                                       : texts[i],
+                                &g),
+                         ISCSI_LOGIN_AUTH_FAILED);
         assert_false(peer_saw(p, ISCSI_EV_VERIFY));
         peer_free(p);
     }

@@ -252,7 +252,7 @@ struct iscsi_login_answer {
     bool mutual_required; /* the initiator must ask us to prove ourselves */
     uint16_t algs;        /* accepted, bit mask of 1 << enum iscsi_chap_alg; 0: all four */
     uint16_t algs_ever; /* of anybody, known or not: no challenge is for another; 0: all four */
-    bool elsewhere;       /* secret[] is none: ISCSI_EV_VERIFY asks whether its response is right */
+    bool elsewhere; /* secret[] is none: ISCSI_EV_VERIFY asks whether its response is right */
     char chap_name[ISCSI_NAME_MAX + 33]; /* CHAP_N the initiator must send */
     struct {
         uint8_t bytes[ISCSI_SECRET_MAX];

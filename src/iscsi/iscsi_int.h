@@ -28,7 +28,14 @@
 enum conn_phase { CONN_LOGIN, CONN_FULL, CONN_CLOSED };
 
 /* What the owner has to answer before more bytes are used. */
-enum conn_wait { WAIT_NONE, WAIT_IDENTIFY, WAIT_VERIFY, WAIT_ACCEPT, WAIT_TARGETS, WAIT_LOGOUT };
+enum conn_wait {
+    WAIT_NONE,
+    WAIT_IDENTIFY,
+    WAIT_VERIFY,
+    WAIT_ACCEPT,
+    WAIT_TARGETS,
+    WAIT_LOGOUT
+};
 
 /* A PDU of the machine's own. stat_sn and the like are filled in when it is made. */
 struct msg {
@@ -79,8 +86,8 @@ enum login_state {
 };
 
 enum login_event {
-    LOGIN_EV_TEXT,   /* a whole text, parsed */
-    LOGIN_EV_ANSWER, /* iscsi_login_answer() */
+    LOGIN_EV_TEXT,    /* a whole text, parsed */
+    LOGIN_EV_ANSWER,  /* iscsi_login_answer() */
     LOGIN_EV_VERDICT, /* iscsi_login_verified() */
     LOGIN_EV_ACCEPT,
     LOGIN_EV_REFUSE,

@@ -344,8 +344,7 @@ void iscsi_login_answer(struct iscsi_conn *c, const struct iscsi_login_answer *a
 
 bool iscsi_login_response(const struct iscsi_conn *c, struct iscsi_chap_response *ret_response)
 {
-    return c->wait == WAIT_VERIFY &&
-           chap_response(&c->login.chap, &c->login.set, ret_response);
+    return c->wait == WAIT_VERIFY && chap_question(&c->login.chap, &c->login.set, ret_response);
 }
 
 void iscsi_login_verified(struct iscsi_conn *c, uint16_t status, const char *why)

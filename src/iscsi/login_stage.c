@@ -198,7 +198,7 @@ void login_on_chap_r(struct iscsi_conn *c)
 {
     struct login *l = &c->login;
     struct iscsi_chap_response r;
-    if (!chap_response(&l->chap, &l->set, &r)) {
+    if (!chap_question(&l->chap, &l->set, &r)) {
         take_response(c, "login: CHAP failed");
         return;
     }

@@ -92,9 +92,8 @@ void login_identify(struct conn *c)
 
 void login_verify(struct conn *c)
 {
-    struct radius_ask ask = {.source = c->peer_host,
-                             .until = iscsi_deadline(c->iscsi),
-                             .stop = &c->stop_rx};
+    struct radius_ask ask = {
+        .source = c->peer_host, .until = iscsi_deadline(c->iscsi), .stop = &c->stop_rx};
     const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
     const char *why = "";
     ask.target = p->discovery ? "" : p->target;

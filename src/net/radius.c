@@ -19,7 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ASKS_MAX    256   /* at the same time; no address has more than limits.max_logins_per_address of them */
+#define ASKS_MAX                                                                               \
+    256 /* at the same time; no address has more than limits.max_logins_per_address of them */
 #define SILENT_MS   60000 /* a server that did not answer is asked last */
 #define REQUEST_MAX 1280  /* bytes: all values at their longest */
 #define LAST_WORD   4     /* this part of the login's time is kept for telling how it ends */

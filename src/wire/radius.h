@@ -25,8 +25,9 @@ enum radius_code {
 
 struct radius_hdr {
     uint8_t code, id;
-    be16 len;                              /* of all */
-    uint8_t authenticator[RADIUS_MD5_LEN]; /* random in requests; in answers a digest over both */
+    be16 len; /* of all */
+    uint8_t
+        authenticator[RADIUS_MD5_LEN]; /* random in requests; in answers a digest over both */
 };
 static_assert(sizeof(struct radius_hdr) == 20, "RFC 2865 3");
 

@@ -48,7 +48,7 @@ void radius_test_sign(uint8_t *p, size_t len, const uint8_t request[RADIUS_MD5_L
         memcpy(at, digest, sizeof(digest));
     }
     const struct iovec parts[] = {
-        {p,                           len           },
+        {p,                         len           },
         {(void *)(uintptr_t)secret, strlen(secret)}
     };
     uint8_t digest[RADIUS_MD5_LEN];

@@ -59,9 +59,10 @@ void world_event(struct world *w, const struct iscsi_event *ev)
         check(judged_elsewhere() && iscsi_login_response(w->c, &r));
         check(r.response_len == 16 || r.response_len == 20);
         right = r.response[0] & 1;
-        iscsi_login_verified(w->c, right               ? ISCSI_LOGIN_OK
-                                   : r.response[0] & 2 ? ISCSI_LOGIN_UNAVAILABLE
-                                                       : ISCSI_LOGIN_AUTH_FAILED,
+        iscsi_login_verified(w->c,
+                             right               ? ISCSI_LOGIN_OK
+                             : r.response[0] & 2 ? ISCSI_LOGIN_UNAVAILABLE
+                                                 : ISCSI_LOGIN_AUTH_FAILED,
                              "");
         return;
     }

@@ -444,7 +444,7 @@ static void exchange_datagrams(void)
     struct sock *s = NULL;
     struct err err = {0};
     char buf[64];
-    struct iovec iov = {(void *)(uintptr_t)"abc", 3};
+    struct iovec iov = {(void *)(uintptr_t) "abc", 3};
     int fd = bind_datagrams(&addr);
     if (!expect(sock_datagrams(&addr, &s, &err) == 0))
         return;

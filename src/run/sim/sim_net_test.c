@@ -351,7 +351,7 @@ static void echo_host(void *arg, struct sim_sock *from, const uint8_t *bytes, si
 static int send_text(struct sock *d, const char *text)
 {
     struct iovec iov[2] = {
-        {(void *)(uintptr_t)text, 1               },
+        {(void *)(uintptr_t)text,       1               },
         {(void *)(uintptr_t)(text + 1), strlen(text) - 1}
     };
     return (int)sock_try_send(d, iov, 2);
