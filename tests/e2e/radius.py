@@ -256,4 +256,23 @@ def configuration():
         expect(SHARED not in z.try_zsan("config", "export", "--with-secrets").stdout, "the secret of a server that is gone is kept")
 
 
-CASES = [freeradius, same_answer, failover, comes_back, dead, liars, late, cut_off, configuration]
+def iscsitadm():
+    """iscsitadm sets the one server and its secret, and shows it"""
+    with Stub(lambda request, n: []) as stub, Zsand(work_dir("e2e-radius")) as z:
+        path = z.log_path.parent / "shared"
+
+        def type_line(*words):
+            return z.try_zsan("iscsitadm", *words, "--secret-file", str(path))
+
+        for secret in (SHARED, SHARED + "-2"):
+            path.write_text(secret + "\n")
+            done = type_line("modify", "admin", "--radius-server", f"127.0.0.1:{stub.port}", "--radius-secret")
+            expect(done.returncode == 0, done.stderr)
+            expect(f'"{secret}"' in z.try_zsan("config", "export", "--with-secrets").stdout, "the secret is another")
+        done = z.try_zsan("iscsitadm", "list", "admin")
+        expect(f"RADIUS Server: 127.0.0.1 port {stub.port}" in done.stdout and "State: unasked" in done.stdout, done.stdout)
+        done = z.try_zsan("iscsitadm", "modify", "admin", "--radius-access", "enable")
+        expect(done.returncode != 0 and "--verify radius" in done.stderr, done.stderr)
+
+
+CASES = [freeradius, same_answer, failover, comes_back, dead, liars, late, cut_off, configuration, iscsitadm]

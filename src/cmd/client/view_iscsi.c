@@ -149,11 +149,16 @@ void view_tpgts(const struct seen *s)
 void view_admin(const struct seen *s)
 {
     const json_t *isns = json_array_get(s->results, 0), *one;
-    json_t *servers = json_object_get(isns, "servers");
+    json_t *servers = json_object_get(isns, "servers"),
+           *radius = json_object_get(isns, "radius");
     size_t i;
-    tell(stdout,
-         "iscsitadm:\n    Base Directory: zsand's state folder\n    RADIUS Access: Not set\n"
-         "    iSNS Access: %s\n",
+    tell(stdout, "iscsitadm:\n    Base Directory: zsand's state folder\n    RADIUS Access: %s\n",
+         json_array_size(radius) ? "Set for each initiator" : "Not set");
+    json_array_foreach(radius, i, one)
+        tell(stdout, "    RADIUS Server: %s port %lld\n        State: %s%s%s\n",
+             gr_text(one, "address"), (long long)number_of(one, "port"), gr_text(one, "state"),
+             *gr_text(one, "reason") ? ": " : "", gr_text(one, "reason"));
+    tell(stdout, "    iSNS Access: %s\n",
          json_is_true(json_object_get(isns, "enabled")) ? "Enabled" : "Disabled");
     if (json_array_size(servers) == 0)
         tell(stdout, "    iSNS Server: Not set\n");
