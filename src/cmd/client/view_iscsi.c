@@ -152,7 +152,8 @@ void view_admin(const struct seen *s)
     json_t *servers = json_object_get(isns, "servers"),
            *radius = json_object_get(isns, "radius");
     size_t i;
-    tell(stdout, "iscsitadm:\n    Base Directory: zsand's state folder\n    RADIUS Access: %s\n",
+    tell(stdout,
+         "iscsitadm:\n    Base Directory: zsand's state folder\n    RADIUS Access: %s\n",
          json_array_size(radius) ? "Set for each initiator" : "Not set");
     json_array_foreach(radius, i, one)
         tell(stdout, "    RADIUS Server: %s port %lld\n        State: %s%s%s\n",

@@ -27,8 +27,7 @@ static void step(struct gr_plan *p, const char *method, const char *address, jso
     struct gr_step *s = gr_step(
         p, method, json_pack("{s:s, s:I, s:n}", "address", address, "port", port, "secret"));
     if (strcmp(method, "radius.add") == 0)
-        gr_undo(s, "radius.remove",
-                json_pack("{s:s, s:I}", "address", address, "port", port));
+        gr_undo(s, "radius.remove", json_pack("{s:s, s:I}", "address", address, "port", port));
 }
 
 int admin_radius(const json_t *facts, struct gr_plan *p, const char *server, bool secret,
@@ -53,9 +52,9 @@ int admin_radius(const json_t *facts, struct gr_plan *p, const char *server, boo
                        "another behind it, zsan radius remove takes it away",
                        server, gr_text(one, "address"), n > 1 ? " (and others)" : "");
     if (server && n == 0 && !secret)
-        return err_set(reterr, -EINVAL,
-                       "--radius-server %.60s: give --radius-secret too: what it shares with us",
-                       server);
+        return err_set(
+            reterr, -EINVAL,
+            "--radius-server %.60s: give --radius-secret too: what it shares with us", server);
     if (n == 0)
         step(p, "radius.add", at.address, (json_int_t)at.port);
     else if (secret)
