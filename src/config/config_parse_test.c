@@ -156,10 +156,11 @@ static void test_grants_hold_where_they_are_good_for(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct config *c = NULL;
         struct err err = {.code = 0};
-        json_t *doc = quoted(good_doc);
+        json_t *doc = quoted(good_doc), *secrets = quoted(good_secrets);
         change(doc, T1 "/grant_sources", rows[i].text);
-        if (config_parse(doc, NULL, &key, &c, &err) < 0)
+        if (config_parse(doc, secrets, &key, &c, &err) < 0)
             fail_msg("%s: %s", rows[i].text, err.msg);
+        json_decref(secrets);
         assert_int_equal(config_grant(c, VM, TARGET1)->sources.n, rows[i].a);
         assert_int_equal(config_grant(c, "iqn.1998-01.com.vmware:b", TARGET1)->sources.n,
                          rows[i].b);
@@ -420,12 +421,13 @@ static void test_auth_none_is_for_targets_on_loopback_alone(void **state)
     (void)state;
     const struct config *c = NULL;
     struct err err = {.code = 0};
-    json_t *doc = quoted(good_doc);
+    json_t *doc = quoted(good_doc), *secrets = quoted(good_secrets);
     change(doc, "initiators/iqn.1993-08.org.debian:c/auth",
            "'none'"); /* granted t2, which is on group 1 */
-    assert_int_equal(config_parse(doc, NULL, &key, &c, &err), 0);
+    assert_int_equal(config_parse(doc, secrets, &key, &c, &err), 0);
     config_put(c);
     json_decref(doc);
+    json_decref(secrets);
 }
 
 static void test_text_is_bounded_before_it_is_parsed(void **state)
