@@ -54,7 +54,7 @@ int schema_initiator_write(json_t *j, const struct cfg_initiator *i,
                            const char *host); /* host "": one of its own */
 int schema_limits_write(json_t *j, const struct cfg_limits *l);
 int schema_radius_write(json_t *j, const struct cfg_radius *r); /* without secrets */
-int schema_isns_write(json_t *j, const struct cfg_isns *i); /* with its servers */
+int schema_isns_write(json_t *j, const struct cfg_isns *i);     /* with its servers */
 /* A member that is a list of source networks. Read: none when it is not there. -EINVAL when it is empty, for
  * that could be meant as nobody. */
 int schema_sources_read(const json_t *j, const char *member, const char *what,

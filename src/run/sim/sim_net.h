@@ -22,11 +22,11 @@ struct sim_sock {
     uint64_t last_arrival; /* of what was sent towards this end */
     int err;               /* negative errno once it failed */
     bool established;
-    bool fin;      /* the peer will send no more */
-    bool finished; /* we will send no more, and the peer knows or will */
-    bool shut;     /* we will not read or send any more */
-    bool closed;   /* nobody holds it */
-    bool lost;     /* it died without telling the peer */
+    bool fin;       /* the peer will send no more */
+    bool finished;  /* we will send no more, and the peer knows or will */
+    bool shut;      /* we will not read or send any more */
+    bool closed;    /* nobody holds it */
+    bool lost;      /* it died without telling the peer */
     bool datagrams; /* rx holds them one behind the other, each behind its length */
 };
 
