@@ -362,9 +362,9 @@ static int check_radius(const struct cfg_radius *r, struct err *reterr)
 }
 
 /* RADIUS knows a response by MD5 alone. */
-static bool md5_allowed(const struct cfg_initiator *i)
+static bool md5_allowed(const struct config *c, const struct cfg_initiator *i)
 {
-    return i->chap_algs == 0 || i->chap_algs & 1u << CHAP_ALG_MD5;
+    return config_chap_algs_of(c, i) & 1u << CHAP_ALG_MD5;
 }
 
 static int check_verify(const struct config *c, struct err *reterr)
@@ -385,11 +385,12 @@ static int check_verify(const struct config *c, struct err *reterr)
                 "initiator \"%.120s\" has auth none, so RADIUS has nothing to verify: "
                 "give it auth mutual or one-way, or verify local",
                 i->name);
-        if (!md5_allowed(i))
+        if (!md5_allowed(c, i))
             return err_set(
                 reterr, -EINVAL,
                 "initiator \"%.120s\" is verified by RADIUS, which can do MD5 alone, "
-                "and its \"chap\" does not allow md5: verify it locally, or allow md5",
+                "and \"chap\" or \"chap_require\" does not allow md5: verify it locally, or "
+                "allow md5",
                 i->name);
     }
     return 0;

@@ -26,8 +26,8 @@ struct chap {
     bool fake;
     bool barred;              /* none of the initiator's algorithms is allowed */
     uint16_t algs, algs_ever; /* masks of 1 << enum iscsi_chap_alg: its own, anybody's */
-    bool elsewhere; /* somebody else judges the response */
-    bool passed;    /* and has found it right */
+    bool elsewhere;           /* somebody else judges the response */
+    bool passed;              /* and has found it right */
     char name[CHAP_NAME_CAP], reverse_name[CHAP_NAME_CAP];
     struct chap_secret secret[ISCSI_CHAP_SECRETS], reverse;
     enum iscsi_chap_alg alg;
