@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Made of api/zsan.yaml by scripts/genapi.py.
-_zsan_nouns='pool dataset volume target lun portal isns host initiator grant session status stats event audit limits config zpool zfs iscsitadm help'
+_zsan_nouns='pool dataset volume target lun portal isns radius host initiator grant session status stats event audit limits config zpool zfs iscsitadm help'
 _zsan_verbs() {
     case $1 in
     pool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set found errors' ;;
@@ -10,6 +10,7 @@ _zsan_verbs() {
     lun) echo 'list add release remove' ;;
     portal) echo 'list add set remove group' ;;
     isns) echo 'list show add remove set' ;;
+    radius) echo 'list add set secret remove' ;;
     host) echo 'list add remove' ;;
     initiator) echo 'list show add set rotate secret finish remove' ;;
     grant) echo 'list add set rotate secret name finish remove' ;;
@@ -79,13 +80,13 @@ _zsan_look() {
     'host add') flags='' valued='' args='-,-' ;;
     'host list') flags='' valued='' args='' ;;
     'host remove') flags='--force' valued='' args='host' ;;
-    'initiator add') flags='--host --label --auth --chap' valued='--host --label --auth --chap' args='-' ;;
+    'initiator add') flags='--host --label --auth --chap --verify' valued='--host --label --auth --chap --verify' args='-' ;;
     'initiator finish') flags='' valued='' args='initiator' ;;
     'initiator list') flags='' valued='' args='' ;;
     'initiator remove') flags='' valued='' args='initiator' ;;
     'initiator rotate') flags='' valued='' args='initiator' ;;
     'initiator secret') flags='--secret-file' valued='--secret-file' args='initiator' ;;
-    'initiator set') flags='--host --label --auth --chap' valued='--host --label --auth --chap' args='initiator' ;;
+    'initiator set') flags='--host --label --auth --chap --verify' valued='--host --label --auth --chap --verify' args='initiator' ;;
     'initiator show') flags='' valued='' args='initiator' ;;
     'isns add') flags='--port' valued='--port' args='-' ;;
     'isns list') flags='' valued='' args='' ;;
@@ -105,6 +106,11 @@ _zsan_look() {
     'portal list') flags='' valued='' args='' ;;
     'portal remove') flags='--port --group' valued='--port --group' args='-' ;;
     'portal set') flags='--port --group --sources' valued='--port --group --sources' args='-' ;;
+    'radius add') flags='--port --timeout-ms --tries --secret-file' valued='--port --timeout-ms --tries --secret-file' args='-' ;;
+    'radius list') flags='' valued='' args='' ;;
+    'radius remove') flags='--port' valued='--port' args='-' ;;
+    'radius secret') flags='--port --secret-file' valued='--port --secret-file' args='-' ;;
+    'radius set') flags='--port --timeout-ms --tries' valued='--port --timeout-ms --tries' args='-' ;;
     'session drop') flags='' valued='' args='session' ;;
     'session list') flags='' valued='' args='' ;;
     'stats') flags='--histograms' valued='' args='' ;;
@@ -133,6 +139,7 @@ _zsan_values() {
     --level) values='error warn info debug' ;;
     --policy) values='exclusive cluster read-shared' ;;
     --sync) values='always standard disabled' ;;
+    --verify) values='local radius' ;;
     esac
 }
 # Names in the first columns of tables, from the daemon.

@@ -164,6 +164,29 @@ static void pairs_changed(struct secrets_log *l, const char *target, const json_
     }
 }
 
+static void radius_changed(struct secrets_log *l, const char *server, const json_t *from,
+                           const json_t *to)
+{
+    const char *what = what_happened(from, to);
+    if (what && l->n++ < ROWS_MAX)
+        log_info("secret.change", KV("generation", "%llu", l->generation),
+                 KV("uid", "%lld", l->uid), KV("server", "%s", server), KV("side", "radius"),
+                 KV("what", "%s", what));
+}
+
+static void log_radius(struct secrets_log *l, const json_t *from, const json_t *to)
+{
+    const char *server;
+    const json_t *credential;
+    field_each(from, server, credential)
+        radius_changed(l, server, credential, json_object_get(to, server));
+    field_each(to, server, credential)
+    {
+        if (!json_object_get(from, server))
+            radius_changed(l, server, NULL, credential);
+    }
+}
+
 static void log_secrets(const json_t *from, const json_t *to, struct secrets_log l)
 {
     const json_t *was = json_object_get(from, "grants"), *is = json_object_get(to, "grants");
@@ -178,6 +201,7 @@ static void log_secrets(const json_t *from, const json_t *to, struct secrets_log
         if (!json_object_get(was, target))
             pairs_changed(&l, target, NULL, pairs);
     }
+    log_radius(&l, json_object_get(from, "radius"), json_object_get(to, "radius"));
     if (l.n > ROWS_MAX)
         log_info("secret.change", KV("generation", "%llu", l.generation),
                  KV("uid", "%lld", l.uid), KV("what", "and %u more", l.n - ROWS_MAX));

@@ -52,6 +52,7 @@ void config_version_free(struct config_version *v)
         wipe(c->grants, c->ngrants * sizeof(*c->grants));
     if (c->initiators)
         wipe(c->initiators, c->ninitiators * sizeof(*c->initiators));
+    wipe(&c->radius, sizeof(c->radius));
     free(c->volumes);
     free(c->targets);
     free(c->groups);

@@ -128,6 +128,13 @@ enum cfg_auth {
 const char *cfg_auth_name(enum cfg_auth a);
 const char *cfg_alua_name(enum cfg_alua_state s);
 
+/* Who knows the secret that the initiator proves itself with. */
+enum cfg_verify {
+    CFG_VERIFY_LOCAL,  /* we, one for each target: default */
+    CFG_VERIFY_RADIUS, /* a RADIUS server, one for all targets; CHAP with MD5 alone */
+};
+const char *cfg_verify_name(enum cfg_verify v);
+
 struct cfg_secret {
     uint8_t bytes[CFG_SECRET_MAX];
     uint16_t len; /* 0: none */
@@ -155,6 +162,7 @@ struct cfg_initiator {
     char label[64];          /* stands for it; "": none */
     const struct cfg_host *host;
     enum cfg_auth auth;
+    enum cfg_verify verify;
     uint16_t chap_algs; /* bit mask of 1 << algorithm; 0: all */
     struct cfg_credential discovery, discovery_reverse;
 };
@@ -203,6 +211,22 @@ struct cfg_isns {
     unsigned nservers;
 };
 
+#define CFG_RADIUS_SERVERS 8
+#define CFG_RADIUS_PORT    1812 /* unless another one is given */
+struct cfg_radius_server {
+    char address[64]; /* numeric host */
+    uint16_t port;
+    uint32_t timeout_ms; /* until a request is sent again, 2000 */
+    uint32_t tries;      /* requests without an answer before the next server is asked, 3 */
+    struct cfg_secret secret; /* shared with the server */
+    uint64_t minted;          /* when it was set, seconds since 1970 */
+};
+/* Servers that verify initiators (RFC 2865), in the order in which they are asked. */
+struct cfg_radius {
+    struct cfg_radius_server servers[CFG_RADIUS_SERVERS];
+    unsigned nservers;
+};
+
 struct config {
     uint64_t generation;
     struct cfg_volume *volumes;
@@ -219,6 +243,7 @@ struct config {
     unsigned ngrants;
     struct cfg_limits limits;
     struct cfg_isns isns;
+    struct cfg_radius radius;
     uint32_t oui;         /* 0: NAA 3 is minted */
     char iqn_prefix[112]; /* "iqn.YYYY-MM.DOMAIN": made-up target names begin with it */
     const struct config_index *index; /* for the look-ups; NULL: they search */

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "config/config_int.h"
 #include "config/names.h"
+#include "config/schema.h"
 #include "config/sources.h"
 
 #include <errno.h>
@@ -337,6 +338,64 @@ static int check_isns(const struct cfg_isns *i, struct err *reterr)
     return 0;
 }
 
+/* ---- RADIUS ------------------------------------------------------------------------------ */
+
+static int check_radius(const struct cfg_radius *r, struct err *reterr)
+{
+    struct cfg_address a;
+    for (unsigned k = 0; k < r->nservers; k++) {
+        const struct cfg_radius_server *s = &r->servers[k];
+        if (!cfg_address_parse(s->address, &a) || strchr(s->address, '%'))
+            return err_set(reterr, -EINVAL, "radius: \"%s\" is no numeric IPv4 or IPv6 address",
+                           s->address);
+        for (unsigned o = 0; o < k; o++)
+            if (s->port == r->servers[o].port && strcmp(s->address, r->servers[o].address) == 0)
+                return err_set(reterr, -EINVAL, "radius: server %s port %u is listed twice",
+                               s->address, s->port);
+        if (s->secret.len == 0)
+            return err_set(reterr, -EINVAL,
+                           "radius: server %s port %u has no shared secret: zsan radius add "
+                           "takes it, and a document brings it in its \"secrets\"",
+                           s->address, s->port);
+    }
+    return 0;
+}
+
+/* RADIUS knows a response by MD5 alone. */
+static bool md5_allowed(const struct config *c, const struct cfg_initiator *i)
+{
+    return config_chap_algs_of(c, i) & 1u << CHAP_ALG_MD5;
+}
+
+static int check_verify(const struct config *c, struct err *reterr)
+{
+    for (unsigned k = 0; k < c->ninitiators; k++) {
+        const struct cfg_initiator *i = &c->initiators[k];
+        if (i->verify != CFG_VERIFY_RADIUS)
+            continue;
+        if (c->radius.nservers == 0)
+            return err_set(
+                reterr, -EINVAL,
+                "initiator \"%.120s\" is verified by RADIUS, and there is no server: "
+                "zsan radius add, or initiator set --verify local",
+                i->name);
+        if (i->auth == CFG_AUTH_NONE)
+            return err_set(
+                reterr, -EINVAL,
+                "initiator \"%.120s\" has auth none, so RADIUS has nothing to verify: "
+                "give it auth mutual or one-way, or verify local",
+                i->name);
+        if (!md5_allowed(c, i))
+            return err_set(
+                reterr, -EINVAL,
+                "initiator \"%.120s\" is verified by RADIUS, which can do MD5 alone, "
+                "and \"chap\" or \"chap_require\" does not allow md5: verify it locally, or "
+                "allow md5",
+                i->name);
+    }
+    return 0;
+}
+
 /* ---- who may come in without CHAP -------------------------------------------------------- */
 
 static const struct cfg_portal *portal_abroad(const struct cfg_target *t)
@@ -453,6 +512,24 @@ static void add_uses(const struct cfg_credential *cred, struct secret_use like,
         }
 }
 
+/* Servers may share one, but with nobody else. */
+static int check_radius_secrets(const struct cfg_radius *r, const struct siphash_key *key,
+                                const struct secret_use *uses, size_t n, struct err *reterr)
+{
+    for (unsigned i = 0; i < r->nservers; i++) {
+        const struct cfg_secret *s = &r->servers[i].secret;
+        const struct secret_use like = {.hash = siphash(key, s->bytes, s->len)};
+        const struct secret_use *use = bsearch(&like, uses, n, sizeof(*uses), by_hash);
+        if (use)
+            return err_set(
+                reterr, -EINVAL,
+                "one secret is used twice: by RADIUS server %s and by %.120s: choose "
+                "another",
+                r->servers[i].address, use->initiator->name);
+    }
+    return 0;
+}
+
 /* Hashes under a random key are compared instead of secrets: the time that takes tells nothing
  * about them. */
 static int check_secrets(const struct config *c, const struct siphash_key *key,
@@ -477,7 +554,7 @@ static int check_secrets(const struct config *c, const struct siphash_key *key,
                  &n);
     }
     qsort(uses, n, sizeof(*uses), by_hash);
-    int rc = 0;
+    int rc = check_radius_secrets(&c->radius, key, uses, n, reterr);
     for (size_t i = 1; rc == 0 && i < n; i++)
         if (uses[i - 1].hash == uses[i].hash)
             rc = err_set(reterr, -EINVAL,
@@ -499,7 +576,8 @@ int config_check(const struct config *c, const struct siphash_key *key, struct e
     if ((rc = check_volumes(c, reterr)) < 0 || (rc = check_groups(c, reterr)) < 0 ||
         (rc = check_targets(c, reterr)) < 0 || (rc = check_open_grants(c, reterr)) < 0 ||
         (rc = check_labels(c, reterr)) < 0 || (rc = check_chap_require(c, reterr)) < 0 ||
-        (rc = check_isns(&c->isns, reterr)) < 0)
+        (rc = check_isns(&c->isns, reterr)) < 0 ||
+        (rc = check_radius(&c->radius, reterr)) < 0 || (rc = check_verify(c, reterr)) < 0)
         return rc;
     return check_secrets(c, key, reterr);
 }

@@ -30,8 +30,11 @@ static const char good_doc[] =
     "'::1'}]},"
     "                   '2': {'alua_group': 7, 'portals': [{'address': '192.0.2.1'}]}},"
     " 'hosts': {'esx1': {}},"
+    " 'radius': {'servers': [{'address': '192.0.2.7', 'tries': 1}, {'address': '2001:db8::7', "
+    "'port': "
+    "1645}]},"
     " 'initiators': {'iqn.1998-01.com.vmware:a': {'host': 'esx1'}, 'iqn.1998-01.com.vmware:b': "
-    "{'host': 'esx1'},"
+    "{'host': 'esx1', 'verify': 'radius'},"
     "                'iqn.1993-08.org.debian:c': {'auth': 'one-way', 'chap': ['sha256', "
     "'sha3-256']}},"
     " 'targets': {'iqn.2026-11.io.example:t1': {'luns': {'10': 'ram', '9': 'vm1'}, "
@@ -45,6 +48,8 @@ static const char good_secrets[] =
     "{'format': 'zsan-secrets', 'version': 1,"
     " 'discovery': {'iqn.1998-01.com.vmware:a': {'forward': {'secret': 'discovery-aaaa'},"
     "                                            'reverse': {'secret': 'discovery-bbbb'}}},"
+    " 'radius': {'192.0.2.7:1812': {'secret': 'radius-shared', 'minted': 7},"
+    "            '[2001:db8::7]:1645': {'secret': 'radius-shared'}},"
     " 'grants': {'iqn.2026-11.io.example:t1': {'iqn.1998-01.com.vmware:a': "
     "   {'forward': {'secret': 'forward-aaaa', 'previous': 'forward-old1', 'minted': 5},"
     "    'reverse': {'name': 'target-side', 'secret': 'reverse-aaaa'}}}}}";
@@ -151,10 +156,11 @@ static void test_grants_hold_where_they_are_good_for(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct config *c = NULL;
         struct err err = {.code = 0};
-        json_t *doc = quoted(good_doc);
+        json_t *doc = quoted(good_doc), *secrets = quoted(good_secrets);
         change(doc, T1 "/grant_sources", rows[i].text);
-        if (config_parse(doc, NULL, &key, &c, &err) < 0)
+        if (config_parse(doc, secrets, &key, &c, &err) < 0)
             fail_msg("%s: %s", rows[i].text, err.msg);
+        json_decref(secrets);
         assert_int_equal(config_grant(c, VM, TARGET1)->sources.n, rows[i].a);
         assert_int_equal(config_grant(c, "iqn.1998-01.com.vmware:b", TARGET1)->sources.n,
                          rows[i].b);
@@ -203,7 +209,14 @@ static void test_secrets_join_their_pairs(void **state)
     assert_int_equal(g->initiator->discovery_reverse.secret[0].len, 14);
     const struct cfg_grant *none =
         config_grant(c, "iqn.1998-01.com.vmware:b", "iqn.2026-11.io.example:t1");
-    assert_int_equal(none->forward.secret[0].len, 0); /* nobody passes */
+    assert_int_equal(none->forward.secret[0].len, 0); /* nobody passes by us */
+    assert_int_equal(none->initiator->verify, CFG_VERIFY_RADIUS);
+    assert_int_equal(g->initiator->verify, CFG_VERIFY_LOCAL);
+    const struct cfg_radius_server *s = c->radius.servers;
+    assert_int_equal(c->radius.nservers, 2);
+    assert_true(s[0].port == 1812 && s[0].tries == 1 && s[0].timeout_ms == 2000);
+    assert_true(s[0].secret.len == 13 && s[0].minted == 7);
+    assert_true(s[1].port == 1645 && s[1].tries == 3 && s[1].secret.len == 13);
     config_put(c);
 }
 
@@ -212,137 +225,151 @@ struct bad {
     const char *names; /* must be in the message */
 };
 static const struct bad bad_docs[] = {
-    {"format",                                "'other'",                                                            "format"           },
-    {"format",                                NULL,                                                                 "format"           },
-    {"version",                               "2",                                                                  "version"          },
-    {"version",                               "'1'",                                                                "version"          },
-    {"versions",                              "1",                                                                  "versions"         },
-    {"iqn_prefix",                            "'iqn.26-11.example'",                                                "iqn_prefix"       },
-    {"iqn_prefix",                            "'iqn.2026-11.io.x:y'",                                               "iqn_prefix"       },
-    {"oui",                                   "'00a0b'",                                                            "oui"              },
-    {"oui",                                   "'00a0bz'",                                                           "oui"              },
-    {"volumes",                               "[]",                                                                 "volumes"          },
-    {"volumes/vm1",                           "5",                                                                  "vm1"              },
-    {"volumes/vm1/sizee",                     "1",                                                                  "sizee"            },
-    {"volumes/vm1/size",                      "'big'",                                                              "size"             },
-    {"volumes/vm1/size",                      "-512",                                                               "size"             },
-    {"volumes/vm1/size",                      "1.5",                                                                "size"             },
-    {"volumes/vm1/size",                      "1000",                                                               "vm1"              },
-    {"volumes/vm1/size",                      "4611686018427387904",                                                "size"             },
-    {"volumes/vm1/block_size",                "1024",                                                               "vm1"              },
-    {"volumes/vm1/physical_block",            "3000",                                                               "vm1"              },
-    {"volumes/vm1/read_only",                 "1",                                                                  "read_only"        },
-    {"volumes/vm1/sync",                      "'never'",                                                            "always standard"  },
-    {"volumes/vm1/dataset",                   "'tank/vm1'",                                                         "engine pool"      },
+    {"format",                                     "'other'",                                                            "format"            },
+    {"format",                                     NULL,                                                                 "format"            },
+    {"version",                                    "2",                                                                  "version"           },
+    {"version",                                    "'1'",                                                                "version"           },
+    {"versions",                                   "1",                                                                  "versions"          },
+    {"iqn_prefix",                                 "'iqn.26-11.example'",                                                "iqn_prefix"        },
+    {"iqn_prefix",                                 "'iqn.2026-11.io.x:y'",                                               "iqn_prefix"        },
+    {"oui",                                        "'00a0b'",                                                            "oui"               },
+    {"oui",                                        "'00a0bz'",                                                           "oui"               },
+    {"volumes",                                    "[]",                                                                 "volumes"           },
+    {"volumes/vm1",                                "5",                                                                  "vm1"               },
+    {"volumes/vm1/sizee",                          "1",                                                                  "sizee"             },
+    {"volumes/vm1/size",                           "'big'",                                                              "size"              },
+    {"volumes/vm1/size",                           "-512",                                                               "size"              },
+    {"volumes/vm1/size",                           "1.5",                                                                "size"              },
+    {"volumes/vm1/size",                           "1000",                                                               "vm1"               },
+    {"volumes/vm1/size",                           "4611686018427387904",                                                "size"              },
+    {"volumes/vm1/block_size",                     "1024",                                                               "vm1"               },
+    {"volumes/vm1/physical_block",                 "3000",                                                               "vm1"               },
+    {"volumes/vm1/read_only",                      "1",                                                                  "read_only"         },
+    {"volumes/vm1/sync",                           "'never'",                                                            "always standard"   },
+    {"volumes/vm1/dataset",                        "'tank/vm1'",                                                         "engine pool"       },
     {"volumes/tank",
-     "{'id':'00000000-0000-4000-8000-000000000009','engine':'pool','dataset':'tank'}",                              "tank/vm1"         },
-    {"volumes/vm1/engine",                    "'floppy'",                                                           "mem null file"    },
-    {"volumes/vm1/path",                      "'relative.img'",                                                     "vm1"              },
-    {"volumes/vm1/path",                      NULL,                                                                 "vm1"              },
-    {"volumes/vm1/id",                        NULL,                                                                 "id"               },
-    {"volumes/vm1/id",                        "'abc'",                                                              "id"               },
-    {"volumes/vm1/id",                        "'00000000-0000-4000-8000-000000000002'",                             "ram"              },
-    {"volumes/vm1/threshold_pct",             "100",                                                                "threshold_pct"    },
-    {"volumes/vm1/policy",                    "'mine'",                                                             "exclusive cluster"},
-    {"volumes/vm1/hosts",                     "['esx1']",                                                           "policy cluster"   },
-    {"volumes/vm1/hosts",                     "'esx1'",                                                             "hosts"            },
-    {"volumes/vm1/hosts",                     "[1]",                                                                "no name of a host"},
-    {"volumes/ram/hosts",                     "['esx1', 'esx9']",                                                   "esx9"             },
-    {"volumes/ram/hosts",                     "['esx1 esx1']",                                                      "no name of a host"},
-    {"volumes/ram/path",                      "'/v'",                                                               "ram"              },
-    {"volumes/ram/size",                      "0",                                                                  "ram"              },
-    {"volumes/-x",                            "{}",                                                                 "-x"               },
-    {"volumes/iqn.x",                         "{}",                                                                 "iqn.x"            },
-    {"volumes/a b",                           "{}",                                                                 "a b"              },
+     "{'id':'00000000-0000-4000-8000-000000000009','engine':'pool','dataset':'tank'}",                                   "tank/vm1"          },
+    {"volumes/vm1/engine",                         "'floppy'",                                                           "mem null file"     },
+    {"volumes/vm1/path",                           "'relative.img'",                                                     "vm1"               },
+    {"volumes/vm1/path",                           NULL,                                                                 "vm1"               },
+    {"volumes/vm1/id",                             NULL,                                                                 "id"                },
+    {"volumes/vm1/id",                             "'abc'",                                                              "id"                },
+    {"volumes/vm1/id",                             "'00000000-0000-4000-8000-000000000002'",                             "ram"               },
+    {"volumes/vm1/threshold_pct",                  "100",                                                                "threshold_pct"     },
+    {"volumes/vm1/policy",                         "'mine'",                                                             "exclusive cluster" },
+    {"volumes/vm1/hosts",                          "['esx1']",                                                           "policy cluster"    },
+    {"volumes/vm1/hosts",                          "'esx1'",                                                             "hosts"             },
+    {"volumes/vm1/hosts",                          "[1]",                                                                "no name of a host" },
+    {"volumes/ram/hosts",                          "['esx1', 'esx9']",                                                   "esx9"              },
+    {"volumes/ram/hosts",                          "['esx1 esx1']",                                                      "no name of a host" },
+    {"volumes/ram/path",                           "'/v'",                                                               "ram"               },
+    {"volumes/ram/size",                           "0",                                                                  "ram"               },
+    {"volumes/-x",                                 "{}",                                                                 "-x"                },
+    {"volumes/iqn.x",                              "{}",                                                                 "iqn.x"             },
+    {"volumes/a b",                                "{}",                                                                 "a b"               },
     {"volumes/vm2",
-     "{'id':'00000000-0000-4000-8000-000000000009','engine':'file','path':'/v/vm1.img'}",                           "vm2"              },
-    {"portal_groups/0",                       "{}",                                                                 "1 to 65535"       },
-    {"portal_groups/01",                      "{}",                                                                 "01"               },
-    {"portal_groups/65536",                   "{}",                                                                 "65536"            },
-    {"portal_groups/1/portals",               "{}",                                                                 "portals"          },
-    {"portal_groups/1/portals/0/address",     "'localhost'",                                                        "localhost"        },
-    {"portal_groups/1/portals/0/address",     NULL,                                                                 "address"          },
-    {"portal_groups/1/portals/0/port",        "0",                                                                  "port"             },
-    {"portal_groups/1/portals/0/port",        "65536",                                                              "port"             },
-    {"portal_groups/1/portals/0/advertise",   "'here'",                                                             "advertise"        },
-    {"portal_groups/2/portals/0/address",     "'0.0.0.0'",                                                          "any_address"      },
-    {"portal_groups/2/portals/0/address",     "'::0'",                                                              "any_address"      },
-    {"portal_groups/2/portals/0/address",     "'::ffff:192.0.2.1'",                                                 "IPv4"             },
-    {"portal_groups/2/portals/0/address",     "'fe80::1%lo'",                                                       "numeric"          },
-    {"portal_groups/2/portals/0/any_address", "true",                                                               "any_address"      },
-    {"portal_groups/2/portals",               "[{'address': '0.0.0.0', 'any_address': true}]",                      "way"              },
-    {"portal_groups/2/portals",               "[{'address': '0.0.0.0', 'interface': 'eth0'}]",                      "way"              },
-    {"portal_groups/2/portals/0/sources",     "'192.0.2.0/24'",                                                     "sources"          },
-    {"portal_groups/2/portals/0/sources",     "[]",                                                                 "no source network"},
-    {"portal_groups/2/portals/0/sources",     "['192.0.2.1/24']",                                                   "192.0.2.0/24"     },
-    {"portal_groups/2/portals/0/sources",     "[7]",                                                                "no source network"},
-    {T1 "/grant_sources",                     "[]",                                                                 "grant_sources"    },
-    {T1 "/grant_sources",                     "{'nobody': ['192.0.2.0/24']}",                                       "nobody"           },
-    {T1 "/grant_sources",                     "{'esx1': []}",                                                       "no source network"},
-    {T1 "/grant_sources",                     "{'esx1': ['here']}",                                                 "no source network"},
-    {"portal_groups/2/portals/0/address",     "'127.0.0.1'",                                                        "way"              },
-    {"portal_groups/2/alua_group",            "0",                                                                  "alua_group"       },
-    {"hosts/esx1/ip",                         "'1.2.3.4'",                                                          "ip"               },
-    {"hosts/esx1",                            NULL,                                                                 "esx1"             },
-    {"initiators/IQN.1998-01.com.vmware:z",   "{}",                                                                 "lower case"       },
-    {"initiators/someone",                    "{}",                                                                 "someone"          },
-    {"initiators/" VM "/host",                "'esx2'",                                                             "esx2"             },
-    {"initiators/" VM "/host",                "7",                                                                  "host"             },
-    {"initiators/" VM "/auth",                "'maybe'",                                                            "mutual one-way"   },
-    {"initiators/" VM "/auth",                "'none'",                                                             "loopback"         },
-    {"initiators/" VM "/chap",                "['md4']",                                                            "md5"              },
-    {"initiators/" VM "/chap",                "'md5'",                                                              "chap"             },
-    {T1 "/alias",                             "'0123456789012345678901234567890123456789012345678901234567890123'",
-     "alias"                                                                                                                           },
-    {T1 "/luns/16384",                        "'vm1'",                                                              "16384"            },
-    {T1 "/luns/x",                            "'vm1'",                                                              "x"                },
-    {T1 "/luns/3",                            "'gone'",                                                             "gone"             },
-    {T1 "/luns/3",                            "null",                                                               "LUN 3"            },
-    {T1 "/luns/3",                            "'vm1'",                                                              "vm1"              },
-    {T1 "/past_luns",                         "['x']",                                                              "past_luns"        },
-    {T1 "/past_luns",                         "[16384]",                                                            "past_luns"        },
-    {T1 "/past_luns",                         "{}",                                                                 "past_luns"        },
-    {T1 "/portal_groups",                     "[]",                                                                 "portal_groups"    },
-    {T1 "/portal_groups",                     "[1, 1]",                                                             "twice"            },
-    {T1 "/portal_groups",                     "[9]",                                                                "group 9"          },
-    {T1 "/portal_groups",                     "['1']",                                                              "portal group"     },
-    {T1 "/rel_ports/1",                       "3",                                                                  "relative port 3"  },
-    {T1 "/rel_ports/1",                       "0",                                                                  "rel_ports"        },
-    {T1 "/rel_ports/1",                       NULL,                                                                 "rel_ports"        },
-    {T1 "/redirect",                          "'elsewhere'",                                                        "redirect"         },
-    {T1 "/grants",                            "['nobody']",                                                         "nobody"           },
-    {T1 "/grants",                            "[1]",                                                                "grants"           },
-    {T1 "/grants",                            "'esx1'",                                                             "grants"           },
-    {"targets/nonsense",                      "{'portal_groups':[1]}",                                              "nonsense"         },
-    {"limits",                                "{'max_burst': 65536}",                                               "first_burst"      },
-    {"limits",                                "{'chap_require': 'sha512'}",                                         "chap_require"     },
-    {"limits",                                "{'max_connections': 0}",                                             "max_connections"  },
-    {"isns",                                  "{'enabled': true, 'servers': []}",                                   "entity"           },
-    {"isns",                                  "{'servers': [{'address': 'san.example'}]}",                          "numeric"          },
-    {"isns",                                  "{'servers': [{'port': 3205}]}",                                      "address"          },
-    {"isns",                                  "{'servers': [{'address': '::1', 'port': 0}]}",                       "port"             },
-    {"isns",                                  "{'servers': [{'address': '::1'}, {'address': '::1'}]}",              "twice"            },
-    {"isns",                                  "{'servers': [{},{},{},{},{},{},{},{},{}]}",                          "8 servers"        },
-    {"isns",                                  "{'entity': 'two words'}",                                            "blanks"           },
-    {"isns",                                  "{'nonsense': 1}",                                                    "nonsense"         },
-    {"limits",                                "{'tasks_per_session': 1000000}",                                     "tasks_per_session"},
+     "{'id':'00000000-0000-4000-8000-000000000009','engine':'file','path':'/v/vm1.img'}",                                "vm2"               },
+    {"portal_groups/0",                            "{}",                                                                 "1 to 65535"        },
+    {"portal_groups/01",                           "{}",                                                                 "01"                },
+    {"portal_groups/65536",                        "{}",                                                                 "65536"             },
+    {"portal_groups/1/portals",                    "{}",                                                                 "portals"           },
+    {"portal_groups/1/portals/0/address",          "'localhost'",                                                        "localhost"         },
+    {"portal_groups/1/portals/0/address",          NULL,                                                                 "address"           },
+    {"portal_groups/1/portals/0/port",             "0",                                                                  "port"              },
+    {"portal_groups/1/portals/0/port",             "65536",                                                              "port"              },
+    {"portal_groups/1/portals/0/advertise",        "'here'",                                                             "advertise"         },
+    {"portal_groups/2/portals/0/address",          "'0.0.0.0'",                                                          "any_address"       },
+    {"portal_groups/2/portals/0/address",          "'::0'",                                                              "any_address"       },
+    {"portal_groups/2/portals/0/address",          "'::ffff:192.0.2.1'",                                                 "IPv4"              },
+    {"portal_groups/2/portals/0/address",          "'fe80::1%lo'",                                                       "numeric"           },
+    {"portal_groups/2/portals/0/any_address",      "true",                                                               "any_address"       },
+    {"portal_groups/2/portals",                    "[{'address': '0.0.0.0', 'any_address': true}]",                      "way"               },
+    {"portal_groups/2/portals",                    "[{'address': '0.0.0.0', 'interface': 'eth0'}]",                      "way"               },
+    {"portal_groups/2/portals/0/sources",          "'192.0.2.0/24'",                                                     "sources"           },
+    {"portal_groups/2/portals/0/sources",          "[]",                                                                 "no source network" },
+    {"portal_groups/2/portals/0/sources",          "['192.0.2.1/24']",                                                   "192.0.2.0/24"      },
+    {"portal_groups/2/portals/0/sources",          "[7]",                                                                "no source network" },
+    {T1 "/grant_sources",                          "[]",                                                                 "grant_sources"     },
+    {T1 "/grant_sources",                          "{'nobody': ['192.0.2.0/24']}",                                       "nobody"            },
+    {T1 "/grant_sources",                          "{'esx1': []}",                                                       "no source network" },
+    {T1 "/grant_sources",                          "{'esx1': ['here']}",                                                 "no source network" },
+    {"portal_groups/2/portals/0/address",          "'127.0.0.1'",                                                        "way"               },
+    {"portal_groups/2/alua_group",                 "0",                                                                  "alua_group"        },
+    {"hosts/esx1/ip",                              "'1.2.3.4'",                                                          "ip"                },
+    {"hosts/esx1",                                 NULL,                                                                 "esx1"              },
+    {"initiators/IQN.1998-01.com.vmware:z",        "{}",                                                                 "lower case"        },
+    {"initiators/someone",                         "{}",                                                                 "someone"           },
+    {"initiators/" VM "/host",                     "'esx2'",                                                             "esx2"              },
+    {"initiators/" VM "/host",                     "7",                                                                  "host"              },
+    {"initiators/" VM "/auth",                     "'maybe'",                                                            "mutual one-way"    },
+    {"initiators/" VM "/auth",                     "'none'",                                                             "loopback"          },
+    {"initiators/" VM "/chap",                     "['md4']",                                                            "md5"               },
+    {"initiators/" VM "/chap",                     "'md5'",                                                              "chap"              },
+    {T1 "/alias",                                  "'0123456789012345678901234567890123456789012345678901234567890123'",
+     "alias"                                                                                                                                 },
+    {T1 "/luns/16384",                             "'vm1'",                                                              "16384"             },
+    {T1 "/luns/x",                                 "'vm1'",                                                              "x"                 },
+    {T1 "/luns/3",                                 "'gone'",                                                             "gone"              },
+    {T1 "/luns/3",                                 "null",                                                               "LUN 3"             },
+    {T1 "/luns/3",                                 "'vm1'",                                                              "vm1"               },
+    {T1 "/past_luns",                              "['x']",                                                              "past_luns"         },
+    {T1 "/past_luns",                              "[16384]",                                                            "past_luns"         },
+    {T1 "/past_luns",                              "{}",                                                                 "past_luns"         },
+    {T1 "/portal_groups",                          "[]",                                                                 "portal_groups"     },
+    {T1 "/portal_groups",                          "[1, 1]",                                                             "twice"             },
+    {T1 "/portal_groups",                          "[9]",                                                                "group 9"           },
+    {T1 "/portal_groups",                          "['1']",                                                              "portal group"      },
+    {T1 "/rel_ports/1",                            "3",                                                                  "relative port 3"   },
+    {T1 "/rel_ports/1",                            "0",                                                                  "rel_ports"         },
+    {T1 "/rel_ports/1",                            NULL,                                                                 "rel_ports"         },
+    {T1 "/redirect",                               "'elsewhere'",                                                        "redirect"          },
+    {T1 "/grants",                                 "['nobody']",                                                         "nobody"            },
+    {T1 "/grants",                                 "[1]",                                                                "grants"            },
+    {T1 "/grants",                                 "'esx1'",                                                             "grants"            },
+    {"targets/nonsense",                           "{'portal_groups':[1]}",                                              "nonsense"          },
+    {"limits",                                     "{'max_burst': 65536}",                                               "first_burst"       },
+    {"limits",                                     "{'chap_require': 'sha512'}",                                         "chap_require"      },
+    {"limits",                                     "{'max_connections': 0}",                                             "max_connections"   },
+    {"isns",                                       "{'enabled': true, 'servers': []}",                                   "entity"            },
+    {"isns",                                       "{'servers': [{'address': 'san.example'}]}",                          "numeric"           },
+    {"isns",                                       "{'servers': [{'port': 3205}]}",                                      "address"           },
+    {"isns",                                       "{'servers': [{'address': '::1', 'port': 0}]}",                       "port"              },
+    {"isns",                                       "{'servers': [{'address': '::1'}, {'address': '::1'}]}",              "twice"             },
+    {"isns",                                       "{'servers': [{},{},{},{},{},{},{},{},{}]}",                          "8 servers"         },
+    {"isns",                                       "{'entity': 'two words'}",                                            "blanks"            },
+    {"isns",                                       "{'nonsense': 1}",                                                    "nonsense"          },
+    {"limits",                                     "{'tasks_per_session': 1000000}",                                     "tasks_per_session" },
+    {"radius",                                     NULL,                                                                 "there is no server"},
+    {"radius",                                     "{'servers': [{'address': 'radius.example'}]}",                       "numeric"           },
+    {"radius",                                     "{'servers': [{'address': '192.0.2.7'}, {'address': '192.0.2.7'}]}",  "twice"             },
+    {"radius",                                     "{'servers': [{'address': '192.0.2.7', 'port': 1813}]}",              "no shared secret"  },
+    {"radius",                                     "{'servers': [{'address': '192.0.2.7', 'timeout_ms': 99}]}",          "timeout_ms"        },
+    {"radius",                                     "{'servers': [{'address': '192.0.2.7', 'tries': 0}]}",                "tries"             },
+    {"radius",                                     "{'servers': [{},{},{},{},{},{},{},{},{}]}",                          "8 servers"         },
+    {"radius",                                     "{'secret': 'x'}",                                                    "secret"            },
+    {"initiators/iqn.1993-08.org.debian:c/verify", "'radius'",                                                           "does not allow md5"},
+    {"initiators/" VM "/verify",                   "'else'",                                                             "verify"            },
 };
 #define PAIR "grants/iqn.2026-11.io.example:t1/" VM
 static const struct bad bad_secrets[] = {
-    {"format",                   "'zsan-config'",                           "format"   },
-    {"grants",                   "[]",                                      "grants"   },
-    {PAIR "/forward/secret",     "'short-11cha'",                           "12"       },
-    {PAIR "/forward/secret",     "'with a space in it'",                    "printable"},
-    {PAIR "/forward/secret",     "'umlaut-\u00e4\u00e4\u00e4\u00e4\u00e4'", "printable"},
-    {PAIR "/forward/secret",     "12345678901234",                          "secret"   },
-    {PAIR "/forward/secret",     NULL,                                      "secret"   },
-    {PAIR "/reverse/secret",     "'forward-aaaa'",                          "twice"    },
-    {PAIR "/reverse/secret",     "'forward-old1'",                          "twice"    },
-    {PAIR "/reverse/secret",     "'discovery-aaaa'",                        "twice"    },
-    {PAIR "/forward/previous",   "'forward-aaaa'",                          "twice"    },
-    {PAIR "/sideways",           "{}",                                      "sideways" },
-    {PAIR "/forward/minted",     "'today'",                                 "minted"   },
-    {"discovery/" VM "/forward", "'x'",                                     "discovery"},
+    {"format",                       "'zsan-config'",                           "format"          },
+    {"grants",                       "[]",                                      "grants"          },
+    {PAIR "/forward/secret",         "'short-11cha'",                           "12"              },
+    {PAIR "/forward/secret",         "'with a space in it'",                    "printable"       },
+    {PAIR "/forward/secret",         "'umlaut-\u00e4\u00e4\u00e4\u00e4\u00e4'", "printable"       },
+    {PAIR "/forward/secret",         "12345678901234",                          "secret"          },
+    {PAIR "/forward/secret",         NULL,                                      "secret"          },
+    {PAIR "/reverse/secret",         "'forward-aaaa'",                          "twice"           },
+    {PAIR "/reverse/secret",         "'forward-old1'",                          "twice"           },
+    {PAIR "/reverse/secret",         "'discovery-aaaa'",                        "twice"           },
+    {PAIR "/forward/previous",       "'forward-aaaa'",                          "twice"           },
+    {PAIR "/sideways",               "{}",                                      "sideways"        },
+    {PAIR "/forward/minted",         "'today'",                                 "minted"          },
+    {"radius",                       "[]",                                      "radius"          },
+    {"radius/192.0.2.7:1812",        NULL,                                      "no shared secret"},
+    {"radius/192.0.2.7:1812/secret", "'short'",                                 "12"              },
+    {"radius/192.0.2.7:1812/secret", "'reverse-aaaa'",                          "twice"           },
+    {"discovery/" VM "/forward",     "'x'",                                     "discovery"       },
 };
 
 static void refuse(const char *doc_text, const char *secrets_text, const struct bad *b,
@@ -394,12 +421,13 @@ static void test_auth_none_is_for_targets_on_loopback_alone(void **state)
     (void)state;
     const struct config *c = NULL;
     struct err err = {.code = 0};
-    json_t *doc = quoted(good_doc);
+    json_t *doc = quoted(good_doc), *secrets = quoted(good_secrets);
     change(doc, "initiators/iqn.1993-08.org.debian:c/auth",
            "'none'"); /* granted t2, which is on group 1 */
-    assert_int_equal(config_parse(doc, NULL, &key, &c, &err), 0);
+    assert_int_equal(config_parse(doc, secrets, &key, &c, &err), 0);
     config_put(c);
     json_decref(doc);
+    json_decref(secrets);
 }
 
 static void test_text_is_bounded_before_it_is_parsed(void **state)

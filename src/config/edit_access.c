@@ -184,6 +184,14 @@ static bool granted(const struct config_edit *e, const char *initiator, const ch
            (host && edit_list_find(grants, host) >= 0);
 }
 
+/* RADIUS knows what the initiator proves itself with, and we do not. */
+static bool verified_elsewhere(const struct config_edit *e, const char *initiator)
+{
+    const char *verify =
+        json_string_value(json_object_get(edit_find(e, "initiators", initiator), "verify"));
+    return verify && strcmp(verify, cfg_verify_name(CFG_VERIFY_RADIUS)) == 0;
+}
+
 /* The pair's object, made when there is none. */
 static int pair_get(struct config_edit *e, const char *initiator, const char *target,
                     json_t **ret_pair, struct err *reterr)
@@ -237,6 +245,11 @@ int edit_secret_set(struct config_edit *e, const char *initiator, const char *ta
 {
     json_t *pair;
     int rc = pair_get(e, initiator, target, &pair, reterr);
+    if (rc == 0 && secret && verified_elsewhere(e, initiator))
+        rc = err_set(reterr, -EINVAL,
+                     "initiator %.120s is verified by RADIUS: its own secret is changed there; "
+                     "only the target's (reverse) is kept here",
+                     initiator);
     if (rc == 0)
         rc = set_checked(pair, "forward", secret, reterr);
     return rc < 0 ? rc : set_checked(pair, "reverse", reverse, reterr);
@@ -263,7 +276,9 @@ static int put_chap_name(json_t *pair, const char *direction, const char *name,
     if (rc < 0 || !name)
         return rc;
     if (!side)
-        return err_set(reterr, -EINVAL, "%s: that side proves nothing, so it has no CHAP name",
+        return err_set(reterr, -EINVAL,
+                       "%s: there is no secret of that side, so it has no CHAP name but its "
+                       "iSCSI name",
                        direction);
     if (name[0])
         return json_object_set_new(side, "name", json_string(name)) == 0
@@ -291,9 +306,12 @@ int edit_secret_rotate(struct config_edit *e, const char *initiator, const char 
     int rc = pair_get(e, initiator, target, &pair, reterr);
     if (rc < 0)
         return rc;
-    secret_mint(forward);
+    bool ours = !verified_elsewhere(e, initiator);
+    forward[0] = '\0';
+    if (ours)
+        secret_mint(forward);
     secret_mint(reverse);
-    rc = replace_secret(pair, "forward", forward, reterr);
+    rc = ours ? replace_secret(pair, "forward", forward, reterr) : 0;
     if (rc == 0)
         rc = replace_secret(pair, "reverse", reverse, reterr);
     if (rc == 0)
@@ -313,4 +331,19 @@ int edit_secret_finish(struct config_edit *e, const char *initiator, const char 
     json_object_del(json_object_get(pair, "forward"), "previous");
     json_object_del(json_object_get(pair, "reverse"), "previous");
     return 0;
+}
+
+int edit_radius_secret(struct config_edit *e, const char *address, uint16_t port,
+                       const char *secret, struct err *reterr)
+{
+    char key[RADIUS_KEY_LEN];
+    struct credential_text cred = {.minted = run_wall() / NS_PER_SEC};
+    int rc = secret_check(secret, "RADIUS secret", reterr);
+    if (rc < 0)
+        return rc;
+    secrets_radius_key(address, port, key);
+    text_copy(cred.secret, sizeof(cred.secret), secret);
+    rc = secrets_put_radius(e->secrets, key, credential_write(&cred));
+    wipe(&cred, sizeof(cred));
+    return rc < 0 ? edit_no_memory(reterr) : 0;
 }

@@ -223,7 +223,10 @@ static int mint_pair(struct config_edit *e, const struct cfg_initiator *i, const
         if (secrets_put_pair(e->secrets, target, i->name, pair) < 0)
             return edit_no_memory(reterr);
     }
-    int rc = mint_direction(pair, "forward", forward);
+    bool ours = i->verify == CFG_VERIFY_LOCAL;
+    if (!ours)
+        json_object_del(pair, "forward"); /* RADIUS's is the only one that counts */
+    int rc = ours ? mint_direction(pair, "forward", forward) : 0;
     if (rc == 0 && i->auth == CFG_AUTH_MUTUAL)
         rc = mint_direction(pair, "reverse", reverse);
     if (rc < 0)
@@ -260,10 +263,29 @@ static void prune_secrets(struct config_edit *e, const struct config *c)
     }
 }
 
+static void prune_radius(struct config_edit *e, const struct config *c)
+{
+    const char *key;
+    json_t *credential;
+    void *tmp;
+    json_object_foreach_safe(json_object_get(e->secrets, "radius"), tmp, key, credential)
+    {
+        bool used = false;
+        for (unsigned i = 0; i < c->radius.nservers && !used; i++) {
+            char its[RADIUS_KEY_LEN];
+            secrets_radius_key(c->radius.servers[i].address, c->radius.servers[i].port, its);
+            used = strcmp(key, its) == 0;
+        }
+        if (!used)
+            secrets_put_radius(e->secrets, key, NULL);
+    }
+}
+
 static int complete_secrets(struct config_edit *e, const struct config *c, struct err *reterr)
 {
     int rc = 0;
     prune_secrets(e, c);
+    prune_radius(e, c);
     for (unsigned i = 0; rc == 0 && i < c->ninitiators; i++) {
         rc = mint_pair(e, &c->initiators[i], NULL, reterr);
         fiber_maybe_yield();

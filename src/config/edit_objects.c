@@ -310,6 +310,12 @@ int edit_isns_put(struct config_edit *e, const struct cfg_isns *i, struct err *r
     return j && schema_isns_write(j, i) == 0 ? 0 : edit_no_memory(reterr);
 }
 
+int edit_radius_put(struct config_edit *e, const struct cfg_radius *r, struct err *reterr)
+{
+    json_t *j = edit_section(e, "radius");
+    return j && schema_radius_write(j, r) == 0 ? 0 : edit_no_memory(reterr);
+}
+
 int edit_limits_put(struct config_edit *e, const struct cfg_limits *l, struct err *reterr)
 {
     json_t *j = edit_section(e, "limits");

@@ -33,6 +33,14 @@ static const char *const alua_names[] = {[CFG_ALUA_OPTIMIZED] = "optimized",
                                          [CFG_ALUA_NON_OPTIMIZED] = "non-optimized",
                                          [CFG_ALUA_STANDBY] = "standby",
                                          [CFG_ALUA_STANDBY + 1] = NULL};
+static const char *const verify_names[] = {[CFG_VERIFY_LOCAL] = "local",
+                                           [CFG_VERIFY_RADIUS] = "radius",
+                                           [CFG_VERIFY_RADIUS + 1] = NULL};
+
+const char *cfg_verify_name(enum cfg_verify v)
+{
+    return verify_names[v];
+}
 
 const char *cfg_policy_name(enum cfg_policy p)
 {
@@ -97,6 +105,7 @@ static const struct field group_fields[] = {
 };
 static const struct field initiator_fields[] = {
     FIELD(struct cfg_initiator, auth, F_ENUM, .names = auth_names, .always = true),
+    FIELD(struct cfg_initiator, verify, F_ENUM, .names = verify_names),
     FIELD_STR(struct cfg_initiator, label),
     {.name = "host", .type = F_NESTED},
     {.name = "chap", .type = F_NESTED},
@@ -132,6 +141,15 @@ static const struct field isns_server_fields[] = {
     FIELD_STR(struct cfg_isns_server, address, .required = true, .always = true),
     FIELD(struct cfg_isns_server, port, F_U16, .min = 1, .always = true),
 };
+static const struct field radius_fields[] = {
+    {.name = "servers", .type = F_NESTED},
+};
+static const struct field radius_server_fields[] = {
+    FIELD_STR(struct cfg_radius_server, address, .required = true, .always = true),
+    FIELD(struct cfg_radius_server, port, F_U16, .min = 1, .always = true),
+    FIELD(struct cfg_radius_server, timeout_ms, F_U32, .min = 100, .max = 60000),
+    FIELD(struct cfg_radius_server, tries, F_U32, .min = 1, .max = 10),
+};
 static const struct field root_fields[] = {
     FIELD_STR(struct cfg_root, format, .required = true, .always = true),
     FIELD(struct cfg_root, version, F_U32, .required = true, .always = true),
@@ -145,6 +163,7 @@ static const struct field root_fields[] = {
     {.name = "initiators",    .type = F_NESTED},
     {.name = "limits",        .type = F_NESTED},
     {.name = "isns",          .type = F_NESTED},
+    {.name = "radius",        .type = F_NESTED},
 };
 
 const struct cfg_volume *schema_volume_default(void)
@@ -180,6 +199,10 @@ struct cfg_limits schema_limits_default(void)
         .first_burst = 256 * KIB,
         .max_outstanding_r2t = 4,
     };
+}
+struct cfg_radius_server schema_radius_server_default(void)
+{
+    return (struct cfg_radius_server){.port = CFG_RADIUS_PORT, .timeout_ms = 2000, .tries = 3};
 }
 struct cfg_root schema_root_default(void)
 {
@@ -280,6 +303,24 @@ static int isns_servers_read(const json_t *j, struct cfg_isns *isns, struct err 
         s->port = CFG_ISNS_PORT;
         rc = fields_read(json_array_get(list, i), isns_server_fields,
                          ARRAY_LEN(isns_server_fields), s, "isns", reterr);
+    }
+    return rc;
+}
+int schema_radius_read(const json_t *j, struct cfg_radius *ret_radius, struct err *reterr)
+{
+    const json_t *list = NULL;
+    struct cfg_radius *r = ret_radius;
+    r->nservers = 0;
+    int rc = fields_read(j, radius_fields, ARRAY_LEN(radius_fields), NULL, "radius", reterr);
+    if (rc == 0)
+        rc = field_array(j, "servers", "radius", &list, reterr);
+    if (rc == 0 && json_array_size(list) > CFG_RADIUS_SERVERS)
+        rc = err_set(reterr, -EINVAL, "radius: there may be %d servers", CFG_RADIUS_SERVERS);
+    for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
+        struct cfg_radius_server *s = &r->servers[r->nservers++];
+        *s = schema_radius_server_default();
+        rc = fields_read(json_array_get(list, i), radius_server_fields,
+                         ARRAY_LEN(radius_server_fields), s, "radius", reterr);
     }
     return rc;
 }
@@ -389,6 +430,23 @@ int schema_limits_write(json_t *j, const struct cfg_limits *l)
 {
     struct cfg_limits d = schema_limits_default();
     return fields_write(j, limits_fields, ARRAY_LEN(limits_fields), l, &d);
+}
+int schema_radius_write(json_t *j, const struct cfg_radius *r)
+{
+    const struct cfg_radius_server d = schema_radius_server_default();
+    json_t *list = json_array();
+    for (unsigned k = 0; list && k < r->nservers; k++) {
+        json_t *s = json_object();
+        if (!s ||
+            fields_write(s, radius_server_fields, ARRAY_LEN(radius_server_fields),
+                         &r->servers[k], &d) < 0 ||
+            json_array_append(list, s) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+        json_decref(s);
+    }
+    return list && json_object_set_new(j, "servers", list) == 0 ? 0 : -ENOMEM;
 }
 int schema_isns_write(json_t *j, const struct cfg_isns *i)
 {

@@ -19,6 +19,7 @@ struct cfg_target schema_target_default(void);
 struct cfg_portal schema_portal_default(void);
 struct cfg_initiator schema_initiator_default(void);
 struct cfg_limits schema_limits_default(void);
+struct cfg_radius_server schema_radius_server_default(void);
 
 /* Members of one object, without its name (the key it stands under) and without references.
  * -EINVAL. */
@@ -33,6 +34,7 @@ int schema_group_read(const json_t *j, const char *what, struct cfg_portal_group
 int schema_initiator_read(const json_t *j, const char *what,
                           struct cfg_initiator *ret_initiator, struct err *reterr);
 int schema_limits_read(const json_t *j, struct cfg_limits *ret_limits, struct err *reterr);
+int schema_radius_read(const json_t *j, struct cfg_radius *ret_radius, struct err *reterr);
 int schema_isns_read(const json_t *j, struct cfg_isns *ret_isns, struct err *reterr);
 struct cfg_root {
     char format[32];
@@ -51,7 +53,8 @@ int schema_portal_write(json_t *j, const struct cfg_portal *p);
 int schema_initiator_write(json_t *j, const struct cfg_initiator *i,
                            const char *host); /* host "": one of its own */
 int schema_limits_write(json_t *j, const struct cfg_limits *l);
-int schema_isns_write(json_t *j, const struct cfg_isns *i); /* with its servers */
+int schema_radius_write(json_t *j, const struct cfg_radius *r); /* without secrets */
+int schema_isns_write(json_t *j, const struct cfg_isns *i);     /* with its servers */
 /* A member that is a list of source networks. Read: none when it is not there. -EINVAL when it is empty, for
  * that could be meant as nobody. */
 int schema_sources_read(const json_t *j, const char *member, const char *what,
@@ -62,6 +65,7 @@ int schema_root_write(json_t *j, const struct cfg_root *r);
 /* CHAP algorithms: their texts by IANA's number, NULL where there is none. */
 extern const char *const schema_chap_names[]; /* by enum cfg_chap, NULL at the end */
 #define CHAP_ALG_MIN 5
+#define CHAP_ALG_MD5 5
 #define CHAP_ALG_MAX 8
 const char *chap_alg_name(unsigned alg);
 /* -1: unknown. */

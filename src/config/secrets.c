@@ -122,6 +122,33 @@ int secrets_put_pair(json_t *secrets, const char *target, const char *initiator,
     return json_object_set_new(pairs, initiator, pair) ? -ENOMEM : 0;
 }
 
+void secrets_radius_key(const char *address, uint16_t port, char ret_key[RADIUS_KEY_LEN])
+{
+    snprintf(ret_key, RADIUS_KEY_LEN, strchr(address, ':') ? "[%.63s]:%u" : "%.63s:%u", address,
+             port);
+}
+
+int secrets_put_radius(json_t *secrets, const char *key, json_t *credential)
+{
+    json_t *all = json_object_get(secrets, "radius");
+    if (!credential) {
+        json_object_del(all, key);
+        if (json_object_size(all) == 0)
+            json_object_del(secrets, "radius");
+        return 0;
+    }
+    if (!all) {
+        all = json_object();
+        if (json_object_set_new(secrets, "radius", all) != 0)
+            all = NULL;
+    }
+    if (!all) {
+        json_decref(credential);
+        return -ENOMEM;
+    }
+    return json_object_set_new(all, key, credential) ? -ENOMEM : 0;
+}
+
 static void take_secret(const char *text, struct cfg_secret *ret_secret)
 {
     ret_secret->len = (uint16_t)strlen(text);
@@ -177,6 +204,7 @@ static const struct field secrets_fields[] = {
     FIELD(struct secrets_root, version, F_U32, .required = true),
     {.name = "discovery", .type = F_NESTED},
     {.name = "grants",    .type = F_NESTED},
+    {.name = "radius",    .type = F_NESTED},
 };
 
 static int read_root(const json_t *secrets, struct err *reterr)
@@ -186,7 +214,8 @@ static int read_root(const json_t *secrets, struct err *reterr)
     int rc = fields_read(secrets, secrets_fields, ARRAY_LEN(secrets_fields), &root, "secrets",
                          reterr);
     if (rc < 0 || (rc = field_object(secrets, "discovery", "secrets", &j, reterr)) < 0 ||
-        (rc = field_object(secrets, "grants", "secrets", &j, reterr)) < 0)
+        (rc = field_object(secrets, "grants", "secrets", &j, reterr)) < 0 ||
+        (rc = field_object(secrets, "radius", "secrets", &j, reterr)) < 0)
         return rc;
     if (strcmp(root.format, SECRETS_FORMAT) != 0 || root.version != CONFIG_VERSION)
         return err_set(
@@ -194,6 +223,22 @@ static int read_root(const json_t *secrets, struct err *reterr)
             "secrets: format is \"%s\" version %u, this program reads \"%s\" version %u",
             root.format, root.version, SECRETS_FORMAT, CONFIG_VERSION);
     return 0;
+}
+
+static int read_radius(const json_t *secrets, struct cfg_radius_server *s, struct err *reterr)
+{
+    char key[RADIUS_KEY_LEN], what[RADIUS_KEY_LEN + 40];
+    struct credential_text text;
+    secrets_radius_key(s->address, s->port, key);
+    snprintf(what, sizeof(what), "secret of RADIUS server %s", key);
+    int rc = credential_read(json_object_get(json_object_get(secrets, "radius"), key), what,
+                             &text, reterr);
+    if (rc == 0) {
+        take_secret(text.secret, &s->secret);
+        s->minted = text.minted;
+    }
+    wipe(&text, sizeof(text));
+    return rc;
 }
 
 int secrets_read(const json_t *secrets, struct config *c, struct err *reterr)
@@ -209,5 +254,7 @@ int secrets_read(const json_t *secrets, struct config *c, struct err *reterr)
         rc = read_pair(secrets, g->target->name, g->initiator->name, g->target->name,
                        &g->forward, &g->reverse, reterr);
     }
+    for (unsigned i = 0; rc == 0 && i < c->radius.nservers; i++)
+        rc = read_radius(secrets, &c->radius.servers[i], reterr);
     return rc;
 }

@@ -3,9 +3,11 @@
  * The secrets document: what each pair of an initiator and a target proves itself with, and
  * each initiator's discovery pair. Kept apart from the configuration, in a file of mode 0600.
  *   {"format": "zsan-secrets", "version": 1,
- *    "discovery": {INITIATOR: PAIR}, "grants": {TARGET: {INITIATOR: PAIR}}}
+ *    "discovery": {INITIATOR: PAIR}, "grants": {TARGET: {INITIATOR: PAIR}},
+ *    "radius": {"ADDRESS:PORT": CREDENTIAL}}
  *   PAIR: {"forward": CREDENTIAL, "reverse": CREDENTIAL}
  *   CREDENTIAL: {"name": CHAP_N, "secret": TEXT, "previous": TEXT, "minted": seconds since 1970}
+ * An initiator that RADIUS verifies has no "forward", a RADIUS server no "name" and no "previous".
  * "previous" is still good after a rotation, until that is finished.
  */
 #ifndef CONFIG_SECRETS_H
@@ -44,6 +46,12 @@ json_t *secrets_empty_doc(void);
 /* The pair of an initiator with a target, or (target NULL) for discovery; NULL when there is
  * none. Borrowed. */
 json_t *secrets_pair(const json_t *secrets, const char *target, const char *initiator);
+/* What a RADIUS server's secret is called there. */
+#define RADIUS_KEY_LEN 80
+void secrets_radius_key(const char *address, uint16_t port, char ret_key[RADIUS_KEY_LEN]);
+/* A RADIUS server's secret; NULL removes. -ENOMEM. */
+int secrets_put_radius(json_t *secrets, const char *key, json_t *credential);
+
 /* Puts a pair, taking over its reference; pair NULL removes. -ENOMEM. */
 int secrets_put_pair(json_t *secrets, const char *target, const char *initiator, json_t *pair);
 

@@ -178,7 +178,7 @@ static void look_secret_age(const struct check_facts *f, const struct check *c,
     for (unsigned i = 0; i < f->cfg->ngrants; i++) {
         const struct cfg_grant *g = &f->cfg->grants[i];
         uint64_t minted = g->forward.minted;
-        if (g->reverse.minted && g->reverse.minted < minted)
+        if (g->reverse.minted && (!minted || g->reverse.minted < minted))
             minted = g->reverse.minted;
         if (minted && f->now > minted && (f->now - minted) / DAY > SECRET_DAYS)
             find(&r, g->initiator->name, "has had its secrets for %.100s for %llu days",

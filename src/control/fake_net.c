@@ -119,6 +119,18 @@ int net_portals(struct net *net, struct net_portal_info **ret_portals, unsigned 
     return 0;
 }
 
+int net_radius(struct net *net, struct net_radius_info **ret_servers, unsigned *ret_n)
+{
+    const struct cfg_radius *c = net->cfg ? &net->cfg->radius : NULL;
+    *ret_servers = calloc(CFG_RADIUS_SERVERS, sizeof(**ret_servers));
+    *ret_n = 0;
+    for (unsigned i = 0; *ret_servers && c && i < c->nservers; i++) {
+        struct net_radius_info *info = &(*ret_servers)[(*ret_n)++];
+        sock_addr_make(c->servers[i].address, c->servers[i].port, &info->addr);
+    }
+    return *ret_servers ? 0 : -ENOMEM;
+}
+
 int net_isns(struct net *net, struct net_isns_info **ret_servers, unsigned *ret_n)
 {
     const struct cfg_isns *c = net->cfg ? &net->cfg->isns : NULL;

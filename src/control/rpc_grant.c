@@ -22,9 +22,10 @@ static json_t *grant_json(struct jb *b, const struct cfg_grant *g, const struct 
     jb_text(b, j, "auth", cfg_auth_name(g->initiator->auth));
     if (g->sources.n > 0)
         jb_put(b, j, "sources", sources_json(b, &g->sources));
-    jb_text(b, j, "chap_name", g->forward.secret[0].len ? g->forward.name : NULL);
+    bool proves = g->forward.secret[0].len || g->initiator->verify == CFG_VERIFY_RADIUS;
+    jb_text(b, j, "chap_name", proves ? g->forward.name : NULL);
     jb_text(b, j, "reverse_chap_name", g->reverse.secret[0].len ? g->reverse.name : NULL);
-    if (g->forward.minted)
+    if (g->forward.minted || g->reverse.minted)
         jb_uint(b, j, "minted", MAX(g->forward.minted, g->reverse.minted));
     if (config_last_use(l->store, g->initiator->name, g->target->name, &g->forward, &use))
         use_json(b, j, "", &use);

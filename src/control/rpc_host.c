@@ -70,6 +70,7 @@ static int join(struct config_edit *e, const char *host, const char *name, struc
                        "initiator %.120s belongs to host \"%.60s\": zsan initiator set --host",
                        i->name, known->host->name);
     i->auth = known->auth;
+    i->verify = known->verify;
     i->chap_algs = known->chap_algs;
     text_copy(i->label, sizeof(i->label), known->label);
     return edit_initiator_put(e, i, host, reterr);
@@ -149,10 +150,11 @@ static json_t *initiator_json(struct jb *b, const struct config *cfg,
     jb_text(b, j, "label", i->label[0] ? i->label : NULL);
     jb_text(b, j, "host", i->host->name);
     jb_text(b, j, "auth", cfg_auth_name(i->auth));
+    jb_text(b, j, "verify", cfg_verify_name(i->verify));
     jb_put(b, j, "chap", chap_json(b, i->chap_algs));
     jb_put(b, j, "targets", targets);
     jb_uint(b, j, "sessions", live_sessions(l, NULL, i->name, NULL));
-    if (d->minted)
+    if (d->minted || r->minted)
         jb_uint(b, j, "discovery_minted", MAX(d->minted, r->minted));
     if (config_last_use(l->store, i->name, "", d, &use))
         use_json(b, j, "discovery_", &use);
@@ -253,6 +255,7 @@ int rpc_initiator_add(struct control *c, const struct args_initiator_add *a,
     if (rc == 0) {
         text_copy(i->label, sizeof(i->label), a->label ? a->label : "");
         i->auth = a->has_auth ? (enum cfg_auth)a->auth : CFG_AUTH_MUTUAL;
+        i->verify = a->has_verify ? (enum cfg_verify)a->verify : CFG_VERIFY_LOCAL;
         rc = edit_initiator_add(e, i, a->host ? a->host : "", reterr);
     }
     return rc < 0 ? rc : commit(c, e, i->name, ret_result, reterr);
@@ -271,6 +274,7 @@ int rpc_initiator_set(struct control *c, const struct args_initiator_set *a,
     if (!old)
         return missing(a->name, reterr);
     i->auth = a->has_auth ? (enum cfg_auth)a->auth : old->auth;
+    i->verify = a->has_verify ? (enum cfg_verify)a->verify : old->verify;
     i->chap_algs = old->chap_algs;
     text_copy(i->label, sizeof(i->label), a->label ? a->label : old->label);
     if (a->chap.given)

@@ -123,6 +123,21 @@ static int look_at_isns(struct report *r, struct net *net)
     return 0;
 }
 
+static int look_at_radius(struct report *r, struct net *net)
+{
+    char object[SOCK_ADDR_LEN + 16];
+    CLEANUP(freep) struct net_radius_info *all = NULL;
+    unsigned n;
+    if (net_radius(net, &all, &n) < 0)
+        return -ENOMEM;
+    for (unsigned i = 0; i < n; i++) {
+        snprintf(object, sizeof(object), "radius %s", all[i].addr.text);
+        if (all[i].state == NET_RADIUS_SILENT)
+            problem(r, object, "it did not answer when it was asked last: %s", all[i].error);
+    }
+    return 0;
+}
+
 static void look_at_sessions(struct report *r, const struct live *l)
 {
     char object[40];
@@ -227,7 +242,8 @@ int rpc_status(struct control *c, const struct args_status *a, json_t **ret_resu
     look_at_initiators(&r, cfg);
     look_at_audit(&r, c->env.audit);
     look_at_sessions(&r, &l);
-    if (look_at_portals(&r, c->env.net) < 0 || look_at_isns(&r, c->env.net) < 0)
+    if (look_at_portals(&r, c->env.net) < 0 || look_at_isns(&r, c->env.net) < 0 ||
+        look_at_radius(&r, c->env.net) < 0)
         r.b.bad = true;
     return jb_done(&r.b, status_json(c, &r, cfg, t), ret_result, reterr);
 }

@@ -49,7 +49,8 @@ static bool secret_equal(const struct chap_secret *a, const struct chap_secret *
 bool chap_configure(struct chap *ch, const struct iscsi_env *env, void *arg,
                     const struct iscsi_login_answer *a)
 {
-    *ch = (struct chap){.env = env, .arg = arg, .fake = a->fake, .usable = a->fake};
+    *ch = (struct chap){.env = env, .arg = arg, .fake = a->fake, .elsewhere = a->elsewhere};
+    ch->usable = a->fake || a->elsewhere;
     ch->algs = a->algs ? a->algs : 0xffff;
     ch->algs_ever = a->algs_ever ? a->algs_ever : 0xffff;
     memcpy(ch->name, a->chap_name, sizeof(ch->name) - 1);
@@ -72,7 +73,7 @@ void chap_wipe(struct chap *ch)
     wipe(ch->secret, sizeof(ch->secret));
     wipe(&ch->reverse, sizeof(ch->reverse));
     wipe(ch->challenge, sizeof(ch->challenge));
-    ch->usable = false;
+    ch->usable = ch->passed = false;
 }
 
 /* hash(id, secret, challenge). False: the algorithm isn't to be had. */
@@ -193,6 +194,23 @@ static bool prove(const struct chap *ch, const struct key_set *set, const uint8_
     return true;
 }
 
+bool chap_question(const struct chap *ch, const struct key_set *set,
+                   struct iscsi_chap_response *ret_response)
+{
+    const char *chap_n = set->value[KEY_CHAP_N], *chap_r = set->value[KEY_CHAP_R];
+    struct iscsi_chap_response r = {.alg = ch->alg, .id = ch->id, .name = ch->name};
+    if (!ch->elsewhere || ch->barred || !chap_n || !chap_r || !name_ok(ch, chap_n))
+        return false;
+    if (!text_binary(chap_r, r.response, sizeof(r.response), &r.response_len) ||
+        r.response_len != digest_len(ch->alg))
+        return false;
+    r.challenge_len = sizeof(ch->challenge);
+    static_assert(sizeof(r.challenge) == sizeof(ch->challenge), "ours has one length");
+    memcpy(r.challenge, ch->challenge, sizeof(ch->challenge));
+    *ret_response = r;
+    return true;
+}
+
 bool chap_verify(struct chap *ch, const struct key_set *set, bool *ret_mutual, struct wbuf *out)
 {
     const char *chap_n = set->value[KEY_CHAP_N], *chap_r = set->value[KEY_CHAP_R];
@@ -201,7 +219,7 @@ bool chap_verify(struct chap *ch, const struct key_set *set, bool *ret_mutual, s
     if (!chap_n || !chap_r)
         return false;
     bool decoded = text_binary(chap_r, response, sizeof(response), &len);
-    bool right = response_ok(ch, response, len);
+    bool right = ch->elsewhere ? ch->passed && !ch->fake : response_ok(ch, response, len);
     if (!name_ok(ch, chap_n) || !decoded || !right)
         return false;
     bool mutual = set->value[KEY_CHAP_I] || set->value[KEY_CHAP_C];

@@ -26,6 +26,8 @@ struct chap {
     bool fake;
     bool barred;              /* none of the initiator's algorithms is allowed */
     uint16_t algs, algs_ever; /* masks of 1 << enum iscsi_chap_alg: its own, anybody's */
+    bool elsewhere;           /* somebody else judges the response */
+    bool passed;              /* and has found it right */
     char name[CHAP_NAME_CAP], reverse_name[CHAP_NAME_CAP];
     struct chap_secret secret[ISCSI_CHAP_SECRETS], reverse;
     enum iscsi_chap_alg alg;
@@ -44,6 +46,11 @@ void chap_wipe(struct chap *ch);
  * them, another one that somebody may use, and nothing passes: what is allowed shall not show who is known. False: none
  * of the list can be used, or it is no list of numbers. */
 bool chap_challenge(struct chap *ch, const char *chap_a, struct wbuf *out);
+
+/* CHAP_N and CHAP_R as somebody else is to judge them. False: they need not be, for a failure is certain or it is
+ * chap_verify() that judges. */
+bool chap_question(const struct chap *ch, const struct key_set *set,
+                   struct iscsi_chap_response *ret_response);
 
 /* Judges CHAP_N and CHAP_R; on a challenge of the initiator's own (*ret_mutual) appends our
  * CHAP_N and CHAP_R. False: the initiator is not who it says, or plays our own words back to

@@ -469,6 +469,141 @@ static void test_chap_secrets_that_cannot_be_used(void **state)
     }
 }
 
+/* ---- somebody else knows the secret ------------------------------------------------------- */
+
+/* As far as the owner's being asked about it; p holds its answers from then on. */
+static void ask_elsewhere(struct peer *p, bool mutual)
+{
+    static char text[TEXT_CAP];
+    uint8_t mine[40] = {0x5a}, want[32];
+    struct iscsi_chap_response r;
+    require(p);
+    p->answer.elsewhere = true;
+    p->answer.algs = 1u << ISCSI_CHAP_MD5;
+    p->answer.secret[0].len = 0;
+    p->answer.mutual_required = mutual;
+    struct challenge ch = begin(p, "7,5");
+    assert_int_equal(ch.alg, ISCSI_CHAP_MD5);
+    right_response(text, &ch, SECRET);
+    if (mutual) {
+        append(text, "CHAP_I=1\n");
+        append_hex(text, "CHAP_C", mine, sizeof(mine));
+    }
+    p->hold_answers = true;
+    peer_login_pdu(p, LOGIN_FLAGS(0, 1), text);
+    peer_expect_nothing(p);
+    assert_int_equal(p->last.type, ISCSI_EV_VERIFY);
+    assert_string_equal(iscsi_conn_state(p->c), "login verify");
+    assert_true(iscsi_login_response(p->c, &r));
+    assert_string_equal(r.name, INITIATOR);
+    assert_int_equal(r.id, ch.id);
+    assert_int_equal(r.challenge_len, ch.len);
+    assert_memory_equal(r.challenge, ch.bytes, ch.len);
+    assert_int_equal(r.response_len, 16);
+    digest_of(ISCSI_CHAP_MD5, ch.id, SECRET, ch.bytes, ch.len, want);
+    assert_memory_equal(r.response, want, 16);
+}
+
+static struct got verdict(struct peer *p, uint16_t status)
+{
+    iscsi_login_verified(p->c, status, "the owner's word");
+    peer_pump(p);
+    return peer_expect(p, ISCSI_OP_LOGIN_RSP);
+}
+
+static void test_chap_judged_elsewhere_logs_in(void **state)
+{
+    (void)state;
+    for (unsigned mutual = 0; mutual < 2; mutual++) {
+        struct peer *p = peer_new(NULL);
+        struct iscsi_chap_response r;
+        ask_elsewhere(p, mutual);
+        struct got g = verdict(p, ISCSI_LOGIN_OK);
+        assert_int_equal(got_login_status(&g), 0);
+        assert_int_equal(got_key(&g, "CHAP_R") != NULL, mutual);
+        assert_false(iscsi_login_response(p->c, &r));
+        p->hold_answers = false;
+        peer_login_pdu(p, LOGIN_FLAGS(1, 3), "");
+        g = peer_expect(p, ISCSI_OP_LOGIN_RSP);
+        assert_int_equal(got_login_status(&g), 0);
+        assert_int_equal(iscsi_conn_params(p->c)->chap_alg, ISCSI_CHAP_MD5);
+        peer_free(p);
+    }
+}
+
+static void test_chap_judged_elsewhere_fails_by_the_verdict(void **state)
+{
+    (void)state;
+    static const uint16_t statuses[] = {ISCSI_LOGIN_AUTH_FAILED, ISCSI_LOGIN_UNAVAILABLE,
+                                        ISCSI_LOGIN_OUT_OF_RESOURCES};
+    for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+        struct peer *p = peer_new(NULL);
+        ask_elsewhere(p, false);
+        struct got g = verdict(p, statuses[i]);
+        assert_int_equal(got_login_status(&g), statuses[i]);
+        assert_string_equal(p->last.why, "the owner's word");
+        assert_true(p->closed);
+        peer_free(p);
+    }
+}
+
+/* Who may not log in is asked about all the same, and whatever is said of it, it fails. */
+static void test_chap_judged_elsewhere_does_not_let_in_a_fake(void **state)
+{
+    (void)state;
+    struct peer *p = peer_new(NULL);
+    p->answer.fake = true;
+    ask_elsewhere(p, false);
+    struct got g = verdict(p, ISCSI_LOGIN_OK);
+    assert_int_equal(got_login_status(&g), ISCSI_LOGIN_AUTH_FAILED);
+    peer_free(p);
+}
+
+static void test_chap_verdict_after_the_login_is_over_is_ignored(void **state)
+{
+    (void)state;
+    struct peer *p = peer_new(NULL);
+    ask_elsewhere(p, false);
+    peer_tick(p, 15000);
+    assert_true(p->closed);
+    iscsi_login_verified(p->c, ISCSI_LOGIN_OK, "too late");
+    peer_pump(p);
+    peer_expect_nothing(p);
+    assert_int_not_equal(p->login_status, 0);
+    peer_free(p);
+}
+
+/* What is certain to fail nobody is asked about. */
+static void test_chap_judged_elsewhere_only_by_form(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "CHAP_N=" INITIATOR,
+        "CHAP_N=somebody\nCHAP_R=0x000102030405060708090a0b0c0d0e0f",
+        "CHAP_N=" INITIATOR "\nCHAP_R=0x000102030405060708090a0b0c0d0e",
+        "CHAP_N=" INITIATOR "\nCHAP_R=0xzz",
+        "CHAP_R=0x000102030405060708090a0b0c0d0e0f",
+    };
+    for (size_t i = 0; i <= ARRAY_LEN(texts); i++) {
+        struct peer *p = peer_new(NULL);
+        struct got g;
+        bool barred = i == ARRAY_LEN(texts);
+        require(p);
+        p->answer.elsewhere = true;
+        p->answer.algs = 1u << ISCSI_CHAP_MD5;
+        p->answer.secret[0].len = 0;
+        begin(p, barred ? "6" : "5");
+        assert_int_equal(finish(p,
+                                barred ? "CHAP_N=" INITIATOR
+                                         "\nCHAP_R=0x000102030405060708090a0b0c0d0e0f10111213"
+                                       : texts[i],
+                                &g),
+                         ISCSI_LOGIN_AUTH_FAILED);
+        assert_false(peer_saw(p, ISCSI_EV_VERIFY));
+        peer_free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,6 +623,11 @@ int main(void)
         cmocka_unit_test(test_chap_without_reverse_secret_proves_nothing),
         cmocka_unit_test(test_chap_then_stays_until_asked_to_move),
         cmocka_unit_test(test_chap_secrets_that_cannot_be_used),
+        cmocka_unit_test(test_chap_judged_elsewhere_logs_in),
+        cmocka_unit_test(test_chap_judged_elsewhere_fails_by_the_verdict),
+        cmocka_unit_test(test_chap_judged_elsewhere_does_not_let_in_a_fake),
+        cmocka_unit_test(test_chap_verdict_after_the_login_is_over_is_ignored),
+        cmocka_unit_test(test_chap_judged_elsewhere_only_by_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

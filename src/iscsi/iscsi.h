@@ -166,6 +166,10 @@ enum iscsi_ev_type {
     ISCSI_EV_NONE,
     /* login: names are known (iscsi_conn_params); answer with iscsi_login_answer() */
     ISCSI_EV_IDENTIFY,
+    /* the initiator has answered our challenge and somebody else knows its secret (struct
+     * iscsi_login_answer's elsewhere): see iscsi_login_response(), answer with
+     * iscsi_login_verified() */
+    ISCSI_EV_VERIFY,
     /* authenticated and negotiated; answer with iscsi_login_accept() or iscsi_login_refuse() */
     ISCSI_EV_LOGGED_IN,
     /* for the log: login_status and why; EV_CLOSE follows */
@@ -221,7 +225,7 @@ struct iscsi_event {
  * all of [p, p + len) that can be used was used and more bytes are needed. *ret_used: bytes
  * consumed by this call, whichever it returns. A PDU is used only when it is there whole: the
  * owner keeps the rest and feeds it again with more behind it. While an answer is outstanding
- * (IDENTIFY, LOGGED_IN, SEND_TARGETS, LOGOUT) no byte is used and false is returned; the same
+ * (IDENTIFY, VERIFY, LOGGED_IN, SEND_TARGETS, LOGOUT) no byte is used and false is returned; the same
  * while so much waits to be sent that a reply could not be queued (a peer that does not
  * read): call again after iscsi_tx_sent(). Call it after every answer too, with whatever is
  * there, even nothing: events may be due that need no more bytes. */
@@ -248,6 +252,7 @@ struct iscsi_login_answer {
     bool mutual_required; /* the initiator must ask us to prove ourselves */
     uint16_t algs;        /* accepted, bit mask of 1 << enum iscsi_chap_alg; 0: all four */
     uint16_t algs_ever; /* of anybody, known or not: no challenge is for another; 0: all four */
+    bool elsewhere; /* secret[] is none: ISCSI_EV_VERIFY asks whether its response is right */
     char chap_name[ISCSI_NAME_MAX + 33]; /* CHAP_N the initiator must send */
     struct {
         uint8_t bytes[ISCSI_SECRET_MAX];
@@ -266,6 +271,18 @@ struct iscsi_login_answer {
 };
 /* Copies what it needs; the caller wipes its copy. */
 void iscsi_login_answer(struct iscsi_conn *c, const struct iscsi_login_answer *a);
+/* A response to be judged by who knows the secret. */
+struct iscsi_chap_response {
+    enum iscsi_chap_alg alg;
+    uint8_t id, challenge[32], response[32];
+    size_t challenge_len, response_len; /* bytes */
+    const char *name;                   /* CHAP_N, valid as long as the connection */
+};
+/* False: none waits for its verdict. */
+bool iscsi_login_response(const struct iscsi_conn *c, struct iscsi_chap_response *ret_response);
+/* status OK: the response is right; AUTH_FAILED: it is wrong; else why the login cannot go on. why: static text, for the
+ * log. */
+void iscsi_login_verified(struct iscsi_conn *c, uint16_t status, const char *why);
 /* tsih: of the new session, not 0 (0 for discovery is replaced by the machine's own). */
 void iscsi_login_accept(struct iscsi_conn *c, uint16_t tsih, uint64_t now);
 void iscsi_login_refuse(struct iscsi_conn *c, uint16_t status);

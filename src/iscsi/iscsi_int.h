@@ -28,7 +28,14 @@
 enum conn_phase { CONN_LOGIN, CONN_FULL, CONN_CLOSED };
 
 /* What the owner has to answer before more bytes are used. */
-enum conn_wait { WAIT_NONE, WAIT_IDENTIFY, WAIT_ACCEPT, WAIT_TARGETS, WAIT_LOGOUT };
+enum conn_wait {
+    WAIT_NONE,
+    WAIT_IDENTIFY,
+    WAIT_VERIFY,
+    WAIT_ACCEPT,
+    WAIT_TARGETS,
+    WAIT_LOGOUT
+};
 
 /* A PDU of the machine's own. stat_sn and the like are filled in when it is made. */
 struct msg {
@@ -70,6 +77,7 @@ enum login_state {
     LOGIN_SECURITY,    /* security stage, no method chosen yet */
     LOGIN_CHAP_A,      /* the initiator will list algorithms */
     LOGIN_CHAP_R,      /* our challenge is out */
+    LOGIN_VERIFYING,   /* the owner is asked whether the response is right */
     LOGIN_SECURED,     /* security stage, nothing left to prove */
     LOGIN_OPERATIONAL,
     LOGIN_ACCEPTING, /* the owner is asked for the last word */
@@ -78,8 +86,9 @@ enum login_state {
 };
 
 enum login_event {
-    LOGIN_EV_TEXT,   /* a whole text, parsed */
-    LOGIN_EV_ANSWER, /* iscsi_login_answer() */
+    LOGIN_EV_TEXT,    /* a whole text, parsed */
+    LOGIN_EV_ANSWER,  /* iscsi_login_answer() */
+    LOGIN_EV_VERDICT, /* iscsi_login_verified() */
     LOGIN_EV_ACCEPT,
     LOGIN_EV_REFUSE,
     LOGIN_EV_BAD_PDU,

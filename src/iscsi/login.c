@@ -12,7 +12,7 @@
  * 64 PDUs.
  *
  * The owner is asked twice, and no byte is used meanwhile: when the names are known, and at
- * the end.
+ * the end; and in between whether the initiator's response is right, when only others can tell.
  */
 #include "iscsi/login.h"
 
@@ -24,6 +24,7 @@ static const char *const state_names[] = {
     [LOGIN_SECURITY] = "login security",
     [LOGIN_CHAP_A] = "login CHAP algorithm",
     [LOGIN_CHAP_R] = "login CHAP response",
+    [LOGIN_VERIFYING] = "login verify",
     [LOGIN_SECURED] = "login authenticated",
     [LOGIN_OPERATIONAL] = "login operational",
     [LOGIN_ACCEPTING] = "login accept",
@@ -165,6 +166,7 @@ static void on_text(struct iscsi_conn *c)
         login_on_operational(c);
         return;
     case LOGIN_IDENTIFYING:
+    case LOGIN_VERIFYING:
     case LOGIN_ACCEPTING:
     case LOGIN_DONE:
     case LOGIN_FAILED:
@@ -185,6 +187,9 @@ static void login_event(struct iscsi_conn *c, enum login_event ev)
         break;
     case LOGIN_EV_ANSWER:
         login_on_answer(c);
+        break;
+    case LOGIN_EV_VERDICT:
+        login_on_verdict(c);
         break;
     case LOGIN_EV_ACCEPT:
         finish(c);
@@ -335,6 +340,21 @@ void iscsi_login_answer(struct iscsi_conn *c, const struct iscsi_login_answer *a
     c->login_status = a->status;
     login_configure(c, a);
     login_event(c, LOGIN_EV_ANSWER);
+}
+
+bool iscsi_login_response(const struct iscsi_conn *c, struct iscsi_chap_response *ret_response)
+{
+    return c->wait == WAIT_VERIFY && chap_question(&c->login.chap, &c->login.set, ret_response);
+}
+
+void iscsi_login_verified(struct iscsi_conn *c, uint16_t status, const char *why)
+{
+    if (c->wait != WAIT_VERIFY)
+        return;
+    c->wait = WAIT_NONE;
+    c->login_status = status;
+    c->why = why;
+    login_event(c, LOGIN_EV_VERDICT);
 }
 
 void iscsi_login_accept(struct iscsi_conn *c, uint16_t tsih, uint64_t now)

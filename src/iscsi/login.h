@@ -18,6 +18,7 @@ void login_on_answer(struct iscsi_conn *c);
 void login_on_security(struct iscsi_conn *c);
 void login_on_chap_a(struct iscsi_conn *c);
 void login_on_chap_r(struct iscsi_conn *c);
+void login_on_verdict(struct iscsi_conn *c);
 void login_on_operational(struct iscsi_conn *c);
 
 /* False: a name that was said before came again and is another. */

@@ -175,14 +175,14 @@ void login_on_chap_a(struct iscsi_conn *c)
     login_stay(c);
 }
 
-void login_on_chap_r(struct iscsi_conn *c)
+/* The response has been judged, by chap_verify() or by somebody else. why: it was wrong. */
+static void take_response(struct iscsi_conn *c, const char *why)
 {
     struct login *l = &c->login;
     bool mutual = false;
     if (!chap_verify(&l->chap, &l->set, &mutual, &l->out)) {
         login_fail(c, ISCSI_LOGIN_AUTH_FAILED,
-                   l->chap.barred ? "login: no CHAP algorithm that is allowed"
-                                  : "login: CHAP failed");
+                   l->chap.barred ? "login: no CHAP algorithm that is allowed" : why);
         return;
     }
     if (l->mutual_required && !mutual) {
@@ -192,6 +192,30 @@ void login_on_chap_r(struct iscsi_conn *c)
     c->params.mutual = mutual;
     l->state = LOGIN_SECURED;
     login_proceed(c);
+}
+
+void login_on_chap_r(struct iscsi_conn *c)
+{
+    struct login *l = &c->login;
+    struct iscsi_chap_response r;
+    if (!chap_question(&l->chap, &l->set, &r)) {
+        take_response(c, "login: CHAP failed");
+        return;
+    }
+    l->state = LOGIN_VERIFYING;
+    c->wait = WAIT_VERIFY;
+    c->login_due = ISCSI_EV_VERIFY;
+}
+
+void login_on_verdict(struct iscsi_conn *c)
+{
+    uint16_t status = c->login_status;
+    if (status != ISCSI_LOGIN_OK && status != ISCSI_LOGIN_AUTH_FAILED) {
+        login_fail(c, status, c->why);
+        return;
+    }
+    c->login.chap.passed = status == ISCSI_LOGIN_OK;
+    take_response(c, c->why && c->why[0] ? c->why : "login: CHAP failed");
 }
 
 /* ---- operational stage ------------------------------------------------------------------- */

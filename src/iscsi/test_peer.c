@@ -108,6 +108,10 @@ static void owner_event(struct peer *p, const struct iscsi_event *ev)
         if (!p->hold_answers)
             iscsi_login_answer(p->c, &p->answer);
         break;
+    case ISCSI_EV_VERIFY:
+        if (!p->hold_answers)
+            iscsi_login_verified(p->c, p->verdict, "the owner's word");
+        break;
     case ISCSI_EV_LOGGED_IN:
         if (p->refuse != 0)
             iscsi_login_refuse(p->c, p->refuse);

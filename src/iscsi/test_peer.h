@@ -69,6 +69,7 @@ struct peer {
     struct iscsi_login_answer answer;
     uint16_t refuse;      /* status for the last word, 0: accept */
     const char *redirect; /* the last word sends there */
+    uint16_t verdict;     /* on responses that it is asked about */
     bool hold_answers;
     unsigned targets; /* that SendTargets shows */
     uint8_t random;

@@ -42,6 +42,9 @@ void conn_event(struct conn *c, const struct iscsi_event *ev)
     case ISCSI_EV_IDENTIFY:
         login_identify(c);
         break;
+    case ISCSI_EV_VERIFY:
+        login_verify(c);
+        break;
     case ISCSI_EV_LOGGED_IN:
         login_done(c);
         break;

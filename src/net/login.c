@@ -6,6 +6,7 @@
  * the home of its target's LUs.
  */
 #include "net/net_int.h"
+#include "net/radius_int.h"
 
 #include "base/log.h"
 #include "base/text.h"
@@ -89,6 +90,20 @@ void login_identify(struct conn *c)
     wipe(&a, sizeof(a));
 }
 
+void login_verify(struct conn *c)
+{
+    struct radius_ask ask = {
+        .source = c->peer_host, .until = iscsi_deadline(c->iscsi), .stop = &c->stop_rx};
+    const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
+    const char *why = "";
+    ask.target = p->discovery ? "" : p->target;
+    if (!iscsi_login_response(c->iscsi, &ask.response))
+        return;
+    uint16_t status = radius_verify(c->net, &ask, &why);
+    c->by_radius = true;
+    iscsi_login_verified(c->iscsi, status, why);
+}
+
 static void describe_auth(struct conn *c, const struct iscsi_params *p)
 {
     static const char *const names[] = {
@@ -100,8 +115,8 @@ static void describe_auth(struct conn *c, const struct iscsi_params *p)
     if (p->chap_alg == 0)
         text_copy(c->auth, sizeof(c->auth), "none");
     else
-        snprintf(c->auth, sizeof(c->auth), "CHAP %s%s", names[p->chap_alg],
-                 p->mutual ? " mutual" : "");
+        snprintf(c->auth, sizeof(c->auth), "CHAP %s%s%s", names[p->chap_alg],
+                 p->mutual ? " mutual" : "", c->by_radius ? " by RADIUS" : "");
 }
 
 void login_failed(struct conn *c, const struct iscsi_event *ev)

@@ -7,6 +7,7 @@
  * ready". Nothing here waits beyond a deadline for a store: what it holds up goes on by itself.
  */
 #include "net/net_int.h"
+#include "net/radius_int.h"
 
 #include "base/log.h"
 
@@ -36,6 +37,7 @@ int net_new(struct run *run, const struct net_env *env, struct net **ret_net,
     list_init(&net->addresses);
     list_init(&net->isns);
     waitq_init(&net->isns_gone);
+    list_init(&net->radius);
     fmutex_init(&net->applying);
     waitq_init(&net->conn_gone);
     cancel_init(&net->stop);
@@ -131,6 +133,7 @@ static int bring_up(struct net *net, struct patience *patience, struct err *rete
     sessions_follow(net, true);
     int p = portals_apply(net, c, r < 0 ? NULL : reterr);
     volumes_tell_absence(net, c);
+    radius_apply(net, &c->radius);
     int i = isns_apply(net, r < 0 || p < 0 ? NULL : reterr);
     if (r < 0 || p < 0 || i < 0)
         retry_later(net);
@@ -251,6 +254,7 @@ void net_free(struct net *net)
     if (!net)
         return;
     login_count_free(net);
+    radius_apply(net, NULL);
     if (net->cfg)
         config_put(net->cfg);
     free(net);

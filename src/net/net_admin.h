@@ -96,6 +96,21 @@ struct net_isns_info {
 /* The servers of the configuration, none when registration is off. malloc'd array; the caller frees. -ENOMEM. */
 int net_isns(struct net *net, struct net_isns_info **ret_servers, unsigned *ret_n);
 
+enum net_radius_state {
+    NET_RADIUS_UNASKED,
+    NET_RADIUS_ANSWERS,
+    NET_RADIUS_SILENT, /* for a while it is asked last */
+};
+struct net_radius_info {
+    struct sock_addr addr;
+    enum net_radius_state state;
+    uint64_t since, heard; /* that state; the last answer: seconds since 1970, 0: never */
+    uint64_t accepted, rejected, unanswered; /* logins, since it was configured or we started */
+    char error[200];                         /* why it counts as silent */
+};
+/* The servers of the configuration, in its order. malloc'd array; the caller frees. -ENOMEM. */
+int net_radius(struct net *net, struct net_radius_info **ret_servers, unsigned *ret_n);
+
 struct net_totals {
     uint32_t connections, sessions, logins_in_progress;
     uint64_t logins, logins_refused, rejects, digest_errors, connections_refused;

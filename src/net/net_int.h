@@ -129,6 +129,8 @@ struct net {
     struct list addresses;  /* of struct login_count: logins in progress by source */
     struct list isns;       /* of struct isns_server */
     struct waitq isns_gone; /* one of them ended */
+    struct list radius;     /* of struct radius_server: how those are that were asked */
+    unsigned nasks;         /* logins that wait for one */
     struct fmutex applying;
     uint64_t last_session_id;
     uint16_t last_tsih;
@@ -171,6 +173,7 @@ struct conn {
     uint64_t id;
     uint64_t logged_in; /* wall seconds, 0: not (yet) */
     bool loopback, overload;
+    bool by_radius;            /* a RADIUS server was asked */
     struct cfg_address source; /* of the peer */
     const char *refusal;       /* why policy.c lets nobody in, for the log; NULL: it does */
     char auth[40];
@@ -263,6 +266,7 @@ void tmf_start(struct conn *c, const struct iscsi_tmf *tmf);
 
 /* login.c */
 void login_identify(struct conn *c); /* parks */
+void login_verify(struct conn *c);   /* parks */
 void login_done(struct conn *c);     /* parks */
 void login_failed(struct conn *c, const struct iscsi_event *ev);
 void login_uncount(struct net *net, struct conn *c); /* [0] */

@@ -67,12 +67,18 @@ static void secret_copy(const struct cfg_secret *s, uint8_t *ret_bytes, uint16_t
     *ret_len = s->len;
 }
 
-/* The algorithms are those of the initiator all the same: they shall not tell its targets from others. */
+/* The algorithms, and who judges, are those of the initiator all the same: they shall not tell its targets from others. */
 static void allow_algs(const struct config *cfg, const struct cfg_initiator *i,
                        struct iscsi_login_answer *a)
 {
     a->algs_ever = config_chap_algs(cfg);
     a->algs = i ? config_chap_algs_of(cfg, i) : a->algs_ever;
+    a->elsewhere = i && i->verify == CFG_VERIFY_RADIUS;
+    if (!a->elsewhere)
+        return;
+    a->algs = 1u << ISCSI_CHAP_MD5; /* RADIUS knows a response by it alone */
+    /* It is asked for targets that are not the initiator's by this name, too. */
+    text_copy(a->chap_name, sizeof(a->chap_name), i->name);
 }
 
 static void require_chap(const struct cfg_initiator *i, const struct cfg_credential *forward,
@@ -81,7 +87,7 @@ static void require_chap(const struct cfg_initiator *i, const struct cfg_credent
     a->chap_required = true;
     a->mutual_required = i->auth == CFG_AUTH_MUTUAL;
     text_copy(a->chap_name, sizeof(a->chap_name), forward->name);
-    for (unsigned k = 0; k < ISCSI_CHAP_SECRETS; k++)
+    for (unsigned k = 0; k < ISCSI_CHAP_SECRETS && !a->elsewhere; k++)
         secret_copy(&forward->secret[k], a->secret[k].bytes, &a->secret[k].len);
     text_copy(a->reverse_name, sizeof(a->reverse_name), reverse->name);
     secret_copy(&reverse->secret[0], a->reverse_secret.bytes, &a->reverse_secret.len);
@@ -104,8 +110,8 @@ void policy_answer(const struct config *cfg, const struct iscsi_params *p,
         reverse = p->discovery ? &i->discovery_reverse : &g->reverse;
         if (i->auth == CFG_AUTH_NONE && !way->loopback)
             why = "without CHAP it may log in on loopback alone";
-        else if (i->auth != CFG_AUTH_NONE && forward->secret[0].len == 0 &&
-                 forward->secret[1].len == 0)
+        else if (i->auth != CFG_AUTH_NONE && i->verify == CFG_VERIFY_LOCAL &&
+                 forward->secret[0].len == 0 && forward->secret[1].len == 0)
             why = "there is no secret to check against";
     }
     *ret_refusal = why;

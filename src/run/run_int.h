@@ -134,6 +134,8 @@ struct sock_ops {
     void (*listener_close)(struct listener *l);
     int (*connect)(struct run *run, const struct sock_addr *addr, uint64_t deadline,
                    struct cancel *c, struct sock **ret_sock, struct err *reterr);
+    int (*datagrams)(struct run *run, const struct sock_addr *addr, struct sock **ret_sock,
+                     struct err *reterr);
     ssize_t (*recv)(struct sock *s, void *ret_bytes, size_t cap, uint64_t deadline,
                     struct cancel *c);
     int (*wait_readable)(struct sock *s, uint64_t deadline, struct cancel *c);

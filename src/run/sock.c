@@ -62,6 +62,19 @@ int sock_connect(const struct sock_addr *addr, uint64_t deadline, struct cancel 
     return 0;
 }
 
+int sock_datagrams(const struct sock_addr *addr, struct sock **ret_sock, struct err *reterr)
+{
+    check(fiber_self() != NULL);
+    struct reactor *r = reactor_self();
+    struct sock *s;
+    int rc = r->run->ops->sock->datagrams(r->run, addr, &s, reterr);
+    if (rc < 0)
+        return rc;
+    s->home = r;
+    *ret_sock = s;
+    return 0;
+}
+
 const struct sock_addr *sock_local(const struct sock *s)
 {
     return &s->local;

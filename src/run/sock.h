@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Stream sockets: TCP over IPv4 and IPv6, and unix sockets for the control plane. Calls that
+ * Stream sockets: TCP over IPv4 and IPv6, and unix sockets for the control plane; and sockets for datagrams (UDP) with one peer. Calls that
  * wait take a deadline and an optional cancel token and return -ETIMEDOUT or -ECANCELED then. A
  * socket has a home reactor; sock_move() changes it.
  */
@@ -46,6 +46,10 @@ void listener_close(struct listener *l); /* a fiber in accept gets -ECANCELED */
 /* Parks. */
 int sock_connect(const struct sock_addr *addr, uint64_t deadline, struct cancel *c,
                  struct sock **ret_sock, struct err *reterr);
+/* A socket for datagrams to and from this address alone (UDP): sock_try_send() sends one, sock_recv() takes one, cut at
+ * cap, or 0: an empty one. Nobody tells whether one arrives; -ECONNREFUSED may come once for each that nobody took. The other
+ * calls are as on streams. Does not park. */
+int sock_datagrams(const struct sock_addr *addr, struct sock **ret_sock, struct err *reterr);
 const struct sock_addr *sock_local(const struct sock *s);
 const struct sock_addr *sock_peer(const struct sock *s);
 /* Effective uid of a unix socket's peer, -1 otherwise. */

@@ -13,6 +13,8 @@ from zsand import IQN, Zsand, _first_chap, program, work_dir
 
 OWN_DAEMONS = True
 OWN = "An0perators-own+secret"
+SHARED = "W1th-the-RADIUS-server"
+CAROL = IQN + "carol"
 
 
 def forms(secret):
@@ -37,7 +39,7 @@ def outside(z):
     yield "the log", z.log_path.read_bytes()
     for name in ("cmdline", "environ"):
         yield name, pathlib.Path(f"/proc/{z.process.pid}/{name}").read_bytes()
-    for words in (["config", "export"], ["event", "list"], ["status"], ["session", "list"], ["initiator", "list"], ["grant", "list"],
+    for words in (["config", "export"], ["radius", "list"], ["iscsitadm", "list", "admin"], ["event", "list"], ["status"], ["session", "list"], ["initiator", "list"], ["grant", "list"],
                   ["target", "list"], ["stats"]):
         for flags in ([], ["--json"]):
             done = z.try_zsan(*words, *flags)
@@ -51,6 +53,12 @@ def used(z):
     z.target("t", ["v"])
     z.initiator(NAME, auth="mutual")
     z.initiator(OTHER, auth="one-way")
+    radius = z.log_path.parent / "shared"
+    radius.write_text(SHARED + "\n")
+    z.zsan("radius", "add", "127.0.0.1", "--port", 9, "--timeout-ms", 100, "--tries", 1, "--secret-file", radius)
+    radius.unlink()
+    z.zsan("initiator", "add", CAROL, "--verify", "radius", "--auth", "one-way")
+    z.zsan("grant", "add", CAROL, IQN + "t")
     chaps = [z.grant(NAME, "t"), z.grant(OTHER, "t")]
     chaps.append(_first_chap(z.zsan("grant", "rotate", NAME, IQN + "t")))
     z.session("t", NAME, chap=chaps[-1]).logout()
@@ -61,7 +69,12 @@ def used(z):
             raise AssertionError("it was let in")
         except LoginError:
             pass
-    return [s for c in chaps for s in (c.secret, c.reverse_secret) if s] + [OWN]
+    try:
+        z.session("t", CAROL, chap=chaps[0]._replace(name=CAROL, secret=OWN, reverse_secret=None))
+        raise AssertionError("nobody answers, and it was let in")
+    except LoginError:
+        pass
+    return [s for c in chaps for s in (c.secret, c.reverse_secret) if s] + [SHARED, OWN]
 
 
 def nowhere_else(z, secrets):

@@ -53,8 +53,20 @@ static void check_grant(const struct config *c, const struct cfg_grant *g)
             check(config_loopback(g->target->groups[i]->portals[k].address));
 }
 
+static void check_radius(const struct config *c)
+{
+    for (unsigned i = 0; i < c->radius.nservers; i++)
+        check(c->radius.servers[i].secret.len >= CFG_SECRET_MIN &&
+              c->radius.servers[i].tries != 0);
+    for (unsigned i = 0; i < c->ninitiators; i++)
+        if (c->initiators[i].verify == CFG_VERIFY_RADIUS)
+            check(c->radius.nservers > 0 && c->initiators[i].auth != CFG_AUTH_NONE &&
+                  (c->initiators[i].chap_algs == 0 || c->initiators[i].chap_algs & 1u << 5));
+}
+
 static void check_tree(const struct config *c)
 {
+    check_radius(c);
     for (unsigned i = 0; i < c->nvolumes; i++)
         check(c->volumes[i].block_size == 512 || c->volumes[i].block_size == 4096);
     for (unsigned i = 0; i < c->ntargets; i++)

@@ -109,6 +109,9 @@ void world_event(struct world *w, const struct iscsi_event *ev)
     case ISCSI_EV_IDENTIFY:
         iscsi_login_answer(w->c, &a);
         break;
+    case ISCSI_EV_VERIFY:
+        check(false); /* nobody said that others know the secret */
+        break;
     case ISCSI_EV_LOGGED_IN:
         w->logged_in = true;
         iscsi_login_accept(w->c, 1, w->now);

@@ -20,6 +20,12 @@ enum {
 };
 
 static uint8_t demand;
+static bool right; /* somebody else has judged so */
+
+static bool judged_elsewhere(void)
+{
+    return demand & WEAK && demand & NONE;
+}
 
 static void answer(struct world *w)
 {
@@ -32,7 +38,8 @@ static void answer(struct world *w)
     memcpy(a.chap_name, "user", 5);
     memcpy(a.reverse_name, "target", 7);
     memset(a.secret[0].bytes, 's', 16);
-    a.secret[0].len = 16;
+    a.elsewhere = judged_elsewhere();
+    a.secret[0].len = a.elsewhere ? 0 : 16;
     memset(a.reverse_secret.bytes, 't', 16);
     a.reverse_secret.len = demand & NONE ? 0 : 16;
     iscsi_login_answer(w->c, &a);
@@ -47,6 +54,18 @@ void world_event(struct world *w, const struct iscsi_event *ev)
         answer(w);
         return;
     }
+    if (ev->type == ISCSI_EV_VERIFY) {
+        struct iscsi_chap_response r;
+        check(judged_elsewhere() && iscsi_login_response(w->c, &r));
+        check(r.response_len == 16 || r.response_len == 20);
+        right = r.response[0] & 1;
+        iscsi_login_verified(w->c,
+                             right               ? ISCSI_LOGIN_OK
+                             : r.response[0] & 2 ? ISCSI_LOGIN_UNAVAILABLE
+                                                 : ISCSI_LOGIN_AUTH_FAILED,
+                             "");
+        return;
+    }
     if (ev->type == ISCSI_EV_LOGIN_FAILED) {
         check(ev->login_status != 0);
         return;
@@ -55,6 +74,7 @@ void world_event(struct world *w, const struct iscsi_event *ev)
     check(!(demand & (FAKE | STATUS)));
     check(!(demand & (CHAP | MUTUAL)) || p->chap_alg != 0);
     check(!(demand & MUTUAL) || p->mutual);
+    check(!judged_elsewhere() || p->chap_alg == 0 || right);
     check(!(demand & WEAK) || p->chap_alg < ISCSI_CHAP_SHA256);
     if (demand & REFUSE && demand & NONE) {
         iscsi_login_redirect(w->c, demand & SLOW, "192.0.2.1:3260,1");
@@ -102,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct iscsi_offer o = iscsi_offer_default();
     struct rbuf in = rbuf_make(data, size);
     demand = rb_u8(&in);
+    right = false;
     world_init(&w, &o);
     w.no_strong_hash = demand & WEAK;
     while (rb_left(&in) > 0 && !w.closed && !w.logged_in) {

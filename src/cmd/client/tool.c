@@ -7,6 +7,7 @@
 #include "cmd/client/tool.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -82,11 +83,13 @@ static int fill_secrets(const struct work *w, struct gr_step *s)
     json_t *value;
     json_object_foreach(s->params, key, value)
     {
-        struct cli_arg wanted = {.name = key, .type = A_SECRET, .doc = key};
+        char name[64]; /* key goes with its member */
+        struct cli_arg wanted = {.name = name, .type = A_SECRET, .doc = name};
         struct cli_verb one = {.method = s->method, .args = &wanted, .nargs = 1};
         if (!json_is_null(value) || !v)
             continue;
-        json_object_del(s->params, key);
+        text_copy(name, sizeof(name), key);
+        json_object_del(s->params, name);
         return secrets_read(&one, w->line.secret_file, s->params, w->err) < 0 ? EXIT_USAGE
                                                                               : EXIT_DONE;
     }

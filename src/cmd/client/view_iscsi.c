@@ -101,6 +101,17 @@ static const char *chap_name(const json_t *facts, const json_t *initiator)
     return *name ? name : gr_text(initiator, "name");
 }
 
+/* Who keeps what it proves itself with, and whether the targets prove themselves. */
+static const char *secrets_of(const json_t *initiator)
+{
+    bool mutual = strcmp(gr_text(initiator, "auth"), "mutual") == 0;
+    if (strcmp(gr_text(initiator, "auth"), "none") == 0)
+        return "Not set";
+    if (strcmp(gr_text(initiator, "verify"), "radius") == 0)
+        return mutual ? "In RADIUS, of the targets for each target" : "In RADIUS";
+    return mutual ? "Set, of both sides, for each target" : "Set, for each target";
+}
+
 void view_initiators(const struct seen *s)
 {
     const json_t *i;
@@ -108,17 +119,13 @@ void view_initiators(const struct seen *s)
     json_t *target;
     json_array_foreach(json_array_get(s->results, 0), k, i)
     {
-        const char *auth = gr_text(i, "auth");
         size_t n;
         tell(stdout, "Initiator: %s\n    iSCSI Name: %s\n    CHAP Name: %s\n",
              local_name(json_array_get(s->results, 0), gr_text(i, "name")), gr_text(i, "name"),
              chap_name(s->facts, i));
         if (!gr_has(s->line, "v"))
             continue;
-        tell(stdout, "    CHAP Secret: %s\n    Host: %s\n    Targets:\n",
-             strcmp(auth, "none") == 0     ? "Not set"
-             : strcmp(auth, "mutual") == 0 ? "Set, of both sides, for each target"
-                                           : "Set, for each target",
+        tell(stdout, "    CHAP Secret: %s\n    Host: %s\n    Targets:\n", secrets_of(i),
              gr_text(i, "host"));
         json_array_foreach(json_object_get(i, "targets"), n, target)
             tell(stdout, "        Target: %s\n", json_string_value(target));
@@ -149,11 +156,17 @@ void view_tpgts(const struct seen *s)
 void view_admin(const struct seen *s)
 {
     const json_t *isns = json_array_get(s->results, 0), *one;
-    json_t *servers = json_object_get(isns, "servers");
+    json_t *servers = json_object_get(isns, "servers"),
+           *radius = json_object_get(isns, "radius");
     size_t i;
     tell(stdout,
-         "iscsitadm:\n    Base Directory: zsand's state folder\n    RADIUS Access: Not set\n"
-         "    iSNS Access: %s\n",
+         "iscsitadm:\n    Base Directory: zsand's state folder\n    RADIUS Access: %s\n",
+         json_array_size(radius) ? "Set for each initiator" : "Not set");
+    json_array_foreach(radius, i, one)
+        tell(stdout, "    RADIUS Server: %s port %lld\n        State: %s%s%s\n",
+             gr_text(one, "address"), (long long)number_of(one, "port"), gr_text(one, "state"),
+             *gr_text(one, "reason") ? ": " : "", gr_text(one, "reason"));
+    tell(stdout, "    iSNS Access: %s\n",
          json_is_true(json_object_get(isns, "enabled")) ? "Enabled" : "Disabled");
     if (json_array_size(servers) == 0)
         tell(stdout, "    iSNS Server: Not set\n");

@@ -37,6 +37,7 @@ static const char facts_text[] =
     "                     {\"name\": \"iqn.i:3\", \"host\": \"one\"}],"
     " \"isns.show\": {\"enabled\": false, \"servers\": [{\"address\": \"192.0.2.9\", \"port\": "
     "3205}]},"
+    " \"radius.list\": [{\"address\": \"192.0.2.8\", \"port\": 1812}],"
     " \"grant.list\": [{\"initiator\": \"iqn.i:1\", \"target\": \"iqn.x:h.t1\"},"
     "                 {\"initiator\": \"iqn.i:2\", \"target\": \"iqn.x:h.t1\"},"
     "                 {\"initiator\": \"iqn.i:2\", \"target\": \"iqn.x:h.t2\"}]}";
@@ -220,7 +221,15 @@ static const struct {
     {"iscsitadm modify target -l x t9", "! there is no target \"t9\""},
     {"iscsitadm modify target -m 65536 t1", "! iscsitadm modify target: \"-m\" is one limit for all"},
     {"iscsitadm modify admin \xe2\x80\x93" "base-directory /etc/iscsi/config", "said nothing to set: zsand keeps targets"},
-    {"iscsitadm modify admin --radius-server x", "! iscsitadm modify admin: \"--radius-server\" zsan mints"},
+    {"iscsitadm modify admin --radius-access enable", "! iscsitadm modify admin: \"--radius-access\" is said of each initiator"},
+    {"iscsitadm modify admin \xe2\x80\x93radius-server 192.0.2.8", "said 192.0.2.8 is the RADIUS server already"},
+    {"iscsitadm modify admin -R 192.0.2.8:1812 -P",
+     "[{\"method\":\"radius.secret\",\"params\":{\"address\":\"192.0.2.8\",\"port\":1812,\"secret\":null}}]"},
+    {"iscsitadm modify admin --radius-secret",
+     "[{\"method\":\"radius.secret\",\"params\":{\"address\":\"192.0.2.8\",\"port\":1812,\"secret\":null}}]"},
+    {"iscsitadm modify admin -P -R 192.0.2.7", "! --radius-server 192.0.2.7: there is 192.0.2.8 already"},
+    {"iscsitadm modify admin -R 192.0.2.8:1645", "! --radius-server 192.0.2.8:1645: there is 192.0.2.8 already"},
+    {"iscsitadm modify admin -R :1 -P", "! --radius-server :1: it is ADDRESS or ADDRESS:PORT"},
     {"iscsitadm modify admin \xe2\x80\x93isns-server 192.0.2.1",
      "[{\"method\":\"isns.remove\",\"params\":{\"address\":\"192.0.2.9\",\"port\":3205},\"undo\":[\"isns.add\",{\"address\":\"192.0.2.9\",\"port\":3205}]},"
      "{\"method\":\"isns.add\",\"params\":{\"address\":\"192.0.2.1\",\"port\":3205},\"undo\":[\"isns.remove\",{\"address\":\"192.0.2.1\",\"port\":3205}]}]"},

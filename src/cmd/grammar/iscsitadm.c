@@ -5,6 +5,7 @@
  * initiator of the host esx1, and its label. What it cannot have here is refused with the reason.
  */
 #include "cmd/grammar/admin_isns.h"
+#include "cmd/grammar/admin_radius.h"
 #include "cmd/grammar/table.h"
 #include "cmd/grammar/values.h"
 
@@ -397,6 +398,8 @@ static int modify_admin(const struct gr_line *l, const json_t *facts, struct gr_
         rc = chap_name(facts, p, NULL, "reverse_name", name, reterr);
     if (rc == 0 && gr_has(l, "C"))
         rc = chap_secret(l, facts, p, NULL, "reverse_secret", reterr);
+    if (rc == 0 && (gr_has(l, "R") || gr_has(l, "P")))
+        rc = admin_radius(facts, p, gr_value(l, "R"), gr_has(l, "P"), reterr);
     if (rc == 0 && server)
         rc = admin_isns_server(facts, p, server, reterr);
     if (rc == 0 && access)
@@ -541,14 +544,15 @@ static int list_admin(const struct gr_line *l, const json_t *facts, struct gr_pl
                       struct err *reterr)
 {
     (void)l, (void)reterr;
-    p->answer = json_incref(json_object_get(facts, "isns.show"));
+    p->answer = json_copy(json_object_get(facts, "isns.show"));
+    json_object_set(p->answer, "radius", json_object_get(facts, "radius.list"));
     return 0;
 }
 
 /* ---- the table --------------------------------------------------------------------------- */
 
 /* clang-format off */
-#define NO_RADIUS     "zsan mints and keeps secrets itself and asks no RADIUS server"
+#define NO_RADIUS_ALL "is said of each initiator: zsan initiator set NAME --verify radius, or local"
 
 GR_OPTIONS(create_target_options) = {
     {.letter = 'b', .word = "backing-store", .arg = "PATH", .doc = "what it serves: /dev/zvol/rdsk/POOL/VOLUME, /dev/zvol/POOL/VOLUME, a file or a block device"},
@@ -574,9 +578,9 @@ GR_OPTIONS(modify_admin_options) = {
     {.letter = 'd', .word = "base-directory", .arg = "FOLDER", .doc = "accepted: zsand has a state folder of its own"},
     {.letter = 'H', .word = "chap-name", .arg = "NAME", .doc = "the targets' CHAP name, for all that are granted (at first their iSCSI names)"},
     {.letter = 'C', .word = "chap-secret", .doc = "the secret by which the only target proves itself to the only initiator"},
-    {.letter = 'r', .word = "radius-access", .arg = "enable|disable", .refuse = NO_RADIUS, .doc = "refused"},
-    {.letter = 'R', .word = "radius-server", .arg = "SERVER", .refuse = NO_RADIUS, .doc = "refused"},
-    {.letter = 'P', .word = "radius-secret", .refuse = NO_RADIUS, .doc = "refused"},
+    {.letter = 'r', .word = "radius-access", .arg = "enable|disable", .refuse = NO_RADIUS_ALL, .doc = "refused: zsan initiator set --verify"},
+    {.letter = 'R', .word = "radius-server", .arg = "ADDRESS[:PORT]", .doc = "the RADIUS server (port 1812 unless given), with --radius-secret"},
+    {.letter = 'P', .word = "radius-secret", .doc = "the secret that the RADIUS server shares with us, from --secret-file or standard input"},
     {.letter = 'i', .word = "isns-access", .arg = "enable|disable", .doc = "register targets with the iSNS server, which tells names and addresses to whoever asks it; or take that back"},
     {.letter = 'S', .word = "isns-server", .arg = "ADDRESS[:PORT]", .doc = "the iSNS server (port 3205 unless given), in place of those that there are"},
     {.letter = 'f', .word = "fast-write-ack", .arg = "enable|disable", .refuse = "is a matter of each volume: zsan volume set --sync", .doc = "refused: zsan volume set --sync"},
@@ -599,15 +603,15 @@ static const struct gr_verb verbs[] = {
     {"create tpgt", "TAG", "Announce a portal group.", GR_ONE, .translate = create_tpgt},
     {"modify target", "NAME", "Change a target, or let an initiator log in to it.", GR_WITH(modify_target_options), GR_ONE, .facts = {"target.list"}, .translate = modify_target},
     {"modify initiator", "NAME", "Set an initiator's CHAP name and secret.", GR_WITH(chap_options), GR_ONE, .facts = {"initiator.list", "grant.list"}, .translate = modify_initiator},
-    {"modify admin", "", "Settings of the whole server.", GR_WITH(modify_admin_options), .facts = {"grant.list", "isns.show"}, .translate = modify_admin},
+    {"modify admin", "", "Settings of the whole server.", GR_WITH(modify_admin_options), .facts = {"grant.list", "isns.show", "radius.list"}, .translate = modify_admin},
     {"modify tpgt", "TAG", "Add an address to a portal group.", GR_WITH(tpgt_options), GR_ONE, .translate = modify_tpgt},
     {"delete target", "NAME", "Remove a target with its LUNs, or one LUN or grant of it. Volumes stay.", GR_WITH(delete_target_options), GR_ONE, .facts = {"target.list"}, .translate = delete_target},
     {"delete initiator", "NAME", "Forget an initiator, its grants and secrets; with the last one the host goes.", GR_ONE, .facts = {"initiator.list", "host.list"}, .translate = delete_initiator},
     {"delete tpgt", "TAG", "Take an address out of a portal group.", GR_WITH(tpgt_options), GR_ONE, .translate = delete_tpgt},
     {"list target", "[NAME]", "Show targets and their connections.", GR_WITH(list_options), .max = 1, .facts = {"target.list", "session.list", "volume.list", "initiator.list"}, .translate = list_targets, .view = VIEW_TARGETS},
     {"list initiator", "[NAME]", "Show initiators.", GR_WITH(list_options), .max = 1, .facts = {"initiator.list", "grant.list"}, .translate = list_initiators, .view = VIEW_INITIATORS},
-    {"list admin", "", "Show settings of the whole server.", .facts = {"isns.show"}, .translate = list_admin, .view = VIEW_ADMIN},
-    {"show admin", "", "The same.", .facts = {"isns.show"}, .translate = list_admin, .view = VIEW_ADMIN},
+    {"list admin", "", "Show settings of the whole server.", .facts = {"isns.show", "radius.list"}, .translate = list_admin, .view = VIEW_ADMIN},
+    {"show admin", "", "The same.", .facts = {"isns.show", "radius.list"}, .translate = list_admin, .view = VIEW_ADMIN},
     {"list tpgt", "", "Show portal groups.", GR_WITH(list_options), .facts = {"portal.list"}, .translate = list_tpgts, .view = VIEW_TPGTS},
 };
 

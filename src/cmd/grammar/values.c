@@ -104,6 +104,30 @@ const json_t *gr_find(const json_t *list, const char *key, const char *text)
     return NULL;
 }
 
+/* ---- servers ----------------------------------------------------------------------------- */
+
+int gr_server(const char *option, const char *text, uint16_t port, char ret_address[64],
+              uint64_t *ret_port, struct err *reterr)
+{
+    const char *colon = strrchr(text, ':'), *host = text;
+    bool bracketed = text[0] == '[',
+         with_port = colon && (bracketed ? colon[-1] == ']' : strchr(text, ':') == colon);
+    size_t n = with_port ? (size_t)(colon - text) : strlen(text);
+    *ret_port = port;
+    if (bracketed && n >= 2 && text[n - 1] == ']') {
+        host++;
+        n -= 2;
+    }
+    if (n == 0 || n >= 64 ||
+        (with_port &&
+         (!text_to_u64(colon + 1, ret_port) || *ret_port < 1 || *ret_port > 65535)))
+        return err_set(reterr, -EINVAL, "%s %.80s: it is ADDRESS or ADDRESS:PORT", option,
+                       text);
+    memcpy(ret_address, host, n);
+    ret_address[n] = '\0';
+    return 0;
+}
+
 /* ---- again and again --------------------------------------------------------------------- */
 
 int gr_interval(const struct gr_line *l, size_t *n, struct gr_plan *p, struct err *reterr)

@@ -18,6 +18,10 @@ int gr_property(const char *text, char ret_name[GR_PROPERTY_MAX], const char **r
                 struct err *reterr);
 /* A size in bytes ("64K") as a number. -EINVAL names what. */
 int gr_size(const char *what, const char *text, json_t **ret, struct err *reterr);
+/* "192.0.2.1", "192.0.2.1:3205", "2001:db8::1", "[2001:db8::1]:3205"; what the address is is the daemon's to say. -EINVAL names
+ * the option. */
+int gr_server(const char *option, const char *text, uint16_t port, char ret_address[64],
+              uint64_t *ret_port, struct err *reterr);
 /* "a,b" as a list of texts. */
 json_t *gr_list(const char *text);
 

@@ -75,7 +75,8 @@ static void set_option(int fd, int level, int name, int value)
     setsockopt(fd, level, name, &value, sizeof(value)); /* an improvement, not a condition */
 }
 
-void real_sock_connected(struct real_sock *s)
+/* Its addresses; the family of the peer's. */
+static sa_family_t real_sock_name(struct real_sock *s)
 {
     union any_addr a = {0};
     socklen_t len = sizeof(a);
@@ -84,9 +85,14 @@ void real_sock_connected(struct real_sock *s)
     len = sizeof(a);
     if (getpeername(s->fd, &a.any, &len) == 0)
         sockaddr_to_text(&a, len, &s->base.peer);
-    if (a.any.sa_family == AF_UNIX) {
+    return a.any.sa_family;
+}
+
+void real_sock_connected(struct real_sock *s)
+{
+    if (real_sock_name(s) == AF_UNIX) {
         struct ucred cred;
-        len = sizeof(cred);
+        socklen_t len = sizeof(cred);
         if (getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
             s->base.peer_uid = cred.uid;
         return;
@@ -176,7 +182,7 @@ static ssize_t real_recv(struct sock *sock, void *ret_bytes, size_t cap, uint64_
         one_read_per_turn(s);
         ssize_t n = recv(s->fd, ret_bytes, cap, MSG_DONTWAIT);
         if (n >= 0) {
-            if ((size_t)n < cap && !s->ending)
+            if ((size_t)n < cap && !s->ending && !s->datagrams)
                 s->readable = false;
             return n;
         }
@@ -219,14 +225,14 @@ static int finish_connect(struct real_sock *s, uint64_t deadline, struct cancel 
 }
 
 /* The descriptor, connected or on its way. */
-static int start_connect(const struct sock_addr *addr)
+static int start_connect(const struct sock_addr *addr, int type)
 {
     union any_addr a;
     socklen_t alen;
     int rc = sockaddr_from_text(addr, &a, &alen);
     if (rc < 0)
         return rc;
-    int fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(a.any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return E(-errno);
     if (connect(fd, &a.any, alen) < 0 && errno != EINPROGRESS) {
@@ -241,7 +247,7 @@ static int real_connect(struct run *run, const struct sock_addr *addr, uint64_t 
                         struct cancel *c, struct sock **ret_sock, struct err *reterr)
 {
     struct real_sock *s = NULL;
-    int rc = start_connect(addr);
+    int rc = start_connect(addr, SOCK_STREAM);
     if (rc >= 0)
         rc = real_sock_adopt(run, rc, false, &s);
     if (rc == 0) {
@@ -256,11 +262,27 @@ static int real_connect(struct run *run, const struct sock_addr *addr, uint64_t 
     return 0;
 }
 
+static int real_datagrams(struct run *run, const struct sock_addr *addr, struct sock **ret_sock,
+                          struct err *reterr)
+{
+    struct real_sock *s = NULL;
+    int rc = start_connect(addr, SOCK_DGRAM);
+    if (rc >= 0)
+        rc = real_sock_adopt(run, rc, true, &s);
+    if (rc < 0)
+        return real_err(reterr, rc, addr->text);
+    s->datagrams = true;
+    real_sock_name(s);
+    *ret_sock = &s->base;
+    return 0;
+}
+
 const struct sock_ops real_sock_ops = {
     .listen = real_listen,
     .accept = real_accept,
     .listener_close = real_listener_close,
     .connect = real_connect,
+    .datagrams = real_datagrams,
     .recv = real_recv,
     .wait_readable = real_wait_readable,
     .try_send = real_try_send,

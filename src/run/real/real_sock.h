@@ -12,6 +12,7 @@ struct real_sock {
     int fd;
     bool readable, writable; /* as far as we know: a call is worth trying */
     bool ending;        /* its end or an error was announced: a short read proves nothing */
+    bool datagrams;     /* a short read proves nothing here either */
     uint64_t recv_turn; /* the turn of the last read */
     struct waitq rd, wr;
 };

@@ -3,6 +3,8 @@
  * reactor. */
 #include "run/real/real_test.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 static const struct listen_opts plain = {0};
@@ -411,6 +413,64 @@ static void test_socket_moves_between_reactors(void **state)
     run_in_both(2, move_back_and_forth);
 }
 
+/* ---- datagrams --------------------------------------------------------------------------- */
+
+/* A UDP socket of the test's own; its address. */
+static int bind_datagrams(struct sock_addr *ret_addr)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    expect(fd >= 0 && bind(fd, (struct sockaddr *)&a, len) == 0);
+    expect(getsockname(fd, (struct sockaddr *)&a, &len) == 0);
+    snprintf(ret_addr->text, sizeof(ret_addr->text), "127.0.0.1:%u", ntohs(a.sin_port));
+    return fd;
+}
+
+/* Sends back what came, each letter as a datagram. */
+static void answer_letters(int fd)
+{
+    char buf[64];
+    struct sockaddr_in from;
+    socklen_t len = sizeof(from);
+    ssize_t n = recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len);
+    for (ssize_t i = 0; i < n; i++)
+        expect(sendto(fd, buf + i, 1, 0, (struct sockaddr *)&from, len) == 1);
+}
+
+static void exchange_datagrams(void)
+{
+    struct sock_addr addr;
+    struct sock *s = NULL;
+    struct err err = {0};
+    char buf[64];
+    struct iovec iov = {(void *)(uintptr_t) "abc", 3};
+    int fd = bind_datagrams(&addr);
+    if (!expect(sock_datagrams(&addr, &s, &err) == 0))
+        return;
+    expect(strcmp(sock_peer(s)->text, addr.text) == 0 && sock_addr_port(sock_local(s)) != 0);
+    expect(sock_recv(s, buf, sizeof(buf), run_deadline_ms(1), NULL) == -ETIMEDOUT);
+    expect(sock_try_send(s, &iov, 1) == 3);
+    answer_letters(fd);
+    for (int i = 0; i < 3; i++) { /* each on its own, although all are there */
+        expect(sock_recv(s, buf, sizeof(buf), run_deadline_ms(5000), NULL) == 1);
+        expect(buf[0] == 'a' + i);
+    }
+    expect(sock_recv(s, buf, sizeof(buf), run_deadline_ms(1), NULL) == -ETIMEDOUT);
+    close(fd);
+    expect(sock_try_send(s, &iov, 1) == 3);
+    expect(sock_recv(s, buf, sizeof(buf), run_deadline_ms(5000), NULL) == -ECONNREFUSED);
+    sock_close(s);
+    snprintf(addr.text, sizeof(addr.text), "no address");
+    expect(sock_datagrams(&addr, &s, &err) < 0 && strstr(err.msg, "no address") != NULL);
+}
+
+static void test_datagrams_come_one_by_one(void **state)
+{
+    (void)state;
+    run_in_both(1, exchange_datagrams);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_closing_a_listener_ends_accept),
         cmocka_unit_test(test_unix_socket_has_mode_peer_and_no_stale_name),
         cmocka_unit_test(test_socket_moves_between_reactors),
+        cmocka_unit_test(test_datagrams_come_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

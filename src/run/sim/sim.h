@@ -82,6 +82,18 @@ void sim_cut_all(struct run *run); /* resets all connections now */
 void sim_stall_net(struct run *run,
                    uint64_t until); /* what is sent from now on arrives no earlier */
 
+/* Somebody outside who takes datagrams at this address from now on. fn is called with each, on the sender's reactor, and must
+ * not park; it may answer by sim_datagram_answer(), to `from`, which is gone when it returns. Where nobody takes any they are
+ * refused. fn NULL: no more. */
+struct sim_sock;
+struct sock_addr;
+typedef void (*sim_host_fn)(void *arg, struct sim_sock *from, const uint8_t *bytes, size_t len);
+void sim_datagram_host(struct run *run, const struct sock_addr *addr, sim_host_fn fn,
+                       void *arg);
+/* It comes this much later than the network is slow, behind others that were sent after it or not. */
+void sim_datagram_answer(struct sim_sock *from, const uint8_t *bytes, size_t len,
+                         uint64_t late_ns);
+
 /* The seeded stream for test programs (not the one that run_random() draws from). */
 uint64_t sim_random(struct run *run);
 uint64_t sim_random_below(struct run *run, uint64_t n);

@@ -49,6 +49,7 @@ struct sim_world {
     struct list faults; /* of struct sim_fault */
 
     struct list listeners, conns;
+    struct list hosts; /* of struct sim_host: who takes datagrams */
     uint16_t next_port;
     uint32_t reset_one_in; /* deliveries that kill their connection */
     uint64_t net_stalled_until;

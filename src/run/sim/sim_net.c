@@ -63,6 +63,18 @@ void sim_signal(struct sim_sock *to, enum sim_signal_kind kind)
     signal_send(sim_world_of(to->base.run), signal_new(to, kind));
 }
 
+void sim_datagram_send(struct sim_sock *to, const uint8_t *bytes, size_t len, uint64_t late)
+{
+    struct sim_world *w = to->conn->w;
+    struct sim_signal *s = signal_new(to, SIM_SIG_DATAGRAM);
+    s->bytes = malloc(len + 1);
+    check(s->bytes);
+    memcpy(s->bytes, bytes, len);
+    s->len = len;
+    late += sim_rand_range(&w->io, w->cfg.net_delay_min_ns, w->cfg.net_delay_max_ns);
+    sim_at(w, &s->ev, MAX(w->now + late, w->net_stalled_until));
+}
+
 /* ---- connections ------------------------------------------------------------------------- */
 
 static void end_init(struct sim_sock *s, struct sim_conn *c, struct sim_sock *peer)
@@ -118,7 +130,7 @@ void sim_sock_fail(struct sim_sock *s, int err)
 
 /* ---- arrival ----------------------------------------------------------------------------- */
 
-static void rx_append(struct sim_sock *s, const uint8_t *bytes, size_t len)
+void sim_rx_append(struct sim_sock *s, const uint8_t *bytes, size_t len)
 {
     if (s->rx_at + s->rx_len + len > s->rx_cap) {
         if (s->rx_len)
@@ -141,7 +153,7 @@ static void data_arrives(struct sim_world *w, struct sim_sock *s, const struct s
         sim_signal(s->peer, SIM_SIG_RESET);
         return;
     }
-    rx_append(s, sig->bytes, sig->len);
+    sim_rx_append(s, sig->bytes, sig->len);
     waitq_wake_one(&s->readers);
 }
 
@@ -193,6 +205,9 @@ static void signal_act(struct sim_world *w, struct sim_signal *sig)
         break;
     case SIM_SIG_REFUSED:
         sim_sock_fail(s, -ECONNREFUSED);
+        break;
+    case SIM_SIG_DATAGRAM:
+        sim_datagram_arrives(s, sig->bytes, sig->len);
         break;
     }
 }
@@ -279,6 +294,7 @@ void sim_stall_net(struct run *run, uint64_t until)
 void sim_net_drop(struct sim_world *w)
 {
     sim_listeners_drop(w);
+    sim_hosts_drop(w);
     struct sim_conn *c, *tmp;
     list_for_each_safe (c, tmp, &w->conns, node) {
         c->refs = 1;

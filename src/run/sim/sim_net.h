@@ -6,6 +6,8 @@
 
 #include "run/sim/sim_int.h"
 
+#define SIM_DATAGRAM_MAX 8192 /* bytes */
+
 struct sim_conn;
 
 struct sim_sock {
@@ -20,11 +22,12 @@ struct sim_sock {
     uint64_t last_arrival; /* of what was sent towards this end */
     int err;               /* negative errno once it failed */
     bool established;
-    bool fin;      /* the peer will send no more */
-    bool finished; /* we will send no more, and the peer knows or will */
-    bool shut;     /* we will not read or send any more */
-    bool closed;   /* nobody holds it */
-    bool lost;     /* it died without telling the peer */
+    bool fin;       /* the peer will send no more */
+    bool finished;  /* we will send no more, and the peer knows or will */
+    bool shut;      /* we will not read or send any more */
+    bool closed;    /* nobody holds it */
+    bool lost;      /* it died without telling the peer */
+    bool datagrams; /* rx holds them one behind the other, each behind its length */
 };
 
 struct sim_conn {
@@ -52,6 +55,7 @@ enum sim_signal_kind {
     SIM_SIG_ACK, /* len bytes were read */
     SIM_SIG_FIN,
     SIM_SIG_RESET,
+    SIM_SIG_DATAGRAM,
 };
 struct sim_signal {
     struct sim_event ev;
@@ -67,6 +71,10 @@ void sim_conn_unref(struct sim_conn *c);
 void sim_conn_released(struct sim_conn *c);
 /* Sends a signal without payload towards that end. */
 void sim_signal(struct sim_sock *to, enum sim_signal_kind kind);
+/* One datagram, in no order with others, as late as that and the network's own delay. */
+void sim_datagram_send(struct sim_sock *to, const uint8_t *bytes, size_t len, uint64_t late);
+/* Appends to what can be read. */
+void sim_rx_append(struct sim_sock *s, const uint8_t *bytes, size_t len);
 void sim_sock_fail(struct sim_sock *s, int err);
 /* Segments and sends; the caller kept within the window. */
 size_t sim_stream_send(struct sim_sock *from, const uint8_t *bytes, size_t len);
@@ -76,5 +84,16 @@ void sim_stream_taken(struct sim_sock *reader, size_t len);
 /* The listener's side of a connect (sim_sock.c). */
 void sim_listener_syn(struct sim_sock *s);
 void sim_listeners_drop(struct sim_world *w);
+
+/* sim_datagram.c */
+int sim_datagrams(struct run *run, const struct sock_addr *addr, struct sock **ret_sock,
+                  struct err *reterr);
+/* Takes one out of what has come. */
+size_t sim_datagram_take(struct sim_sock *s, void *ret_bytes, size_t cap);
+/* One has come to this end. */
+void sim_datagram_arrives(struct sim_sock *s, const uint8_t *bytes, size_t len);
+void sim_hosts_drop(struct sim_world *w);
+/* sim_sock.c: the addresses of a connection that goes there. */
+void sim_name_ends(struct sim_world *w, struct sim_conn *c, const struct sock_addr *addr);
 
 #endif

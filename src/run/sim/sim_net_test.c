@@ -336,6 +336,68 @@ static void test_closing_a_listener_ends_its_accepter(void **state)
     assert_int_equal(s.r[1], -ECANCELED);
 }
 
+/* ---- datagrams --------------------------------------------------------------------------- */
+
+/* Answers each by two: itself late, and its length at once. */
+static void echo_host(void *arg, struct sim_sock *from, const uint8_t *bytes, size_t len)
+{
+    struct scene *s = arg;
+    uint8_t n = (uint8_t)len;
+    s->n++;
+    sim_datagram_answer(from, bytes, len, NS_PER_SEC);
+    sim_datagram_answer(from, &n, 1, 0);
+}
+
+static int send_text(struct sock *d, const char *text)
+{
+    struct iovec iov[2] = {
+        {(void *)(uintptr_t)text,       1               },
+        {(void *)(uintptr_t)(text + 1), strlen(text) - 1}
+    };
+    return (int)sock_try_send(d, iov, 2);
+}
+
+static void datagrams_body(struct scene *s)
+{
+    struct sock_addr there = {"192.0.2.1:1812"}, nobody = {"192.0.2.1:1813"};
+    struct sock *d = NULL;
+    sim_datagram_host(s->run, &there, echo_host, s);
+    s->bad |= sock_datagrams(&there, &d, NULL) < 0;
+    s->r[0] = send_text(d, "hello");
+    s->r[1] = (int)sock_recv(d, s->got, sizeof(s->got), NO_DEADLINE, NULL);
+    s->bad |= s->got[0] != 5;
+    s->r[2] = (int)sock_recv(d, s->got, sizeof(s->got), run_now() + NS_PER_MS, NULL);
+    s->r[3] = (int)sock_recv(d, s->got, 3, NO_DEADLINE, NULL); /* cut, the rest is gone */
+    s->r[4] = (int)sock_recv(d, s->got, 3, run_now() + 5 * NS_PER_SEC, NULL);
+    send_text(d, "on the way when it is closed");
+    sock_close(d);
+    s->bad |= sock_datagrams(&nobody, &d, NULL) < 0;
+    send_text(d, "anybody?");
+    s->r[5] = (int)sock_recv(d, s->got, 3, NO_DEADLINE, NULL);
+    s->r[6] = send_text(d, "again");
+    sock_close(d);
+    fiber_sleep_until(run_now() + 2 * NS_PER_SEC, NULL);
+}
+
+static void test_datagrams_come_whole_late_and_in_any_order(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct scene s = {0};
+        play(&s, datagrams_body, seed);
+        assert_false(s.bad);
+        assert_int_equal(s.r[0], 5);
+        assert_int_equal(s.r[1], 1);
+        assert_int_equal(s.r[2], -ETIMEDOUT);
+        assert_int_equal(s.r[3], 3);
+        assert_int_equal(s.r[4], -ETIMEDOUT);
+        assert_int_equal(s.r[5], -ECONNREFUSED);
+        assert_int_equal(s.r[6], 5);
+        assert_int_equal(s.n, 2);
+        assert_memory_equal(s.got, "hel", 3);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_random_resets_end_both_sides),
         cmocka_unit_test(test_connecting_fails_as_it_should),
         cmocka_unit_test(test_closing_a_listener_ends_its_accepter),
+        cmocka_unit_test(test_datagrams_come_whole_late_and_in_any_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

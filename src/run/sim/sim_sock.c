@@ -179,7 +179,7 @@ static const char *near_host(const struct sock_addr *to)
     return to->text[0] == '[' ? "2001:db8::100" : "192.0.2.100";
 }
 
-static void name_ends(struct sim_world *w, struct sim_conn *c, const struct sock_addr *addr)
+void sim_name_ends(struct sim_world *w, struct sim_conn *c, const struct sock_addr *addr)
 {
     struct sock_addr mine = *addr;
     if (is_unix(addr)) {
@@ -198,7 +198,7 @@ static int sim_connect(struct run *run, const struct sock_addr *addr, uint64_t d
     struct sim_conn *conn = sim_conn_new(w);
     struct sim_sock *s = &conn->end[0];
     const struct sim_listener *l = listener_find(w, addr);
-    name_ends(w, conn, addr);
+    sim_name_ends(w, conn, addr);
     s->closed = false;
     s->base.home = reactor_self();
     s->peer->base.home = l ? l->home : reactor_self();
@@ -255,12 +255,17 @@ static ssize_t sim_recv(struct sock *sock, void *ret_bytes, size_t cap, uint64_t
         return r;
     if (s->shut)
         return 0;
+    if (s->rx_len && s->datagrams)
+        return (ssize_t)sim_datagram_take(s, ret_bytes, cap);
     if (s->rx_len) {
         size_t n = rx_take(s, ret_bytes, cap);
         sim_stream_taken(s, n);
         return (ssize_t)n;
     }
-    return s->err;
+    r = s->err;
+    if (s->datagrams)
+        s->err = 0; /* told once */
+    return r;
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */
@@ -271,12 +276,27 @@ static size_t window_left(const struct sim_sock *s)
     return s->outstanding < window ? window - s->outstanding : 0;
 }
 
+static ssize_t send_datagram(struct sim_sock *s, const struct iovec *iov, int n)
+{
+    uint8_t bytes[SIM_DATAGRAM_MAX];
+    size_t len = 0;
+    for (int i = 0; i < n; len += iov[i++].iov_len) {
+        if (iov[i].iov_len > sizeof(bytes) - len)
+            return -EMSGSIZE;
+        memcpy(bytes + len, iov[i].iov_base, iov[i].iov_len);
+    }
+    sim_datagram_send(s->peer, bytes, len, 0);
+    return (ssize_t)len;
+}
+
 static ssize_t sim_try_send(struct sock *sock, const struct iovec *iov, int n)
 {
     struct sim_sock *s = sim_sock_of(sock);
     struct sim_world *w = s->conn->w;
     if (s->err || s->shut || s->finished)
         return s->err ? s->err : -EPIPE;
+    if (s->datagrams)
+        return send_datagram(s, iov, n);
     size_t room = window_left(s), sent = 0;
     if (w->cfg.net_segment_max && sim_rand_one_in(&w->io, 16))
         room = (size_t)sim_rand_below(&w->io, room + 1);
@@ -312,6 +332,8 @@ static void sim_shutdown(struct sock *sock)
     if (s->shut)
         return;
     s->shut = true;
+    if (s->datagrams)
+        s->lost = true; /* nobody is told */
     if (!s->lost && s->rx_len)
         sim_signal(s->peer, SIM_SIG_RESET);
     else if (!s->lost && !s->finished)
@@ -343,6 +365,7 @@ const struct sock_ops sim_sock_ops = {
     .accept = sim_accept,
     .listener_close = sim_listener_close,
     .connect = sim_connect,
+    .datagrams = sim_datagrams,
     .wait_readable = sim_wait_readable,
     .recv = sim_recv,
     .try_send = sim_try_send,

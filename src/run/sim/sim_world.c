@@ -431,8 +431,8 @@ static struct sim_world *world_new(struct run *run, const struct sim_config *cfg
     struct sim_rand *streams[] = {&w->sched, &w->io, &w->crypto, &w->test};
     for (size_t i = 0; i < ARRAY_LEN(streams); i++)
         sim_rand_seed(streams[i], cfg->seed, i);
-    struct list *lists[] = {&w->due,    &w->files,     &w->writes,
-                            &w->faults, &w->listeners, &w->conns};
+    struct list *lists[] = {&w->due,       &w->files, &w->writes, &w->faults,
+                            &w->listeners, &w->conns, &w->hosts};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         list_init(lists[i]);
     w->msg_last = calloc((size_t)(cfg->reactors + 1) * cfg->reactors, sizeof(uint64_t));
