@@ -278,14 +278,18 @@ static size_t window_left(const struct sim_sock *s)
 
 static ssize_t send_datagram(struct sim_sock *s, const struct iovec *iov, int n)
 {
-    uint8_t bytes[SIM_DATAGRAM_MAX];
-    size_t len = 0;
-    for (int i = 0; i < n; len += iov[i++].iov_len) {
-        if (iov[i].iov_len > sizeof(bytes) - len)
-            return -EMSGSIZE;
-        memcpy(bytes + len, iov[i].iov_base, iov[i].iov_len);
-    }
+    size_t len = 0, at = 0;
+    for (int i = 0; i < n; i++)
+        len += iov[i].iov_len;
+    if (len > SIM_DATAGRAM_MAX)
+        return -EMSGSIZE;
+    uint8_t *bytes = malloc(MAX(len, 1u));
+    if (!bytes)
+        return -ENOMEM;
+    for (int i = 0; i < n; at += iov[i++].iov_len)
+        memcpy(bytes + at, iov[i].iov_base, iov[i].iov_len);
     sim_datagram_send(s->peer, bytes, len, 0);
+    free(bytes);
     return (ssize_t)len;
 }
 
