@@ -80,7 +80,7 @@ static enum radius_verdict judge(const uint8_t *p, size_t len)
 static void test_request_is_the_golden_one(void **state)
 {
     (void)state;
-    uint8_t out[RADIUS_MAX];
+    static uint8_t out[RADIUS_MAX];
     struct wbuf w = wbuf_make(out, sizeof(out));
     const struct radius_request q = question();
     assert_true(radius_request_write(&w, &q, &key));
@@ -91,7 +91,7 @@ static void test_request_is_the_golden_one(void **state)
 static void test_request_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
-    uint8_t out[RADIUS_MAX];
+    static uint8_t out[RADIUS_MAX];
     char name[RADIUS_VALUE_MAX + 2];
     struct radius_request q = question();
     memset(name, 'a', sizeof(name) - 1);
@@ -118,7 +118,7 @@ static bool no_md5(const struct iovec *parts, int n, uint8_t ret_digest[RADIUS_M
 static void test_without_md5_nothing_passes(void **state)
 {
     (void)state;
-    uint8_t out[RADIUS_MAX];
+    static uint8_t out[RADIUS_MAX];
     struct wbuf w = wbuf_make(out, sizeof(out));
     const struct radius_request q = question();
     const struct radius_key none = {no_md5, key.secret, key.len};
