@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reactors as threads: messages, calls, helper threads, timers, spinning, stopping. */
+#include "base/check.h"
 #include "run/real/real_int.h"
 #include "run/real/real_test.h"
 
@@ -426,7 +427,9 @@ static void test_a_ring_is_for_file_io_alone(void **state)
     if (ring_init(&g) < 0)
         skip(); /* io_uring is refused here, as the test above has it */
     ring_start(&g, fd);
-    io_uring_prep_openat(io_uring_get_sqe(&g.u), AT_FDCWD, "/etc/passwd", O_RDONLY, 0);
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&g.u);
+    check(sqe); /* a new ring is empty */
+    io_uring_prep_openat(sqe, AT_FDCWD, "/etc/passwd", O_RDONLY, 0);
     assert_int_equal(io_uring_submit_and_wait(&g.u, 1), 1);
     assert_int_equal(io_uring_peek_cqe(&g.u, &cqe), 0);
     assert_int_equal(cqe->res, -EACCES);
