@@ -76,7 +76,7 @@ static inline struct scsi_nexus *nexus_more(struct fix *f, const char *initiator
                                             uint16_t port)
 {
     struct scsi_nexus_params p = {
-        .target = {"iqn.2026-11.example.zsan:t1", port, port, port}
+        .target = {"iqn.2026-11.example.zsan:t1", port, port, port, ALUA_OPTIMIZED}
     };
     struct scsi_nexus *n = NULL;
     snprintf(p.initiator.name, sizeof(p.initiator.name), "%s", initiator);
