@@ -135,7 +135,7 @@ int rpc_portal_group(struct control *c, const struct args_portal_group *a, json_
                      struct err *reterr)
 {
     EDIT(e);
-    enum cfg_alua_state state = a->alua_state;
+    enum cfg_alua_state state = (enum cfg_alua_state)a->alua_state;
     if (!a->has_alua_group && !a->has_alua_state)
         return err_set(reterr, -EINVAL, "nothing to change: give alua_group or alua_state");
     int rc = config_edit_begin(c->env.store, &e, reterr);
