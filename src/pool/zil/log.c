@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Group commit: one fiber, started when there is something to do, writes all that is queued into as many blocks as it takes.
- * Another one then flushes once and wakes everybody whose record that covered. Who comes meanwhile is the next group: its blocks are
- * written beside that flush and wait for one of their own; groups become durable in their order. Writers queue their record before
- * they change memory, so reading the rest of a block that is written in part goes on beside the log.
+ * Group commit: one fiber, started when there is something to do, writes all that is queued into as many blocks as it takes,
+ * flushes once, and wakes everybody whose record that covered. Who comes meanwhile is the next group. Writers queue their
+ * record before they change memory, so reading the rest of a block that is written in part goes on beside the log.
  *
- * A block's size is fixed when the block before it is sealed, so it is a guess: the largest group of late. A record too
+ * A block's size is fixed when the block before it is sealed, so it is a guess: the mean of the last groups. A record too
  * large for the block at hand is preceded by an empty block that names a larger one.
  *
  * A block is allocated before the one that names it is written, and its txg is held until that is over (OpenZFS holds its tx
@@ -26,7 +25,6 @@
 #include <string.h>
 
 #define GUESS_MIN (8u << 10)
-#define GROUPS    2u /* one is flushed, the next one is written */
 
 struct record {
     struct list node;
@@ -44,34 +42,19 @@ struct block {
     bool held; /* the txg of its birth: the block that names it is still being written */
 };
 
-/* Writes of one group go out side by side. */
-struct group {
-    struct zil *z;
-    uint64_t number;
-    struct list records;
-    struct waitgroup writes;
-    int result;
-    uint64_t last_txg; /* the newest txg of a record in its blocks */
-    uint64_t losses;   /* the root's, before its first write */
-    struct tops tops;
-};
-
 struct zil {
     struct pool *p;
     struct dsl_dataset *ds;
     struct list queue; /* of records */
     struct list chain; /* of blocks; the last one is not written */
     uint64_t next_ticket, durable;
-    uint64_t next_seq;            /* of records in the log */
-    bool leading;                 /* the fiber that writes groups is there */
-    struct group group[GROUPS];   /* by number */
-    unsigned ngroups;             /* that are written or settled now */
-    uint64_t last_group, settled; /* numbers */
-    bool broken;                  /* the chain ended early: records wait for their txg */
-    uint64_t renewed;             /* the txg in which the header names a new chain; 0: none */
-    int error;                    /* why nothing becomes durable any more */
+    uint64_t next_seq; /* of records in the log */
+    bool leading;      /* the fiber is there */
+    bool broken;       /* the chain ended early: records wait for their txg */
+    uint64_t renewed;  /* the txg in which the header names a new chain; 0: none */
+    int error;         /* why nothing becomes durable any more */
     uint32_t guess;
-    struct waitq done; /* a group was settled, or the fiber ended */
+    struct waitq done;
     struct zil_stats stats;
 };
 
@@ -185,6 +168,14 @@ static int block_new_held(struct zil *z, const struct bp *prev, uint32_t size,
 
 /* ---- a group ------------------------------------------------------------------------------------------------- */
 
+/* Writes of one group go out side by side. */
+struct group {
+    struct zil *z;
+    struct waitgroup writes;
+    int result;
+    uint64_t last_txg;
+    struct tops tops;
+};
 struct block_write {
     struct group *g;
     struct block *b;
@@ -286,10 +277,9 @@ static uint64_t bytes_from(const struct list *records, struct list *at)
     return bytes;
 }
 
-static int group_fill(struct group *g)
+static int group_fill(struct group *g, struct list *records)
 {
     struct zil *z = g->z;
-    struct list *records = &g->records;
     struct iobuf *buf = NULL;
     uint32_t used = ZIL_BLOCK_HEADER;
     struct record *rec;
@@ -327,23 +317,23 @@ static int group_flush(struct group *g)
 }
 
 /* The blocks that records point to are written. Parks. */
-static int group_wait_data(struct group *g)
+static int group_wait_data(struct group *g, struct list *records)
 {
     struct record *rec;
     int r = 0;
-    list_for_each (rec, &g->records, node)
+    list_for_each (rec, records, node)
         if (rec->block && r == 0)
             r = zil_data_wait(rec->block, &g->tops);
     return r;
 }
 
-/* A disk went and came back with the group, or with what it points to, before the flush. */
-static bool group_is_lost(struct group *g)
+/* A disk went and came back with the group, or with what it points to, before the flush. losses: before the group. */
+static bool group_is_lost(const struct zil *z, struct list *records, uint64_t losses)
 {
-    uint64_t now = g->z->p->root->losses;
+    uint64_t now = z->p->root->losses;
     struct record *rec;
-    bool lost = g->losses != now;
-    list_for_each (rec, &g->records, node)
+    bool lost = losses != now;
+    list_for_each (rec, records, node)
         lost |= rec->block && zil_data_is_lost(rec->block, now);
     return lost;
 }
@@ -361,101 +351,67 @@ static void group_let_go(struct zil *z)
     }
 }
 
-/* Its blocks are written, or why they are not. Parks. */
-static int group_write(struct group *g)
+static int group_write(struct zil *z, struct list *records)
 {
-    struct zil *z = g->z;
+    struct group g = {.z = z};
+    struct record *rec;
+    waitgroup_init(&g.writes);
     if (z->broken)
         return E(-EIO);
-    uint64_t bytes = bytes_from(&g->records, g->records.next);
-    z->guess = (uint32_t)MIN(MAX(bytes, (7ull * z->guess + bytes) / 8), BLOCK_MAX);
+    uint64_t losses = z->p->root->losses;
+    uint64_t bytes = bytes_from(records, records->next);
+    z->guess = (uint32_t)MIN((3ull * z->guess + bytes) / 4, BLOCK_MAX);
     step_begin(STEP_LOG_WRITE);
-    int r = group_fill(g);
-    waitgroup_wait(&g->writes);
+    int r = group_fill(&g, records);
+    waitgroup_wait(&g.writes);
     group_let_go(z);
     step_end(STEP_LOG_WRITE, r);
-    return r ? r : g->result;
-}
-
-/* All that its records need is on stable storage, or why it is not. Parks. */
-static int group_make_durable(struct group *g)
-{
-    struct record *rec;
-    int r = g->z->broken ? E(-EIO) : 0; /* the one before it is not */
-    if (r == 0 && !mutant_on(MUTANT_ACK_BEFORE_DATA))
-        r = group_wait_data(g);
     if (r == 0)
-        r = IN_STEP(STEP_LOG_FLUSH, group_flush(g));
-    if (r == 0 && group_is_lost(g))
+        r = g.result;
+    if (r == 0 && !mutant_on(MUTANT_ACK_BEFORE_DATA))
+        r = group_wait_data(&g, records);
+    if (r == 0)
+        r = IN_STEP(STEP_LOG_FLUSH, group_flush(&g));
+    if (r == 0 && group_is_lost(z, records, losses))
         r = E(-EIO);
-    list_for_each (rec, &g->records, node)
+    list_for_each (rec, records, node)
         if (rec->block && r == 0)
             zil_data_flushed(rec->block);
+    z->stats.commits++;
     return r;
 }
 
-/* The group's writers may go on: the log has their records, or their txgs are written. Parks. */
-static void group_settle(struct group *g)
+/* Makes durable all that is queued. */
+static int lead(struct zil *z)
 {
-    struct zil *z = g->z;
+    struct list records;
     struct record *rec, *next;
     uint64_t last_ticket = 0, last_txg = 0;
-    while (z->settled + 1 < g->number)
-        waitq_wait(&z->done, NO_DEADLINE, NULL);
-    list_for_each (rec, &g->records, node) {
+    list_init(&records);
+    list_splice(&records, &z->queue);
+    list_for_each (rec, &records, node) {
         last_ticket = rec->ticket;
         last_txg = MAX(last_txg, rec->txg);
     }
-    int r = g->result ? g->result : group_make_durable(g);
+    int r = group_write(z, &records);
     if (r) {
         z->broken = true;
         z->stats.fallbacks++;
         r = txg_wait(z->p, last_txg);
     }
-    list_for_each_safe (rec, next, &g->records, node)
+    list_for_each_safe (rec, next, &records, node)
         record_free(rec);
     if (r == 0)
         z->durable = MAX(z->durable, last_ticket);
-    else
-        z->error = r;
-    z->stats.commits++;
-    z->settled = g->number;
-    z->ngroups--;
-    waitq_wake_all(&z->done);
-}
-
-static void settle_fiber(void *arg)
-{
-    group_settle(arg);
-}
-
-/* Writes all that is queued, and has it settled. */
-static void lead(struct zil *z)
-{
-    uint64_t number = ++z->last_group;
-    struct group *g = &z->group[number % GROUPS];
-    *g = (struct group){.z = z, .number = number, .losses = z->p->root->losses};
-    list_init(&g->records);
-    list_splice(&g->records, &z->queue);
-    waitgroup_init(&g->writes);
-    z->ngroups++;
-    g->result = group_write(g);
-    if (!fiber_start(settle_fiber, g, "pool-log"))
-        group_settle(g);
-}
-
-static bool is_busy(const struct zil *z)
-{
-    return z->leading || z->ngroups > 0;
+    return r;
 }
 
 static void log_fiber(void *arg)
 {
     struct zil *z = arg;
     while (!list_empty(&z->queue) && z->error == 0) {
-        lead(z);
-        while (z->ngroups == GROUPS)
-            waitq_wait(&z->done, NO_DEADLINE, NULL);
+        z->error = lead(z);
+        waitq_wake_all(&z->done);
     }
     z->leading = false;
     waitq_wake_all(&z->done);
@@ -473,7 +429,7 @@ int zil_commit(struct zil *z, uint64_t ticket)
         return 0;
     while (z->durable < ticket && z->error == 0) {
         zil_kick(z);
-        if (is_busy(z)) {
+        if (z->leading) {
             waitq_wait(&z->done, NO_DEADLINE, NULL);
         } else { /* no fiber to be had: the caller's own */
             z->leading = true;
@@ -497,7 +453,7 @@ static bool first_is_done(const struct zil *z, uint64_t txg)
 static bool can_renew(const struct zil *z, uint64_t txg)
 {
     const struct block *b;
-    if (!z->broken || is_busy(z) || z->renewed)
+    if (!z->broken || z->leading || z->renewed)
         return false;
     list_for_each (b, &z->chain, node)
         if (b->last_txg > txg)
@@ -632,7 +588,7 @@ void zil_close(struct zil *z)
 {
     if (!z)
         return;
-    while (is_busy(z))
+    while (z->leading)
         waitq_wait(&z->done, NO_DEADLINE, NULL);
     txg_run(z->p, unroot_task, z, NULL);
     zil_free(z);
