@@ -421,25 +421,11 @@ static bool spare_away(struct story *st)
     return false;
 }
 
-/* One that can be used: a spare, too, may be pulled out. */
-static bool is_spare_there(const struct story *st)
-{
-    const struct file_opts how = {.mode = FILE_RDONLY};
-    struct pool_spare_info s;
-    struct file *f;
-    for (unsigned i = 0; pool_spare(st->pool, i, &s); i++)
-        if (!s.in_use && file_open(s.path, &how, &f, NULL) == 0) {
-            file_close(f);
-            return true;
-        }
-    return false;
-}
-
-/* Or another disk was given it, or it went away. */
+/* Or another disk was given it. */
 static bool has_spare(const struct story *st, uint64_t guid)
 {
     const struct vdev *leaf = leaf_of(st, guid);
-    return !leaf || leaf->parent->type == VDEV_SPARE || !is_spare_there(st);
+    return !leaf || leaf->parent->type == VDEV_SPARE || !is_idle_spare(st);
 }
 
 /* It takes over by itself: at once when a disk has failed, after a while when it is missing. */
