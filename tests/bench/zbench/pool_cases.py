@@ -25,7 +25,7 @@ _SYNC = {"sync": "always", **_MEMORY}
 _ASYNC = {"sync": "disabled", **_MEMORY}
 _PLAIN = {FILE: {"engine": "file"}, POOL: {"engine": "pool"}}
 # A file that nobody flushes is written to what caches the disk; a pool flushes with every txg. This one does as often.
-_FLUSHED = {FILE: {"engine": "file"}, FLUSHED: {"engine": "file", "flush": "200M"}, POOL: {"engine": "pool"}}
+_FLUSHED = {FILE: {"engine": "file"}, FLUSHED: {"engine": "file", "flush": "200M", "sync": "standard"}, POOL: {"engine": "pool"}}
 _OPENZFS = {POOL: {"engine": "pool"}, LIBZPOOL: {"engine": "libzpool"}}
 _SEQUENTIAL = {"block": "128K", "sequential": True}
 _LAYOUTS = {
