@@ -376,6 +376,8 @@ static void rot_away(struct story *st)
     struct pool_scan_status s;
     if (disk_of(st->pool, st->rotten)) {
         notice(st);
+        /* One that began before doesn't look at what was written since, nor again at what it has seen. */
+        pool_scrub(st->pool, POOL_SCRUB_CANCEL, NULL);
         if (pool_scrub(st->pool, POOL_SCRUB_START, NULL))
             return;
         pool_scan_wait(st->pool);
@@ -421,11 +423,21 @@ static bool spare_away(struct story *st)
     return false;
 }
 
-/* Or another disk was given it. */
+/* One that can be used: a spare, too, may have been pulled out. */
+static bool is_spare_there(const struct story *st)
+{
+    struct pool_spare_info s;
+    for (unsigned i = 0; pool_spare(st->pool, i, &s); i++)
+        if (!s.in_use && !sim_is_unplugged(st->run, s.path))
+            return true;
+    return false;
+}
+
+/* Or another disk was given it, or it went away. */
 static bool has_spare(const struct story *st, uint64_t guid)
 {
     const struct vdev *leaf = leaf_of(st, guid);
-    return !leaf || leaf->parent->type == VDEV_SPARE || !is_idle_spare(st);
+    return !leaf || leaf->parent->type == VDEV_SPARE || !is_spare_there(st);
 }
 
 /* It takes over by itself: at once when a disk has failed, after a while when it is missing. */

@@ -71,6 +71,7 @@ void sim_fail_names(struct run *run, unsigned one_in, int err);
  * pulled out answers ENXIO for good, and so does opening while it is away. */
 void sim_unplug(struct run *run, const char *path);
 void sim_plug(struct run *run, const char *path);
+bool sim_is_unplugged(struct run *run, const char *path);
 void sim_rot(struct run *run, const char *path, uint64_t off,
              uint64_t len); /* flips bits, also in what is durable */
 void sim_stall_disk(struct run *run, const char *path,

@@ -131,6 +131,13 @@ void sim_plug(struct run *run, const char *path)
     sim_note(w, "plug", 0, 0);
 }
 
+bool sim_is_unplugged(struct run *run, const char *path)
+{
+    bool away;
+    sim_fault_unplugs(sim_world_of(run), path, &away);
+    return away;
+}
+
 unsigned sim_fault_unplugs(struct sim_world *w, const char *path, bool *ret_away)
 {
     const struct sim_fault *f = fault_find(w, path);
