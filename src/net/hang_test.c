@@ -391,28 +391,21 @@ static void body_stop_while_flushing(struct fix *f)
 
 /* ------------------------------------------------------------------------------------------- */
 
-#define TEST(name)                                                                             \
-    static void test_##name(void **state)                                                      \
-    {                                                                                          \
-        struct fix f = fix_default();                                                          \
-        (void)state;                                                                           \
-        fix_play(&f, body_##name);                                                             \
-    }
-TEST(removed)
-TEST(lun_goes_at_once)
-TEST(reopened)
-TEST(settings)
-TEST(resize)
-TEST(opening)
-TEST(removed_while_opening)
-TEST(list)
-TEST(stalled_commands)
-TEST(session_after_removal)
-TEST(session_before_removal)
-TEST(revoked)
-TEST(stop)
-TEST(stop_while_opening)
-TEST(stop_while_flushing)
+FIX_TEST(removed, 1)
+FIX_TEST(lun_goes_at_once, 1)
+FIX_TEST(reopened, 1)
+FIX_TEST(settings, 1)
+FIX_TEST(resize, 1)
+FIX_TEST(opening, 1)
+FIX_TEST(removed_while_opening, 1)
+FIX_TEST(list, 1)
+FIX_TEST(stalled_commands, 1)
+FIX_TEST(session_after_removal, 1)
+FIX_TEST(session_before_removal, 1)
+FIX_TEST(revoked, 1)
+FIX_TEST(stop, 1)
+FIX_TEST(stop_while_opening, 1)
+FIX_TEST(stop_while_flushing, 1)
 
 int main(void)
 {

@@ -573,26 +573,16 @@ static void body_asked(struct fix *f)
     names_stop(n);
 }
 
-#define TEST(name)                                                                             \
-    static void test_##name(void **state)                                                      \
-    {                                                                                          \
-        (void)state;                                                                           \
-        for (unsigned seed = 1; seed <= 5; seed++) {                                           \
-            struct fix f = fix_default();                                                      \
-            f.sim.seed = seed;                                                                 \
-            fix_play(&f, body_##name);                                                         \
-        }                                                                                      \
-    }
-TEST(follows)
-TEST(cut)
-TEST(forgotten)
-TEST(without_esi)
-TEST(asked_in_vain)
-TEST(refused)
-TEST(silent)
-TEST(stop)
-TEST(again)
-TEST(asked)
+FIX_TEST(follows, 5)
+FIX_TEST(cut, 5)
+FIX_TEST(forgotten, 5)
+FIX_TEST(without_esi, 5)
+FIX_TEST(asked_in_vain, 5)
+FIX_TEST(refused, 5)
+FIX_TEST(silent, 5)
+FIX_TEST(stop, 5)
+FIX_TEST(again, 5)
+FIX_TEST(asked, 5)
 
 int main(void)
 {

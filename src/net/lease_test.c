@@ -237,20 +237,13 @@ static void body_policy_again(struct fix *f)
     ini_logout(b);
 }
 
-#define TEST(name)                                                                             \
-    static void test_##name(void **state)                                                      \
-    {                                                                                          \
-        struct fix f = fix_default();                                                          \
-        (void)state;                                                                           \
-        fix_play(&f, body_##name);                                                             \
-    }
-TEST(logout)
-TEST(loss)
-TEST(nobody_can_come)
-TEST(hosts_change)
-TEST(release)
-TEST(release_of_a_hanging_one)
-TEST(policy_again)
+FIX_TEST(logout, 1)
+FIX_TEST(loss, 1)
+FIX_TEST(nobody_can_come, 1)
+FIX_TEST(hosts_change, 1)
+FIX_TEST(release, 1)
+FIX_TEST(release_of_a_hanging_one, 1)
+FIX_TEST(policy_again, 1)
 
 int main(void)
 {

@@ -49,6 +49,17 @@ struct fix fix_default(void);
  * front unless body did (fix_stop()), asserts that nothing was wrong. */
 void fix_play(struct fix *f, void (*body)(struct fix *f));
 void fix_stop(struct fix *f); /* that must go well */
+/* test_NAME plays body_NAME, with so many seeds. */
+#define FIX_TEST(name, seeds)                                                                  \
+    static void test_##name(void **state)                                                      \
+    {                                                                                          \
+        (void)state;                                                                           \
+        for (unsigned seed = 1; seed <= (seeds); seed++) {                                     \
+            struct fix f = fix_default();                                                      \
+            f.sim.seed = seed;                                                                 \
+            fix_play(&f, body_##name);                                                         \
+        }                                                                                      \
+    }
 
 /* A transaction: fn edits, the rest must go well. Parks until it is applied. Its warning's code,
  * 0: none. */

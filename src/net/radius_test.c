@@ -420,26 +420,16 @@ static void body_stop(struct fix *f)
     server_end(b);
 }
 
-#define TEST(name)                                                                             \
-    static void test_##name(void **state)                                                      \
-    {                                                                                          \
-        (void)state;                                                                           \
-        for (unsigned seed = 1; seed <= 5; seed++) {                                           \
-            struct fix f = fix_default();                                                      \
-            f.sim.seed = seed;                                                                 \
-            fix_play(&f, body_##name);                                                         \
-        }                                                                                      \
-    }
-TEST(judged)
-TEST(failover)
-TEST(nobody)
-TEST(lies)
-TEST(late)
-TEST(flood)
-TEST(together)
-TEST(forgotten)
-TEST(short)
-TEST(stop)
+FIX_TEST(judged, 5)
+FIX_TEST(failover, 5)
+FIX_TEST(nobody, 5)
+FIX_TEST(lies, 5)
+FIX_TEST(late, 5)
+FIX_TEST(flood, 5)
+FIX_TEST(together, 5)
+FIX_TEST(forgotten, 5)
+FIX_TEST(short, 5)
+FIX_TEST(stop, 5)
 
 int main(void)
 {
