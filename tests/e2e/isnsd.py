@@ -20,7 +20,7 @@ def missing():
     return None if done.returncode == 0 else done.stderr.strip() or "no open-isns here"
 
 
-class Isnsd:
+class Isnsd(child.Server):
     """A name server that remembers in memory, or in its folder."""
 
     def __init__(self, work, address="127.0.0.1", kept=False, **settings):
@@ -28,7 +28,6 @@ class Isnsd:
         self.work.mkdir()
         self.address, self.port = address, free_port6() if ":" in address else child.free_port(address)
         at = f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
-        self.process = None
         common = {"ControlSocket": self.work / "control", "PIDFile": self.work / "pid", "Security": 0, "SLPRegister": 0}
         self._write("isnsd.conf", common | {
             "SourceName": "iqn.2026-11.org.example:isnsd", "BindAddress": at, "DefaultDiscoveryDomain": 1,
@@ -46,15 +45,6 @@ class Isnsd:
         with open(self.work / "log", "ab") as log:
             self.process = child.spawn([SBIN / "isnsd", "-f", "-c", self.work / "isnsd.conf", "-d", "message"], stdout=log, stderr=log)
         child.wait_for("isnsd answers", lambda: self._adm("--local", "--list", "entities").returncode == 0)
-
-    def stop(self):
-        child.end(self.process)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
 
     def _adm(self, *words):
         return child.run([SBIN / "isnsadm", "-c", self.work / "isnsadm.conf", *words])

@@ -85,7 +85,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-class Freeradius:
+class Freeradius(child.Server):
     """users: {name: secret}."""
 
     def __init__(self, work, users, secret=SHARED, mac=MAC):
@@ -96,7 +96,6 @@ class Freeradius:
         (self.work / "users").write_text("".join(f'{u} Cleartext-Password := "{s}"\n' for u, s in users.items()))
         libraries = [f"{PREFIX}/usr/lib/freeradius", *glob.glob(f"{PREFIX}/usr/lib/*-linux-gnu*")]
         self.env = os.environ | {"LD_LIBRARY_PATH": ":".join(libraries)}
-        self.process = None
         self.start()
 
     def start(self):
@@ -112,15 +111,6 @@ class Freeradius:
 
     def log(self):
         return (self.work / "log").read_text(errors="replace")
-
-    def stop(self):
-        child.end(self.process)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
 
 
 def signed(request, code, secret=SHARED, mac=True, identifier=None, attributes=b""):

@@ -54,3 +54,18 @@ def wait_for(what, condition, seconds=20, every=0.05):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {seconds} s")
         time.sleep(every)
+
+
+class Server:
+    """What has a process of its own for the length of a with."""
+
+    process = None
+
+    def stop(self):
+        end(self.process)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
