@@ -316,14 +316,22 @@ static int check_targets(const struct config *c, struct err *reterr)
 
 /* ---- name servers ------------------------------------------------------------------------ */
 
-static int check_isns(const struct cfg_isns *i, struct err *reterr)
+static int check_server(const char *what, const char *address, struct err *reterr)
 {
     struct cfg_address a;
+    return cfg_address_parse(address, &a) && !strchr(address, '%')
+               ? 0
+               : err_set(reterr, -EINVAL, "%s: \"%s\" is no numeric IPv4 or IPv6 address", what,
+                         address);
+}
+
+static int check_isns(const struct cfg_isns *i, struct err *reterr)
+{
     for (unsigned k = 0; k < i->nservers; k++) {
         const struct cfg_isns_server *s = &i->servers[k];
-        if (!cfg_address_parse(s->address, &a) || strchr(s->address, '%'))
-            return err_set(reterr, -EINVAL, "isns: \"%s\" is no numeric IPv4 or IPv6 address",
-                           s->address);
+        int rc = check_server("isns", s->address, reterr);
+        if (rc < 0)
+            return rc;
         for (unsigned o = 0; o < k; o++)
             if (s->port == i->servers[o].port && strcmp(s->address, i->servers[o].address) == 0)
                 return err_set(reterr, -EINVAL, "isns: server %s:%u is listed twice",
@@ -342,12 +350,11 @@ static int check_isns(const struct cfg_isns *i, struct err *reterr)
 
 static int check_radius(const struct cfg_radius *r, struct err *reterr)
 {
-    struct cfg_address a;
     for (unsigned k = 0; k < r->nservers; k++) {
         const struct cfg_radius_server *s = &r->servers[k];
-        if (!cfg_address_parse(s->address, &a) || strchr(s->address, '%'))
-            return err_set(reterr, -EINVAL, "radius: \"%s\" is no numeric IPv4 or IPv6 address",
-                           s->address);
+        int rc = check_server("radius", s->address, reterr);
+        if (rc < 0)
+            return rc;
         for (unsigned o = 0; o < k; o++)
             if (s->port == r->servers[o].port && strcmp(s->address, r->servers[o].address) == 0)
                 return err_set(reterr, -EINVAL, "radius: server %s port %u is listed twice",
