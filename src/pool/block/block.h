@@ -32,7 +32,7 @@ struct blocks {
     bool hole_birth;        /* feature active: holes carry their birth */
     bool read_only;         /* nothing is repaired */
     struct list gangs;      /* that have places and no content yet (place.c) */
-    unsigned nplaced;
+    unsigned nplaced;       /* counts for QUIRK_GANGS */
     uint8_t *scratch;    /* BLOCK_MAX bytes, for what compresses; never held across parking */
     unsigned min_ashift; /* smallest of the normal top-level vdevs: for compressed sizes */
     unsigned max_ashift; /* largest of all: room for reading */

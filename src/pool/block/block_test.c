@@ -323,7 +323,11 @@ static void body_make_gang(struct expect *e)
     tank_spoil(&t, &bp, 0, 0);
     tank_chill(&t);
     expect_reads(e, &t, &bp, large, BLOCK_MAX);
+    tank_spoil(&t, &bp, 1, 1);
     EXPECT_EQ(e, block_scrub(&t.b, &bp, &repaired), 0);
+    EXPECT_EQ(e, repaired, 2 * 4096); /* a side of the first header, the other of the second */
+    EXPECT_EQ(e, block_scrub(&t.b, &bp, &repaired), 0);
+    EXPECT_EQ(e, repaired, 0);
     tank_begin(&t);
     EXPECT_EQ(e, block_free(&t.b, t.txg, &bp), 0);
     tank_end(&t);

@@ -4,6 +4,9 @@
  * which may be a gang again (OpenZFS zio_write_gang_block()). A pool whose free space is all small holes can so write the large
  * blocks of its own tree, and a txg never fails for want of a long run.
  *
+ * Where there is no room for as many copies as are wanted, fewer are made: the format counts them nowhere, and a pool that is all
+ * but full had better commit.
+ *
  * A gang is made in two steps like any block: its places first, all of them, for the books and the maps want to know; then, with the
  * content, its header and the parts are sealed and queued. What is between the two is kept in a list by the place of the header.
  */

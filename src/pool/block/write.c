@@ -4,9 +4,6 @@
  * which sorts it; nothing is on disk before the batch is through. A compressed block is made in
  * the scratch buffer and leaves it by one pass that copies and checksums; an uncompressed one
  * is written from the caller's own buffer.
- *
- * Where there is no room for as many copies as are wanted, fewer are made: the format counts
- * them nowhere, and a pool that is all but full had better commit.
  */
 #include "pool/block/block_int.h"
 
