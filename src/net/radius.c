@@ -101,6 +101,10 @@ static bool address_of(const struct cfg_radius_server *s, struct sock_addr *ret_
 
 /* ---- one request -------------------------------------------------------------------------- */
 
+/* Too much for a fiber's stack. */
+struct bytes {
+    uint8_t request[REQUEST_MAX], answer[RADIUS_MAX];
+};
 struct ask {
     struct net *net;
     const struct radius_ask *what;
@@ -111,7 +115,7 @@ struct ask {
     struct radius_request q;
     uint64_t until;  /* it has no more time than that */
     const char *why; /* it did not answer, or what it said */
-    uint8_t *answer; /* RADIUS_MAX bytes */
+    struct bytes *bytes;
 };
 
 static bool md5(const struct iovec *parts, int n, uint8_t ret_digest[RADIUS_MD5_LEN])
@@ -145,11 +149,11 @@ static int listen_for_answer(struct ask *a, struct sock *s, uint64_t until,
                              enum radius_verdict *ret_verdict)
 {
     for (;;) {
-        ssize_t n = sock_recv(s, a->answer, RADIUS_MAX, until, a->what->stop);
+        ssize_t n = sock_recv(s, a->bytes->answer, RADIUS_MAX, until, a->what->stop);
         if (n < 0)
             return (int)n;
         enum radius_verdict v =
-            radius_answer_check(a->answer, (size_t)n, &a->q, &a->key, &a->why);
+            radius_answer_check(a->bytes->answer, (size_t)n, &a->q, &a->key, &a->why);
         if (v != RADIUS_NO_ANSWER) {
             *ret_verdict = v;
             return 0;
@@ -192,8 +196,7 @@ static void note_failure(struct ask *a, uint64_t since, int rc)
 /* 0: *ret_verdict is its word. -ECANCELED: the login is over. Else it did not answer, and that is noted. Parks. */
 static int ask_server(struct ask *a, enum radius_verdict *ret_verdict)
 {
-    uint8_t bytes[REQUEST_MAX];
-    struct wbuf request = wbuf_make(bytes, sizeof(bytes));
+    struct wbuf request = wbuf_make(a->bytes->request, REQUEST_MAX);
     struct sock *s = NULL;
     uint64_t since = run_now();
     int rc = sock_datagrams(&a->addr, &s, NULL);
@@ -254,14 +257,14 @@ uint16_t radius_verify(struct net *net, const struct radius_ask *what, const cha
     const struct config *cfg = net->cfg;
     enum radius_verdict v = RADIUS_NO_ANSWER;
     *ret_why = too_many;
-    if (net->nasks >= ASKS_MAX || !(a.answer = malloc(RADIUS_MAX)))
+    if (net->nasks >= ASKS_MAX || !(a.bytes = malloc(sizeof(*a.bytes))))
         return ISCSI_LOGIN_OUT_OF_RESOURCES;
     config_ref(cfg); /* the secrets stay as long as we ask */
     net->nasks++;
     int rc = ask_all(&a, &cfg->radius, &v);
     net->nasks--;
     config_put(cfg);
-    free(a.answer);
+    free(a.bytes);
     *ret_why = rc == 0 ? a.why : rc == -ECANCELED ? cut_short : no_answer;
     if (rc < 0)
         return ISCSI_LOGIN_UNAVAILABLE;
