@@ -48,7 +48,7 @@ static bool is_answer(const uint8_t *p, size_t len, uint8_t id)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct radius_request q = {.id = 0x2a};
-    uint8_t bytes[RADIUS_MAX + 4];
+    static uint8_t bytes[RADIUS_MAX + 4];
     for (uint8_t i = 0; i < RADIUS_MD5_LEN; i++)
         q.authenticator[i] = (uint8_t)(0x10 + i);
     judge(data, size, &q);
