@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""How much memory many sessions take. Not for builds with sanitizers."""
+"""Where memory may go, and how much of it many sessions take. Not for builds with sanitizers."""
+import pathlib
+import resource
 import subprocess
 import time
 
@@ -10,12 +12,28 @@ from zsand import program
 
 IDLE, IDLE_MIB = 1000, 100
 SESSIONS, DEPTH, BUDGET = 64, 128, 256 << 20
+CAP_IPC_LOCK = 14
 SLACK_MIB = 100  # beside the data: sessions, tasks, stacks, code
 
 
 def load(z, *args):
     return child.spawn([program("tests/bench/zload-raw"), "--url", z.url("null"), "--initiator", VILLAIN, *args],
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def field(pid, name, base=10):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith(name + ":")), base)
+
+
+def locked(z):
+    """all memory is locked, for secrets lie in it, or the log says that it is not"""
+    pid = z.process.pid
+    may = field(pid, "CapEff", 16) >> CAP_IPC_LOCK & 1 or resource.prlimit(pid, resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY
+    told = "memory=locked" in z.log()
+    note(f"{field(pid, 'VmLck') >> 10} MiB locked")
+    expect(told == bool(may), z.tail())
+    expect((field(pid, "VmLck") > field(pid, "VmRSS") // 2) == told, f"{field(pid, 'VmLck')} KiB are locked")
 
 
 def idle(z):
@@ -56,5 +74,6 @@ def tests(z):
     z.volume("null", "1G", engine="null")  # holds no data itself
     z.target("null", ["null"])
     z.grant(VILLAIN, "null")
+    yield locked.__doc__, lambda: locked(z)
     yield idle.__doc__, lambda: idle(z)
     yield flood.__doc__, lambda: flood(z)

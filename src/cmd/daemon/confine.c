@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which files, which system calls. Folders are the operator's to name, for nobody else knows where disks and
- * volume files are; the daemon adds its own state, and what the C library reads.
+ * Which files, which system calls, and memory that stays here. Folders are the operator's to name, for nobody else
+ * knows where disks and volume files are; the daemon adds its own state, and what the C library reads.
  */
 #include "cmd/daemon/confine.h"
 
@@ -58,7 +58,7 @@ static int confine_files(const struct options *o, struct confinement *c, struct 
 
 int confine(const struct options *o, struct confinement *ret, struct err *reterr)
 {
-    *ret = (struct confinement){.seccomp = o->seccomp};
+    *ret = (struct confinement){.seccomp = o->seccomp, .locked = privileges_lock_memory()};
     int r = o->folders.n > 0 ? confine_files(o, ret, reterr) : 0;
     return r == 0 && o->seccomp ? seccomp_enter(reterr) : r;
 }
@@ -70,5 +70,6 @@ void confine_report(const struct confinement *c)
                  KV("error", "this kernel has no Landlock, or it is switched off: files can be "
                              "opened anywhere"));
     log_info("confined", KV("system_calls", "%s", c->seccomp ? "filtered" : "any"),
-             KV("files_in", "%s", c->landlock ? c->folders : "any folder"));
+             KV("files_in", "%s", c->landlock ? c->folders : "any folder"),
+             KV("memory", "%s", c->locked ? "locked" : "can be swapped out"));
 }

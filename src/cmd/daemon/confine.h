@@ -7,6 +7,7 @@
 
 struct confinement {
     bool seccomp, landlock;
+    bool locked;   /* no memory is swapped out */
     char *folders; /* "/dev /srv/luns", what the operator named; NULL: files anywhere */
 };
 

@@ -12,11 +12,14 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The C library gives the resource a type of its own, hence a macro. */
@@ -35,12 +38,31 @@ void privileges_limits(bool dumpable)
 {
     const struct rlimit none = {0, 0};
     RAISE_LIMIT(RLIMIT_NOFILE, "open files");
-    RAISE_LIMIT(RLIMIT_MEMLOCK, "locked memory");
     /* The leak checker attaches to its own process at the end. */
     if (dumpable || RUN_ASAN || RUN_TSAN)
         return;
     if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
         log_warn("limits", KV("resource", "core dumps"), KV("error", "%s", strerror(errno)));
+}
+
+/* A limit that ends somewhere would one day refuse memory to a process that locks all it has. */
+static bool may_lock_all(void)
+{
+    struct rlimit l;
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
+    if (getrlimit(RLIMIT_MEMLOCK, &l) == 0 && l.rlim_cur == RLIM_INFINITY)
+        return true;
+    return syscall(SYS_capget, &head, caps) == 0 &&
+           (caps[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
+}
+
+bool privileges_lock_memory(void)
+{
+    RAISE_LIMIT(RLIMIT_MEMLOCK, "locked memory");
+    if (RUN_ASAN || RUN_TSAN || !may_lock_all())
+        return false;
+    return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
 }
 
 static int make_folder(const char *path)
@@ -89,6 +111,9 @@ int privileges_drop(const char *user, const char *const *folders, size_t n, stru
         if (rc < 0)
             return err_set(reterr, rc, "%s: %s", folders[i], strerror(-rc));
     }
+    /* As far as root may here; privileges_lock_memory() sees what came of it. */
+    const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+    setrlimit(RLIMIT_MEMLOCK, &all);
     if (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0)
         return err_set(reterr, -errno, "becoming user %s: %s", user, strerror(errno));
     if (setuid(0) == 0)
