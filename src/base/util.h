@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)    ((a) < (b) ? (a) : (b))
@@ -66,9 +67,7 @@ static inline bool equal_ct(const void *a, const void *b, size_t len)
 /* Overwrites a secret; the compiler may not drop it. */
 static inline void wipe(void *p, size_t len)
 {
-    volatile uint8_t *v = p;
-    while (len--)
-        *v++ = 0;
+    explicit_bzero(p, len);
 }
 
 #endif

@@ -150,11 +150,12 @@ struct cfg_credential {
 enum cfg_chap { CFG_CHAP_MD5, CFG_CHAP_SHA1, CFG_CHAP_SHA256, CFG_CHAP_SHA3_256 };
 const char *cfg_chap_name(enum cfg_chap c);
 
-/* The last login that a secret let in. */
+/* A login that a secret let in. */
 struct cfg_use {
     uint64_t when; /* seconds since 1970 */
     enum cfg_chap alg;
     char address[64]; /* it came from */
+    bool previous;    /* by the secret before the one in force, which a rotation keeps good */
 };
 
 struct cfg_initiator {
@@ -299,14 +300,22 @@ struct attr_store *config_attrs(struct config_store *s);
  * good. Parks. */
 int config_attrs_forget(struct config_store *s, const struct uuid *id);
 
+/* From now on all memory of JSON documents is overwritten when it is freed: secrets come and go through many of them.
+ * For the whole process, before its threads start. */
+void config_wipe_json(void);
+
 /* Somebody was let in by CHAP; target "": for discovery. Remembered on the disk within a minute. Does not
  * park. */
 void config_used(struct config_store *s, const char *initiator, const char *target,
                  const struct cfg_use *use);
-/* The last use of what an initiator proves itself with, which is c; during a rotation that may have been the
- * secret before. False: none since it was set, or since config_uses_since(). Does not park. */
+/* The last use of the secret in force of what an initiator proves itself with, which is c. False: none since it was
+ * set, or since config_uses_since(). Does not park. */
 bool config_last_use(const struct config_store *s, const char *initiator, const char *target,
                      const struct cfg_credential *c, struct cfg_use *ret_use);
+/* The last use, since it was replaced, of the secret before, which is still good. Seconds since 1970, 0: none. Does not
+ * park. */
+uint64_t config_previous_use(const struct config_store *s, const char *initiator,
+                             const char *target, const struct cfg_credential *c);
 /* Seconds since 1970: what was used before is not known. */
 uint64_t config_uses_since(const struct config_store *s);
 

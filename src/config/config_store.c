@@ -446,10 +446,17 @@ bool config_last_use(const struct config_store *s, const char *initiator, const 
                      const struct cfg_credential *c, struct cfg_use *ret_use)
 {
     const struct cfg_use *use = uses_find(s->uses, initiator, target);
-    if (!use || (use->when < c->minted && c->secret[1].len == 0))
+    if (!use || use->when == 0 || use->when < c->minted)
         return false;
     *ret_use = *use;
     return true;
+}
+
+uint64_t config_previous_use(const struct config_store *s, const char *initiator,
+                             const char *target, const struct cfg_credential *c)
+{
+    uint64_t when = uses_find_previous(s->uses, initiator, target);
+    return c->secret[1].len > 0 && when >= c->minted ? when : 0;
 }
 
 uint64_t config_uses_since(const struct config_store *s)

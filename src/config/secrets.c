@@ -12,7 +12,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool secret_char(uint8_t random, char *ret_char)
@@ -257,4 +259,18 @@ int secrets_read(const json_t *secrets, struct config *c, struct err *reterr)
     for (unsigned i = 0; rc == 0 && i < c->radius.nservers; i++)
         rc = read_radius(secrets, &c->radius.servers[i], reterr);
     return rc;
+}
+
+/* ---- what is left in memory -------------------------------------------------------------- */
+
+static void free_wiped(void *p)
+{
+    if (p)
+        wipe(p, malloc_usable_size(p));
+    free(p);
+}
+
+void config_wipe_json(void)
+{
+    json_set_alloc_funcs(malloc, free_wiped);
 }

@@ -24,12 +24,14 @@
 
 struct use {
     char initiator[CFG_NAME_LEN], target[CFG_NAME_LEN]; /* target "": discovery */
-    struct cfg_use last;
+    struct cfg_use last;                                /* by the secret in force then */
+    uint64_t previous;                                  /* when by the one before */
 };
 static const struct field use_fields[] = {
     FIELD_STR(struct use, initiator, .required = true),
     FIELD_STR(struct use, target),
     {.name = "when",      .type = F_U64, .off = offsetof(struct use, last.when), .required = true},
+    FIELD(struct use, previous, F_U64),
     {.name = "algorithm",
                           .type = F_ENUM,
                           .off = offsetof(struct use,                                     last.alg),
@@ -106,7 +108,7 @@ static void row_forget(struct uses *u, const struct use *gone)
 {
     unsigned at = place(u, gone->initiator, gone->target);
     struct use *r = row_at(u, at, gone->initiator, gone->target);
-    if (!r || r->last.when != gone->last.when)
+    if (!r || r->last.when != gone->last.when || r->previous != gone->previous)
         return;
     memmove(&u->rows[at], &u->rows[at + 1], (u->n - at - 1) * sizeof(struct use *));
     u->n--;
@@ -296,7 +298,10 @@ void uses_note(struct uses *u, const char *initiator, const char *target,
         r = row_add(u, at, initiator, target);
     if (!r)
         return; /* the login is in the audit trail all the same */
-    r->last = *use;
+    if (use->previous)
+        r->previous = use->when;
+    else
+        r->last = *use;
     u->dirty = true;
     if (!u->writing)
         u->writing = fiber_start(save_later, u, "uses") != NULL;
@@ -306,6 +311,12 @@ const struct cfg_use *uses_find(const struct uses *u, const char *initiator, con
 {
     const struct use *r = row_at(u, place(u, initiator, target), initiator, target);
     return r ? &r->last : NULL;
+}
+
+uint64_t uses_find_previous(const struct uses *u, const char *initiator, const char *target)
+{
+    const struct use *r = row_at(u, place(u, initiator, target), initiator, target);
+    return r ? r->previous : 0;
 }
 
 uint64_t uses_since(const struct uses *u)

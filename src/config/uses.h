@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * When each pair's secret, and each initiator's for discovery, was used last, by which algorithm and
- * from where. It is kept in memory and written to DIR/uses.json a minute after the first login that is
+ * from where; and when the one before it was. It is kept in memory and written to DIR/uses.json a minute after the first login that is
  * not in it, and at a stop: no login waits for a disk, and a crash forgets a minute of it. On reactor 0.
  */
 #ifndef CONFIG_USES_H
@@ -20,9 +20,11 @@ void uses_close(struct uses *u);
 /* target "": discovery. Does not park. */
 void uses_note(struct uses *u, const char *initiator, const char *target,
                const struct cfg_use *use);
-/* NULL: never. Borrowed until the next call that parks. */
+/* By the secret that was in force then. NULL: never. Borrowed until the next call that parks. */
 const struct cfg_use *uses_find(const struct uses *u, const char *initiator,
                                 const char *target);
+/* By the secret before. Seconds since 1970, 0: never. */
+uint64_t uses_find_previous(const struct uses *u, const char *initiator, const char *target);
 uint64_t uses_since(const struct uses *u);
 
 #endif

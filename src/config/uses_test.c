@@ -38,11 +38,27 @@ static int make_pair(struct config_store *s)
     return rc;
 }
 
-static void use_now(struct config_store *s, const char *target, const char *address)
+static void use_by(struct config_store *s, const char *target, const char *address,
+                   bool previous)
 {
-    struct cfg_use use = {.when = run_wall() / NS_PER_SEC, .alg = CFG_CHAP_SHA256};
+    struct cfg_use use = {
+        .when = run_wall() / NS_PER_SEC, .alg = CFG_CHAP_SHA256, .previous = previous};
     text_copy(use.address, sizeof(use.address), address);
     config_used(s, INI, target, &use);
+}
+
+static void use_now(struct config_store *s, const char *target, const char *address)
+{
+    use_by(s, target, address, false);
+}
+
+static bool previous_used(struct config_store *s)
+{
+    const struct config *c = config_current(s);
+    uint64_t when =
+        config_previous_use(s, INI, TARGET, &config_grant(c, INI, TARGET)->forward);
+    config_put(c);
+    return when > 0;
 }
 
 static bool last_use(struct config_store *s, const char *target, struct cfg_use *ret_use)
@@ -158,11 +174,14 @@ static void rotate(void *arg)
     use_now(s, TARGET, "192.0.2.1");
     fiber_sleep_until(run_now() + 2 * NS_PER_SEC, NULL);
     in_edit(s, edit_secret_rotate);
-    r->known[0] = last_use(s, TARGET, &r->use[0]);
-    in_edit(s, edit_secret_finish);
-    r->known[1] = last_use(s, TARGET, &r->use[1]);
+    r->known[0] = last_use(s, TARGET, &r->use[0]) || previous_used(s);
+    use_by(s, TARGET, "192.0.2.1", true);
+    r->known[1] = previous_used(s) && !last_use(s, TARGET, &r->use[1]);
     use_now(s, TARGET, "192.0.2.2");
-    r->known[2] = last_use(s, TARGET, &r->use[2]);
+    r->known[2] = last_use(s, TARGET, &r->use[2]) && previous_used(s);
+    fiber_sleep_until(run_now() + 2 * NS_PER_SEC, NULL);
+    in_edit(s, edit_secret_finish);
+    r->known[3] = last_use(s, TARGET, &r->use[3]) && !previous_used(s);
     config_store_close(s);
     world_end();
 }
@@ -173,9 +192,10 @@ static void test_a_use_is_of_the_secrets_in_force(void **state)
     struct sim_disks *disks = sim_disks_new();
     struct seen r = {.rc = 1};
     in_world(disks, 1, rotate, &r);
-    assert_true(r.known[0]); /* both are good */
-    assert_false(r.known[1]);
+    assert_false(r.known[0]); /* what was used before is no use of the new, and none since then of the old */
+    assert_true(r.known[1]);
     assert_true(r.known[2]);
+    assert_true(r.known[3]);
     sim_disks_free(disks);
 }
 

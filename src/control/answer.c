@@ -19,7 +19,6 @@ static int encode(json_t *answer, bool bad, char **ret_line, size_t *ret_len)
         *ret_line = line;
         *ret_len = len + 1;
     }
-    json_wipe(answer);
     json_decref(answer);
     return line ? 0 : -ENOMEM;
 }

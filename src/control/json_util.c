@@ -101,17 +101,3 @@ int jb_done_list(struct jb *b, json_t *list, int rc, json_t **ret_result, struct
     }
     return jb_done(b, list, ret_result, reterr);
 }
-
-void json_wipe(json_t *j)
-{
-    size_t i;
-    const char *key;
-    json_t *v;
-    if (json_is_string(j)) {
-        wipe((char *)(uintptr_t)json_string_value(j), json_string_length(j));
-    } else if (json_is_array(j)) {
-        json_array_foreach(j, i, v) json_wipe(v);
-    } else if (json_is_object(j)) {
-        json_object_foreach(j, key, v) json_wipe(v);
-    }
-}

@@ -34,7 +34,5 @@ int jb_done_list(struct jb *b, json_t *list, int rc, json_t **ret_result, struct
 
 /* A JSON text of any bytes. NULL: no memory. */
 json_t *json_any_text(const char *text);
-/* Overwrites all texts in j. For what only one owner holds, at most RPC_DEPTH_MAX deep. */
-void json_wipe(json_t *j);
 
 #endif

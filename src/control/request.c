@@ -128,7 +128,6 @@ int request_parse(const char *text, size_t len, struct request *ret_request,
 
 void request_free(struct request *r)
 {
-    json_wipe(r->root);
     json_decref(r->root);
     free(r->args);
     *r = (struct request){.root = NULL};

@@ -79,7 +79,6 @@ int rpc_config_rollback(struct control *c, const struct args_config_rollback *a,
     if (rc < 0)
         return rc;
     rc = put_in_force(c, doc, ret_result, reterr);
-    json_wipe(doc);
     json_decref(doc);
     return rc;
 }

@@ -29,6 +29,10 @@ static json_t *grant_json(struct jb *b, const struct cfg_grant *g, const struct 
         jb_uint(b, j, "minted", MAX(g->forward.minted, g->reverse.minted));
     if (config_last_use(l->store, g->initiator->name, g->target->name, &g->forward, &use))
         use_json(b, j, "", &use);
+    uint64_t before =
+        config_previous_use(l->store, g->initiator->name, g->target->name, &g->forward);
+    if (before)
+        jb_uint(b, j, "previous_last_use", before);
     jb_bool(b, j, "rotating", g->forward.secret[1].len > 0 || g->reverse.secret[1].len > 0);
     jb_uint(b, j, "sessions", live_sessions(l, NULL, g->initiator->name, g->target->name));
     fiber_maybe_yield();

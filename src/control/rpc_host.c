@@ -158,6 +158,9 @@ static json_t *initiator_json(struct jb *b, const struct config *cfg,
         jb_uint(b, j, "discovery_minted", MAX(d->minted, r->minted));
     if (config_last_use(l->store, i->name, "", d, &use))
         use_json(b, j, "discovery_", &use);
+    uint64_t before = config_previous_use(l->store, i->name, "", d);
+    if (before)
+        jb_uint(b, j, "discovery_previous_last_use", before);
     jb_bool(b, j, "discovery_rotating", d->secret[1].len > 0 || r->secret[1].len > 0);
     fiber_maybe_yield();
     return j;

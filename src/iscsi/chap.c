@@ -32,18 +32,27 @@ static size_t digest_len(enum iscsi_chap_alg alg)
     return 0;
 }
 
-static bool secret_copy(struct chap_secret *to, const uint8_t *bytes, size_t len)
+static bool secret_copy(struct iscsi_secret *to, const struct iscsi_secret *from)
 {
-    if (len != 0 && (len < CHAP_SECRET_MIN || len > ISCSI_SECRET_MAX))
+    if (from->len != 0 && (from->len < CHAP_SECRET_MIN || from->len > ISCSI_SECRET_MAX))
         return false;
-    memcpy(to->bytes, bytes, len);
-    to->len = (uint16_t)len;
+    *to = *from;
     return true;
 }
 
-static bool secret_equal(const struct chap_secret *a, const struct chap_secret *b)
+static bool secret_equal(const struct iscsi_secret *a, const struct iscsi_secret *b)
 {
     return a->len == b->len && equal_ct(a->bytes, b->bytes, a->len);
+}
+
+/* 12.1.3.2 */
+static bool same_both_ways(const struct chap *ch)
+{
+    bool same = false;
+    for (unsigned i = 0; i < ISCSI_CHAP_SECRETS; i++)
+        for (unsigned k = 0; k < ISCSI_CHAP_SECRETS; k++)
+            same |= ch->secret[i].len != 0 && secret_equal(&ch->secret[i], &ch->reverse[k]);
+    return same;
 }
 
 bool chap_configure(struct chap *ch, const struct iscsi_env *env, void *arg,
@@ -55,30 +64,26 @@ bool chap_configure(struct chap *ch, const struct iscsi_env *env, void *arg,
     ch->algs_ever = a->algs_ever ? a->algs_ever : 0xffff;
     memcpy(ch->name, a->chap_name, sizeof(ch->name) - 1);
     memcpy(ch->reverse_name, a->reverse_name, sizeof(ch->reverse_name) - 1);
-    if (!secret_copy(&ch->reverse, a->reverse_secret.bytes, a->reverse_secret.len))
-        return false;
     for (unsigned i = 0; i < ISCSI_CHAP_SECRETS; i++) {
-        struct chap_secret *s = &ch->secret[i];
-        if (!secret_copy(s, a->secret[i].bytes, a->secret[i].len))
+        if (!secret_copy(&ch->secret[i], &a->secret[i]) ||
+            !secret_copy(&ch->reverse[i], &a->reverse_secret[i]))
             return false;
-        if (s->len != 0 && secret_equal(s, &ch->reverse)) /* 12.1.3.2 */
-            return false;
-        ch->usable |= s->len != 0;
+        ch->usable |= ch->secret[i].len != 0;
     }
-    return ch->usable || !a->chap_required;
+    return !same_both_ways(ch) && (ch->usable || !a->chap_required);
 }
 
 void chap_wipe(struct chap *ch)
 {
     wipe(ch->secret, sizeof(ch->secret));
-    wipe(&ch->reverse, sizeof(ch->reverse));
+    wipe(ch->reverse, sizeof(ch->reverse));
     wipe(ch->challenge, sizeof(ch->challenge));
     ch->usable = ch->passed = false;
 }
 
 /* hash(id, secret, challenge). False: the algorithm isn't to be had. */
 static bool respond(const struct chap *ch, enum iscsi_chap_alg alg, uint8_t id,
-                    const struct chap_secret *secret, const uint8_t *challenge,
+                    const struct iscsi_secret *secret, const uint8_t *challenge,
                     size_t challenge_len, uint8_t ret_digest[CHAP_DIGEST_MAX])
 {
     /* iovec is not const-correct; a hash only reads. */
@@ -110,7 +115,7 @@ static bool parse_algs(const char *list, uint32_t *ret_mask)
 static bool available(const struct chap *ch, enum iscsi_chap_alg alg)
 {
     uint8_t digest[CHAP_DIGEST_MAX];
-    const struct chap_secret none = {.len = 0};
+    const struct iscsi_secret none = {.len = 0};
     return respond(ch, alg, 0, &none, ch->challenge, 0, digest);
 }
 
@@ -150,15 +155,17 @@ static bool response_ok(struct chap *ch, const uint8_t *response, size_t len)
 {
     bool ok = false;
     for (unsigned i = 0; i < ISCSI_CHAP_SECRETS; i++) {
-        struct chap_secret *s = &ch->secret[i], dummy = {.len = CHAP_SECRET_MIN};
+        struct iscsi_secret *s = &ch->secret[i], dummy = {.len = CHAP_SECRET_MIN};
         bool real = s->len != 0 && !ch->fake;
         uint8_t want[CHAP_DIGEST_MAX];
         ch->env->random(ch->arg, dummy.bytes, dummy.len);
         if (!respond(ch, ch->alg, ch->id, real ? s : &dummy, ch->challenge,
                      sizeof(ch->challenge), want))
             return false;
-        ok |=
-            len == digest_len(ch->alg) && equal_ct(want, response, digest_len(ch->alg)) && real;
+        if (len == digest_len(ch->alg) && equal_ct(want, response, len) && real) {
+            ch->proved = i;
+            ok = true;
+        }
     }
     return ok;
 }
@@ -169,15 +176,17 @@ static bool name_ok(const struct chap *ch, const char *name)
     return len == strlen(ch->name) && equal_ct(name, ch->name, len);
 }
 
-/* Answers the initiator's own challenge. response: what it has just answered to ours. */
+/* Answers the initiator's own challenge, by the secret that belongs to the one it has proved: who has not heard of new
+ * ones knows the old of both. response: what it has just answered to ours. */
 static bool prove(const struct chap *ch, const struct key_set *set, const uint8_t *response,
                   struct wbuf *out)
 {
+    const struct iscsi_secret *reverse = &ch->reverse[ch->proved];
     const char *chap_i = set->value[KEY_CHAP_I], *chap_c = set->value[KEY_CHAP_C];
     uint8_t challenge[CHAP_CHALLENGE_MAX], ours[CHAP_DIGEST_MAX];
     size_t len;
     uint32_t id;
-    if (!chap_i || !chap_c || ch->reverse.len == 0)
+    if (!chap_i || !chap_c || reverse->len == 0)
         return false;
     if (!text_number(chap_i, &id) || id > UINT8_MAX)
         return false;
@@ -185,7 +194,7 @@ static bool prove(const struct chap *ch, const struct key_set *set, const uint8_
         return false;
     if (len == sizeof(ch->challenge) && memcmp(challenge, ch->challenge, len) == 0)
         return false; /* 12.1.3: reflected */
-    if (!respond(ch, ch->alg, (uint8_t)id, &ch->reverse, challenge, len, ours))
+    if (!respond(ch, ch->alg, (uint8_t)id, reverse, challenge, len, ours))
         return false;
     if (equal_ct(ours, response, digest_len(ch->alg)))
         return false;

@@ -13,11 +13,6 @@
 #define CHAP_SECRET_MIN    12   /* bytes: 96 bits, 12.1.3.2 */
 #define CHAP_NAME_CAP      (ISCSI_NAME_MAX + 33)
 
-struct chap_secret {
-    uint8_t bytes[ISCSI_SECRET_MAX];
-    uint16_t len; /* 0: there is none */
-};
-
 /* Who must prove what, and how far it is. Holds secrets: chap_wipe() when login is over. */
 struct chap {
     const struct iscsi_env *env;
@@ -29,7 +24,8 @@ struct chap {
     bool elsewhere;           /* somebody else judges the response */
     bool passed;              /* and has found it right */
     char name[CHAP_NAME_CAP], reverse_name[CHAP_NAME_CAP];
-    struct chap_secret secret[ISCSI_CHAP_SECRETS], reverse;
+    struct iscsi_secret secret[ISCSI_CHAP_SECRETS], reverse[ISCSI_CHAP_SECRETS];
+    unsigned proved; /* index of the secret that the response was right by */
     enum iscsi_chap_alg alg;
     uint8_t id;
     uint8_t challenge[CHAP_CHALLENGE_LEN];

@@ -8,11 +8,13 @@
 #define NAMES   "InitiatorName=" INITIATOR "\nTargetName=" TARGET
 #define SECRET  "twelve bytes and more"
 #define REVERSE "another secret than that"
+/* Answers who proves the second secret. */
+#define SECOND_REVERSE "and one of the target's"
 
-static void set_secret(uint8_t *bytes, uint16_t *len, const char *s)
+static void set_secret(struct iscsi_secret *to, const char *s)
 {
-    *len = (uint16_t)strlen(s);
-    memcpy(bytes, s, *len);
+    to->len = (uint16_t)strlen(s);
+    memcpy(to->bytes, s, to->len);
 }
 
 static void require(struct peer *p)
@@ -21,8 +23,8 @@ static void require(struct peer *p)
     a->chap_required = true;
     memcpy(a->chap_name, INITIATOR, sizeof(INITIATOR));
     memcpy(a->reverse_name, TARGET, sizeof(TARGET));
-    set_secret(a->secret[0].bytes, &a->secret[0].len, SECRET);
-    set_secret(a->reverse_secret.bytes, &a->reverse_secret.len, REVERSE);
+    set_secret(&a->secret[0], SECRET);
+    set_secret(&a->reverse_secret[0], REVERSE);
 }
 
 static size_t digest_of(enum iscsi_chap_alg alg, uint8_t id, const char *secret,
@@ -114,8 +116,10 @@ static void login_with(const char *algs, enum iscsi_chap_alg expect, bool mutual
     uint8_t mine[40], r[32];
     require(p);
     p->answer.mutual_required = mutual;
-    if (second)
-        set_secret(p->answer.secret[1].bytes, &p->answer.secret[1].len, "a second secret");
+    if (second) {
+        set_secret(&p->answer.secret[1], "a second secret");
+        set_secret(&p->answer.reverse_secret[1], SECOND_REVERSE);
+    }
     struct challenge ch = begin(p, algs);
     assert_int_equal(ch.alg, expect);
     right_response(text, &ch, second ? "a second secret" : SECRET);
@@ -129,7 +133,7 @@ static void login_with(const char *algs, enum iscsi_chap_alg expect, bool mutual
     assert_int_equal(GOT(iscsi_login_rsp, g)->flags, LOGIN_FLAGS(0, 1));
     if (mutual) {
         uint8_t theirs[32];
-        size_t len, n = digest_of(ch.alg, 255, REVERSE, mine, sizeof(mine), r);
+        size_t len, n = digest_of(ch.alg, 255, second ? SECOND_REVERSE : REVERSE, mine, sizeof(mine), r);
         assert_string_equal(got_key(&g, "CHAP_N"), TARGET);
         assert_true(text_binary(got_key(&g, "CHAP_R"), theirs, sizeof(theirs), &len));
         assert_int_equal(len, n);
@@ -142,6 +146,7 @@ static void login_with(const char *algs, enum iscsi_chap_alg expect, bool mutual
     assert_int_equal(got_login_status(&g), 0);
     assert_int_equal(iscsi_conn_params(p->c)->chap_alg, expect);
     assert_int_equal(iscsi_conn_params(p->c)->mutual, mutual);
+    assert_int_equal(iscsi_conn_params(p->c)->previous, second);
     peer_free(p);
 }
 
@@ -164,6 +169,7 @@ static void test_chap_each_algorithm_both_ways(void **state)
         login_with(cases[i].list, cases[i].picked, false, false);
         login_with(cases[i].list, cases[i].picked, true, false);
         login_with(cases[i].list, cases[i].picked, false, true);
+        login_with(cases[i].list, cases[i].picked, true, true);
     }
 }
 
@@ -422,7 +428,7 @@ static void test_chap_without_reverse_secret_proves_nothing(void **state)
     static char text[TEXT_CAP];
     struct got g;
     require(p);
-    p->answer.reverse_secret.len = 0;
+    p->answer.reverse_secret[0].len = 0;
     struct challenge ch = begin(p, "7");
     right_response(text, &ch, SECRET);
     append(text, "CHAP_I=1\nCHAP_C=0x0102030405060708");
@@ -450,18 +456,23 @@ static void test_chap_then_stays_until_asked_to_move(void **state)
 static void test_chap_secrets_that_cannot_be_used(void **state)
 {
     (void)state;
-    static const char *const secrets[][2] = {
-        {"eleven byte", REVERSE},
-        {SECRET,        "short"},
-        {SECRET,        SECRET },
-        {"",            REVERSE}
+    static const char *const secrets[][4] = {
+        {"eleven byte", REVERSE, "",             ""     },
+        {SECRET,        "short", "",             ""     },
+        {SECRET,        SECRET,  "",             ""     },
+        {"",            REVERSE, "",             ""     },
+        {SECRET,        REVERSE, SECOND_REVERSE, SECRET },
+        {SECRET,        REVERSE, REVERSE,        REVERSE},
+        {SECRET,        REVERSE, "",             "short"},
     };
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
         struct peer *p = peer_new(NULL);
         struct iscsi_login_answer *a = &p->answer;
         require(p);
-        set_secret(a->secret[0].bytes, &a->secret[0].len, secrets[i][0]);
-        set_secret(a->reverse_secret.bytes, &a->reverse_secret.len, secrets[i][1]);
+        set_secret(&a->secret[0], secrets[i][0]);
+        set_secret(&a->reverse_secret[0], secrets[i][1]);
+        set_secret(&a->secret[1], secrets[i][2]);
+        set_secret(&a->reverse_secret[1], secrets[i][3]);
         peer_login_pdu(p, LOGIN_FLAGS(0, 1), NAMES "\nAuthMethod=CHAP");
         struct got g = peer_expect(p, ISCSI_OP_LOGIN_RSP);
         assert_int_equal(got_login_status(&g), ISCSI_LOGIN_TARGET_ERROR);

@@ -78,9 +78,9 @@ static void demand_chap(struct peer *p)
     a->chap_required = a->mutual_required = true;
     memcpy(a->chap_name, "user", 5);
     memcpy(a->reverse_name, "disk", 5);
-    a->secret[0].len = a->reverse_secret.len = 16;
+    a->secret[0].len = a->reverse_secret[0].len = 16;
     memcpy(a->secret[0].bytes, "initiator secret", 16);
-    memcpy(a->reverse_secret.bytes, "targets's secret", 16);
+    memcpy(a->reverse_secret[0].bytes, "targets's secret", 16);
 }
 
 static void converse(FILE *f, const char *name)

@@ -92,6 +92,7 @@ struct iscsi_params {
     uint16_t cid;
     enum iscsi_chap_alg chap_alg; /* 0: none was used */
     bool mutual;
+    bool previous; /* by another than the first secret of struct iscsi_login_answer */
 };
 
 /* now: nanoseconds, any monotonic origin; every call that takes time uses the same. arg goes
@@ -243,6 +244,10 @@ uint64_t iscsi_deadline(const struct iscsi_conn *c); /* UINT64_MAX: none */
 
 #define ISCSI_CHAP_SECRETS 2
 #define ISCSI_SECRET_MAX   255
+struct iscsi_secret {
+    uint8_t bytes[ISCSI_SECRET_MAX];
+    uint16_t len; /* 12 or more; 0: there is none */
+};
 struct iscsi_login_answer {
     /* enum iscsi_login_status; 0: go on, else the login ends with it. With params.tsih not 0
      * the initiator wants to join that session: TOO_MANY_CONNECTIONS if it exists, NO_SESSION
@@ -253,16 +258,12 @@ struct iscsi_login_answer {
     uint16_t algs;        /* accepted, bit mask of 1 << enum iscsi_chap_alg; 0: all four */
     uint16_t algs_ever; /* of anybody, known or not: no challenge is for another; 0: all four */
     bool elsewhere; /* secret[] is none: ISCSI_EV_VERIFY asks whether its response is right */
-    char chap_name[ISCSI_NAME_MAX + 33]; /* CHAP_N the initiator must send */
-    struct {
-        uint8_t bytes[ISCSI_SECRET_MAX];
-        uint16_t len;                       /* 12 or more; 0: unused */
-    } secret[ISCSI_CHAP_SECRETS];           /* any of them is accepted */
-    char reverse_name[ISCSI_NAME_MAX + 33]; /* CHAP_N we send */
-    struct {
-        uint8_t bytes[ISCSI_SECRET_MAX];
-        uint16_t len; /* 12 or more; 0: mutual CHAP is refused */
-    } reverse_secret; /* never the same as a secret */
+    char chap_name[ISCSI_NAME_MAX + 33];            /* CHAP_N the initiator must send */
+    struct iscsi_secret secret[ISCSI_CHAP_SECRETS]; /* any of them is accepted */
+    char reverse_name[ISCSI_NAME_MAX + 33];         /* CHAP_N we send */
+    /* By which we answer whoever has proved the secret of the same index ([0] with elsewhere). None: mutual CHAP is
+     * refused. Never the same as a secret. */
+    struct iscsi_secret reverse_secret[ISCSI_CHAP_SECRETS];
     char target_alias[64];
     uint16_t portal_group;
     /* The initiator is unknown: run the exchange to its end with secrets that match nothing, so

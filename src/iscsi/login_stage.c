@@ -190,6 +190,7 @@ static void take_response(struct iscsi_conn *c, const char *why)
         return;
     }
     c->params.mutual = mutual;
+    c->params.previous = l->chap.proved > 0;
     l->state = LOGIN_SECURED;
     login_proceed(c);
 }

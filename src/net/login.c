@@ -177,7 +177,7 @@ static void establish(struct conn *c, const struct cfg_target *t, const struct c
 static void note_use(struct conn *c, const struct iscsi_params *p)
 {
     struct net *net = c->net;
-    struct cfg_use use = {.when = c->logged_in, .alg = CFG_CHAP_MD5};
+    struct cfg_use use = {.when = c->logged_in, .alg = CFG_CHAP_MD5, .previous = p->previous};
     if (!net->env.logged_in || p->chap_alg == 0)
         return;
     use.alg += (enum cfg_chap)(p->chap_alg - ISCSI_CHAP_MD5);

@@ -61,10 +61,10 @@ static const char *refusal(const struct config *cfg, const struct iscsi_params *
     return t->disabled ? "the target is disabled" : NULL;
 }
 
-static void secret_copy(const struct cfg_secret *s, uint8_t *ret_bytes, uint16_t *ret_len)
+static void secret_copy(const struct cfg_secret *s, struct iscsi_secret *ret)
 {
-    memcpy(ret_bytes, s->bytes, s->len);
-    *ret_len = s->len;
+    memcpy(ret->bytes, s->bytes, s->len);
+    ret->len = s->len;
 }
 
 /* The algorithms, and who judges, are those of the initiator all the same: they shall not tell its targets from others. */
@@ -81,16 +81,25 @@ static void allow_algs(const struct config *cfg, const struct cfg_initiator *i,
     text_copy(a->chap_name, sizeof(a->chap_name), i->name);
 }
 
+/* A host that was not told of new secrets knows the old of both directions. If only the target's is new, nothing tells
+ * which the host knows, and it is the new one. */
+static const struct cfg_secret *reverse_for(const struct cfg_credential *reverse, unsigned k)
+{
+    return &reverse->secret[reverse->secret[k].len > 0 ? k : 0];
+}
+
 static void require_chap(const struct cfg_initiator *i, const struct cfg_credential *forward,
                          const struct cfg_credential *reverse, struct iscsi_login_answer *a)
 {
     a->chap_required = true;
     a->mutual_required = i->auth == CFG_AUTH_MUTUAL;
     text_copy(a->chap_name, sizeof(a->chap_name), forward->name);
-    for (unsigned k = 0; k < ISCSI_CHAP_SECRETS && !a->elsewhere; k++)
-        secret_copy(&forward->secret[k], a->secret[k].bytes, &a->secret[k].len);
     text_copy(a->reverse_name, sizeof(a->reverse_name), reverse->name);
-    secret_copy(&reverse->secret[0], a->reverse_secret.bytes, &a->reverse_secret.len);
+    for (unsigned k = 0; k < ISCSI_CHAP_SECRETS; k++) {
+        if (!a->elsewhere)
+            secret_copy(&forward->secret[k], &a->secret[k]);
+        secret_copy(reverse_for(reverse, k), &a->reverse_secret[k]);
+    }
 }
 
 void policy_answer(const struct config *cfg, const struct iscsi_params *p,

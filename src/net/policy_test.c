@@ -175,8 +175,29 @@ static void test_policy_hands_over_the_pairs_own_secrets(void **state)
     assert_int_equal(a.secret[0].len, strlen("forward-secret-1"));
     assert_memory_equal(a.secret[0].bytes, "forward-secret-1", a.secret[0].len);
     assert_string_equal(a.reverse_name, TARGET);
-    assert_memory_equal(a.reverse_secret.bytes, "reverse-secret-1", a.reverse_secret.len);
+    assert_memory_equal(a.reverse_secret[0].bytes, "reverse-secret-1", a.reverse_secret[0].len);
     assert_string_equal(a.target_alias, "first");
+}
+
+static void before(struct cfg_credential *c, const char *secret)
+{
+    c->secret[1].len = (uint16_t)strlen(secret);
+    memcpy(c->secret[1].bytes, secret, strlen(secret));
+}
+
+static void test_policy_answers_old_secrets_by_old_ones(void **state)
+{
+    (void)state;
+    struct cfg_grant kept = grants[0];
+    before(&grants[0].forward, "forward-secret-0");
+    struct iscsi_login_answer a = ask(ESX, TARGET, 1, false);
+    assert_memory_equal(a.secret[1].bytes, "forward-secret-0", a.secret[1].len);
+    assert_memory_equal(a.reverse_secret[1].bytes, "reverse-secret-1", 16); /* the only one */
+    before(&grants[0].reverse, "reverse-secret-0");
+    a = ask(ESX, TARGET, 1, false);
+    assert_memory_equal(a.reverse_secret[0].bytes, "reverse-secret-1", 16);
+    assert_memory_equal(a.reverse_secret[1].bytes, "reverse-secret-0", 16);
+    grants[0] = kept;
 }
 
 static void test_policy_unknown_and_ungranted_get_the_same_answer(void **state)
@@ -203,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_policy_rows),
         cmocka_unit_test(test_policy_looks_at_where_they_come_from),
         cmocka_unit_test(test_policy_hands_over_the_pairs_own_secrets),
+        cmocka_unit_test(test_policy_answers_old_secrets_by_old_ones),
         cmocka_unit_test(test_policy_unknown_and_ungranted_get_the_same_answer),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -104,23 +104,24 @@ def required(z):
         login(z, "t", NAME, algorithms="5").logout()
 
 
+def grant_row(z, name):
+    return next(g for g in z.zsan("grant", "list") if g["initiator"] == name and g["target"] == IQN + "t")
+
+
 def last_used(z):
     """when, by what and from where each secret was used last is known, also after a restart, and of new secrets nothing"""
-    def row(name):
-        return next(g for g in z.zsan("grant", "list") if g["initiator"] == name and g["target"] == IQN + "t")
-
     z.grant(DAVE, "t")
-    expect("last_use" not in row(DAVE) and "discovery_last_use" not in z.zsan("initiator", "show", DAVE), "nobody came")
+    expect("last_use" not in grant_row(z, DAVE) and "discovery_last_use" not in z.zsan("initiator", "show", DAVE), "nobody came")
     login(z, "t", NAME, "6").logout()
     login(z, None, NAME, "7").logout()
     with refused(0x0201):
         z.session("t", CAROL, chap=SECRETS[NAME])
-    before = row(CAROL)
+    before = grant_row(z, CAROL)
     for _ in range(2):
-        g, i = row(NAME), z.zsan("initiator", "show", NAME)
+        g, i = grant_row(z, NAME), z.zsan("initiator", "show", NAME)
         expect((g["last_algorithm"], g["last_address"]) == ("sha1", "127.0.0.1") and g["last_use"] >= g["minted"], f"{g}")
         expect(i["discovery_last_algorithm"] == "sha256" and i["discovery_last_use"] >= g["last_use"], f"{i}")
-        expect(row(CAROL) == before, "a login that was refused is no use")
+        expect(grant_row(z, CAROL) == before, "a login that was refused is no use")
         z.restart()
     expect("LAST USED" in z.try_zsan("grant", "list").stdout, "the table")
 
@@ -132,8 +133,11 @@ def rotation(z):
         before = session_ids(z, NAME)
         new = _first_chap(z.zsan("grant", "rotate", NAME, IQN + "t"))
         expect(new.secret != old.secret, "the secret is the old one")
-        z.session("t", NAME, chap=old._replace(reverse_name=new.reverse_name, reverse_secret=new.reverse_secret)).logout()
+        expect("previous_last_use" not in grant_row(z, NAME), "nobody came by the old ones")
+        z.session("t", NAME, chap=old).logout()  # proves itself, and has the target do so, by what it knows
+        expect("previous_last_use" in grant_row(z, NAME) and "last_use" not in grant_row(z, NAME), f"{grant_row(z, NAME)}")
         z.session("t", NAME, chap=new).logout()
+        expect("last_use" in grant_row(z, NAME), f"{grant_row(z, NAME)}")
         z.zsan("grant", "finish", NAME, IQN + "t")
         with refused(0x0201):
             z.session("t", NAME, chap=old)

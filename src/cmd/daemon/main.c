@@ -13,6 +13,7 @@
 #include "cmd/daemon/seccomp.h"
 #include "cmd/daemon/secrets_key.h"
 #include "cmd/daemon/signals.h"
+#include "config/config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,7 @@ int main(int argc, char **argv)
     }
     if (r == OPTIONS_RUN) {
         umask(077);
+        config_wipe_json();
         signals_block();
         status = with_log(&o);
     }
