@@ -519,7 +519,8 @@ static void add_uses(const struct cfg_credential *cred, struct secret_use like,
         }
 }
 
-/* Servers may share one, but with nobody else. */
+/* Servers may share one, as those of a cluster do that keep one list of clients; but with nobody
+ * else: who knows a server's secret must not learn an initiator's by it. */
 static int check_radius_secrets(const struct cfg_radius *r, const struct siphash_key *key,
                                 const struct secret_use *uses, size_t n, struct err *reterr)
 {
