@@ -5,16 +5,13 @@ import base64
 import json
 import os
 import pathlib
-import sys
 from collections import namedtuple
 
 from initiator import LoginError
 from peer import NAME, OTHER
 from tap import Failure, expect
-from zsand import IQN, TOP, Zsand, _first_chap, work_dir
-
-sys.path.insert(0, str(TOP / "scripts"))
-from apigen import model  # noqa: E402
+from verbs import outputs
+from zsand import IQN, Zsand, _first_chap, work_dir
 
 OWN_DAEMONS = True
 CAROL, DAVE = IQN + "carol", IQN + "dave"
@@ -44,30 +41,14 @@ def found(secrets, where, data):
             expect(form not in data, f"{where} holds a secret")
 
 
-def looks():
-    """Command lines of all verbs that change nothing, with and without what they can be asked besides."""
-    for m in model.load(TOP / "api/zsan.yaml").methods:
-        needed = [p.name for p in m.params if p.required]
-        if not m.change and (not needed or needed == ["name"] and m.noun in NAMED):
-            words = m.words.split() + [NAMED[m.noun] for _ in needed]
-            yield words
-            yield from (words + [p.flag] for p in m.params if p.type == "bool" and p.name != "with_secrets" and not m.language)
-    yield ["iscsitadm", "list", "admin"]
-    yield ["iscsitadm", "list", "-v", "initiator"]
-    yield ["iscsitadm", "list", "-v", "target"]
-
-
 def outside(z):
     """What others than the owner of the state can see of the process, and what it said."""
     yield "the log", z.log_path.read_bytes()
     yield "the hook", (z.state.parent / "hooked").read_bytes()
     for name in ("cmdline", "environ"):
         yield name, pathlib.Path(f"/proc/{z.process.pid}/{name}").read_bytes()
-    for words in looks():
-        for flags in ([], ["--json"]):
-            done = z.try_zsan(*words, *flags)
-            expect("usage" not in done.stderr, f"there is no such command: {words + flags}: {done.stderr}")
-            yield " ".join(words + flags), (done.stdout + done.stderr).encode()
+    for words, text in outputs(z, NAMED):
+        yield " ".join(words), text.encode()
 
 
 def told(z, *words, secrets):
