@@ -466,6 +466,16 @@ def strict_names(z):
         done = z.try_zsan(*words)
         expect(done.returncode != 0, f"{words} was taken")
 
+    def applied(name):
+        """The status of a document with a target of this name."""
+        document = z.zsan("config", "export")
+        document["targets"][IQN + name] = {"portal_groups": document["targets"][IQN + TARGET]["portal_groups"]}
+        path = z.state.parent / "document.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
+        return z.try_zsan("config", "apply", path).returncode
+
+    expect(applied("good") == 0, "a good one is not taken either")
+    z.zsan("target", "delete", IQN + "good")
     for bad in BAD:
         refused("target", "create", IQN + bad)
         if len(bad) < 200:
@@ -473,11 +483,7 @@ def strict_names(z):
             refused("portal", "add", "127.0.0.1", "--port", "9", "--advertise", bad + ":3260")
         if any(c < " " or "\x7f" <= c < "\xa0" for c in bad) or len(bad) > 63:
             refused("target", "set", IQN + TARGET, "--alias", bad)
-        document = z.zsan("config", "export")
-        document["targets"][IQN + bad] = document["targets"][IQN + TARGET] | {"luns": {}, "past_luns": {}}
-        path = z.state.parent / "document.json"
-        path.write_text(json.dumps(document), encoding="utf-8")
-        refused("config", "apply", path)
+        expect(applied(bad) != 0, f"a document with {bad!r} was taken")
     with Session(z.address(), None, VILLAIN, discovery=True) as s:
         s.send(build(pdu.TEXT | IMMEDIATE, itt=1, words=(pdu.NO_TAG, s.cmd_sn, s.exp_stat_sn), data=b"SendTargets=All\0"))
         told = s.recv().data
