@@ -15,6 +15,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- what initiators are told ------------------------------------------------------------ */
+
+/* HOST:PORT, which hosts keep in files of lines and names of files. */
+static bool told_address(const char *s)
+{
+    const char *c = s;
+    while (*c > ' ' && *c <= '~' && *c != '/' && *c != '\\')
+        c++;
+    return *c == '\0' && strrchr(s, ':');
+}
+
+/* For people to read, at terminals too: no control characters, those of Latin-1 in UTF-8 included. */
+static bool told_text(const char *s)
+{
+    for (const unsigned char *c = (const unsigned char *)s; *c; c++)
+        if (*c < ' ' || *c == 0x7f || (c[0] == 0xc2 && c[1] < 0xa0))
+            return false;
+    return true;
+}
+
 /* ---- volumes ----------------------------------------------------------------------------- */
 
 static int check_blocks(const struct cfg_volume *v, struct err *reterr)
@@ -207,7 +227,7 @@ static int check_portal(const struct cfg_portal_group *g, const struct cfg_porta
         return err_set(reterr, -EINVAL,
                        "portal group %u: \"%s\" is an IPv4 address: write it as one", g->tag,
                        p->address);
-    if (p->advertise[0] && !strrchr(p->advertise, ':'))
+    if (p->advertise[0] && !told_address(p->advertise))
         return err_set(reterr, -EINVAL,
                        "portal group %u: \"advertise\" is HOST:PORT, not \"%s\"", g->tag,
                        p->advertise);
@@ -307,7 +327,10 @@ static int check_targets(const struct config *c, struct err *reterr)
     for (unsigned i = 0; rc == 0 && i < c->ntargets; i++) {
         const struct cfg_target *t = &c->targets[i];
         rc = check_luns(t, reterr);
-        if (rc == 0 && t->redirect[0] && !strrchr(t->redirect, ':'))
+        if (rc == 0 && !told_text(t->alias))
+            rc = err_set(reterr, -EINVAL, "target \"%s\": \"alias\" has a control character",
+                         t->name);
+        if (rc == 0 && t->redirect[0] && !told_address(t->redirect))
             rc = err_set(reterr, -EINVAL, "target \"%s\": \"redirect\" is ADDRESS:PORT[,TAG]",
                          t->name);
     }
@@ -519,7 +542,8 @@ static void add_uses(const struct cfg_credential *cred, struct secret_use like,
         }
 }
 
-/* Servers may share one, but with nobody else. */
+/* Servers may share one, as those of a cluster do that keep one list of clients; but with nobody
+ * else: who knows a server's secret must not learn an initiator's by it. */
 static int check_radius_secrets(const struct cfg_radius *r, const struct siphash_key *key,
                                 const struct secret_use *uses, size_t n, struct err *reterr)
 {

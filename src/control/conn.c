@@ -168,7 +168,7 @@ static void audit(const struct conn *k, const struct request *r, const struct rp
                  KV("result", "%s", result));
 }
 
-/* What changes something and what tells secrets is for those who may act. */
+/* What changes something, tells secrets or opens files by name is for those who may act. */
 static int may_call(const struct conn *k, const struct method *m, struct err *reterr)
 {
     if (!k->reader || m->audit == AUDIT_NONE)

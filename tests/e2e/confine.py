@@ -130,18 +130,24 @@ def ask_as(path, gid, groups, method, params=None):
     return json.loads(text) if text else None
 
 
-
-def roles():
-    """who may act, who may look, and who is turned away: by the groups of the process that asks"""
+@contextlib.contextmanager
+def groups_and_socket():
+    """The numbers of both groups, and a place for a control socket that others can reach."""
     if os.geteuid() != 0:
         raise Skip("needs root, to be other users")
     import grp
-    readers, operators = grp.getgrnam(READERS).gr_gid, grp.getgrnam(OPERATORS).gr_gid
     folder = pathlib.Path("/run") / f"zsan-test-{os.getpid()}"
     folder.mkdir(mode=0o755)
-    path = folder / "control"
-    create = ("volume.create", {"name": "v", "size": 1 << 24, "engine": "mem"})
     try:
+        yield grp.getgrnam(READERS).gr_gid, grp.getgrnam(OPERATORS).gr_gid, folder / "control"
+    finally:
+        shutil.rmtree(folder)
+
+
+def roles():
+    """who may act, who may look, and who is turned away: by the groups of the process that asks"""
+    create = ("volume.create", {"name": "v", "size": 1 << 24, "engine": "mem"})
+    with groups_and_socket() as (readers, operators, path):
         with Zsand(work_dir("e2e-confine"), ["--control-group", OPERATORS, "--control-readers", READERS], path) as z:
             for gid, groups in ((readers, []), (NOBODY, [readers])):
                 expect("result" in ask_as(path, gid, groups, "status"), "a reader cannot look")
@@ -155,8 +161,28 @@ def roles():
         with Zsand(work_dir("e2e-confine"), ["--control-group", OPERATORS], path) as z:
             expect(ask_as(path, readers, [readers], "status") is None, "without readers the file is closed to all others")
             expect("result" in ask_as(path, operators, [], "status"), "an operator cannot look")
-    finally:
-        shutil.rmtree(folder)
 
 
-CASES = [filtered, unfiltered, folders, missing_folder, roles]
+def existence():
+    """CVE-2017-1000199 (tcmu-runner): who may only look is not told by the daemon which files there are, or what is in them"""
+    work = work_dir("e2e-confine")
+    with groups_and_socket() as (readers, _, path), Zsand(work, ["--control-readers", READERS], path) as z:
+        with open(work / "there", "xb") as f:
+            f.truncate(128 << 20)
+        z.zsan("pool", "create", "hidden", work / "there")
+        z.zsan("pool", "export", "hidden")
+        document = z.zsan("config", "export")
+
+        def told(there):
+            file = str(work / ("there" if there else "gone"))
+            asked = [("pool.found", {"devices": [file]}), ("pool.found", {"devices": [os.path.dirname(file) if there else file]}), ("volume.create", {"name": "w", "path": file}),
+                     ("volume.orphans", {}), ("config.plan", {"document": document | {"volumes": document.get("volumes", {}) | {"w": {"engine": "file", "path": file}}}})]
+            return [json.dumps(ask_as(path, readers, [], *a)).replace(file, "FILE") for a in asked]
+
+        expect(told(True) == told(False), f"it is told:\n{told(True)}\n{told(False)}")
+        for there in (True, False):
+            expect("hidden" not in str(told(there)), "it is told what is in a file")
+            expect("FILE" not in str(told(there)), "a file is named")
+
+
+CASES = [filtered, unfiltered, folders, missing_folder, roles, existence]

@@ -11,7 +11,8 @@ import isnsd
 import netns
 from contextlib import contextmanager
 from initiator import Session
-from isnsd import Isnsd, Rogue
+from isnsd import Isnsd
+from nameserver import Rogue, accept_all, attribute, header, request
 from peer import NAME, alive, free_port6
 from tap import Skip, expect
 from zsand import IQN, Zsand, work_dir
@@ -250,15 +251,6 @@ def forgotten():
         expect("isns.forgotten" in z.log(), z.tail())
 
 
-def attribute(tag, value=b""):
-    if isinstance(value, int):
-        value = struct.pack(">I", value)
-    if isinstance(value, str):
-        value = value.encode() + b"\0"
-    value += bytes(-len(value) % 4)
-    return struct.pack(">II", tag, len(value)) + value
-
-
 def call(s, function, data):
     """Asks a server as a host does; its answer has to be good."""
     s.sendall(header(function, len(data), flags=0x8c00) + data)
@@ -286,26 +278,6 @@ def notices():
 
 
 # ---- servers that are none ----------------------------------------------------------------------
-
-def header(function=0x8001, length=0, flags=0x4c00, xid=1, seq=0, version=1):
-    return struct.pack(">HHHHHH", version, function, length, flags, xid, seq)
-
-
-def request(s):
-    """The next message of zsand: (function, xid, data)."""
-    head = s.recv(12, socket.MSG_WAITALL)
-    if len(head) < 12:
-        raise OSError("it has gone")
-    _, function, length, _, xid, _ = struct.unpack(">HHHHHH", head)
-    return function, xid, s.recv(length, socket.MSG_WAITALL)
-
-
-def accept_all(s, count=1000):
-    """Says yes to everything."""
-    for _ in range(count):
-        function, xid, _ = request(s)
-        s.sendall(header(function | 0x8000, 4, xid=xid) + bytes(4))
-
 
 def silent(r, _):
     r.sleep(60)
@@ -406,7 +378,7 @@ def beside(z, rogues):
 
 
 def rogues():
-    """servers that say nothing, too much, rubbish or lies hold up nothing and cost little"""
+    """CVE-2010-2221 (tgt): servers that say nothing, too much, rubbish or lies hold up nothing and cost little"""
     for acts in (ROGUES, MORE):
         with Zsand(work_dir("e2e-isns")) as z:
             serve(z)

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Debian's iSNS server and its tool (tests/e2e/isnsd.sh unpacks them), with a folder and a port of their own and without
-authentication, and a server that does not play by the rules."""
+authentication."""
 import pathlib
 import re
-import socket
-import threading
-import time
 
 import child
 from peer import free_port6
@@ -80,41 +77,3 @@ class Isnsd(child.Server):
         """Tag by (name, portal); pairs that do not reach each other are not there."""
         return {(o[48], f"{o[49]}:{o[50].removesuffix('/tcp')}"): o[51]
                 for o in self.objects("--local", "--list", "portal-groups")}
-
-
-class Rogue:
-    """A server that accepts and then does what act(socket) does, for each connection."""
-
-    def __init__(self, act):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.act, self.calls, self.ended = act, 0, False
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                s, _ = self.listener.accept()
-            except OSError:
-                return
-            self.calls += 1
-            threading.Thread(target=self._serve, args=(s,), daemon=True).start()
-
-    def _serve(self, s):
-        try:
-            with s:
-                self.act(self, s)
-        except OSError:
-            pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.ended = True
-        self.listener.close()
-
-    def sleep(self, seconds):
-        until = time.monotonic() + seconds
-        while not self.ended and time.monotonic() < until:
-            time.sleep(0.05)

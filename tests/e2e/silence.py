@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Who may not log in learns nothing: the bytes that zsand sends are the same, but for random parts, whether a name is unknown, a
-target is not there, not granted, disabled, moved, not in this portal group, or the source network is wrong."""
+target is not there, not granted, disabled, moved, not in this portal group, or the source network is wrong. So is the time they take, as
+far as a machine that does other things meanwhile can tell."""
 import os
 import re
 import socket
+import statistics
+import time
 
 from initiator import HASHES, OPERATIONAL, SECURITY, LoginError, Session
 from peer import NAME, OTHER, logged
-from tap import Skip, expect
+from tap import Skip, expect, note
 from zsand import IQN
 
 NOBODY = IQN + "nobody"
@@ -151,6 +154,40 @@ def discovery(z):
          [way for way in WAYS if way != "a name that changes"])  # no target is named
 
 
+# Of whom it is compared how long the answers take: {what: (initiator, target)}, None for discovery.
+TIMED = {
+    "of logins": {what: REFUSED[what] for what in ("an unknown initiator", "a target that is not there", "a target that is not granted", "a disabled target",
+                                                   "the wrong source network", "the wrong secret")},
+    "of discovery": {"an unknown initiator": (NOBODY, None), "a known one": (NAME, None)},
+}
+ATTEMPTS = 60
+
+
+def timed(z, cases):
+    """Milliseconds of each exchange, from the connection to the end that zsand makes; the cases take turns, each time another first."""
+    took = {what: [] for what in cases}
+    names = list(cases)
+    for n in range(ATTEMPTS):
+        for k in range(len(names)):
+            what = names[(n + k) % len(names)]
+            start = time.perf_counter()
+            Transcript(z.address(), *cases[what], WAYS["CHAP with SHA-256"])
+            took[what].append((time.perf_counter() - start) * 1000)
+    return {what: sorted(t) for what, t in took.items()}
+
+
+def times_are_not_told(z):
+    """a refused login takes as long whatever is the reason: figures, of which only a gross difference is judged"""
+    for kind, cases in TIMED.items():
+        took = timed(z, cases)
+        medians = {what: statistics.median(t) for what, t in took.items()}
+        note(f"{kind}: median, and the quarter that was fastest, of {ATTEMPTS}")
+        for what, t in took.items():
+            note(f"  {medians[what]:6.2f} ms {t[ATTEMPTS // 4]:6.2f} ms  {what}")
+        least, most = min(medians.values()), max(medians.values())
+        expect(most < 5 * least or most - least < 5, f"{kind}, the times differ grossly: {medians}")
+
+
 def operators_are_told(z):
     """the log says which reason it was, and the counters count"""
     before = z.zsan("stats")["totals"]
@@ -206,4 +243,4 @@ def control_plane(z):
     expect(ports == {port for _, port in z.portals}, f"it listens at {ports}")
 
 
-CASES = [targets_are_not_told, discovery, operators_are_told, who_may_is_told, control_plane]
+CASES = [targets_are_not_told, discovery, times_are_not_told, operators_are_told, who_may_is_told, control_plane]

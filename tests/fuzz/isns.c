@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Any bytes as what a name server sends. A PDU lies inside what was shown and does not depend on how much more has come;
+ * Any bytes as what a name server sends (CVE-2010-2221). A PDU lies inside what was shown and does not depend on how much more has come;
  * attributes lie inside their PDU, and written again are the same bytes; an answer is a PDU that answers this question.
  */
 #include "wire/isns.h"

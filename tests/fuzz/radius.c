@@ -3,7 +3,7 @@
  * Any bytes as what a RADIUS server sends. As they are they count for nothing unless both digests are right, which only who
  * knows the secret can do; the same bytes with right digests count exactly when they are an answer by form: a code and
  * identifier of one, attributes that fill it, one Message-Authenticator among them. Whatever is behind the length changes
- * nothing.
+ * nothing. Lengths in datagrams that lie are the class of CVE-2026-18725 to CVE-2026-18728 (iscsiuio), too.
  */
 #include "wire/radius_testing.h"
 

@@ -30,7 +30,7 @@ def high_water(z):
 
 
 def login_flood(z, _):
-    """logins of a name that nobody knows"""
+    """MS14-028 (Microsoft): logins of a name that nobody knows"""
     try:
         with Wire(z.address(), timeout=5) as w:
             w.send(login(NAMES | {"InitiatorName": IQN + "nobody"}))

@@ -4,8 +4,10 @@
 The guest's files are in build/realclient, or where REALCLIENT_CACHE says; run.sh makes them when they are missing.
 """
 import os
+import socket
 import subprocess
 import threading
+from contextlib import suppress
 
 import child
 from zsand import TOP
@@ -69,6 +71,17 @@ class Guest:
             return next((line for line in list(self.lines) if line.startswith(begin)), None)
         return child.wait_for(begin, seen, seconds)
 
+    def wait_said(self, word, seconds=240):
+        """A line of lib.sh's say, which puts the time before it."""
+        def said():
+            if self.process.poll() is not None:
+                raise GuestError("it ended:\n" + self.text())
+            return any(line.endswith("] " + word) for line in list(self.lines))
+        try:
+            child.wait_for(word, said, seconds)
+        except TimeoutError as e:
+            raise GuestError(f"{e}\n{self.text()}") from e
+
     def join(self):
         """The script's status."""
         status = self.process.wait()
@@ -81,3 +94,33 @@ class Guest:
     def stop(self):
         if self.process and self.process.poll() is None:
             child.end(self.process)
+
+
+class Turns:
+    """Where several guests ask whose turn it is (lib.sh, turn): a port of the host's that answers go once a turn was given."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.given = set()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                s, _ = self.listener.accept()
+            except OSError:
+                return
+            with s, suppress(OSError):
+                s.settimeout(5)
+                asked = s.makefile("r").readline().strip()
+                s.sendall(b"go\n" if asked in self.given else b"wait\n")
+
+    def give(self, turn):
+        self.given.add(turn)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()

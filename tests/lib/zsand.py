@@ -56,11 +56,13 @@ class ZsanError(Exception):
 
 
 class Zsand:
-    def __init__(self, work, args=(), control=None):
+    def __init__(self, work, args=(), control=None, by=()):
+        """by: the start of a command line that runs the daemon in some way of its own."""
         self.state = pathlib.Path(work) / "state"
         self.control = control or self.state / "zsand.sock"
         self.log_path = pathlib.Path(work) / "zsand.log"
         self.args = [str(a) for a in args]
+        self.by = by
         self.process = None
         self.portals = []
         self.searched = 0
@@ -77,7 +79,7 @@ class Zsand:
 
     def start(self):
         with open(self.log_path, "ab") as log:
-            self.process = child.spawn([program("src/cmd/zsand"), "--state", self.state, "--control", self.control, *self.args],
+            self.process = child.spawn([*self.by, program("src/cmd/zsand"), "--state", self.state, "--control", self.control, *self.args],
                                        stdout=log, stderr=log, env=os.environ | SANITIZERS)
         child.wait_for("zsand answers", self._answers)
 

@@ -3,9 +3,10 @@
 like the scenario, and acts on the host's side where the guest's script asks for it."""
 import os
 import time
+from contextlib import contextmanager
 
 import child
-from guest import HERE, Guest, cache
+from guest import HERE, Guest, GuestError, Turns, cache
 from tap import expect, note
 from zsand import IQN, TOP, Zsand, program
 
@@ -25,6 +26,22 @@ def serve(z, name, size=SIZE, engine="file", luns=1, **options):
 
 def guest(z, script, *args, **options):
     return Guest(HERE / "examples" / (script + ".sh"), *args, ports=[z.address()[1]], **options)
+
+
+@contextmanager
+def guests(z, script, roles, **options):
+    """Several at once; at the end each must have ended well."""
+    together = [guest(z, script, *args, **options) for args in roles.values()]
+    try:
+        for g in together:
+            g.start()
+        yield together
+        for g in together:
+            if g.join() != 0:
+                raise GuestError(g.text())
+    finally:
+        for g in together:
+            g.stop()
 
 
 def allocated(z, volume):
@@ -80,20 +97,26 @@ def pr(z, _):
 
 
 def accident(z, _):
-    """two hosts, one ext4: on an exclusive LUN the second one cannot mount it and the first one's data are whole; in a cluster zsand warns"""
-    second = INITIATOR + "-accident"
-    z.initiator(second)
+    """two guests, one ext4: on an exclusive LUN the second one cannot mount it and the first one's data are whole; in a cluster zsand warns"""
+    names = {role: f"{INITIATOR}-{role}" for role in ("first", "second")}
     iqns = [serve(z, "accident"), serve(z, "shared", policy="cluster")]
-    for target in ("accident", "shared"):
-        z.grant(second, target)
+    for name in names.values():
+        z.initiator(name)
+        for target in ("accident", "shared"):
+            z.grant(name, target)
 
-    def warned(_):
-        child.wait_for("the warning", lambda: any("ext4 is one host's" in p["text"] for p in z.zsan("status")["problems"]), 90)
+    def warned():
+        return any("ext4 is one host's" in p["text"] for p in z.zsan("status")["problems"])
 
-    guest(z, "accident", *iqns, second, nics=2, on={"WARNED?": warned}).run()
+    with Turns() as turns, guests(z, "accident", {r: (r, *iqns, n, turns.port) for r, n in names.items()}, mem=512) as (first, second):
+        for who, line, turn in ((first, "MOUNTED", "mounted"), (second, "DENIED", "denied"), (first, "LEFT", "left"), (second, "READ", "cluster"), (first, "SHARED", "shared"), (second, "SHARED", "")):
+            who.wait_said(line)
+            turns.give(turn)
+        child.wait_for("the warning", warned, 90)
+        turns.give("end")
     told = [e["text"] for e in z.zsan("event", "list")]
-    denied = [t for t in told if "guard.denied" in t and second in t and "volume=accident0" in t]
-    expect(len(denied) == 1 and f"holder={INITIATOR} " in denied[0], f"events {told[-20:]}")
+    denied = [t for t in told if "guard.denied" in t and names["second"] in t and "volume=accident0" in t]
+    expect(len(denied) == 1 and f"holder={names['first']} " in denied[0], f"events {told[-20:]}")
     expect(any("guard.filesystem" in t and "shared0" in t for t in told), f"events {told[-20:]}")
 
 

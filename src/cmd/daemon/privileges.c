@@ -39,9 +39,11 @@ void privileges_limits(bool dumpable)
     const struct rlimit none = {0, 0};
     RAISE_LIMIT(RLIMIT_NOFILE, "open files");
     /* The leak checker attaches to its own process at the end. */
-    if (dumpable || RUN_ASAN || RUN_TSAN)
+    if (RUN_ASAN || RUN_TSAN)
         return;
-    if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+    /* Said in both cases: whoever changes its user is not dumpable to begin with. */
+    if ((!dumpable && setrlimit(RLIMIT_CORE, &none) < 0) ||
+        prctl(PR_SET_DUMPABLE, dumpable) < 0)
         log_warn("limits", KV("resource", "core dumps"), KV("error", "%s", strerror(errno)));
 }
 
