@@ -16,7 +16,7 @@ _zsan_verbs() {
     grant) echo 'list add set rotate secret name finish remove' ;;
     session) echo 'list drop' ;;
     event) echo 'list' ;;
-    audit) echo 'trail verify' ;;
+    audit) echo 'networks trail verify' ;;
     limits) echo 'show set' ;;
     config) echo 'export plan apply generations rollback' ;;
     zpool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set' ;;
@@ -61,6 +61,7 @@ _zsan_look() {
     'iscsitadm list') flags='-v --verbose' valued='' args='-' ;;
     'iscsitadm show') flags='' valued='' args='-' ;;
     'audit') flags='' valued='' args='' ;;
+    'audit networks') flags='--ipsec-networks --management-networks' valued='--ipsec-networks --management-networks' args='' ;;
     'audit trail') flags='' valued='' args='' ;;
     'audit verify') flags='' valued='' args='-' ;;
     'config apply') flags='' valued='' args='@' ;;

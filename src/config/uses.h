@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * When each pair's secret, and each initiator's for discovery, was used last, by which algorithm and
- * from where. It is kept in memory and written to DIR/uses.json a minute after the first login that is
+ * from where; when the configuration was backed up last, and the checklist gone through. It is kept in memory and written to DIR/uses.json a minute after the first login that is
  * not in it, and at a stop: no login waits for a disk, and a crash forgets a minute of it. On reactor 0.
  */
 #ifndef CONFIG_USES_H
@@ -23,6 +23,10 @@ void uses_note(struct uses *u, const char *initiator, const char *target,
 /* NULL: never. Borrowed until the next call that parks. */
 const struct cfg_use *uses_find(const struct uses *u, const char *initiator,
                                 const char *target);
+/* As of now. Do not park. */
+void uses_backed_up(struct uses *u, uint64_t generation);
+void uses_audited(struct uses *u);
+struct cfg_care uses_care(const struct uses *u);
 uint64_t uses_since(const struct uses *u);
 
 #endif

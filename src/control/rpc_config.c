@@ -10,9 +10,14 @@
 int rpc_config_export(struct control *c, const struct args_config_export *a,
                       json_t **ret_result, struct err *reterr)
 {
+    CONFIG(cfg) = config_current(c->env.store); /* what is exported is that, or newer */
     (void)reterr;
     *ret_result = config_export(c->env.store, a->with_secrets);
-    return *ret_result ? 0 : -ENOMEM;
+    if (!*ret_result)
+        return -ENOMEM;
+    if (a->with_secrets) /* without them nobody can log in to what is made of it */
+        config_backed_up(c->env.store, cfg->generation);
+    return 0;
 }
 
 int rpc_config_plan(struct control *c, const struct args_config_plan *a, json_t **ret_result,
