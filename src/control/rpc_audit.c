@@ -203,6 +203,10 @@ static json_t *score_json(struct survey *s)
     json_t *j = jb_object(b), *list = jb_list(b);
     for (size_t i = 0; i < ARRAY_LEN(not_checked); i++)
         jb_push_text(b, list, not_checked[i]);
+    if (!s->facts.networks)
+        jb_push_text(b, list,
+                     "subnets and interfaces of paths, networks of portals, routers: what "
+                     "networks this machine has could not be read");
     jb_uint(b, j, "score", s->score);
     jb_text(b, j, "worst", s->worst < 0 ? "none" : severity_name((enum severity)s->worst));
     jb_uint(b, j, "checks", nchecks);
