@@ -452,35 +452,42 @@ static void look_rotations(const struct check_facts *f, const struct check *c,
 
 /* ---- one disk, one host ------------------------------------------------------------------ */
 
-/* Hosts that may log in to it; the first two are told. */
-static bool two_hosts(const struct check_facts *f, const struct cfg_volume *v,
-                      const struct cfg_host *ret_hosts[2])
+/* Hosts that may log in to a volume; the first two. */
+struct hosts {
+    const struct cfg_host *v[2];
+    unsigned n;
+};
+
+static void hosts_of(const struct check_facts *f, const struct cfg_target *t,
+                     struct hosts *to)
 {
-    const struct cfg_host *one = NULL;
-    for (unsigned i = 0; i < f->cfg->ngrants; i++) {
+    for (unsigned i = 0; i < f->cfg->ngrants && to->n < 2; i++) {
         const struct cfg_grant *g = &f->cfg->grants[i];
-        if (!config_maps(g->target, v->name))
-            continue;
-        if (one && g->initiator->host != one) {
-            ret_hosts[0] = one;
-            ret_hosts[1] = g->initiator->host;
-            return true;
-        }
-        one = g->initiator->host;
+        if (g->target == t && (to->n == 0 || to->v[0] != g->initiator->host))
+            to->v[to->n++] = g->initiator->host;
     }
-    return false;
+}
+
+static bool two_hosts(const struct check_facts *f, const struct cfg_volume *v,
+                      struct hosts *ret_hosts)
+{
+    ret_hosts->n = 0;
+    for (unsigned i = 0; i < f->cfg->ntargets && ret_hosts->n < 2; i++)
+        if (config_maps(&f->cfg->targets[i], v->name))
+            hosts_of(f, &f->cfg->targets[i], ret_hosts);
+    return ret_hosts->n == 2;
 }
 
 static void look_shared(const struct check_facts *f, const struct check *c,
                         check_found_fn *found, void *arg)
 {
     FINDER(c, found, arg);
-    const struct cfg_host *h[2];
+    struct hosts h;
     for (unsigned v = 0; v < f->cfg->nvolumes; v++)
-        if (f->cfg->volumes[v].policy == CFG_CLUSTER && two_hosts(f, &f->cfg->volumes[v], h))
+        if (f->cfg->volumes[v].policy == CFG_CLUSTER && two_hosts(f, &f->cfg->volumes[v], &h))
             find(&r, f->cfg->volumes[v].name,
-                 "can be written to by more than one host: %.80s and %.80s", h[0]->name,
-                 h[1]->name);
+                 "can be written to by more than one host: %.80s and %.80s", h.v[0]->name,
+                 h.v[1]->name);
 }
 
 /* The attach guard sees to it that nothing comes of it; it is to be known all the same. */
@@ -488,14 +495,14 @@ static void look_several_hosts(const struct check_facts *f, const struct check *
                                check_found_fn *found, void *arg)
 {
     FINDER(c, found, arg);
-    const struct cfg_host *h[2];
+    struct hosts h;
     for (unsigned v = 0; v < f->cfg->nvolumes; v++) {
         const struct cfg_volume *vol = &f->cfg->volumes[v];
-        if (vol->policy != CFG_CLUSTER && two_hosts(f, vol, h))
+        if (vol->policy != CFG_CLUSTER && two_hosts(f, vol, &h))
             find(&r, vol->name, "is granted to more than one host, %s (policy %s): %.80s and %.80s",
                  vol->policy == CFG_EXCLUSIVE ? "of whom one at a time has it"
                                               : "and none can write",
-                 cfg_policy_name(vol->policy), h[0]->name, h[1]->name);
+                 cfg_policy_name(vol->policy), h.v[0]->name, h.v[1]->name);
     }
 }
 

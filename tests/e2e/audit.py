@@ -2,8 +2,12 @@
 """The audit trail: what is in it, that nobody can change it unseen, and that it holds nothing secret and nothing up."""
 import json
 import os
+import pathlib
 import shutil
+import socket
+import threading
 import time
+from contextlib import contextmanager
 
 import child
 from initiator import Chap
@@ -100,6 +104,57 @@ def quiet():
         serve(z)
         expect(lines(z, "control.change", method="grant.add") and not logged(z, "control.change"), "the log's level")
         verified(z)
+
+
+@contextmanager
+def journal(z):
+    """A socket in the journal's place, in this mount namespace; what was sent to it, each entry as {field: value}. zsand's stderr counts as
+    connected to it meanwhile."""
+    entries, done = [], child.run(["mount", "-t", "tmpfs", "tmpfs", "/run"])
+    expect(done.returncode == 0, f"{done}")
+    at = pathlib.Path("/run/systemd/journal/socket")
+    at.parent.mkdir(parents=True)
+    z.log_path.touch()
+    stat = z.log_path.stat()
+    os.environ["JOURNAL_STREAM"] = f"{stat.st_dev}:{stat.st_ino}"
+
+    def listen(s):
+        while data := s.recv(1 << 16):
+            entries.append(dict(line.split("=", 1) for line in data.decode().splitlines() if "=" in line))
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(str(at))
+        thread = threading.Thread(target=listen, args=(s,))
+        thread.start()
+        try:
+            yield entries
+        finally:
+            del os.environ["JOURNAL_STREAM"]
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+                end.sendto(b"", str(at))
+            thread.join()
+            child.run(["umount", "/run"])
+
+
+def witness():
+    """the journal gets all that is in the trail, and the trail's hashes, whatever the log is told to leave out"""
+    z = daemon("witness", args=["--log", "error"])
+    with journal(z) as entries, z:
+        serve(z)
+        with refused(0x0201):
+            z.session("t", OTHER, chap=SECRETS["t"])
+        soon(z, "login.refused", initiator=OTHER)
+        z.stop()
+        z.start()
+        trail = lines(z)
+    for line in trail:
+        fields = {f"ZSAN_{k.upper()}": str(v) for k, v in line.items() if k not in ("time", "seq", "event", "hash")}
+        same = [e for e in entries if e["ZSAN_EVENT"] == line["event"] and fields.items() <= e.items()]
+        expect(same or line["event"].startswith("audit."), f"not in the journal: {line}")
+    heads = [e for e in entries if e["ZSAN_EVENT"] == "audit.head"]
+    expect(any(e["ZSAN_HASH"] == line["hash"] for e in heads for line in trail), f"no hash of it: {heads}")
+    expect({e["PRIORITY"] for e in entries} > {"6"}, "priorities")
+    expect(not [e for e in entries if e["ZSAN_EVENT"] in ("control.listening", "confined")], "what is no evidence")
 
 
 def durable():
@@ -270,4 +325,4 @@ def sharing():
         expect(not texts(z, "secret-guessable"), f"{score(z)}")
 
 
-CASES = [checklist, upkeep, sharing, contents, quiet, durable, meddling, copies, flood]
+CASES = [checklist, upkeep, sharing, contents, quiet, witness, durable, meddling, copies, flood]
