@@ -287,10 +287,18 @@ static void test_what_is_weak(void **state)
         const char *secret;
         bool weak;
     } rows[] = {
-        {"aaaaaaaaaaaaaaaa", true }, {"abababababababab", true }, {"abcdefghijklmnop", true },
-        {"1234567890123456", true }, {"qwertyuiopasdfgh", true }, {"Secret0123456789", true },
-        {"zZzZzZzZzZzZzZzZ", true }, {"password1234567", true  }, {"abc123abc123abc1", true },
-        {"mnbvcxzlkjhgfdsa", true }, {"kT8wq2ZrM5xc9HvB", false}, {"9fK2wqT7mZx4", false    },
+        {"aaaaaaaaaaaaaaaa",      true },
+        {"abababababababab",      true },
+        {"abcdefghijklmnop",      true },
+        {"1234567890123456",      true },
+        {"qwertyuiopasdfgh",      true },
+        {"Secret0123456789",      true },
+        {"zZzZzZzZzZzZzZzZ",      true },
+        {"password1234567",       true },
+        {"abc123abc123abc1",      true },
+        {"mnbvcxzlkjhgfdsa",      true },
+        {"kT8wq2ZrM5xc9HvB",      false},
+        {"9fK2wqT7mZx4",          false},
         {"correct.horse.battery", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -231,8 +231,8 @@ static int replace_secret(json_t *pair, const char *direction, const char *secre
     return rc;
 }
 
-static int set_checked(struct config_edit *e, json_t *pair, const char *direction, const char *secret,
-                       struct err *reterr)
+static int set_checked(struct config_edit *e, json_t *pair, const char *direction,
+                       const char *secret, struct err *reterr)
 {
     if (!secret)
         return 0;

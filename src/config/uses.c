@@ -118,10 +118,12 @@ static void row_forget(struct uses *u, const struct use *gone)
 
 static const struct field root_fields[] = {
     FIELD(struct uses, since, F_U64),
-    {.name = "backup",            .type = F_U64, .off = offsetof(struct uses, care.backup)           },
-    {.name = "backup_generation", .type = F_U64, .off = offsetof(struct uses, care.backup_generation)},
-    {.name = "audit",             .type = F_U64, .off = offsetof(struct uses, care.audit)            },
-    {.name = "uses",              .type = F_NESTED                                                   },
+    {.name = "backup", .type = F_U64, .off = offsetof(struct uses, care.backup)},
+    {.name = "backup_generation",
+                                 .type = F_U64,
+                                 .off = offsetof(struct uses, care.backup_generation)},
+    {.name = "audit",    .type = F_U64,     .off = offsetof(struct uses, care.audit)},
+    {.name = "uses",                .type = F_NESTED              },
 };
 
 static int read_rows(struct uses *u, const json_t *doc, struct err *reterr)

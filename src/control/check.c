@@ -42,7 +42,8 @@ static bool loopback(const char *address)
 
 /* ---- two paths --------------------------------------------------------------------------- */
 
-#define PATHS_MAX 16 /* of a host to a target that are compared; more of them are hardly one cable */
+#define PATHS_MAX                                                                              \
+    16 /* of a host to a target that are compared; more of them are hardly one cable */
 
 struct path {
     const struct net_session_info *s; /* the first that came in there */
@@ -163,8 +164,8 @@ static bool reached_from_afar(const struct cfg_target *t)
     return false;
 }
 
-static void look_away(const struct check_facts *f, const struct check *c,
-                      check_found_fn *found, void *arg)
+static void look_away(const struct check_facts *f, const struct check *c, check_found_fn *found,
+                      void *arg)
 {
     FINDER(c, found, arg);
     for (unsigned h = 0; h < f->cfg->nhosts; h++) {
@@ -174,7 +175,8 @@ static void look_away(const struct check_facts *f, const struct check *c,
                 reached_from_afar(f->cfg->grants[i].target))
                 t = f->cfg->grants[i].target;
         if (t && !is_there(f, &f->cfg->hosts[h]))
-            find(&r, f->cfg->hosts[h].name, "may log in to %.120s, and has no session", t->name);
+            find(&r, f->cfg->hosts[h].name, "may log in to %.120s, and has no session",
+                 t->name);
     }
 }
 
@@ -458,8 +460,7 @@ struct hosts {
     unsigned n;
 };
 
-static void hosts_of(const struct check_facts *f, const struct cfg_target *t,
-                     struct hosts *to)
+static void hosts_of(const struct check_facts *f, const struct cfg_target *t, struct hosts *to)
 {
     for (unsigned i = 0; i < f->cfg->ngrants && to->n < 2; i++) {
         const struct cfg_grant *g = &f->cfg->grants[i];
@@ -499,7 +500,8 @@ static void look_several_hosts(const struct check_facts *f, const struct check *
     for (unsigned v = 0; v < f->cfg->nvolumes; v++) {
         const struct cfg_volume *vol = &f->cfg->volumes[v];
         if (vol->policy != CFG_CLUSTER && two_hosts(f, vol, &h))
-            find(&r, vol->name, "is granted to more than one host, %s (policy %s): %.80s and %.80s",
+            find(&r, vol->name,
+                 "is granted to more than one host, %s (policy %s): %.80s and %.80s",
                  vol->policy == CFG_EXCLUSIVE ? "of whom one at a time has it"
                                               : "and none can write",
                  cfg_policy_name(vol->policy), h.v[0]->name, h.v[1]->name);

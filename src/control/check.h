@@ -33,9 +33,9 @@ struct check_facts {
     const uint64_t *last_use; /* of each grant of cfg: a login, 0: none; NULL: not known */
     uint64_t uses_since;      /* nothing is known of before */
     struct cfg_care care;     /* audit: the one before this */
-    const struct audit_info *trail; /* NULL: there is none */
+    const struct audit_info *trail;  /* NULL: there is none */
     const struct networks *networks; /* NULL: not known */
-    uint64_t now;                   /* seconds since 1970 */
+    uint64_t now;                    /* seconds since 1970 */
 };
 
 struct check;

@@ -86,7 +86,8 @@ static int setup(void **state)
     luns[0] = (struct cfg_lun){0, &volumes[0]};
     targets[0] = (struct cfg_target){
         .name = "iqn.x:t", .luns = luns, .nluns = 1, .groups = both, .ngroups = 2};
-    targets[1] = (struct cfg_target){.name = "iqn.x:u", .groups = both, .ngroups = 2, .disabled = true};
+    targets[1] =
+        (struct cfg_target){.name = "iqn.x:u", .groups = both, .ngroups = 2, .disabled = true};
     hosts[0] = (struct cfg_host){.name = "esx1"};
     hosts[1] = (struct cfg_host){.name = "esx2"};
     initiators[0] = (struct cfg_initiator){.name = "iqn.x:a", .host = &hosts[0]};
@@ -122,16 +123,18 @@ static int setup(void **state)
                                .size = 1 << 30};
     memset(&trail, 0, sizeof(trail));
     memset(last_use, 0, sizeof(last_use));
-    facts = (struct check_facts){.cfg = &config,
-                                 .sessions = sessions,
-                                 .nsessions = 2,
-                                 .pools = &pool,
-                                 .npools = 1,
-                                 .trail = &trail,
-                                 .networks = &networks,
-                                 .care = {NOW - 3 * DAY, 7, NOW - 20 * DAY},
-                                 .uses_since = NOW - 300 * DAY,
-                                 .now = NOW};
+    facts = (struct check_facts){
+        .cfg = &config,
+        .sessions = sessions,
+        .nsessions = 2,
+        .pools = &pool,
+        .npools = 1,
+        .trail = &trail,
+        .networks = &networks,
+        .care = {NOW - 3 * DAY, 7, NOW - 20 * DAY},
+        .uses_since = NOW - 300 * DAY,
+        .now = NOW
+    };
     return 0;
 }
 
@@ -379,53 +382,53 @@ static const struct row {
     void (*spoil)(void);
     const char *names;
 } rows[] = {
-    {"mutual-chap",   one_way,        "one-way"      },
-    {"mutual-chap",   none,           "none"         },
-    {"weak-session",  weak,           "192.0.2.77"   },
-    {"redundancy",    stripe,         "tank"         },
-    {"pool-health",   degraded,       "DEGRADED"     },
-    {"pool-health",   away,           "not open"     },
-    {"pool-health",   damaged,        "3 blocks"     },
-    {"sync",          unsynced,       "tank/v"       },
-    {"audit-trail",   no_trail,       "none"         },
-    {"audit-trail",   broken,         "line 7"       },
-    {"audit-trail",   failing,        "no space"     },
-    {"audit-trail",   lost,           "2 lines"      },
-    {"two-paths",     one_session,    "esx1"         },
-    {"two-paths",     one_network,    "esx1"         },
-    {"shared-disk",   two_hosts,      "esx1 and esx2"},
-    {"any-address",   any,            "::"           },
-    {"secret-age",    old_secret,     "400 days"     },
-    {"secret-age",    old_reverse,    "400 days"     },
-    {"scrub",         never_scrubbed, "tank"         },
-    {"scrub",         long_ago,       "90 days"      },
-    {"chap-require",  any_chap,       "iqn.x:b"      },
-    {"spare",         no_spare,       "tank"         },
-    {"overcommit",    promised,       "1048576 MiB"  },
-    {"sources",       anywhere,       "iqn.x:a"      },
-    {"unused-portal", unused,         "group 2"      },
-    {"unused-secret", unused_secret,  "100 days"     },
-    {"secret-length", short_secret,   "iqn.x:a"      },
-    {"rotation",      rotating,       "iqn.x:a"      },
-    {"secret-guessable", guessable,   "iqn.x:a"      },
-    {"secret-guessable", guessable_discovery, "discovery"},
-    {"two-paths",     one_interface,  "at net1"      },
-    {"two-paths",     one_subnet,     "in 192.0.2.0/24"},
-    {"management",    default_route,  "net2"         },
-    {"management",    default_route_bound, "net2"    },
-    {"management",    management_stated, "198.51.100.10"},
-    {"management",    management_stated_bound, "198.51.100.0/24"},
-    {"routed",        routed,         "203.0.113.9"  },
-    {"routed",        other_protected, "203.0.113.9" },
-    {"several-hosts", failover,       "exclusive"    },
-    {"several-hosts", readers,        "esx1 and esx2"},
-    {"host-away",     nobody,         "esx1"         },
-    {"host-away",     the_other_is_away, "esx2"      },
-    {"backup",        no_backup,      "not exported" },
-    {"backup",        changed_since,  "now it is 9"  },
-    {"backup",        old_backup,     "100 days"     },
-    {"audit-age",     old_audit,      "120 days"     },
-    {"audit-age",     no_audit,       "300 days"     },
+    {"mutual-chap",      one_way,                 "one-way"        },
+    {"mutual-chap",      none,                    "none"           },
+    {"weak-session",     weak,                    "192.0.2.77"     },
+    {"redundancy",       stripe,                  "tank"           },
+    {"pool-health",      degraded,                "DEGRADED"       },
+    {"pool-health",      away,                    "not open"       },
+    {"pool-health",      damaged,                 "3 blocks"       },
+    {"sync",             unsynced,                "tank/v"         },
+    {"audit-trail",      no_trail,                "none"           },
+    {"audit-trail",      broken,                  "line 7"         },
+    {"audit-trail",      failing,                 "no space"       },
+    {"audit-trail",      lost,                    "2 lines"        },
+    {"two-paths",        one_session,             "esx1"           },
+    {"two-paths",        one_network,             "esx1"           },
+    {"shared-disk",      two_hosts,               "esx1 and esx2"  },
+    {"any-address",      any,                     "::"             },
+    {"secret-age",       old_secret,              "400 days"       },
+    {"secret-age",       old_reverse,             "400 days"       },
+    {"scrub",            never_scrubbed,          "tank"           },
+    {"scrub",            long_ago,                "90 days"        },
+    {"chap-require",     any_chap,                "iqn.x:b"        },
+    {"spare",            no_spare,                "tank"           },
+    {"overcommit",       promised,                "1048576 MiB"    },
+    {"sources",          anywhere,                "iqn.x:a"        },
+    {"unused-portal",    unused,                  "group 2"        },
+    {"unused-secret",    unused_secret,           "100 days"       },
+    {"secret-length",    short_secret,            "iqn.x:a"        },
+    {"rotation",         rotating,                "iqn.x:a"        },
+    {"secret-guessable", guessable,               "iqn.x:a"        },
+    {"secret-guessable", guessable_discovery,     "discovery"      },
+    {"two-paths",        one_interface,           "at net1"        },
+    {"two-paths",        one_subnet,              "in 192.0.2.0/24"},
+    {"management",       default_route,           "net2"           },
+    {"management",       default_route_bound,     "net2"           },
+    {"management",       management_stated,       "198.51.100.10"  },
+    {"management",       management_stated_bound, "198.51.100.0/24"},
+    {"routed",           routed,                  "203.0.113.9"    },
+    {"routed",           other_protected,         "203.0.113.9"    },
+    {"several-hosts",    failover,                "exclusive"      },
+    {"several-hosts",    readers,                 "esx1 and esx2"  },
+    {"host-away",        nobody,                  "esx1"           },
+    {"host-away",        the_other_is_away,       "esx2"           },
+    {"backup",           no_backup,               "not exported"   },
+    {"backup",           changed_since,           "now it is 9"    },
+    {"backup",           old_backup,              "100 days"       },
+    {"audit-age",        old_audit,               "120 days"       },
+    {"audit-age",        no_audit,                "300 days"       },
 };
 
 static void test_a_good_set_up_has_full_marks(void **state)

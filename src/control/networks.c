@@ -164,7 +164,7 @@ bool networks_is_default(const struct networks *ns, const char *interface)
 {
     bool is = false;
     for (unsigned i = 0; i < ns->n; i++)
-        is = is || (ns->v[i].kind == NETWORK_DEFAULT &&
-                    strcmp(ns->v[i].interface, interface) == 0);
+        is = is ||
+             (ns->v[i].kind == NETWORK_DEFAULT && strcmp(ns->v[i].interface, interface) == 0);
     return is;
 }
