@@ -18,7 +18,7 @@ _zsan_verbs() {
     event) echo 'list' ;;
     audit) echo 'networks trail verify' ;;
     limits) echo 'show set' ;;
-    config) echo 'export plan apply generations rollback' ;;
+    config) echo 'export saved plan apply generations rollback' ;;
     zpool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set' ;;
     zfs) echo 'create destroy list rename get set inherit' ;;
     iscsitadm) echo 'create modify delete list show' ;;
@@ -69,6 +69,7 @@ _zsan_look() {
     'config generations') flags='' valued='' args='' ;;
     'config plan') flags='' valued='' args='@' ;;
     'config rollback') flags='' valued='' args='-' ;;
+    'config saved') flags='--generation' valued='--generation' args='' ;;
     'event list') flags='--after --level' valued='--after --level' args='' ;;
     'grant add') flags='--sources' valued='--sources' args='host+initiator,target' ;;
     'grant finish') flags='' valued='' args='host+initiator,target' ;;

@@ -608,7 +608,7 @@ static unsigned long long days_since(const struct check_facts *f, uint64_t when)
     return f->now > when ? (f->now - when) / DAY : 0;
 }
 
-/* Copies of the state folder are not seen. */
+/* Copies of the state folder are not seen: they have to be stated. */
 static void look_backup(const struct check_facts *f, const struct check *c,
                         check_found_fn *found, void *arg)
 {
@@ -618,15 +618,15 @@ static void look_backup(const struct check_facts *f, const struct check *c,
     if (f->cfg->generation == 0)
         return; /* there is nothing yet */
     if (k->backup == 0)
-        find(&r, "configuration", "was not exported with its secrets, as far as zsand knows");
+        find(&r, "configuration", "has no backup, as far as zsand knows");
     else if (k->backup_generation != f->cfg->generation)
         find(&r, "configuration",
-             "was changed since it was exported with its secrets %llu days ago: then it was "
+             "was changed since its backup, %llu days ago: then it was "
              "generation %llu, now it is %llu",
              days, (unsigned long long)k->backup_generation,
              (unsigned long long)f->cfg->generation);
     else if (days > BACKUP_DAYS)
-        find(&r, "configuration", "was exported with its secrets %llu days ago", days);
+        find(&r, "configuration", "has its last backup from %llu days ago", days);
 }
 
 static void look_audit_age(const struct check_facts *f, const struct check *c,
@@ -658,7 +658,7 @@ const struct check checks[] = {
     {"secret-age",       SEV_MEDIUM,  3, "zsan grant rotate WHO TARGET, then zsan grant finish", look_secret_age},
     {"secret-guessable", SEV_MEDIUM,  2, "let zsan mint it: zsan grant rotate WHO TARGET (zsan initiator rotate for discovery), then zsan grant finish", look_guessable},
     {"scrub",            SEV_MEDIUM,  3, "zsan pool scrub POOL, once a month", look_scrubs},
-    {"backup",           SEV_MEDIUM,  3, "zsan config export --with-secrets, kept under lock where this machine's end does not reach", look_backup},
+    {"backup",           SEV_MEDIUM,  3, "zsan config export --with-secrets, or a copy of the state folder's config/ and then zsan config saved; kept under lock, away from this machine", look_backup},
     {"chap-require",     SEV_LOW,     1, "zsan limits set --chap-require sha256, once no host needs less: zsan session list", look_chap_require},
     {"spare",            SEV_LOW,     2, "zsan pool add POOL spare DISK", look_spares},
     {"overcommit",       SEV_LOW,     2, "add disks (zsan pool add), or watch the room: zsan volume set NAME --threshold-pct", look_overcommit},

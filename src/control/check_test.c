@@ -424,7 +424,7 @@ static const struct row {
     {"several-hosts",    readers,                 "esx1 and esx2"  },
     {"host-away",        nobody,                  "esx1"           },
     {"host-away",        the_other_is_away,       "esx2"           },
-    {"backup",           no_backup,               "not exported"   },
+    {"backup",           no_backup,               "has no backup"  },
     {"backup",           changed_since,           "now it is 9"    },
     {"backup",           old_backup,              "100 days"       },
     {"audit-age",        old_audit,               "120 days"       },

@@ -78,8 +78,8 @@ static const char *const not_checked[] = {
     "that the two paths use different switches; interfaces that are VLANs of one card",
     "unused ports of switches, and who has access to them",
     "redundant power",
-    "that IPsec protects what was stated that it does",
-    "copies of the state folder; that what was exported still exists, and can be applied",
+    "that what was stated of networks is so",
+    "that the backup of the configuration is still there, and can be applied",
 };
 
 struct survey {
@@ -277,8 +277,8 @@ int rpc_audit_networks(struct control *c, const struct args_audit_networks *a,
     EDIT(e);
     if (!a->ipsec_networks.given && !a->management_networks.given)
         return err_set(reterr, -EINVAL,
-                       "nothing is stated: --ipsec-networks or --management-networks (zsan "
-                       "audit shows what was)");
+                       "--ipsec-networks or --management-networks: nothing is stated; what was "
+                       "stands beside the score");
     int rc = config_edit_begin(c->env.store, &e, reterr);
     if (rc < 0)
         return rc;

@@ -20,6 +20,18 @@ int rpc_config_export(struct control *c, const struct args_config_export *a,
     return 0;
 }
 
+int rpc_config_saved(struct control *c, const struct args_config_saved *a, json_t **ret_result,
+                     struct err *reterr)
+{
+    CONFIG(cfg) = config_current(c->env.store);
+    struct jb b = {false};
+    if (a->has_generation && a->generation > cfg->generation)
+        return err_set(reterr, -EINVAL, "there is no generation %llu yet: %llu is in force",
+                       (unsigned long long)a->generation, (unsigned long long)cfg->generation);
+    config_backed_up(c->env.store, a->has_generation ? a->generation : cfg->generation);
+    return jb_done(&b, jb_object(&b), ret_result, reterr);
+}
+
 int rpc_config_plan(struct control *c, const struct args_config_plan *a, json_t **ret_result,
                     struct err *reterr)
 {

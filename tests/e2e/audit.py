@@ -286,7 +286,7 @@ def upkeep():
     with daemon("upkeep") as z:
         expect("last_audit" not in score(z) and not texts(z, "backup"), "nothing was ever done, and nothing is there")
         serve(z)
-        expect("not exported" in texts(z, "backup")[0] and score(z)["last_audit"] > time.time() - 600, f"{score(z)}")
+        expect("has no backup" in texts(z, "backup")[0] and score(z)["last_audit"] > time.time() - 600, f"{score(z)}")
         z.zsan("config", "export")
         expect(texts(z, "backup"), "without secrets it is no backup")
         z.zsan("config", "export", "--with-secrets")
@@ -296,9 +296,15 @@ def upkeep():
         after = score(z)
         expect(after["last_backup"] == before["last_backup"] and after["last_audit"] >= before["last_audit"], f"{after}")
         expect(not texts(z, "backup"), f"{texts(z, 'backup')}")
-        expect("exported with its secrets: 2" in z.try_zsan("audit").stdout, "it is shown")
+        expect("configuration backed up: 2" in z.try_zsan("audit").stdout, "it is shown")
         z.target("later")
         expect("was changed since" in texts(z, "backup")[0], f"{texts(z, 'backup')}")
+        now = z.zsan("status")["generation"]
+        z.zsan("config", "saved", "--generation", now - 1)
+        expect("was changed since" in texts(z, "backup")[0], f"{texts(z, 'backup')}")
+        z.zsan("config", "saved")
+        expect(not texts(z, "backup") and lines(z, "control.change", method="config.saved"), f"{texts(z, 'backup')}")
+        expect(z.try_zsan("config", "saved", "--generation", str(now + 1)).returncode == 7, "of what is not there yet")
 
 
 def sharing():

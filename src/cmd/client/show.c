@@ -170,7 +170,7 @@ static void show_score(const struct cli_type *t, const json_t *s)
            (long long)number_of(s, "score"), (long long)number_of(s, "checks"),
            (long long)number_of(s, "found"), text_of(s, "worst"));
     show_when(t, s, "last_audit", "checked before this");
-    show_when(t, s, "last_backup", "exported with its secrets");
+    show_when(t, s, "last_backup", "configuration backed up");
     show_stated(s, "ipsec_networks", "IPsec protects what comes from");
     show_stated(s, "management_networks", "not for storage are");
     const struct cli_member *m = find_member(t, "findings", strlen("findings"));
