@@ -436,6 +436,11 @@ static void look_guessable(const struct check_facts *f, const struct check *c,
             guessable(&f->cfg->initiators[i].discovery_reverse))
             find(&r, f->cfg->initiators[i].name,
                  "has a secret for discovery that is easily guessed");
+    for (unsigned i = 0; i < f->cfg->radius.nservers; i++) {
+        const struct cfg_radius_server *s = &f->cfg->radius.servers[i];
+        if (s->secret.len > 0 && cfg_secret_weak(s->secret.bytes, s->secret.len))
+            find(&r, s->address, "the secret shared with that RADIUS server is easily guessed");
+    }
 }
 
 static void look_rotations(const struct check_facts *f, const struct check *c,

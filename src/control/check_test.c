@@ -300,6 +300,13 @@ static void guessable_discovery(void)
     initiators[1].discovery = credential();
     memcpy(initiators[1].discovery.secret[0].bytes, "Secret0123456789", 16);
 }
+static void guessable_radius(void)
+{
+    config.radius.nservers = 1;
+    text(config.radius.servers[0].address, "192.0.2.5");
+    config.radius.servers[0].secret.len = 12;
+    memset(config.radius.servers[0].secret.bytes, 'x', 12);
+}
 static void one_interface(void)
 {
     network(1, "net1", "198.51.100.10", 24);
@@ -412,6 +419,7 @@ static const struct row {
     {"rotation",         rotating,                "iqn.x:a"        },
     {"secret-guessable", guessable,               "iqn.x:a"        },
     {"secret-guessable", guessable_discovery,     "discovery"      },
+    {"secret-guessable", guessable_radius,        "192.0.2.5"      },
     {"two-paths",        one_interface,           "at net1"        },
     {"two-paths",        one_subnet,              "in 192.0.2.0/24"},
     {"management",       default_route,           "net2"           },
