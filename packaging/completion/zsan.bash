@@ -16,9 +16,9 @@ _zsan_verbs() {
     grant) echo 'list add set rotate secret name finish remove' ;;
     session) echo 'list drop' ;;
     event) echo 'list' ;;
-    audit) echo 'trail verify' ;;
+    audit) echo 'networks trail verify' ;;
     limits) echo 'show set' ;;
-    config) echo 'export plan apply generations rollback' ;;
+    config) echo 'export saved plan apply generations rollback' ;;
     zpool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set' ;;
     zfs) echo 'create destroy list rename get set inherit' ;;
     iscsitadm) echo 'create modify delete list show' ;;
@@ -61,6 +61,7 @@ _zsan_look() {
     'iscsitadm list') flags='-v --verbose' valued='' args='-' ;;
     'iscsitadm show') flags='' valued='' args='-' ;;
     'audit') flags='' valued='' args='' ;;
+    'audit networks') flags='--ipsec-networks --management-networks' valued='--ipsec-networks --management-networks' args='' ;;
     'audit trail') flags='' valued='' args='' ;;
     'audit verify') flags='' valued='' args='-' ;;
     'config apply') flags='--for' valued='--for' args='@' ;;
@@ -68,6 +69,8 @@ _zsan_look() {
     'config generations') flags='' valued='' args='' ;;
     'config plan') flags='' valued='' args='@' ;;
     'config rollback') flags='--for' valued='--for' args='-' ;;
+    'config rollback') flags='' valued='' args='-' ;;
+    'config saved') flags='--generation' valued='--generation' args='' ;;
     'event list') flags='--after --level' valued='--after --level' args='' ;;
     'grant add') flags='--sources --for' valued='--sources --for' args='host+initiator,target' ;;
     'grant finish') flags='' valued='' args='host+initiator,target' ;;

@@ -127,22 +127,23 @@ static void push(struct audit *a, struct entry *e)
         a->woken = start_on(run_reactor(a->run, 0), wake, a, "audit-wake") == 0;
 }
 
-void audit_event(struct audit *a, uint64_t wall_ns, const char *event, const struct log_kv *kv,
+bool audit_event(struct audit *a, uint64_t wall_ns, const char *event, const struct log_kv *kv,
                  size_t nkv)
 {
     enum audit_class class;
     if (!a || !audit_class_of(event, &class))
-        return;
+        return a && strncmp(event, "audit.", strlen("audit.")) == 0;
     pthread_mutex_lock(&a->lock);
     bool take = audit_limit_take(&a->limit, class, wall_ns, kv, nkv);
     a->left_out += !take;
     pthread_mutex_unlock(&a->lock);
     struct entry *e = take ? entry_new(wall_ns, event, kv, nkv) : NULL;
     if (!take)
-        return;
+        return false;
     pthread_mutex_lock(&a->lock);
     push(a, e);
     pthread_mutex_unlock(&a->lock);
+    return true;
 }
 
 /* What was left out is said when a minute has passed since the first of it; now: at once. */

@@ -19,8 +19,10 @@ struct audit;
 struct audit *audit_new(void);
 void audit_free(struct audit *a); /* closed, or never opened; NULL is fine */
 
-/* Those that belong there. Any thread; never parks nor waits for a disk: what finds no room is counted. */
-void audit_event(struct audit *a, uint64_t wall_ns, const char *event, const struct log_kv *kv,
+/* Those that belong there. Any thread; never parks nor waits for a disk: what finds no room is counted. True: it is
+ * evidence, a line of the trail or what the trail says of itself, which other witnesses get whatever else they are told;
+ * not so what came too fast. */
+bool audit_event(struct audit *a, uint64_t wall_ns, const char *event, const struct log_kv *kv,
                  size_t nkv);
 
 /* The rest on reactor 0. Goes on with the trail in dir or begins one. A folder that cannot be used now is

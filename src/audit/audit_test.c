@@ -134,10 +134,12 @@ static void write_and_go_on(struct scene *s)
     char why[200];
     struct audit *a = audit_new();
     const struct log_kv kv[] = {KV("io", "uring")};
-    audit_event(a, run_wall(), "ready", kv, 1); /* before it is open */
+    EXPECT(s, audit_event(a, run_wall(), "ready", kv, 1)); /* before it is open */
     EXPECT(s, audit_open(a, s->run, DIR, NULL) == 0);
     changes(a, 100);
-    audit_event(a, run_wall(), "pool.scan", kv, 1); /* does not belong there */
+    EXPECT(s, !audit_event(a, run_wall(), "pool.scan", kv, 1)); /* does not belong there */
+    EXPECT(s,
+           audit_event(a, run_wall(), "audit.head", kv, 1)); /* nor that, but it is evidence */
     EXPECT(s, audit_sync(a) == 0);
     EXPECT(s, info(a).chain.seq == 102); /* the file's first line, too */
     EXPECT(s, whole(a, why));
@@ -164,10 +166,12 @@ static void flood(struct scene *s)
     char why[200];
     struct audit *a = open_audit(s);
     const struct log_kv kv[] = {KV("initiator", "iqn.x"), KV("peer", "192.0.2.1:5")};
+    unsigned evidence = 0;
     for (unsigned i = 0; i < 100000; i++) {
-        audit_event(a, run_wall(), "login.refused", kv, ARRAY_LEN(kv));
+        evidence += audit_event(a, run_wall(), "login.refused", kv, ARRAY_LEN(kv));
         fiber_maybe_yield();
     }
+    EXPECT(s, evidence >= 40 && evidence < 1000);
     changes(a, 1);
     EXPECT(s, audit_sync(a) == 0);
     EXPECT(s, info(a).left_out > 99000 && info(a).lost == 0);

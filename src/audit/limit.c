@@ -40,6 +40,7 @@ static const struct {
     {"control.denied",     AUDIT_REFUSALS},
     {"control.change",     AUDIT_CHANGES },
     {"control.read",       AUDIT_CHANGES },
+    {"control.stranger",   AUDIT_REFUSALS},
     {"guard.denied",       AUDIT_LEASES  },
     {"guard.ended",        AUDIT_LEASES  },
     {"guard.filesystem",   AUDIT_LEASES  },

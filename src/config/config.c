@@ -93,6 +93,14 @@ const struct cfg_portal_group *config_group(const struct config *c, uint16_t tag
     return NULL;
 }
 
+bool config_maps(const struct cfg_target *t, const char *volume)
+{
+    for (unsigned i = 0; t && i < t->nluns; i++)
+        if (strcmp(t->luns[i].volume->name, volume) == 0)
+            return true;
+    return false;
+}
+
 uint16_t config_chap_algs(const struct config *c)
 {
     static_assert(CHAP_ALG_MIN + (unsigned)CFG_CHAP_SHA3_256 == CHAP_ALG_MAX,

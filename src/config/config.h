@@ -128,6 +128,10 @@ enum cfg_auth {
 const char *cfg_auth_name(enum cfg_auth a);
 const char *cfg_alua_name(enum cfg_alua_state s);
 
+/* Somebody who tries patterns first would soon find it: few different letters, runs, repetitions, rows of a
+ * keyboard. Words of a language are not known here. */
+bool cfg_secret_weak(const void *secret, size_t len);
+
 /* Who knows the secret that the initiator proves itself with. */
 enum cfg_verify {
     CFG_VERIFY_LOCAL,  /* we, one for each target: default */
@@ -228,6 +232,12 @@ struct cfg_radius {
     unsigned nservers;
 };
 
+/* What operators state of networks, for the checklist, which cannot know it; none: nothing is stated. */
+struct cfg_statements {
+    struct cfg_sources ipsec;      /* IPsec protects all that comes from there */
+    struct cfg_sources management; /* not for storage */
+};
+
 struct config {
     uint64_t generation;
     struct cfg_volume *volumes;
@@ -245,6 +255,7 @@ struct config {
     struct cfg_limits limits;
     struct cfg_isns isns;
     struct cfg_radius radius;
+    struct cfg_statements stated;
     uint32_t oui;         /* 0: NAA 3 is minted */
     char iqn_prefix[112]; /* "iqn.YYYY-MM.DOMAIN": made-up target names begin with it */
     const struct config_index *index; /* for the look-ups; NULL: they search */
@@ -259,6 +270,9 @@ const struct cfg_initiator *config_initiator(const struct config *c, const char 
 const struct cfg_grant *config_grant(const struct config *c, const char *initiator,
                                      const char *target);
 const struct cfg_portal_group *config_group(const struct config *c, uint16_t tag);
+
+/* A LUN of the target is that volume. t NULL: none is. */
+bool config_maps(const struct cfg_target *t, const char *volume);
 
 /* Algorithms that logins may use, as a mask of 1 << algorithm: of anybody, and of an initiator, whose
  * own list may leave out more (a configuration where that leaves none is refused). */
@@ -318,6 +332,17 @@ uint64_t config_previous_use(const struct config_store *s, const char *initiator
                              const char *target, const struct cfg_credential *c);
 /* Seconds since 1970: what was used before is not known. */
 uint64_t config_uses_since(const struct config_store *s);
+
+/* What operators did last for the whole, in seconds since 1970; 0: not since config_uses_since(). */
+struct cfg_care {
+    uint64_t backup;            /* the configuration was exported with its secrets, or said to be copied */
+    uint64_t backup_generation; /* which it was */
+    uint64_t audit;             /* somebody had the checklist gone through */
+};
+struct cfg_care config_care(const struct config_store *s);
+/* Remembered as uses are. Do not park. */
+void config_backed_up(struct config_store *s, uint64_t generation);
+void config_audited(struct config_store *s);
 
 /* Mutations live in config_edit.h (used by control/ and zsand's first start). */
 

@@ -65,6 +65,10 @@ int config_edit_commit(struct config_edit *e, struct err *reterr)
         changes_log(e, doc, secrets, c);
         if (s->subscriber)
             e->warning.code = s->subscriber(s->subscriber_arg, c, &e->warning);
+        if (e->weak_secret && e->warning.code == 0)
+            err_set(&e->warning, -EKEYREJECTED,
+                    "the secret is easily guessed: few different letters, runs or repetitions "
+                    "(zsan grant rotate and zsan initiator rotate mint better ones)");
     }
     json_decref(doc);
     json_decref(secrets);

@@ -129,6 +129,7 @@ int edit_radius_secret(struct config_edit *e, const char *address, uint16_t port
 int edit_isns_put(struct config_edit *e, const struct cfg_isns *i, struct err *reterr);
 /* All but the secrets. */
 int edit_radius_put(struct config_edit *e, const struct cfg_radius *r, struct err *reterr);
+int edit_stated_put(struct config_edit *e, const struct cfg_statements *s, struct err *reterr);
 int edit_limits_put(struct config_edit *e, const struct cfg_limits *l, struct err *reterr);
 /* The document as exported (with "secrets" or without: then pairs keep theirs). Objects without
  * "id" or "rel_ports" keep those of the object of the same name. doc is borrowed. Parks. */

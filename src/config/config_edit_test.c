@@ -255,6 +255,57 @@ static void test_rotation_keeps_the_old_secret_until_finished(void **state)
     assert_string_equal(seen.text[5], "");
 }
 
+static void weak_step(struct config_store *s, struct seen *r)
+{
+    static const char *const own[] = {"aaaaaaaaaaaaaaab", "kT8wq2ZrM5xc9HvB"};
+    struct config_edit *e;
+    commit_basics(s);
+    for (unsigned i = 0; i < 2; i++) {
+        begin(s, &e);
+        edit_secret_set(e, INI_A, TARGET, own[i], NULL, &r->err[i]);
+        r->rc[i] = config_edit_commit(e, &r->err[i]);
+        r->err[i] = *config_edit_warning(e);
+        config_edit_end(e);
+    }
+}
+
+static void test_of_weak_secrets_it_warns(void **state)
+{
+    (void)state;
+    run_step(weak_step);
+    assert_int_equal(seen.rc[0], 0);
+    assert_int_equal(seen.rc[1], 0);
+    assert_non_null(strstr(seen.err[0].msg, "easily guessed"));
+    assert_null(strstr(seen.err[0].msg, "aaaa"));
+    assert_int_equal(seen.err[1].code, 0);
+}
+
+static void test_what_is_weak(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *secret;
+        bool weak;
+    } rows[] = {
+        {"aaaaaaaaaaaaaaaa",      true },
+        {"abababababababab",      true },
+        {"abcdefghijklmnop",      true },
+        {"1234567890123456",      true },
+        {"qwertyuiopasdfgh",      true },
+        {"Secret0123456789",      true },
+        {"zZzZzZzZzZzZzZzZ",      true },
+        {"password1234567",       true },
+        {"abc123abc123abc1",      true },
+        {"mnbvcxzlkjhgfdsa",      true },
+        {"kT8wq2ZrM5xc9HvB",      false},
+        {"9fK2wqT7mZx4",          false},
+        {"correct.horse.battery", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (cfg_secret_weak(rows[i].secret, strlen(rows[i].secret)) != rows[i].weak)
+            fail_msg("%s", rows[i].secret);
+}
+
 static void test_own_secrets_obey_the_rules(void **state)
 {
     (void)state;
@@ -534,6 +585,8 @@ int main(void)
         cmocka_unit_test(test_numbers_of_luns_are_used_again_last),
         cmocka_unit_test(test_rotation_keeps_the_old_secret_until_finished),
         cmocka_unit_test(test_own_secrets_obey_the_rules),
+        cmocka_unit_test(test_of_weak_secrets_it_warns),
+        cmocka_unit_test(test_what_is_weak),
         cmocka_unit_test(test_edits_refuse_what_would_dangle),
         cmocka_unit_test(test_relative_ports_are_never_used_again),
         cmocka_unit_test(test_apply_keeps_identities_and_secrets),

@@ -489,14 +489,17 @@ static int read_root(const json_t *doc, struct config *c, struct err *reterr)
                        "configuration: \"oui\" must be six hex digits, or \"\" for none");
     c->oui = (uint32_t)oui[0] << 16 | (uint32_t)oui[1] << 8 | oui[2];
     text_copy(c->iqn_prefix, sizeof(c->iqn_prefix), root.iqn_prefix);
-    const json_t *limits = NULL, *isns = NULL, *radius = NULL;
+    const json_t *limits = NULL, *isns = NULL, *radius = NULL, *stated = NULL;
     c->limits = schema_limits_default();
     if ((rc = field_object(doc, "limits", "configuration", &limits, reterr)) < 0 ||
         (rc = field_object(doc, "isns", "configuration", &isns, reterr)) < 0 ||
-        (rc = field_object(doc, "radius", "configuration", &radius, reterr)) < 0)
+        (rc = field_object(doc, "radius", "configuration", &radius, reterr)) < 0 ||
+        (rc = field_object(doc, "stated", "configuration", &stated, reterr)) < 0)
         return rc;
     if (limits)
         rc = schema_limits_read(limits, &c->limits, reterr);
+    if (rc == 0 && stated)
+        rc = schema_stated_read(stated, &c->stated, reterr);
     if (rc == 0 && radius)
         rc = schema_radius_read(radius, &c->radius, reterr);
     return rc < 0 || !isns ? rc : schema_isns_read(isns, &c->isns, reterr);

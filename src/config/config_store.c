@@ -464,6 +464,21 @@ uint64_t config_uses_since(const struct config_store *s)
     return uses_since(s->uses);
 }
 
+struct cfg_care config_care(const struct config_store *s)
+{
+    return uses_care(s->uses);
+}
+
+void config_backed_up(struct config_store *s, uint64_t generation)
+{
+    uses_backed_up(s->uses, generation);
+}
+
+void config_audited(struct config_store *s)
+{
+    uses_audited(s->uses);
+}
+
 /* ---- writing ----------------------------------------------------------------------------- */
 
 /* As number (kept) and as the newest. */

@@ -231,12 +231,13 @@ static int replace_secret(json_t *pair, const char *direction, const char *secre
     return rc;
 }
 
-static int set_checked(json_t *pair, const char *direction, const char *secret,
-                       struct err *reterr)
+static int set_checked(struct config_edit *e, json_t *pair, const char *direction,
+                       const char *secret, struct err *reterr)
 {
     if (!secret)
         return 0;
     int rc = secret_check(secret, direction, reterr);
+    e->weak_secret = e->weak_secret || cfg_secret_weak(secret, strlen(secret));
     return rc < 0 ? rc : replace_secret(pair, direction, secret, reterr);
 }
 
@@ -251,8 +252,8 @@ int edit_secret_set(struct config_edit *e, const char *initiator, const char *ta
                      "only the target's (reverse) is kept here",
                      initiator);
     if (rc == 0)
-        rc = set_checked(pair, "forward", secret, reterr);
-    return rc < 0 ? rc : set_checked(pair, "reverse", reverse, reterr);
+        rc = set_checked(e, pair, "forward", secret, reterr);
+    return rc < 0 ? rc : set_checked(e, pair, "reverse", reverse, reterr);
 }
 
 /* What goes over the wire as a text value and into the files of initiators. */
@@ -341,6 +342,7 @@ int edit_radius_secret(struct config_edit *e, const char *address, uint16_t port
     int rc = secret_check(secret, "RADIUS secret", reterr);
     if (rc < 0)
         return rc;
+    e->weak_secret = e->weak_secret || cfg_secret_weak(secret, strlen(secret));
     secrets_radius_key(address, port, key);
     text_copy(cred.secret, sizeof(cred.secret), secret);
     rc = secrets_put_radius(e->secrets, key, credential_write(&cred));

@@ -316,6 +316,12 @@ int edit_radius_put(struct config_edit *e, const struct cfg_radius *r, struct er
     return j && schema_radius_write(j, r) == 0 ? 0 : edit_no_memory(reterr);
 }
 
+int edit_stated_put(struct config_edit *e, const struct cfg_statements *s, struct err *reterr)
+{
+    json_t *j = edit_section(e, "stated");
+    return j && schema_stated_write(j, s) == 0 ? 0 : edit_no_memory(reterr);
+}
+
 int edit_limits_put(struct config_edit *e, const struct cfg_limits *l, struct err *reterr)
 {
     json_t *j = edit_section(e, "limits");

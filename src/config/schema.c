@@ -164,6 +164,11 @@ static const struct field root_fields[] = {
     {.name = "limits",        .type = F_NESTED},
     {.name = "isns",          .type = F_NESTED},
     {.name = "radius",        .type = F_NESTED},
+    {.name = "stated",        .type = F_NESTED},
+};
+static const struct field stated_fields[] = {
+    {.name = "ipsec_networks",      .type = F_NESTED},
+    {.name = "management_networks", .type = F_NESTED},
 };
 
 const struct cfg_volume *schema_volume_default(void)
@@ -229,6 +234,22 @@ int schema_sources_read(const json_t *j, const char *member, const char *what,
     }
     *ret_sources = s;
     return rc;
+}
+
+int schema_stated_read(const json_t *j, struct cfg_statements *ret_stated, struct err *reterr)
+{
+    int rc = fields_read(j, stated_fields, ARRAY_LEN(stated_fields), NULL, "stated", reterr);
+    if (rc == 0)
+        rc = schema_sources_read(j, "ipsec_networks", "stated", &ret_stated->ipsec, reterr);
+    return rc < 0 ? rc
+                  : schema_sources_read(j, "management_networks", "stated",
+                                        &ret_stated->management, reterr);
+}
+
+int schema_stated_write(json_t *j, const struct cfg_statements *s)
+{
+    int rc = schema_sources_write(j, "ipsec_networks", &s->ipsec);
+    return rc < 0 ? rc : schema_sources_write(j, "management_networks", &s->management);
 }
 
 int cfg_hosts_add(char list[CFG_HOSTS_LEN], const char *host, const char *what,

@@ -36,6 +36,7 @@ int schema_initiator_read(const json_t *j, const char *what,
 int schema_limits_read(const json_t *j, struct cfg_limits *ret_limits, struct err *reterr);
 int schema_radius_read(const json_t *j, struct cfg_radius *ret_radius, struct err *reterr);
 int schema_isns_read(const json_t *j, struct cfg_isns *ret_isns, struct err *reterr);
+int schema_stated_read(const json_t *j, struct cfg_statements *ret_stated, struct err *reterr);
 struct cfg_root {
     char format[32];
     uint32_t version;
@@ -55,6 +56,7 @@ int schema_initiator_write(json_t *j, const struct cfg_initiator *i,
 int schema_limits_write(json_t *j, const struct cfg_limits *l);
 int schema_radius_write(json_t *j, const struct cfg_radius *r); /* without secrets */
 int schema_isns_write(json_t *j, const struct cfg_isns *i);     /* with its servers */
+int schema_stated_write(json_t *j, const struct cfg_statements *s);
 /* A member that is a list of source networks. Read: none when it is not there. -EINVAL when it is empty, for
  * that could be meant as nobody. */
 int schema_sources_read(const json_t *j, const char *member, const char *what,

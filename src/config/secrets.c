@@ -53,6 +53,48 @@ int secret_check(const char *secret, const char *what, struct err *reterr)
     return 0;
 }
 
+/* ---- strength ---------------------------------------------------------------------------- */
+
+#define WEAK_BITS 48 /* less of them is weak; those that are minted have 93 */
+
+static unsigned class_of(char c)
+{
+    return c >= 'a' && c <= 'z' ? 1 : c >= 'A' && c <= 'Z' ? 2 : c >= '0' && c <= '9' ? 4 : 8;
+}
+
+/* b is next to a in the alphabet, among the digits, or on a keyboard; or the same. */
+static bool follows(char a, char b)
+{
+    static const char rows[] = "1234567890 qwertyuiop asdfghjkl zxcvbnm";
+    const char *at = memchr(rows, a | 0x20, sizeof(rows) - 1);
+    char other = b | 0x20;
+    return a == b || a == b + 1 || b == a + 1 ||
+           (at && other != ' ' && (at[1] == other || (at > rows && at[-1] == other)));
+}
+
+/* The character at i goes on with what the ones before have begun. */
+static bool expected(const char *s, size_t i)
+{
+    bool is = i > 0 && follows(s[i - 1], s[i]);
+    for (size_t p = 2; p < i && !is; p++) /* a period of p */
+        is = s[i] == s[i - p] && s[i - 1] == s[i - p - 1];
+    return is;
+}
+
+bool cfg_secret_weak(const void *secret, size_t len)
+{
+    /* Tenths of bits that a character has, by the classes there are. */
+    static const uint8_t tenths[16] = {0,  47, 47, 57, 33, 52, 52, 60,
+                                       50, 59, 59, 64, 54, 61, 61, 66};
+    const char *s = secret;
+    unsigned classes = 0, news = 0;
+    for (size_t i = 0; i < len; i++) {
+        classes |= class_of(s[i]);
+        news += !expected(s, i);
+    }
+    return news * tenths[classes] < 10 * WEAK_BITS;
+}
+
 static const struct field credential_fields[] = {
     FIELD_STR(struct credential_text, name),
     FIELD_STR(struct credential_text, secret, .required = true),

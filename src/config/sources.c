@@ -132,7 +132,13 @@ void cfg_network_format(const struct cfg_network *n, char ret_text[CFG_NETWORK_L
         snprintf(ret_text, CFG_NETWORK_LEN, "%s/%u", host, n->prefix);
 }
 
-static bool contains(const struct cfg_network *n, const struct cfg_address *a)
+struct cfg_network cfg_network_of(const struct cfg_address *a, unsigned prefix)
+{
+    unsigned bits = MIN(prefix, a->bits);
+    return (struct cfg_network){masked(a, bits), (uint8_t)bits};
+}
+
+bool cfg_network_has(const struct cfg_network *n, const struct cfg_address *a)
 {
     struct cfg_address m = masked(a, MIN(n->prefix, a->bits));
     return same_address(&m, &n->base);
@@ -174,6 +180,6 @@ bool cfg_sources_admit(const struct cfg_sources *s, const struct cfg_address *a)
 {
     bool in = s->n == 0;
     for (unsigned i = 0; i < s->n; i++)
-        in |= contains(&s->net[i], a);
+        in |= cfg_network_has(&s->net[i], a);
     return in;
 }

@@ -17,6 +17,10 @@ int cfg_network_parse(const char *text, const char *what, struct cfg_network *re
                       struct err *reterr);
 void cfg_network_format(const struct cfg_network *n, char ret_text[CFG_NETWORK_LEN]);
 
+/* The one that an address with that prefix lies in. */
+struct cfg_network cfg_network_of(const struct cfg_address *a, unsigned prefix);
+bool cfg_network_has(const struct cfg_network *n, const struct cfg_address *a);
+
 /* Another one, unless it is there. -EINVAL: no network, or there are CFG_SOURCES_MAX. */
 int cfg_sources_add(struct cfg_sources *s, const char *text, const char *what,
                     struct err *reterr);

@@ -41,6 +41,7 @@ struct config_edit {
     struct minted *minted;
     unsigned nminted;
     struct err warning;
+    bool weak_secret; /* an operator's own is among those that were set */
 };
 
 /* config_parse() on a helper thread: a large document takes longer than a fiber may run.

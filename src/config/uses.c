@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Uses of secrets: rows by target and initiator, in the order of these names. What is written is a copy, made
+ * Uses of secrets: rows by target and initiator, in the order of these names; and what operators did last. What is written is a copy, made
  * into text by a helper thread, which leaves out the pairs that the configuration in force has no more; they
  * are forgotten when the rest is on the disk. There is one writer, a fiber that lives from the first
  * note that is not written until all are.
@@ -47,6 +47,7 @@ struct uses {
     struct config_store *store;
     char *path;
     uint64_t since, writes;
+    struct cfg_care care;
     struct use **rows; /* ascending */
     unsigned n, cap;
     bool dirty, failing;
@@ -117,14 +118,20 @@ static void row_forget(struct uses *u, const struct use *gone)
 
 /* ---- the file ---------------------------------------------------------------------------- */
 
+static const struct field root_fields[] = {
+    FIELD(struct uses, since, F_U64),
+    {.name = "backup", .type = F_U64, .off = offsetof(struct uses, care.backup)},
+    {.name = "backup_generation",
+                                 .type = F_U64,
+                                 .off = offsetof(struct uses, care.backup_generation)},
+    {.name = "audit",    .type = F_U64,     .off = offsetof(struct uses, care.audit)},
+    {.name = "uses",                .type = F_NESTED              },
+};
+
 static int read_rows(struct uses *u, const json_t *doc, struct err *reterr)
 {
-    static const struct field root[] = {
-        {.name = "since", .type = F_U64, .off = offsetof(struct uses, since)},
-        {.name = "uses",         .type = F_NESTED                     },
-    };
     const json_t *list = NULL;
-    int rc = fields_read(doc, root, ARRAY_LEN(root), u, "uses", reterr);
+    int rc = fields_read(doc, root_fields, ARRAY_LEN(root_fields), u, "uses", reterr);
     if (rc == 0)
         rc = field_array(doc, "uses", "uses", &list, reterr);
     for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
@@ -180,6 +187,7 @@ int uses_open(struct config_store *s, struct uses **ret_uses)
         log_warn("uses.bad", KV("file", "%s", u->path), KV("reason", "%s", e.msg));
         drop_rows(u);
         u->since = 0;
+        u->care = (struct cfg_care){.backup = 0};
     }
     if (u->since == 0)
         u->since = run_wall() / NS_PER_SEC;
@@ -192,6 +200,7 @@ int uses_open(struct config_store *s, struct uses **ret_uses)
 struct write_job {
     const struct config *cfg;
     uint64_t since, number;
+    struct cfg_care care;
     struct use *rows; /* a copy */
     unsigned n;
     char *text;
@@ -220,7 +229,10 @@ static void encode_now(void *arg)
     }
     struct generation g = {job->number, 0, NULL};
     if (ok)
-        g.document = json_pack("{s:I, s:O}", "since", (json_int_t)job->since, "uses", list);
+        g.document = json_pack("{s:I, s:I, s:I, s:I, s:O}", "since", (json_int_t)job->since,
+                               "backup", (json_int_t)job->care.backup, "backup_generation",
+                               (json_int_t)job->care.backup_generation, "audit",
+                               (json_int_t)job->care.audit, "uses", list);
     job->rc = g.document ? generation_encode(&g, &job->text, &job->len) : -ENOMEM;
     json_decref(g.document);
     json_decref(list);
@@ -236,6 +248,7 @@ static int encode(struct uses *u, struct write_job *job)
         job->rows[job->n] = *u->rows[job->n];
     job->cfg = config_current(u->store);
     job->since = u->since;
+    job->care = u->care;
     job->number = u->writes + 1;
     run_offload(encode_now, job);
     return job->rc;
@@ -289,6 +302,13 @@ void uses_close(struct uses *u)
 
 /* ---- notes ------------------------------------------------------------------------------- */
 
+static void write_soon(struct uses *u)
+{
+    u->dirty = true;
+    if (!u->writing)
+        u->writing = fiber_start(save_later, u, "uses") != NULL;
+}
+
 void uses_note(struct uses *u, const char *initiator, const char *target,
                const struct cfg_use *use)
 {
@@ -302,9 +322,7 @@ void uses_note(struct uses *u, const char *initiator, const char *target,
         r->previous = use->when;
     else
         r->last = *use;
-    u->dirty = true;
-    if (!u->writing)
-        u->writing = fiber_start(save_later, u, "uses") != NULL;
+    write_soon(u);
 }
 
 const struct cfg_use *uses_find(const struct uses *u, const char *initiator, const char *target)
@@ -317,6 +335,24 @@ uint64_t uses_find_previous(const struct uses *u, const char *initiator, const c
 {
     const struct use *r = row_at(u, place(u, initiator, target), initiator, target);
     return r ? r->previous : 0;
+}
+
+void uses_backed_up(struct uses *u, uint64_t generation)
+{
+    u->care.backup = run_wall() / NS_PER_SEC;
+    u->care.backup_generation = generation;
+    write_soon(u);
+}
+
+void uses_audited(struct uses *u)
+{
+    u->care.audit = run_wall() / NS_PER_SEC;
+    write_soon(u);
+}
+
+struct cfg_care uses_care(const struct uses *u)
+{
+    return u->care;
 }
 
 uint64_t uses_since(const struct uses *u)

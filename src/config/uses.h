@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * When each pair's secret, and each initiator's for discovery, was used last, by which algorithm and
- * from where; and when the one before it was. It is kept in memory and written to DIR/uses.json a minute after the first login that is
+ * from where; and when the one before it was; when the configuration was backed up last, and the checklist gone
+ * through. It is kept in memory and written to DIR/uses.json a minute after the first login that is
  * not in it, and at a stop: no login waits for a disk, and a crash forgets a minute of it. On reactor 0.
  */
 #ifndef CONFIG_USES_H
@@ -25,6 +26,10 @@ const struct cfg_use *uses_find(const struct uses *u, const char *initiator,
                                 const char *target);
 /* By the secret before. Seconds since 1970, 0: never. */
 uint64_t uses_find_previous(const struct uses *u, const char *initiator, const char *target);
+/* As of now. Do not park. */
+void uses_backed_up(struct uses *u, uint64_t generation);
+void uses_audited(struct uses *u);
+struct cfg_care uses_care(const struct uses *u);
 uint64_t uses_since(const struct uses *u);
 
 #endif

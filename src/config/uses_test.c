@@ -16,6 +16,7 @@ struct seen {
     bool known[4];
     struct cfg_use use[4];
     uint64_t since[2];
+    struct cfg_care care[2];
 };
 
 static int make_pair(struct config_store *s)
@@ -146,6 +147,43 @@ static void test_a_crash_forgets_a_minute(void **state)
     assert_true(r.known[2]);
     assert_string_equal(r.use[2].address, "192.0.2.1");
     assert_false(r.known[3]);
+    sim_disks_free(disks);
+}
+
+static void take_care(void *arg)
+{
+    struct seen *r = arg;
+    struct config_store *s = opened(r);
+    make_pair(s);
+    config_backed_up(s, 1);
+    fiber_sleep_until(run_now() + 5 * NS_PER_SEC, NULL);
+    config_audited(s);
+    r->care[0] = config_care(s);
+    config_store_close(s);
+    world_end();
+}
+
+static void look_at_care(void *arg)
+{
+    struct seen *r = arg;
+    struct config_store *s = opened(r);
+    r->care[1] = config_care(s);
+    config_store_close(s);
+    world_end();
+}
+
+static void test_a_backup_and_an_audit_are_remembered(void **state)
+{
+    (void)state;
+    struct sim_disks *disks = sim_disks_new();
+    struct seen r = {.rc = 1};
+    in_world(disks, 1, take_care, &r);
+    in_world(disks, 2, look_at_care, &r);
+    assert_int_equal(r.rc, 0);
+    assert_true(r.care[0].backup > 0);
+    assert_int_equal(r.care[0].audit, r.care[0].backup + 5);
+    assert_int_equal(r.care[0].backup_generation, 1);
+    assert_memory_equal(&r.care[1], &r.care[0], sizeof(r.care[0]));
     sim_disks_free(disks);
 }
 
@@ -286,6 +324,7 @@ int main(void)
     log_set_sink(quiet, NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_last_use_outlives_a_stop),
+        cmocka_unit_test(test_a_backup_and_an_audit_are_remembered),
         cmocka_unit_test(test_a_crash_forgets_a_minute),
         cmocka_unit_test(test_a_use_is_of_the_secrets_in_force),
         cmocka_unit_test(test_pairs_that_are_gone_are_forgotten),

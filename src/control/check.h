@@ -8,6 +8,7 @@
 
 #include "audit/audit.h"
 #include "config/config.h"
+#include "control/networks.h"
 #include "net/net_admin.h"
 
 enum severity { SEV_LOW, SEV_MEDIUM, SEV_HIGH };
@@ -31,8 +32,10 @@ struct check_facts {
     unsigned npools;
     const uint64_t *last_use; /* of each grant of cfg: a login, 0: none; NULL: not known */
     uint64_t uses_since;      /* nothing is known of before */
-    const struct audit_info *trail; /* NULL: there is none */
-    uint64_t now;                   /* seconds since 1970 */
+    struct cfg_care care;     /* audit: the one before this */
+    const struct audit_info *trail;  /* NULL: there is none */
+    const struct networks *networks; /* NULL: not known */
+    uint64_t now;                    /* seconds since 1970 */
 };
 
 struct check;

@@ -64,6 +64,20 @@ static bool visit_start(struct control *c, struct sock *s, enum role role)
     return true;
 }
 
+/* With readers the file is open to every user of the machine: one that knocks all day must not fill the log. */
+static void turn_stranger_away(struct control *c, struct sock *s)
+{
+    c->strangers++;
+    if (run_now() >= c->stranger_next) {
+        c->stranger_next = run_deadline_ms(CONTROL_STRANGER_MS);
+        log_warn("control.stranger", KV("uid", "%lld", (long long)sock_peer_uid(s)),
+                 KV("so_far", "%llu", (unsigned long long)c->strangers));
+    }
+    control_turn_away(
+        s, -EACCES,
+        "this user may not use zsand: see its --control-group and --control-readers");
+}
+
 /* Over the limit a peer is turned away only after a moment: connections that were just closed
  * are given up meanwhile. Readers are at once: while one is waited for nobody else is let in. */
 static void welcome(struct control *c, struct sock *s)
@@ -74,9 +88,7 @@ static void welcome(struct control *c, struct sock *s)
            waitq_wait(&c->place, deadline, &c->stop) == 0)
         ;
     if (role == ROLE_NONE)
-        control_turn_away(
-            s, -EACCES,
-            "this user may not use zsand: see its --control-group and --control-readers");
+        turn_stranger_away(c, s);
     else if (has_place(c, role) && visit_start(c, s, role))
         return;
     else

@@ -10,6 +10,7 @@
 #include "audit/audit.h"
 #include "config/config.h"
 #include "control/events.h"
+#include "control/networks.h"
 #include "net/net_admin.h"
 
 struct control;
@@ -28,6 +29,8 @@ struct control_env {
     const char *volumes_dir; /* where file volumes go that come without a path; made at need */
     /* Makes the file of a new file volume. Wired by cmd/ (control/ knows no store). Parks. */
     int (*create_file)(const char *path, uint64_t size, bool thin, struct err *reterr);
+    /* The networks that this machine has a foot in, by cmd/ too; NULL: nobody can tell. Parks. */
+    int (*networks)(struct networks *ret_networks);
 };
 
 /* On reactor 0. Listens at path, mode 0600, 0660 for the group, 0666 with readers: who is what the

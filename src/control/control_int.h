@@ -19,6 +19,7 @@
 #define CONTROL_SEND_MS         30000  /* for an answer to be taken */
 #define CONTROL_CLOSE_MS        5000   /* for calls in progress, when the daemon stops */
 #define CONTROL_PLACE_MS        50     /* for a place to become free */
+#define CONTROL_STRANGER_MS     1000   /* between two events of strangers */
 
 struct control {
     struct control_env env;
@@ -29,6 +30,8 @@ struct control {
     unsigned nconns, nreaders; /* readers: of them */
     unsigned nlarge;           /* connections that hold a large request */
     struct waitq place;        /* woken when a connection ends */
+    uint64_t strangers;        /* who may not use the plane and came all the same, so far */
+    uint64_t stranger_next;    /* run_now() from when on the next one is told of */
     bool verifying;            /* the audit trail: all of it is read */
     struct list callers;       /* of struct conn: calls in progress */
 };

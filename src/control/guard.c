@@ -51,15 +51,6 @@ static bool names(const struct cfg_volume *v, const char *host)
     return false;
 }
 
-static bool maps(const struct config *cfg, const char *target, const char *volume)
-{
-    const struct cfg_target *t = config_target(cfg, target);
-    for (unsigned i = 0; t && i < t->nluns; i++)
-        if (strcmp(t->luns[i].volume->name, volume) == 0)
-            return true;
-    return false;
-}
-
 /* A host with sessions that the policy would hurt; *ret_why says how. first: the one that keeps its access
  * under an exclusive policy. */
 static const char *victim(const struct config *cfg, const struct cfg_volume *v,
@@ -68,7 +59,7 @@ static const char *victim(const struct config *cfg, const struct cfg_volume *v,
     const char *first = NULL;
     for (unsigned i = 0; i < l->nsessions; i++) {
         const struct net_session_info *s = &l->sessions[i];
-        if (!maps(cfg, s->target, v->name))
+        if (!config_maps(config_target(cfg, s->target), v->name))
             continue;
         switch (v->policy) {
         case CFG_EXCLUSIVE:

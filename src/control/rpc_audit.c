@@ -2,6 +2,7 @@
 /* The checklist, and the audit trail: where it is, and whether it is whole. Parks. */
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "config/sources.h"
 #include "control/api_gen.h"
 #include "control/check.h"
 #include "control/control_int.h"
@@ -74,13 +75,11 @@ int rpc_audit_verify(struct control *c, const struct args_audit_verify *a, json_
 
 /* What nobody can know from inside. */
 static const char *const not_checked[] = {
-    "storage networks apart from management: which of the machine's networks is which",
-    "subnets and interfaces of the two paths, and that they use different switches",
+    "that the two paths use different switches; interfaces that are VLANs of one card",
     "unused ports of switches, and who has access to them",
     "redundant power",
-    "sessions from networks behind a router without IPsec, and encryption across a WAN",
-    "backups of the configuration",
-    "when somebody last looked at all this",
+    "that what was stated of networks is so",
+    "that the backup of the configuration is still there, and can be applied",
 };
 
 struct survey {
@@ -88,6 +87,7 @@ struct survey {
     struct check_pool *pools; /* facts.npools of them */
     uint64_t *last_use;       /* of each grant */
     struct audit_info trail;
+    struct networks networks;
     struct jb b;
     json_t *findings;
     unsigned score, found;
@@ -100,6 +100,7 @@ static void survey_drop(struct survey **s)
     if (*s) {
         free((*s)->pools);
         free((*s)->last_use);
+        networks_free(&(*s)->networks);
     }
     free(*s);
 }
@@ -186,16 +187,35 @@ static void check_now(void *arg)
     s->score = check_all(&s->facts, add_finding, s);
 }
 
+/* What was stated stands beside what was found. */
+static void put_stated(struct survey *s, json_t *j)
+{
+    const struct cfg_statements *t = &s->facts.cfg->stated;
+    if (t->ipsec.n > 0)
+        jb_put(&s->b, j, "ipsec_networks", sources_json(&s->b, &t->ipsec));
+    if (t->management.n > 0)
+        jb_put(&s->b, j, "management_networks", sources_json(&s->b, &t->management));
+}
+
 static json_t *score_json(struct survey *s)
 {
     struct jb *b = &s->b;
     json_t *j = jb_object(b), *list = jb_list(b);
     for (size_t i = 0; i < ARRAY_LEN(not_checked); i++)
         jb_push_text(b, list, not_checked[i]);
+    if (!s->facts.networks)
+        jb_push_text(b, list,
+                     "subnets and interfaces of paths, networks of portals, routers: what "
+                     "networks this machine has could not be read");
     jb_uint(b, j, "score", s->score);
     jb_text(b, j, "worst", s->worst < 0 ? "none" : severity_name((enum severity)s->worst));
     jb_uint(b, j, "checks", nchecks);
     jb_uint(b, j, "found", s->found);
+    if (s->facts.care.audit)
+        jb_uint(b, j, "last_audit", s->facts.care.audit);
+    if (s->facts.care.backup)
+        jb_uint(b, j, "last_backup", s->facts.care.backup);
+    put_stated(s, j);
     jb_put(b, j, "findings", s->findings);
     jb_put(b, j, "not_checked", list);
     return j;
@@ -218,11 +238,55 @@ int rpc_audit(struct control *c, const struct args_audit *a, json_t **ret_result
     s->facts.sessions = l.sessions;
     s->facts.nsessions = l.nsessions;
     s->facts.pools = s->pools;
+    s->facts.care = config_care(c->env.store);
     s->facts.now = run_wall() / NS_PER_SEC;
+    if (c->env.networks && c->env.networks(&s->networks) == 0)
+        s->facts.networks = &s->networks;
     if (c->env.audit) {
         audit_info(c->env.audit, &s->trail);
         s->facts.trail = &s->trail;
     }
     run_offload(check_now, s);
+    config_audited(c->env.store);
     return jb_done(&s->b, score_json(s), ret_result, reterr);
+}
+
+/* ---- what operators state ------------------------------------------------------------------ */
+
+/* Not given: it stays. */
+static int restate(const struct api_names *names, const char *flag, struct cfg_sources *s,
+                   struct err *reterr)
+{
+    struct cfg_sources new = {.n = 0};
+    bool none = names->n == 1 && strcmp(names->name[0], "none") == 0;
+    int rc = 0;
+    if (!names->given)
+        return 0;
+    if (names->n == 0)
+        return err_set(reterr, -EINVAL, "%s: name a network, or none", flag);
+    for (unsigned i = 0; rc == 0 && !none && i < names->n; i++)
+        rc = cfg_sources_add(&new, names->name[i], flag, reterr);
+    if (rc == 0)
+        *s = new;
+    return rc;
+}
+
+int rpc_audit_networks(struct control *c, const struct args_audit_networks *a,
+                       json_t **ret_result, struct err *reterr)
+{
+    EDIT(e);
+    if (!a->ipsec_networks.given && !a->management_networks.given)
+        return err_set(reterr, -EINVAL,
+                       "--ipsec-networks or --management-networks: nothing is stated; what was "
+                       "stands beside the score");
+    int rc = config_edit_begin(c->env.store, &e, reterr);
+    if (rc < 0)
+        return rc;
+    struct cfg_statements s = config_edit_base(e)->stated;
+    rc = restate(&a->ipsec_networks, "--ipsec-networks", &s.ipsec, reterr);
+    if (rc == 0)
+        rc = restate(&a->management_networks, "--management-networks", &s.management, reterr);
+    if (rc == 0)
+        rc = edit_stated_put(e, &s, reterr);
+    return rc < 0 ? rc : change_commit(c, e, ret_result, reterr);
 }

@@ -10,9 +10,26 @@
 int rpc_config_export(struct control *c, const struct args_config_export *a,
                       json_t **ret_result, struct err *reterr)
 {
+    CONFIG(cfg) = config_current(c->env.store); /* what is exported is that, or newer */
     (void)reterr;
     *ret_result = config_export(c->env.store, a->with_secrets);
-    return *ret_result ? 0 : -ENOMEM;
+    if (!*ret_result)
+        return -ENOMEM;
+    if (a->with_secrets) /* without them nobody can log in to what is made of it */
+        config_backed_up(c->env.store, cfg->generation);
+    return 0;
+}
+
+int rpc_config_saved(struct control *c, const struct args_config_saved *a, json_t **ret_result,
+                     struct err *reterr)
+{
+    CONFIG(cfg) = config_current(c->env.store);
+    struct jb b = {false};
+    if (a->has_generation && a->generation > cfg->generation)
+        return err_set(reterr, -EINVAL, "there is no generation %llu yet: %llu is in force",
+                       (unsigned long long)a->generation, (unsigned long long)cfg->generation);
+    config_backed_up(c->env.store, a->has_generation ? a->generation : cfg->generation);
+    return jb_done(&b, jb_object(&b), ret_result, reterr);
 }
 
 int rpc_config_plan(struct control *c, const struct args_config_plan *a, json_t **ret_result,

@@ -2,8 +2,12 @@
 """The audit trail: what is in it, that nobody can change it unseen, and that it holds nothing secret and nothing up."""
 import json
 import os
+import pathlib
 import shutil
+import socket
+import threading
 import time
+from contextlib import contextmanager
 
 import child
 from initiator import Chap
@@ -100,6 +104,57 @@ def quiet():
         serve(z)
         expect(lines(z, "control.change", method="grant.add") and not logged(z, "control.change"), "the log's level")
         verified(z)
+
+
+@contextmanager
+def journal(z):
+    """A socket in the journal's place, in this mount namespace; what was sent to it, each entry as {field: value}. zsand's stderr counts as
+    connected to it meanwhile."""
+    entries, done = [], child.run(["mount", "-t", "tmpfs", "tmpfs", "/run"])
+    expect(done.returncode == 0, f"{done}")
+    at = pathlib.Path("/run/systemd/journal/socket")
+    at.parent.mkdir(parents=True)
+    z.log_path.touch()
+    stat = z.log_path.stat()
+    os.environ["JOURNAL_STREAM"] = f"{stat.st_dev}:{stat.st_ino}"
+
+    def listen(s):
+        while data := s.recv(1 << 16):
+            entries.append(dict(line.split("=", 1) for line in data.decode().splitlines() if "=" in line))
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(str(at))
+        thread = threading.Thread(target=listen, args=(s,))
+        thread.start()
+        try:
+            yield entries
+        finally:
+            del os.environ["JOURNAL_STREAM"]
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+                end.sendto(b"", str(at))
+            thread.join()
+            child.run(["umount", "/run"])
+
+
+def witness():
+    """the journal gets all that is in the trail, and the trail's hashes, whatever the log is told to leave out"""
+    z = daemon("witness", args=["--log", "error"])
+    with journal(z) as entries, z:
+        serve(z)
+        with refused(0x0201):
+            z.session("t", OTHER, chap=SECRETS["t"])
+        soon(z, "login.refused", initiator=OTHER)
+        z.stop()
+        z.start()
+        trail = lines(z)
+    for line in trail:
+        fields = {f"ZSAN_{k.upper()}": str(v) for k, v in line.items() if k not in ("time", "seq", "event", "hash")}
+        same = [e for e in entries if e["ZSAN_EVENT"] == line["event"] and fields.items() <= e.items()]
+        expect(same or line["event"].startswith("audit."), f"not in the journal: {line}")
+    heads = [e for e in entries if e["ZSAN_EVENT"] == "audit.head"]
+    expect(any(e["ZSAN_HASH"] == line["hash"] for e in heads for line in trail), f"no hash of it: {heads}")
+    expect({e["PRIORITY"] for e in entries} > {"6"}, "priorities")
+    expect(not [e for e in entries if e["ZSAN_EVENT"] in ("control.listening", "confined")], "what is no evidence")
 
 
 def durable():
@@ -203,16 +258,77 @@ def checklist():
         done = z.try_zsan("audit", "--json")
         found = json.loads(done.stdout)
         names = {f["check"] for f in found["findings"]}
-        expect(done.returncode == 12 and names == {"mutual-chap", "shared-disk", "chap-require"}, f"{done}")
-        expect(found["score"] == 100 - 14 - 6 - 1 and found["worst"] == "high", f"{found}")
+        expect(done.returncode == 12 and names == {"mutual-chap", "shared-disk", "chap-require", "backup"}, f"{done}")
+        expect(found["score"] == 100 - 12 - 5 - 3 - 1 and found["worst"] == "high", f"{found}")
         text = z.try_zsan("audit")
         expect("score 79 of 100" in text.stdout and "--auth mutual" in text.stdout and text.returncode == 12, f"{text}")
         z.zsan("initiator", "set", OTHER, "--auth", "mutual")
+        z.zsan("config", "export", "--with-secrets")
         expect(z.try_zsan("audit").returncode == 11, "only the shared disk is left")
         z.zsan("initiator", "remove", OTHER)
+        z.zsan("config", "export", "--with-secrets")
         expect(z.try_zsan("audit").returncode == 10, "weak algorithms are left")
         z.limits(chap_require="sha256")
+        z.zsan("config", "export", "--with-secrets")
         expect(z.try_zsan("audit").returncode == 0, "nothing is left")
 
 
-CASES = [checklist, contents, quiet, durable, meddling, copies, flood]
+def score(z):
+    return json.loads(z.try_zsan("audit", "--json").stdout)
+
+
+def texts(z, check):
+    return [f["text"] for f in score(z)["findings"] if f["check"] == check]
+
+
+def upkeep():
+    """when the configuration was exported with its secrets and the checklist gone through is known, also after a restart"""
+    with daemon("upkeep") as z:
+        expect("last_audit" not in score(z) and not texts(z, "backup"), "nothing was ever done, and nothing is there")
+        serve(z)
+        expect("has no backup" in texts(z, "backup")[0] and score(z)["last_audit"] > time.time() - 600, f"{score(z)}")
+        z.zsan("config", "export")
+        expect(texts(z, "backup"), "without secrets it is no backup")
+        z.zsan("config", "export", "--with-secrets")
+        before = score(z)
+        expect(not texts(z, "backup") and before["last_backup"] > time.time() - 600, f"{before}")
+        z.restart()
+        after = score(z)
+        expect(after["last_backup"] == before["last_backup"] and after["last_audit"] >= before["last_audit"], f"{after}")
+        expect(not texts(z, "backup"), f"{texts(z, 'backup')}")
+        expect("configuration backed up: 2" in z.try_zsan("audit").stdout, "it is shown")
+        z.target("later")
+        expect("was changed since" in texts(z, "backup")[0], f"{texts(z, 'backup')}")
+        now = z.zsan("status")["generation"]
+        z.zsan("config", "saved", "--generation", now - 1)
+        expect("was changed since" in texts(z, "backup")[0], f"{texts(z, 'backup')}")
+        z.zsan("config", "saved")
+        expect(not texts(z, "backup") and lines(z, "control.change", method="config.saved"), f"{texts(z, 'backup')}")
+        expect(z.try_zsan("config", "saved", "--generation", str(now + 1)).returncode == 7, "of what is not there yet")
+
+
+def sharing():
+    """a disk that several hosts may reach is told, whatever its policy; so is a secret that is easily guessed, when it is set and later"""
+    with daemon("sharing") as z:
+        serve(z)
+        z.volume("w", "16M", engine="mem")
+        z.target("w", ["w"])
+        z.grant(NAME, "w")
+        z.initiator(OTHER, auth="mutual")
+        expect(not texts(z, "several-hosts"), f"{texts(z, 'several-hosts')}")
+        z.grant(OTHER, "w")
+        expect(NAME in texts(z, "several-hosts")[0] and OTHER in texts(z, "several-hosts")[0], f"{texts(z, 'several-hosts')}")
+        z.zsan("grant", "remove", OTHER, IQN + "w")
+        expect(not texts(z, "several-hosts") and not texts(z, "secret-guessable"), f"{score(z)}")
+        weak = z.state.parent / "weak"
+        weak.write_text("abcabcabcabcabcabc\n")
+        done = z.try_zsan("grant", "secret", NAME, IQN + "w", "--secret-file", str(weak))
+        expect(done.returncode == 0 and "easily guessed" in done.stderr and "abcabc" not in done.stderr, f"{done}")
+        expect(IQN + "w" in texts(z, "secret-guessable")[0], f"{score(z)}")
+        z.zsan("grant", "rotate", NAME, IQN + "w")
+        expect(texts(z, "secret-guessable"), "the weak one is still good")
+        z.zsan("grant", "finish", NAME, IQN + "w")
+        expect(not texts(z, "secret-guessable"), f"{score(z)}")
+
+
+CASES = [checklist, upkeep, sharing, contents, quiet, witness, durable, meddling, copies, flood]

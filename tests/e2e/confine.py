@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import socket
+import time
 
 from peer import NAME
 from tap import Skip, expect
@@ -130,6 +131,19 @@ def ask_as(path, gid, groups, method, params=None):
     return json.loads(text) if text else None
 
 
+def strangers(z, path):
+    """Who is turned away is in the log and in the audit trail, and cannot fill them."""
+    began = time.monotonic()
+    for _ in range(50):
+        told = ask_as(path, NOBODY, [], "status")
+        expect("may not use" in told["error"]["message"], f"a stranger was served: {told}")
+    said = [line for line in z.log().splitlines() if "control.stranger" in line]
+    expect(f"uid={NOBODY}" in said[0] and len(said) <= 3 + time.monotonic() - began, f"{len(said)} events: {said[0]}")
+    z.zsan("audit", "verify")
+    trail = "".join(p.read_text() for p in (z.state / "audit").glob("*.jsonl"))
+    expect(0 < trail.count('"control.stranger"') <= len(said), "not in the audit trail")
+
+
 @contextlib.contextmanager
 def groups_and_socket():
     """The numbers of both groups, and a place for a control socket that others can reach."""
@@ -157,6 +171,7 @@ def roles():
                 expect("may look" in told["error"]["message"], f"a reader was told secrets: {told}")
             told = ask_as(path, NOBODY, [], "status")
             expect("may not use" in told["error"]["message"], f"a stranger was served: {told}")
+            strangers(z, path)
             expect("result" in ask_as(path, NOBODY, [operators], *create), "an operator cannot act")
         with Zsand(work_dir("e2e-confine"), ["--control-group", OPERATORS], path) as z:
             expect(ask_as(path, readers, [readers], "status") is None, "without readers the file is closed to all others")

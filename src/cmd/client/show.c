@@ -108,6 +108,28 @@ void show_status(const struct cli_type *t, const json_t *s)
 
 /* ---- audit ------------------------------------------------------------------------------- */
 
+static void show_when(const struct cli_type *t, const json_t *s, const char *key,
+                      const char *what)
+{
+    char text[VALUE_MAX] = "never, as far as zsand knows";
+    const struct cli_member *m = find_member(t, key, strlen(key));
+    const json_t *v = json_object_get(s, key);
+    if (m && v)
+        show_value(m, v, text, sizeof(text));
+    printf("%s: %s\n", what, text);
+}
+
+static void show_stated(const json_t *s, const char *key, const char *what)
+{
+    const json_t *list = json_object_get(s, key);
+    if (list)
+        printf("stated by the operator: %s", what);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        tell(stdout, "%s%s", i > 0 ? ", " : " ", json_string_value(json_array_get(list, i)));
+    if (list)
+        putchar('\n');
+}
+
 static void show_score(const struct cli_type *t, const json_t *s)
 {
     const json_t *findings = json_object_get(s, "findings"),
@@ -115,6 +137,10 @@ static void show_score(const struct cli_type *t, const json_t *s)
     printf("score %lld of 100; %lld checks, %lld findings, the worst: %s\n",
            (long long)number_of(s, "score"), (long long)number_of(s, "checks"),
            (long long)number_of(s, "found"), text_of(s, "worst"));
+    show_when(t, s, "last_audit", "checked before this");
+    show_when(t, s, "last_backup", "configuration backed up");
+    show_stated(s, "ipsec_networks", "IPsec protects what comes from");
+    show_stated(s, "management_networks", "not for storage are");
     const struct cli_member *m = find_member(t, "findings", strlen("findings"));
     if (m && json_array_size(findings) > 0) {
         putchar('\n');

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cmd/daemon/boot.h"
 #include "cmd/daemon/first_start.h"
+#include "cmd/daemon/interfaces.h"
 #include "cmd/daemon/open_volume.h"
 #include "cmd/daemon/signals.h"
 #include "control/control.h"
@@ -110,6 +111,7 @@ static int start_control(struct life *l, struct err *reterr)
         .pools = l->engines.pools,
         .volumes_dir = l->volumes_dir,
         .create_file = store_file_create,
+        .networks = interfaces_read,
         .uid = geteuid(),
         .group = o->group,
         .readers = o->readers,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The sink of the log. Called on any thread and never parks: stderr and the journal are written
- * at once, and an event that the journal does not take goes to stderr instead.
+ * at once, and an event that the journal does not take goes to stderr instead. The journal is a witness of the
+ * audit trail, so it gets what belongs there whatever the level is.
  */
 #include "cmd/daemon/log_sink.h"
 
@@ -44,10 +45,11 @@ static void sink(void *arg, enum log_level level, const char *event, const struc
 {
     struct log_sink *s = arg;
     uint64_t now = wall_ns();
-    audit_event(s->audit, now, event, kv, nkv);
-    if (level > s->level)
+    bool evidence = audit_event(s->audit, now, event, kv, nkv), wanted = level <= s->level;
+    bool sent = s->journal && (wanted || evidence) && to_journal(level, event, kv, nkv);
+    if (!wanted)
         return;
-    if (!s->journal || !to_journal(level, event, kv, nkv))
+    if (!sent)
         to_stderr(now, level, event, kv, nkv);
     if (s->events)
         events_add(s->events, now, level, event, kv, nkv);

@@ -13,8 +13,9 @@ struct log_sink {
     struct events *events; /* may be NULL */
     struct hook *hook;     /* may be NULL */
     struct audit *audit;   /* may be NULL */
-    enum log_level level;  /* of what goes there; the audit trail gets all that belongs there */
-    bool journal;          /* else stderr */
+    enum log_level
+        level; /* of what goes there; the audit trail and the journal get all that belongs into the trail */
+    bool journal; /* else stderr */
 };
 /* Sets the process's sink to s, which must outlive all logging, or log_sink_stop(). */
 void log_sink_start(struct log_sink *s);
