@@ -3,7 +3,7 @@
 _zsan_nouns='pool dataset volume target lun portal isns radius host initiator grant session status stats event audit limits config zpool zfs iscsitadm help'
 _zsan_verbs() {
     case $1 in
-    pool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set found errors' ;;
+    pool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set found errors check' ;;
     dataset) echo 'create destroy list rename get set inherit' ;;
     volume) echo 'list orphans show create set resize delete' ;;
     target) echo 'list show create set delete' ;;
@@ -102,6 +102,7 @@ _zsan_look() {
     'lun list') flags='' valued='' args='target' ;;
     'lun release') flags='--force' valued='' args='target,-' ;;
     'lun remove') flags='' valued='' args='target,-' ;;
+    'pool check') flags='--ashift --force --add' valued='--ashift' args='pool,-' ;;
     'pool errors') flags='' valued='' args='pool' ;;
     'pool found') flags='' valued='' args='-' ;;
     'portal add') flags='--port --group --interface --any-address --sources --advertise' valued='--port --group --interface --sources --advertise' args='-' ;;

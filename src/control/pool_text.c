@@ -26,11 +26,14 @@ static void put(struct wbuf *w, const char *fmt, ...)
 
 /* ---- what is wrong ----------------------------------------------------------------------- */
 
-static bool any_disk(const struct pool_view *v, const char *state)
+/* Disks of the tree, or spares. */
+static bool any_disk(const struct pool_view *v, bool spare, const char *state)
 {
-    for (unsigned i = 0; i < v->status.nvdevs; i++)
-        if (v->status.vdevs[i].leaf && strcmp(v->status.vdevs[i].state, state) == 0)
+    for (unsigned i = 0; i < v->status.nvdevs; i++) {
+        const struct pool_vdev_status *d = &v->status.vdevs[i];
+        if (d->leaf && d->spare == spare && strcmp(d->state, state) == 0)
             return true;
+    }
     return false;
 }
 
@@ -44,42 +47,90 @@ static bool any_errors(const struct pool_view *v)
     return false;
 }
 
+static bool is_suspended(const struct pool_view *v)
+{
+    return strcmp(v->status.health, "SUSPENDED") == 0;
+}
+static bool has_failed(const struct pool_view *v)
+{
+    return strcmp(v->status.health, "FAILED") == 0;
+}
+static bool disk_failed(const struct pool_view *v)
+{
+    return any_disk(v, false, "FAULTED");
+}
+static bool disk_removed(const struct pool_view *v)
+{
+    return any_disk(v, false, "REMOVED");
+}
+static bool disk_missing(const struct pool_view *v)
+{
+    return any_disk(v, false, "UNAVAIL");
+}
+static bool disk_degraded(const struct pool_view *v)
+{
+    return any_disk(v, false, "DEGRADED");
+}
+static bool disk_offline(const struct pool_view *v)
+{
+    return any_disk(v, false, "OFFLINE");
+}
+static bool has_damage(const struct pool_view *v)
+{
+    return v->errors > 0;
+}
+static bool forced_read_only(const struct pool_view *v)
+{
+    return v->read_only_why[0] != 0;
+}
+static bool is_resilvering(const struct pool_view *v)
+{
+    return v->scan.state == POOL_SCAN_RUNNING && v->scan.resilver;
+}
+static bool spare_missing(const struct pool_view *v)
+{
+    return any_disk(v, true, "UNAVAIL");
+}
+
+/* The worst first: one is told. */
+static const struct {
+    bool (*is)(const struct pool_view *v);
+    const char *problem, *action;
+} problems[] = {
+    {is_suspended,     "The pool cannot be written any more; commands wait or fail.",
+     "Bring the disks back, then zsan pool clear."                                                                                                                          },
+    {has_failed,       "The pool cannot be written any more; commands fail.",
+     "Export the pool (zsan pool export) and import it again."                                                                                                              },
+    {disk_failed,      "A disk failed and is not used any more.",
+     "Replace it (zsan pool replace), or try it again with zsan pool clear."                                                                                                },
+    {disk_removed,     "A disk was taken away.",
+     "Bring it back with zsan pool online, or replace it."                                                                                                                  },
+    {disk_missing,     "A disk is missing, or holds no part of the pool.",
+     "Attach it and use zsan pool online, or replace it."                                                                                                                   },
+    {disk_degraded,    "A disk gave too many errors. It is used as before, but may fail for good.",
+     "Replace it (zsan pool replace), or forget its errors with zsan pool clear."                                                                                           },
+    {disk_offline,     "A disk was taken out of service by the operator.",
+     "Bring it back with zsan pool online."                                                                                                                                 },
+    {has_damage,       "Some data are damaged and no copy of them is left.",
+     "Restore what zsan pool errors names, then zsan pool scrub."                                                                                                           },
+    {forced_read_only, "The pool can only be read, for the reason that its state gives.",
+     "Volumes of it can be read and copied; to write them, take away with OpenZFS what is in "
+     "the way, "
+     "then import the pool again."                                                                                                                                          },
+    {is_resilvering,   "A disk is being brought up to date.",                                       "Wait for the resilver to end."                                         },
+    {any_errors,
+     "A disk gave errors; what it lost was taken from the others as far as they have it.",          "Find out whether a disk is failing; zsan pool scrub reads all of them."},
+    {spare_missing,    "A hot spare is missing, or is no spare any more.",
+     "Attach it, or take it off the list with zsan pool remove."                                                                                                            },
+};
+
 const char *pool_problem(const struct pool_view *v, const char **ret_action)
 {
-    static const struct {
-        const char *state, *problem, *action;
-    } disks[] = {
-        {"FAULTED", "A disk failed and is not used any more.",
-         "Replace it (zsan pool replace), or try it again with zsan pool clear."},
-        {"REMOVED", "A disk was taken away.",
-         "Bring it back with zsan pool online, or replace it."                  },
-        {"UNAVAIL", "A disk is missing, or holds no part of the pool.",
-         "Attach it and use zsan pool online, or replace it."                   },
-        {"OFFLINE", "A disk was taken out of service by the operator.",
-         "Bring it back with zsan pool online."                                 },
-    };
-    if (v->status.suspended[0]) {
-        *ret_action = "Bring the disks back, then zsan pool clear.";
-        return "The pool cannot be written any more; commands wait or fail.";
-    }
-    for (unsigned i = 0; i < ARRAY_LEN(disks); i++)
-        if (any_disk(v, disks[i].state)) {
-            *ret_action = disks[i].action;
-            return disks[i].problem;
+    for (unsigned i = 0; i < ARRAY_LEN(problems); i++)
+        if (problems[i].is(v)) {
+            *ret_action = problems[i].action;
+            return problems[i].problem;
         }
-    if (v->errors > 0) {
-        *ret_action = "Restore what zsan pool errors names, then zsan pool scrub.";
-        return "Some data are damaged and no copy of them is left.";
-    }
-    if (v->scan.state == POOL_SCAN_RUNNING && v->scan.resilver) {
-        *ret_action = "Wait for the resilver to end.";
-        return "A disk is being brought up to date.";
-    }
-    if (any_errors(v)) {
-        *ret_action = "Find out whether a disk is failing; zsan pool scrub reads all of them.";
-        return "A disk gave errors; what it lost was taken from the others as far as they have "
-               "it.";
-    }
     return NULL;
 }
 

@@ -27,7 +27,7 @@ struct pool_view {
     uint64_t freeing;        /* bytes that destroys have yet to give back */
     char read_only_why[200]; /* what forces it; "": it was asked for, or it is writable */
 };
-/* What is wrong and what to do, one sentence each; NULL: all is well. */
+/* The worst that is wrong, and what to do; NULL: all is well. */
 const char *pool_problem(const struct pool_view *v, const char **ret_action);
 /* "scrub repaired 0B in 00:00:10 with 0 errors on 2026-11-29 01:02:03" */
 void pool_scan_text(const struct pool_scan_status *s, char *ret, size_t cap);

@@ -24,7 +24,7 @@ static const struct {
     {"raidz3", LAYOUT_RAIDZ3},
 };
 /* What OpenZFS knows too and we don't. */
-static const char *const unknown[] = {"log", "cache", "special", "dedup", "draid"};
+static const char *const unknown[] = {"log", "cache", "special", "dedup"};
 
 /* ---- disks ------------------------------------------------------------------------------- */
 
@@ -59,15 +59,26 @@ static bool layout_of(const char *word, enum pool_layout *ret_layout)
     return false;
 }
 
+/* With a parity behind it, or, of draid, more: "draid2:4d:1s". Anything else is the name of a disk. */
+static bool has_parity(const char *word, const char *kind, const char *ends)
+{
+    size_t len = strlen(kind);
+    if (strncmp(word, kind, len) != 0)
+        return false;
+    word += len + strspn(word + len, "0123456789");
+    return *word == 0 || strchr(ends, *word);
+}
+
 static int refuse(const char *word, struct err *reterr)
 {
+    bool is = has_parity(word, "draid", ":") || has_parity(word, "raidz", "");
     for (unsigned i = 0; i < ARRAY_LEN(unknown); i++)
-        if (strncmp(unknown[i], word, strlen(unknown[i])) == 0)
-            return err_set(reterr, -EINVAL,
-                           "\"%.40s\": pools have disks in mirror, raidz1, raidz2 and raidz3 "
-                           "groups, and spares, nothing else",
-                           word);
-    return 0;
+        is |= strcmp(unknown[i], word) == 0;
+    return is ? err_set(reterr, -EINVAL,
+                        "\"%.40s\": pools have disks in mirror, raidz1, raidz2 and raidz3 "
+                        "groups, and spares, nothing else",
+                        word)
+              : 0;
 }
 
 static int add_disk(struct pool_words *w, const char *word, bool alone, struct err *reterr)

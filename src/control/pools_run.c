@@ -482,7 +482,8 @@ static int end_open(struct held_pool *h, void (*end_here)(void *arg), bool force
                        h->name, busy);
     }
     call_on(h->home, end_here, &j);
-    if (j.result == -EBUSY) { /* it holds datasets, and is still open */
+    /* It holds datasets, was suspended just now, or is read-only: it is still open. */
+    if (j.result == -EBUSY || j.result == -EAGAIN || j.result == -EROFS) {
         h->state = HELD_ONLINE;
         held_changed(h->ps);
         return j.result;

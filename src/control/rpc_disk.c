@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int changed(struct control *c, const char *pool, json_t **ret_result, struct err *reterr)
 {
@@ -23,21 +24,23 @@ static int changed(struct control *c, const char *pool, json_t **ret_result, str
 struct adding {
     const struct pool_words *words;
     bool force;
+    int (*fn)(struct pool *p, const struct pool_group *groups, unsigned ngroups,
+              const char *const *spares, unsigned nspares, bool force, struct err *reterr);
 };
 
 static int add_here(struct pool *p, void *arg, struct err *reterr)
 {
     const struct adding *a = arg;
     const struct pool_words *w = a->words;
-    return pool_add(p, w->groups, w->ngroups, (const char *const *)w->spares, w->nspares,
-                    a->force, reterr);
+    return a->fn(p, w->groups, w->ngroups, (const char *const *)w->spares, w->nspares, a->force,
+                 reterr);
 }
 
 int rpc_pool_add(struct control *c, const struct args_pool_add *a, json_t **ret_result,
                  struct err *reterr)
 {
     struct pool_words words;
-    struct adding work = {&words, a->force};
+    struct adding work = {&words, a->force, pool_add};
     struct err why = {.code = 0};
     int rc = pool_words_parse(&a->vdevs, &words, &why);
     if (rc == 0)
@@ -45,6 +48,47 @@ int rpc_pool_add(struct control *c, const struct args_pool_add *a, json_t **ret_
     pool_words_drop(&words);
     return rc < 0 ? err_set(reterr, rc, "%s", why.msg)
                   : changed(c, a->name, ret_result, reterr);
+}
+
+static bool is_taken(struct pools *ps, const char *name)
+{
+    CLEANUP(freep) struct held_info *all = NULL;
+    unsigned n = 0;
+    bool found = false;
+    if (pools_list(ps, &all, &n) < 0)
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        found |= strcmp(all[i].name, name) == 0;
+    return found;
+}
+
+static int check_create(struct pools *ps, const struct args_pool_check *a,
+                        const struct pool_words *words, struct err *reterr)
+{
+    const struct pool_create_want want = {.name = a->name,
+                                          .groups = words->groups,
+                                          .ngroups = words->ngroups,
+                                          .spares = (const char *const *)words->spares,
+                                          .nspares = words->nspares,
+                                          .ashift = (unsigned)a->ashift,
+                                          .force = a->force};
+    return is_taken(ps, a->name)
+               ? err_set(reterr, -EEXIST, "there is a pool \"%.60s\" already", a->name)
+               : pool_create_check(&want, reterr);
+}
+
+int rpc_pool_check(struct control *c, const struct args_pool_check *a, json_t **ret_result,
+                   struct err *reterr)
+{
+    struct pool_words words;
+    struct adding work = {&words, a->force, pool_add_check};
+    struct err why = {.code = 0};
+    int rc = pool_words_parse(&a->vdevs, &words, &why);
+    if (rc == 0)
+        rc = a->add ? pools_with(c->env.pools, a->name, add_here, &work, &why)
+                    : check_create(c->env.pools, a, &words, &why);
+    pool_words_drop(&words);
+    return rc < 0 ? err_set(reterr, rc, "%s", why.msg) : jb_done_nothing(ret_result, reterr);
 }
 
 /* ---- one for another --------------------------------------------------------------------- */

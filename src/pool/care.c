@@ -7,7 +7,8 @@
  * - a spare whose disk is well again, or was replaced, goes back to the others;
  * - errors that have become too many are acted on (faults.c);
  * - a disk that was missing is tried again, in case it has come back;
- * - a disk that failed, or is missing for longer than a moment, gets a spare.
+ * - a disk that failed, or is missing for longer than a moment, gets a spare;
+ * - spares that wait are looked at now and then, so that one that has gone is known before it is needed.
  *
  * All of it can be derived from the tree, so a crash in between changes nothing: the next
  * import's caretaker goes on.
@@ -21,9 +22,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LOOK_MS    5000u  /* between looks when nothing happens */
 #define MISSING_MS 10000u /* a disk may be away so long before a spare takes its place */
+#define SPARES_MS                                                                              \
+    60000u /* between looks at spares: they may sleep for all the pool needs them */
 
 enum care_kind { CARE_NOTHING, CARE_DETACH, CARE_SPARE };
 struct care_work {
@@ -37,6 +41,10 @@ struct care {
     bool gave_up;         /* what is to be done did not work, with the tree as it was */
     uint64_t seen, retry; /* the root's `changes` then; when to try again */
     unsigned faulted;     /* disks, as the config was last told */
+    uint64_t spares_look; /* when spares are looked at next */
+    uint64_t
+        unspared; /* the disk that no spare could be had for when that was last said, and why */
+    struct err unspared_why;
     struct waitq work, idle;
 };
 
@@ -124,26 +132,37 @@ static struct care_work next_work(const struct care *c)
 
 /* ---- doing it ---------------------------------------------------------------------------------- */
 
+/* It is tried again every few seconds: only what is new is said. */
+static void no_spare(struct care *c, uint64_t leaf, const struct err *why)
+{
+    if (c->unspared == leaf && strcmp(c->unspared_why.msg, why->msg) == 0)
+        return;
+    c->unspared = leaf;
+    c->unspared_why = *why;
+    log_warn("pool.no_spare", KV("pool", "%s", c->p->name), KV("guid", "%" PRIu64, leaf),
+             KV("error", "%s", why->msg));
+}
+
 /* The first spare that can be had. */
-static int send_spare(struct pool *p, uint64_t leaf)
+static int send_spare(struct care *c, uint64_t leaf)
 {
     struct err why = {0};
     struct pool_spare_info s;
     int r = E(-ENOENT);
-    for (unsigned i = 0; r && pool_spare(p, i, &s); i++)
+    for (unsigned i = 0; r && pool_spare(c->p, i, &s); i++)
         if (!s.in_use)
-            r = disk_spare(p, leaf, s.guid, &why);
+            r = disk_spare(c->p, leaf, s.guid, &why);
     if (r)
-        log_warn("pool.no_spare", KV("pool", "%s", p->name), KV("guid", "%" PRIu64, leaf),
-                 KV("error", "%s", why.msg));
+        no_spare(c, leaf, &why);
+    else
+        c->unspared = 0;
     return r;
 }
 
 static void do_work(struct care *c, const struct care_work *w)
 {
     c->busy = true;
-    int r =
-        w->kind == CARE_DETACH ? disk_detach(c->p, w->guid, NULL) : send_spare(c->p, w->guid);
+    int r = w->kind == CARE_DETACH ? disk_detach(c->p, w->guid, NULL) : send_spare(c, w->guid);
     c->gave_up = r != 0;
     c->seen = c->p->root->changes;
     c->retry = run_deadline_ms(MISSING_MS);
@@ -201,6 +220,14 @@ static void look_for_missing(struct care *c)
         scan_poke(p);
 }
 
+static void look_at_spares(struct care *c)
+{
+    if (run_now() < c->spares_look)
+        return;
+    spares_look(c->p);
+    c->spares_look = run_deadline_ms(SPARES_MS);
+}
+
 static void care_fiber(void *arg)
 {
     struct care *c = arg;
@@ -218,6 +245,7 @@ static void care_fiber(void *arg)
             continue;
         look_at_errors(c);
         look_for_missing(c);
+        look_at_spares(c);
         look = run_deadline_ms(LOOK_MS);
     }
     c->running = false;

@@ -67,7 +67,9 @@ static int first_commit(struct pool *p, struct err *reterr)
     return r;
 }
 
-int pool_create(const struct pool_create_want *want, struct pool **ret_pool, struct err *reterr)
+/* The pool in memory, and its disks open; no byte of them is written yet. */
+static int prepare(const struct pool_create_want *want, struct pool **ret_pool,
+                   struct new_disks *ret_disks, struct err *reterr)
 {
     const struct groups_want groups = {
         .groups = want->groups,
@@ -84,9 +86,37 @@ int pool_create(const struct pool_create_want *want, struct pool **ret_pool, str
     if (!p)
         return err_set(reterr, E(-ENOMEM), "pool %s: no memory", want->name);
     p->guid = pool_new_guid();
-    r = spares_prepare(p, want->spares, want->nspares, want->force, reterr);
-    if (r == 0)
-        r = groups_make(&groups, p->guid, &p->root, reterr);
+    r = new_disks_open(p, &groups, p->guid, ret_disks, reterr);
+    if (r)
+        pool_close(p);
+    else
+        *ret_pool = p;
+    return r;
+}
+
+int pool_create_check(const struct pool_create_want *want, struct err *reterr)
+{
+    struct new_disks disks;
+    struct pool *p;
+    int r = prepare(want, &p, &disks, reterr);
+    if (r)
+        return r;
+    new_disks_refused(p, &disks);
+    pool_close(p);
+    return 0;
+}
+
+int pool_create(const struct pool_create_want *want, struct pool **ret_pool, struct err *reterr)
+{
+    struct new_disks disks;
+    struct pool *p;
+    int r = prepare(want, &p, &disks, reterr);
+    if (r)
+        return r;
+    r = new_disks_label(&disks, reterr);
+    p->root = disks.root;
+    disks.root = NULL;
+    new_disks_done(&disks);
     if (r == 0)
         r = pool_tables(p, &want->opts, TXG_INITIAL - 1, reterr);
     if (r == 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What pool_create() refuses, with which words, and that it leaves the disks as they were. */
+/* What pool_create() and pool_add() refuse, with which words, and that they leave the disks as they were. */
 #include "pool/import_fixture.h"
 #include "pool/pool_fixture.h"
 
@@ -70,7 +70,7 @@ static const struct row {
     const char *says;
 } rows[] = {
     {"tank",     none,   0, 0,  -EINVAL, -EINVAL, "needs at least one disk"                               },
-    {"tank",     lone,   1, 0,  -EINVAL, -EINVAL, "needs at least 2 disks"                                },
+    {"tank",     lone,   1, 0,  -EINVAL, -EINVAL, "a mirror group needs at least 2 disks, not 1"          },
     {"tank",     pair,   1, 8,  -EINVAL, -EINVAL, "ashift 8: must be 9 to 13"                             },
     {"tank",     pair,   1, 14, -EINVAL, -EINVAL, "ashift 14"                                             },
     {"tank",     twins,  1, 0,  -EINVAL, -EINVAL, "/d0 is named twice"                                    },
@@ -144,6 +144,94 @@ static void rows_body(struct expect *e)
     file_close(holder);
 }
 
+/* ---- with spares ---------------------------------------------------------------------------------------- */
+
+/* What is wrong with one disk of a change keeps all others of it unwritten, whichever comes first. */
+static const struct spared_row {
+    const struct pool_group *groups;
+    unsigned ngroups, nspares;
+    const char *spares[2];
+    int err;
+    const char *says;
+} spared_rows[] = {
+    {owned,  1, 1, {"/s0"},            -EBUSY,  "/lake0 belongs to pool lake (exported): use --force"},
+    {locked, 1, 1, {"/s0"},            -EBUSY,  "/d3 is in use"                                      },
+    {nobody, 1, 1, {"/s0"},            -ENOENT, "/absent does not exist"                             },
+    {pair,
+     1,         2,
+     {"/s0", "/lake0"},
+     -EBUSY,
+     "/lake0 belongs to pool lake (exported): use --force"                                           },
+    {pair,   1, 2, {"/s0", "/d3"},     -EBUSY,  "/d3 is in use"                                      },
+    {pair,   1, 2, {"/s0", "/absent"}, -ENOENT, "/absent does not exist"                             },
+    {pair,   1, 2, {"/s0", "/s0"},     -EINVAL, "/s0 is named twice"                                 },
+    {pair,   1, 2, {"/s0", "/small"},  -EINVAL, "/small: smaller than 64 MiB"                        },
+};
+
+static void spared_body(struct expect *e)
+{
+    struct file *holder = disks_make();
+    fixture_disk("/s0", DISK_SIZE);
+    uint64_t was = all_sums(), spare_was = disk_sum("/s0");
+    for (unsigned i = 0; i < ARRAY_LEN(spared_rows); i++) {
+        const struct spared_row *r = &spared_rows[i];
+        struct tank t = {.e = e};
+        struct pool_create_want want = {.name = "tank",
+                                        .groups = r->groups,
+                                        .ngroups = r->ngroups,
+                                        .spares = r->spares,
+                                        .nspares = r->nspares};
+        EXPECT_EQ(e, pool_create(&want, &t.p, &t.err), r->err);
+        EXPECT(e, said(&t, r->says));
+        EXPECT_EQ(e, all_sums(), was);
+        EXPECT_EQ(e, disk_sum("/s0"), spare_was);
+    }
+    file_close(holder);
+}
+
+static const char *const home[] = {"/h0", "/h1"};
+static const struct pool_group own[] = {
+    {LAYOUT_MIRROR, 2, home}
+};
+
+static int add(struct tank *t, const struct spared_row *r)
+{
+    t->err = (struct err){0};
+    return pool_add(t->p, r->groups, r->ngroups, r->spares, r->nspares, false, &t->err);
+}
+
+static void added_body(struct expect *e)
+{
+    struct pool_create_want want = {.name = "tank", .groups = own, .ngroups = 1};
+    struct file *holder = disks_make();
+    struct tank t = {.e = e};
+    fixture_disk("/s0", DISK_SIZE);
+    fixture_disk("/h0", DISK_SIZE);
+    fixture_disk("/h1", DISK_SIZE);
+    check(pool_create(&want, &t.p, NULL) == 0);
+    uint64_t was = all_sums(), spare_was = disk_sum("/s0");
+    for (unsigned i = 0; i < ARRAY_LEN(spared_rows); i++) {
+        const struct spared_row *r = &spared_rows[i];
+        EXPECT_EQ(e, add(&t, r), r->err);
+        EXPECT(e, said(&t, r->says));
+        EXPECT(e, !pool_spare(t.p, 0, &(struct pool_spare_info){0}));
+        EXPECT_EQ(e, all_sums(), was);
+        EXPECT_EQ(e, disk_sum("/s0"), spare_was);
+    }
+    const struct spared_row good = {pair, 1, 1, {"/s0"}, 0, ""};
+    t.p->suspended.on = true; /* as if its disks were away */
+    EXPECT_EQ(e, add(&t, &good), -EAGAIN);
+    EXPECT_EQ(e, pool_attach(t.p, "/h0", "/d0", false, NULL), -EAGAIN);
+    EXPECT_EQ(e, pool_replace(t.p, "/h0", "/d0", false, NULL), -EAGAIN);
+    t.p->suspended.on = false;
+    EXPECT_EQ(e, all_sums(), was);
+    EXPECT_EQ(e, disk_sum("/s0"), spare_was);
+    EXPECT_EQ(e, add(&t, &good), 0);
+    EXPECT(e, all_sums() != was && disk_sum("/s0") != spare_was);
+    tank_export(&t);
+    file_close(holder);
+}
+
 /* A link is another name of the same file. */
 static void links_body(struct expect *e)
 {
@@ -178,6 +266,18 @@ static void test_refusals_name_the_disk_and_the_fix(void **state)
     expect_in(expect_sim(1), rows_body, NULL);
 }
 
+static void test_a_refused_disk_keeps_spares_unwritten(void **state)
+{
+    (void)state;
+    expect_in(expect_sim(1), spared_body, NULL);
+}
+
+static void test_a_refused_add_writes_to_no_disk(void **state)
+{
+    (void)state;
+    expect_in(expect_sim(1), added_body, NULL);
+}
+
 static void test_one_disk_under_two_names(void **state)
 {
     (void)state;
@@ -194,6 +294,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals_name_the_disk_and_the_fix),
+        cmocka_unit_test(test_a_refused_disk_keeps_spares_unwritten),
+        cmocka_unit_test(test_a_refused_add_writes_to_no_disk),
         cmocka_unit_test(test_one_disk_under_two_names),
         cmocka_unit_test(test_a_single_disk_is_enough),
     };

@@ -10,6 +10,7 @@
 #include "volume/expect.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MIB       (1ull << 20)
@@ -175,6 +176,28 @@ static int label_of(const char *path, uint64_t *ret_state)
         nv_free(label.config);
     }
     return r;
+}
+
+/* "STATE NOTE" as the pool's status has it, of a disk or a spare. */
+static const char *status_of(const struct bench *b, const char *name)
+{
+    static char text[256];
+    struct pool_status s;
+    snprintf(text, sizeof(text), "none");
+    check(pool_status(b->p, &s) == 0);
+    for (unsigned i = 0; i < s.nvdevs; i++)
+        if (strcmp(s.vdevs[i].name, name) == 0)
+            snprintf(text, sizeof(text), "%s %s", s.vdevs[i].state, s.vdevs[i].note);
+    pool_status_free(&s);
+    return text;
+}
+
+static void expect_status(const struct bench *b, const char *name, const char *want)
+{
+    const char *has = status_of(b, name);
+    if (strncmp(has, want, strlen(want)) != 0)
+        print_message("# %s is not \"%s\" but \"%s\"\n", name, want, has);
+    EXPECT(b->e, strncmp(has, want, strlen(want)) == 0);
 }
 
 /* ---- attach and detach ------------------------------------------------------------------------ */
@@ -445,6 +468,7 @@ static void stale_label_body(struct expect *e)
     sim_fail_writes(run, "/d0", 1, EIO);
     write_every(&b, 2);
     wait_spare(&b);
+    expect_status(&b, "/d0", "FAULTED failed to write");
     write_every(&b, 3);
     sim_unplug(run, "/d2");
     write_every(&b, 5);
@@ -498,12 +522,12 @@ static void read_errors_body(struct expect *e)
     sim_fail_reads(run, "/d1", 2, -EIO);
     scrub(&b);
     wait_spare(&b);
-    EXPECT_EQ(e, disk_of(b.p, "/d1")->state, VDEV_FAULTED);
+    expect_status(&b, "/d1", "FAULTED failed to read");
     sim_fail_reads(run, "/d1", 0, 0);
     write_every(&b, 3);
     export(&b);
     IMPORT(&b, false, "/d0", "/d1", "/d2", "/s0");
-    EXPECT_EQ(e, disk_of(b.p, "/d1")->state, VDEV_FAULTED);
+    expect_status(&b, "/d1", "FAULTED failed before the pool was imported");
     EXPECT_EQ(e, pool_clear(b.p, "/d1", NULL), 0);
     pool_scan_wait(b.p);
     EXPECT(e, !spare_in_use(&b, 0));
@@ -522,7 +546,7 @@ static void rot_body(struct expect *e)
     sim_rot(reactor_run(reactor_self()), "/d1", 5 * MIB, DISK_SIZE - 7 * MIB);
     scrub(&b);
     wait_spare(&b);
-    EXPECT_EQ(e, disk_of(b.p, "/d1")->state, VDEV_DEGRADED);
+    expect_status(&b, "/d1", "DEGRADED too many errors");
     EXPECT_EQ(e, leaves(&b), s->n + 1);
     export(&b);
     IMPORT(&b, false, "/d0", "/d1", "/d2", "/s0");
@@ -589,6 +613,9 @@ static void shared_spare_body(struct expect *e)
     check(pool_create(&want, &b.p, NULL) == 0);
     EXPECT_EQ(e, b.p->spares[0].guid, a.p->spares[0].guid);
     EXPECT_EQ(e, pool_replace(a.p, "/d0", "/s0", false, NULL), 0);
+    expect_status(&a, "/s0", "INUSE currently in use");
+    spares_look(b.p);
+    expect_status(&b, "/s0", "INUSE in use by pool tank");
     EXPECT_EQ(e, pool_replace(b.p, "/x0", "/s0", false, NULL), -EBUSY);
     EXPECT_EQ(e, leaves(&b), 2);
     pool_scan_wait(a.p);
@@ -601,10 +628,45 @@ static void shared_spare_body(struct expect *e)
     export(&a);
 }
 
-static void quiet(void *arg, enum log_level level, const char *event, const struct log_kv *kv,
-                  size_t n)
+/* ---- what is told of spares ------------------------------------------------------------------------- */
+
+static unsigned told_no_spare, told_missing, told_there;
+
+static void listen(void *arg, enum log_level level, const char *event, const struct log_kv *kv,
+                   size_t n)
 {
-    (void)arg, (void)level, (void)event, (void)kv, (void)n;
+    (void)arg, (void)level, (void)kv, (void)n;
+    told_no_spare += strcmp(event, "pool.no_spare") == 0;
+    told_missing += strcmp(event, "spare.missing") == 0;
+    told_there += strcmp(event, "spare.there") == 0;
+}
+
+/* A spare that has gone is seen by itself, is told once, however often it is needed, and is used when it is back. */
+static void spare_gone_body(struct expect *e)
+{
+    struct bench b;
+    make(&b, e, (struct shape){LAYOUT_MIRROR, 2, 1});
+    told_no_spare = told_missing = told_there = 0;
+    expect_status(&b, "/s0", "AVAIL");
+    check(file_rename("/s0", "/away") == 0);
+    fiber_sleep_until(run_deadline_ms(90000), NULL);
+    expect_status(&b, "/s0", "UNAVAIL /s0");
+    EXPECT_EQ(e, told_missing, 1);
+    write_every(&b, 1);
+    export(&b);
+    IMPORT(&b, false, "/d0", "/d1");
+    expect_status(&b, "/s0", "UNAVAIL /s0");
+    sim_fail_writes(reactor_run(reactor_self()), "/d0", 1, EIO);
+    write_every(&b, 2);
+    fiber_sleep_until(run_deadline_ms(300000), NULL);
+    expect_status(&b, "/d0", "FAULTED");
+    EXPECT_EQ(e, told_no_spare, 1);
+    EXPECT_EQ(e, told_missing, 2);
+    check(file_rename("/away", "/s0") == 0);
+    wait_spare(&b);
+    EXPECT_EQ(e, told_no_spare, 1);
+    expect_status(&b, "/s0", "INUSE currently in use");
+    export(&b);
 }
 
 static const struct shape single = {LAYOUT_SINGLE, 1, 0}, mirror = {LAYOUT_MIRROR, 2, 0},
@@ -638,6 +700,7 @@ TEST(a_disk_that_rots_raidz1, rot_body, &raidz1_s)
 TEST(the_last_disk_is_not_given_up, last_body, NULL)
 TEST(autoreplace, autoreplace_body, NULL)
 TEST(a_spare_of_two_pools, shared_spare_body, NULL)
+TEST(a_spare_that_has_gone, spare_gone_body, NULL)
 
 int main(void)
 {
@@ -663,7 +726,8 @@ int main(void)
         cmocka_unit_test(test_the_last_disk_is_not_given_up),
         cmocka_unit_test(test_autoreplace),
         cmocka_unit_test(test_a_spare_of_two_pools),
+        cmocka_unit_test(test_a_spare_that_has_gone),
     };
-    log_set_sink(quiet, NULL);
+    log_set_sink(listen, NULL);
     return cmocka_run_group_tests_name("pool_disks", tests, NULL, NULL);
 }

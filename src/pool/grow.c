@@ -45,7 +45,9 @@ static int add_task(void *arg, uint64_t txg, struct err *reterr)
 {
     struct disk_change *c = arg;
     struct pool *p = c->p;
-    int r = 0;
+    int r = new_disks_label(c->disks, reterr);
+    if (r)
+        return r;
     if (c->fresh) {
         c->first = p->root->nchildren;
         r = tree_change_begin(p);
@@ -103,30 +105,41 @@ static void add_report(const struct pool *p, const struct groups_want *w)
         disk_report(p, "add spare", w->spares[i], "");
 }
 
+/* The new disks open; no byte of them is written yet. */
+static int add_open(struct pool *p, struct groups_want *w, struct new_disks *ret,
+                    struct err *reterr)
+{
+    w->min_ashift = MIN(p->blocks.min_ashift, ASHIFT_MAX);
+    int r = add_check(p, w, reterr);
+    return r ? r : new_disks_open(p, w, pool_new_guid(), ret, reterr);
+}
+
+int pool_add_check(struct pool *p, const struct pool_group *groups, unsigned ngroups,
+                   const char *const *spares, unsigned nspares, bool force, struct err *reterr)
+{
+    struct groups_want w = {groups, ngroups, spares, nspares, .force = force};
+    struct new_disks disks;
+    int r = add_open(p, &w, &disks, reterr);
+    if (r == 0)
+        new_disks_refused(p, &disks);
+    return r;
+}
+
 int pool_add(struct pool *p, const struct pool_group *groups, unsigned ngroups,
              const char *const *spares, unsigned nspares, bool force, struct err *reterr)
 {
-    struct groups_want w = {.groups = groups,
-                            .ngroups = ngroups,
-                            .spares = spares,
-                            .nspares = nspares,
-                            .force = force,
-                            .min_ashift = MIN(p->blocks.min_ashift, ASHIFT_MAX)};
-    struct disk_change c = {.p = p};
-    unsigned had = p->nspares;
-    int r = add_check(p, &w, reterr);
-    if (r == 0)
-        r = spares_prepare(p, spares, nspares, force, reterr);
-    if (r == 0 && ngroups)
-        r = groups_make(&w, pool_new_guid(), &c.fresh, reterr);
-    if (r == 0)
-        r = IN_STEP(STEP_ADD, txg_run(p, add_task, &c, reterr));
-    vdev_free(c.fresh);
+    struct groups_want w = {groups, ngroups, spares, nspares, .force = force};
+    struct new_disks disks;
+    int r = add_open(p, &w, &disks, reterr);
+    if (r)
+        return r;
+    struct disk_change c = {.p = p, .fresh = disks.root, .disks = &disks};
+    r = IN_STEP(STEP_ADD, txg_run(p, add_task, &c, reterr));
     if (r) {
-        while (p->nspares > had)
-            spare_forget(p, p->spares[p->nspares - 1].guid);
+        new_disks_refused(p, &disks);
         return r;
     }
+    new_disks_done(&disks);
     add_report(p, &w);
     care_poke(p);
     return space_join(&c, reterr);

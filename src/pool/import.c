@@ -246,6 +246,7 @@ void import_unload(struct pool *p)
     p->dsl = (struct dsl){0};
     p->nlabel_features = 0;
     p->spacemap_histogram = p->has_vdev_zaps = false;
+    p->dedup_percent = 0;
 }
 
 int import_load(struct import *im)

@@ -100,12 +100,13 @@ static int label_features_check(const struct found *f, struct err *reterr)
     struct nv *list;
     const char *guid, *name = member_text(f->best, "name");
     if (!nv_get_nv(f->best->label.config, "features_for_read", &list))
-        return err_set(reterr, E(-EOPNOTSUPP),
-                       "pool %s is older than feature flags: `zpool upgrade` makes it usable",
-                       name);
+        return err_set(
+            reterr, E(-EOPNOTSUPP),
+            "pool %s (%s) is older than feature flags: `zpool upgrade` makes it usable", name,
+            f->best->path);
     for (unsigned i = 0; (guid = nv_key(list, i)); i++)
         if (feature_access(guid, true, reterr) == FEATURE_NO_ACCESS) {
-            err_prefix(reterr, "pool %s", name);
+            err_prefix(reterr, "pool %s (%s)", name, f->best->path);
             return E(-EOPNOTSUPP);
         }
     return 0;
@@ -119,14 +120,15 @@ int import_label_check(const struct pool_import_want *want, const struct found *
     bool destroyed = member_number(f->best, "state") == POOL_STATE_DESTROYED;
     if (version > ZFS_VERSION)
         return err_set(reterr, E(-EOPNOTSUPP),
-                       "pool %s has version %" PRIu64 ", newer than %u, the newest known here",
-                       name, version, ZFS_VERSION);
+                       "pool %s (%s) has version %" PRIu64
+                       ", newer than %u, the newest known here: use the software that made it",
+                       name, f->best->path, version, ZFS_VERSION);
     if (version != ZFS_VERSION)
         return err_set(reterr, E(-EOPNOTSUPP),
-                       "pool %s has version %" PRIu64
+                       "pool %s (%s) has version %" PRIu64
                        ", older than %u: `zpool upgrade` makes it "
                        "usable",
-                       name, version, ZFS_VERSION);
+                       name, f->best->path, version, ZFS_VERSION);
     if (destroyed && !want->destroyed)
         return err_set(reterr, E(-ENOENT), "pool %s was destroyed: import it with --destroyed",
                        name);
@@ -215,6 +217,65 @@ static void devices_check(struct pool *p)
                                path);
 }
 
+/* ---- deduplicated blocks ------------------------------------------------------------------------------------ */
+
+/* No feature tells of them: each table of shared blocks has an entry in the MOS's directory, by checksum, kind and class, as long as
+ * there is a block in it (OpenZFS ddt.c). A block that others share is read like any other, but freeing it means counting its
+ * users there. */
+#define DDT_PREFIX       "DDT-"
+#define DDT_STATISTICS   "DDT-statistics"
+#define DDT_STEPS        64u /* of a histogram: users of a block, as powers of two */
+#define DDT_STEP_WORDS   8u
+#define DDT_WORD_DSIZE   3u /* of a step: bytes that lie on the disks, */
+#define DDT_WORD_REFERED 7u /* and what they stand for */
+
+struct ddt_sums {
+    uint64_t dsize, refered;
+};
+
+static int ddt_table_seen(void *arg, const char *name, const struct zap_value *v)
+{
+    bool *found = arg;
+    (void)v;
+    *found |=
+        strncmp(name, DDT_PREFIX, strlen(DDT_PREFIX)) == 0 && strcmp(name, DDT_STATISTICS) != 0;
+    return 0;
+}
+
+/* A table's histogram. */
+static int ddt_sum_up(void *arg, const char *name, const struct zap_value *v)
+{
+    struct ddt_sums *sums = arg;
+    uint64_t step[DDT_STEP_WORDS];
+    (void)name;
+    if (v->int_size != sizeof(step[0]) || v->n != DDT_STEPS * DDT_STEP_WORDS)
+        return 0;
+    for (unsigned i = 0; i < DDT_STEPS; i++) {
+        memcpy(step, v->bytes + i * sizeof(step), sizeof(step));
+        sums->dsize += step[DDT_WORD_DSIZE];
+        sums->refered += step[DDT_WORD_REFERED];
+    }
+    return 0;
+}
+
+static int dedup_check(struct pool *p)
+{
+    struct ddt_sums sums = {0};
+    uint64_t statistics;
+    bool found = false;
+    int r = zap_iterate(p->mos, DMU_OBJECT_DIRECTORY, ddt_table_seen, &found);
+    if (r || !found)
+        return r;
+    import_force_read_only(p, "it has deduplicated blocks, with which it can only be read");
+    r = zap_get_u64(p->mos, DMU_OBJECT_DIRECTORY, DDT_STATISTICS, &statistics);
+    if (r == 0)
+        r = zap_iterate(p->mos, statistics, ddt_sum_up, &sums);
+    if (r == 0 && sums.dsize)
+        p->dedup_percent =
+            sums.refered / sums.dsize * 100 + sums.refered % sums.dsize * 100 / sums.dsize;
+    return 0;
+}
+
 int import_features_check(struct import *im)
 {
     struct pool *p = im->p;
@@ -225,5 +286,5 @@ int import_features_check(struct import *im)
         r = zap_iterate(p->mos, p->dsl.feat_write, feature_seen, &s);
     if (r == 0)
         devices_check(p);
-    return r;
+    return r ? r : dedup_check(p);
 }

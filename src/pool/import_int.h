@@ -63,7 +63,7 @@ struct import {
 /* By the label: version, destroyed, in use by another host, features. Parks (watching another host's uberblock). */
 int import_label_check(const struct pool_import_want *want, const struct found *f,
                        struct err *reterr);
-/* Active features of the MOS, and devices that we don't have. The pool becomes read-only where they force it to. Parks. */
+/* Active features of the MOS, devices that we don't have, deduplicated blocks. The pool becomes read-only where they force it to. Parks. */
 int import_features_check(struct import *im);
 /* From now on nothing is written to it, for this reason; the first one stays. */
 void import_force_read_only(struct pool *p, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -216,20 +216,30 @@ static void make_ashift(struct nv *label)
     check(nv_add_u64(tree_of(label), "ashift", 63) == 0);
 }
 
+static void make_no_guid(struct nv *label)
+{
+    check(nv_add_u64(tree_of(label), "guid", 0) == 0);
+}
+
 static const struct lie {
     void (*make)(struct nv *label);
     int err;
     const char *says;
 } lies[] = {
-    {make_newer,       -EOPNOTSUPP, "pool tank has version 5001, newer than 5000"        },
-    {make_older,       -EOPNOTSUPP, "older than 5000"                                    },
+    {make_newer,       -EOPNOTSUPP,
+     "pool tank (/d0) has version 5001, newer than 5000, the newest known here: use the "
+     "software"                                                                                    },
+    {make_older,       -EOPNOTSUPP, "older than 5000"                                              },
     {make_unknown,     -EOPNOTSUPP,
-     "the feature org.example:later, with which it cannot be opened"                     },
-    {make_many,        -EBADMSG,    "speaks of 1048576 top-level vdevs"                  },
-    {make_three,       -ENXIO,      "none of the disks of its top-level vdev 1 was found"},
-    {make_other_array, -EBADMSG,    "the label of /d0 has metaslab_array 9999"           },
-    {make_dragon,      -EBADMSG,    "unknown type dragon"                                },
-    {make_ashift,      -EBADMSG,    "no valid uberblock"                                 },
+     "pool tank (/d0): the pool uses the feature org.example:later, with which it cannot be "
+     "opened: use"                                                                                 },
+    {make_many,        -EBADMSG,    "speaks of 1048576 top-level vdevs"                            },
+    {make_three,       -ENXIO,      "none of the disks of its top-level vdev 1 was found"          },
+    {make_other_array, -EBADMSG,    "the label of /d0 has metaslab_array 9999"                     },
+    {make_dragon,      -EBADMSG,    "its labels, as of /d0: device tree: unknown type dragon (/d0)"},
+    {make_no_guid,     -EBADMSG,    "device tree: file 0 (/d0, guid 0): no guid"                   },
+    {make_ashift,      -EBADMSG,
+     "pool tank: no valid uberblock on /d0, nor on 0 others of its disks: look for more"           },
 };
 
 static void lies_body(struct expect *e)
@@ -249,8 +259,9 @@ static void lies_body(struct expect *e)
         check(file_unlink("/d0") == 0 && file_rename("/good", "/d0") == 0);
     }
     uberblocks_patch("/d0", UINT64_MAX, ub_guid_sum);
-    EXPECT_EQ(e, tank_import(&t, .guid = 0), -ENXIO);
-    EXPECT(e, said(&t, "the sum of its disks' guids"));
+    EXPECT_EQ(e, tank_import(&t, .guid = 0), -EBADMSG);
+    EXPECT(e, said(&t, "pool tank: the sum of its disks' guids is not that of the uberblock of "
+                       "/d0; import --rewind would go back"));
 }
 
 static void make_foreign(struct nv *label)
@@ -315,6 +326,52 @@ static void features_body(struct expect *e)
     was = disks_sum(1);
     EXPECT_EQ(e, tank_import(&t, .read_only = true), -EOPNOTSUPP);
     EXPECT(e, said(&t, "the feature org.example:later, with which it cannot be opened"));
+    EXPECT_EQ(e, disks_sum(1), was);
+}
+
+static int ddt_put(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct pool *p = arg;
+    uint64_t stats = 0, table[64 * 8] = {0};
+    (void)txg, (void)reterr;
+    table[3] = 1000;
+    table[7] = 2345;
+    check(zap_create(p->mos, DMU_POOL_PROPS, DMU_NONE, 0, &stats) == 0);
+    check(zap_set_u64s(p->mos, stats, "DDT-sha256-zap-duplicate", table, ARRAY_LEN(table)) ==
+          0);
+    check(zap_set_u64(p->mos, DMU_OBJECT_DIRECTORY, "DDT-statistics", stats) == 0);
+    return 0;
+}
+
+static int ddt_put_table(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct pool *p = arg;
+    (void)txg, (void)reterr;
+    return zap_set_u64(p->mos, DMU_OBJECT_DIRECTORY, "DDT-sha256-zap-duplicate", 1);
+}
+
+/* Its statistics stay when the last shared block is gone, its tables don't. */
+static void dedup_body(struct expect *e)
+{
+    struct tank t;
+    const char *why;
+    char value[64];
+    tank_make(&t, e, LAYOUT_SINGLE, 1);
+    EXPECT_EQ(e, txg_run(t.p, ddt_put, t.p, NULL), 0);
+    tank_export(&t);
+    EXPECT_EQ(e, tank_import(&t, .guid = 0), 0);
+    EXPECT(e, !pool_read_only(t.p, NULL));
+    EXPECT_EQ(e, pool_prop_get(t.p, "dedupratio", value, sizeof(value), NULL, NULL), 0);
+    EXPECT(e, strcmp(value, "1.00") == 0);
+    EXPECT_EQ(e, txg_run(t.p, ddt_put_table, t.p, NULL), 0);
+    tank_export(&t);
+    uint64_t was = disks_sum(1);
+    EXPECT_EQ(e, tank_import(&t, .guid = 0), 0);
+    EXPECT(e, pool_read_only(t.p, &why) && strstr(why, "it has deduplicated blocks"));
+    EXPECT_EQ(e, pool_prop_get(t.p, "dedupratio", value, sizeof(value), NULL, NULL), 0);
+    EXPECT(e, strcmp(value, "2.34") == 0);
+    tank_verify(&t, 1);
+    tank_export(&t);
     EXPECT_EQ(e, disks_sum(1), was);
 }
 
@@ -669,6 +726,7 @@ TEST(a_missing_group_is_named, missing_body)
 TEST(lies_are_refused, lies_body)
 TEST(a_disk_of_two_pools_is_left_alone, two_pools_body)
 TEST(unknown_features_forbid_writing_or_all, features_body)
+TEST(deduplicated_blocks_forbid_writing, dedup_body)
 TEST(a_log_that_nobody_can_follow_stays, log_body)
 TEST(a_damaged_newest_state_can_be_left, rewind_body)
 TEST(going_back_far_must_be_asked_for, rewind_far_body)
@@ -700,6 +758,7 @@ int main(void)
         cmocka_unit_test(test_lies_are_refused),
         cmocka_unit_test(test_a_disk_of_two_pools_is_left_alone),
         cmocka_unit_test(test_unknown_features_forbid_writing_or_all),
+        cmocka_unit_test(test_deduplicated_blocks_forbid_writing),
         cmocka_unit_test(test_a_log_that_nobody_can_follow_stays),
         cmocka_unit_test(test_a_damaged_newest_state_can_be_left),
         cmocka_unit_test(test_going_back_far_must_be_asked_for),

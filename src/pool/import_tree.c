@@ -124,7 +124,8 @@ int import_tree_from_labels(const struct found *f, struct vdev **ret_root, struc
     if (r == -ENOMEM)
         return err_set(reterr, r, "pool %s: no memory", member_text(f->best, "name"));
     if (r)
-        err_prefix(reterr, "pool %s: its labels", member_text(f->best, "name"));
+        err_prefix(reterr, "pool %s: its labels, as of %.80s", member_text(f->best, "name"),
+                   f->best->path);
     return r;
 }
 
@@ -256,23 +257,26 @@ static int config_check(const struct import *im, const struct nv *config,
                         const struct vdev *root, struct err *reterr)
 {
     const struct pool *p = im->p;
+    const char *newest = im->f->best->path;
     const struct vdev *leaf;
     uint64_t guid = p->guid, n = root->nchildren;
     nv_get_u64(config, "pool_guid", &guid);
     nv_get_u64(config, "vdev_children", &n);
     if (guid != p->guid || root->guid != p->guid)
         return err_set(reterr, E(-EBADMSG),
-                       "pool %s: its configuration is that of another pool (%" PRIu64 ")",
-                       p->name, guid != p->guid ? guid : root->guid);
+                       "pool %s: its configuration, as %.80s leads to it, is that of another "
+                       "pool (%" PRIu64 ")",
+                       p->name, newest, guid != p->guid ? guid : root->guid);
     if (n != root->nchildren)
         return err_set(reterr, E(-EBADMSG),
-                       "pool %s: its configuration speaks of %" PRIu64
+                       "pool %s: its configuration, as %.80s leads to it, speaks of %" PRIu64
                        " top-level vdevs and has %u",
-                       p->name, n, root->nchildren);
+                       p->name, newest, n, root->nchildren);
     if (vdev_guid_sum(root) != p->ub.guid_sum)
-        return err_set(reterr, E(-ENXIO),
-                       "pool %s: the sum of its disks' guids is not that of its newest state",
-                       p->name);
+        return err_set(
+            reterr, E(-EBADMSG),
+            "pool %s: the sum of its disks' guids is not that of the uberblock of %.80s",
+            p->name, newest);
     for (unsigned i = 0; (leaf = vdev_leaf(root, i)); i++) {
         const struct member *m = import_member_of(im->f, leaf);
         int r = m ? label_compare(p, m, leaf, reterr) : 0;
@@ -287,11 +291,13 @@ int import_tree_from_config(struct import *im, const struct nv *config, struct v
     struct vdev *root;
     struct nv *tree;
     if (!nv_get_nv(config, "vdev_tree", &tree))
-        return err_set(im->err, E(-EBADMSG), "pool %s: its configuration has no device tree",
-                       im->p->name);
+        return err_set(im->err, E(-EBADMSG),
+                       "pool %s: its configuration, as %.80s leads to it, has no device tree",
+                       im->p->name, im->f->best->path);
     int r = vdev_parse(tree, &root, im->err);
     if (r) {
-        err_prefix(im->err, "pool %s: its configuration", im->p->name);
+        err_prefix(im->err, "pool %s: its configuration, as %.80s leads to it", im->p->name,
+                   im->f->best->path);
         return r;
     }
     r = config_check(im, config, root, im->err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A disk joins: attach, replace, a spare (OpenZFS spa_vdev_attach()). It is checked and opened, its labels are blanked, and in one
- * txg it comes to stand beside another one, below a mirror or an interposed vdev. disks.c says in which order.
+ * A disk joins: attach, replace, a spare (OpenZFS spa_vdev_attach()). It is checked and opened; then in one txg, in which nothing
+ * but a failing disk can refuse it any more, its labels are blanked and it comes to stand beside another one, below a mirror or an
+ * interposed vdev. disks.c says in which order.
  */
 #include "pool/disks.h"
 
@@ -74,6 +75,8 @@ static int join_task(void *arg, uint64_t txg, struct err *reterr)
         r = err_set(reterr, E(-E2BIG), "%s: its mirror has enough disks", disk_path(leaf));
     if (r == 0)
         r = txg_set_add(&fresh->dtl, TXG_INITIAL, p->txgs.open + 1);
+    if (r == 0 && !fresh->is_spare && (r = label_erase(fresh)) != 0)
+        err_set(reterr, r, "%s: its labels cannot be written", fresh->path);
     if (r)
         return r;
     fresh->dtl_dirty = true;
@@ -102,7 +105,7 @@ static int run_join(struct disk_change *c, struct err *reterr)
     return r;
 }
 
-/* Opens a new disk that is to stand beside the leaf and blanks its labels. */
+/* Opens a new disk that is to stand beside the leaf. */
 static int fresh_disk(struct disk_change *c, const char *path, bool force, struct err *reterr)
 {
     struct leaf_want want = {.path = path};
@@ -117,12 +120,7 @@ static int fresh_disk(struct disk_change *c, const char *path, bool force, struc
     if (r)
         return r;
     want.like = leaf->top;
-    r = leaf_new(&want, &c->fresh, reterr);
-    if (r == 0 && (r = label_erase(c->fresh)) != 0) {
-        err_set(reterr, r, "%s: its labels cannot be written", path);
-        vdev_free(c->fresh);
-    }
-    return r;
+    return leaf_new(&want, &c->fresh, reterr);
 }
 
 int pool_attach(struct pool *p, const char *disk, const char *new_disk, bool force,

@@ -251,12 +251,27 @@ static int label_as_of(struct member *m, uint64_t txg, struct err *reterr)
     }
     if (r)
         return err_set(reterr, E(-EBADMSG),
-                       "pool %s: no label of %s fits its newest uberblock, of txg %" PRIu64,
+                       "pool %s: no label of %s fits its newest uberblock, of txg %" PRIu64
+                       ": take that disk away, if the others are enough, and replace it",
                        member_text(m, "name"), m->path, txg);
     nv_free(m->label.config);
     m->label.config = label.config;
     m->guid = member_number(m, "guid");
     return 0;
+}
+
+static int no_uberblock(const struct found *f, uint64_t pool, struct err *reterr)
+{
+    if (f->n == 0)
+        return err_set(
+            reterr, E(-EBADMSG),
+            "pool %" PRIu64
+            ": its disks carry labels of two pools each: wipe those that neither needs",
+            pool);
+    return err_set(reterr, E(-EBADMSG),
+                   "pool %s: no valid uberblock on %s, nor on %u others of its disks: look for "
+                   "more of them elsewhere, or restore it from a copy",
+                   member_text(f->v[0], "name"), f->v[0]->path, f->n - 1);
 }
 
 int found_gather(const struct members *m, uint64_t pool, struct found *ret, struct err *reterr)
@@ -271,8 +286,7 @@ int found_gather(const struct members *m, uint64_t pool, struct found *ret, stru
         if (f.v[i]->label.has_ub &&
             (!f.best || uberblock_better(&f.v[i]->label.ub, &f.best->label.ub)))
             f.best = f.v[i];
-    int r =
-        f.best ? 0 : err_set(reterr, E(-EBADMSG), "pool %" PRIu64 ": no valid uberblock", pool);
+    int r = f.best ? 0 : no_uberblock(&f, pool, reterr);
     for (unsigned i = 0; r == 0 && i < f.n; i++)
         if (member_number(f.v[i], "txg") > f.best->label.ub.txg)
             r = label_as_of(f.v[i], f.best->label.ub.txg, reterr);

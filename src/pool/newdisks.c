@@ -2,7 +2,8 @@
 /*
  * Disks that are to become a pool's: what creation, add, attach and replace share. The checks
  * look at disks and touch no byte of them. A group or a disk that passed is a small tree of its
- * own, open, with blank labels, until the commit that takes it into the pool's.
+ * own, open, until the commit that takes it into the pool's. Labels are blanked only when all
+ * disks of a change have passed: what refuses one leaves the others as they were too.
  */
 #include "pool/pool_int.h"
 
@@ -12,14 +13,14 @@
 #include <string.h>
 
 static const struct {
-    const char *type;
+    const char *word, *type;
     unsigned nparity, min_leaves;
 } layouts[] = {
-    [LAYOUT_SINGLE] = {NULL,     0, 1},
-      [LAYOUT_MIRROR] = {"mirror", 0, 2},
-    [LAYOUT_RAIDZ1] = {"raidz",  1, 2},
-      [LAYOUT_RAIDZ2] = {"raidz",  2, 3},
-    [LAYOUT_RAIDZ3] = {"raidz",  3, 4},
+    [LAYOUT_SINGLE] = {"single-disk", NULL,     0, 1},
+      [LAYOUT_MIRROR] = {"mirror",      "mirror", 0, 2},
+    [LAYOUT_RAIDZ1] = {"raidz1",      "raidz",  1, 2},
+      [LAYOUT_RAIDZ2] = {"raidz2",      "raidz",  2, 3},
+    [LAYOUT_RAIDZ3] = {"raidz3",      "raidz",  3, 4},
 };
 
 uint64_t pool_new_guid(void)
@@ -85,9 +86,9 @@ int groups_check(const struct groups_want *w, struct err *reterr)
     for (unsigned g = 0; g < w->ngroups; g++) {
         const struct pool_group *group = &w->groups[g];
         if (group->n < layouts[group->layout].min_leaves)
-            return err_set(reterr, E(-EINVAL), "a %s of parity %u needs at least %u disks",
-                           layouts[group->layout].type, layouts[group->layout].nparity,
-                           layouts[group->layout].min_leaves);
+            return err_set(reterr, E(-EINVAL), "a %s group needs at least %u disks, not %u",
+                           layouts[group->layout].word, layouts[group->layout].min_leaves,
+                           group->n);
         if (!w->force && group->layout != w->groups[0].layout)
             return err_set(
                 reterr, E(-EINVAL),
@@ -225,7 +226,7 @@ static int groups_parse(const struct groups_want *w, uint64_t guid, struct vdev 
     return r;
 }
 
-/* All open, laid out, and only then blanked. */
+/* All open and laid out. */
 static int groups_take(const struct groups_want *w, struct vdev *root, struct err *reterr)
 {
     struct vdev *leaf;
@@ -241,25 +242,55 @@ static int groups_take(const struct groups_want *w, struct vdev *root, struct er
         if (r == 0 && top->ashift < w->min_ashift)
             r = vdev_layout(top, w->min_ashift, reterr);
     }
-    for (unsigned i = 0; r == 0 && (leaf = vdev_leaf(root, i)); i++) {
-        r = label_erase(leaf);
-        if (r)
-            err_set(reterr, r, "%s: its labels cannot be written", leaf->path);
-    }
     return r;
 }
 
-int groups_make(const struct groups_want *w, uint64_t guid, struct vdev **ret_root,
-                struct err *reterr)
+/* ---- all of a change ---------------------------------------------------------------------- */
+
+int new_disks_open(struct pool *p, const struct groups_want *w, uint64_t guid,
+                   struct new_disks *ret, struct err *reterr)
 {
-    struct vdev *root = NULL;
-    int r = groups_parse(w, guid, &root, reterr);
-    if (r == 0)
-        r = groups_take(w, root, reterr);
+    struct new_disks d = {.spares = calloc(w->nspares + 1, sizeof(struct vdev *)),
+                          .spares_had = p->nspares};
+    int r = d.spares ? 0 : err_set(reterr, E(-ENOMEM), "no memory for disks");
+    if (r == 0 && w->ngroups)
+        r = groups_parse(w, guid, &d.root, reterr);
+    if (r == 0 && w->ngroups)
+        r = groups_take(w, d.root, reterr);
+    for (; r == 0 && d.nspares < w->nspares; d.nspares++)
+        r = spare_open(p, w->spares[d.nspares], w->force, &d.spares[d.nspares], reterr);
     if (r) {
-        vdev_free(root);
+        new_disks_refused(p, &d);
         return r;
     }
-    *ret_root = root;
+    *ret = d;
     return 0;
+}
+
+int new_disks_label(const struct new_disks *d, struct err *reterr)
+{
+    struct vdev *leaf = NULL;
+    int r = 0;
+    for (unsigned i = 0; r == 0 && d->root && (leaf = vdev_leaf(d->root, i)); i++)
+        r = label_erase(leaf);
+    for (unsigned i = 0; r == 0 && i < d->nspares; i++)
+        if ((leaf = d->spares[i]))
+            r = label_write_spare(leaf, leaf->guid);
+    return r ? err_set(reterr, r, "%s: its labels cannot be written", leaf->path) : 0;
+}
+
+void new_disks_done(struct new_disks *d)
+{
+    for (unsigned i = 0; i < d->nspares; i++)
+        vdev_free(d->spares[i]);
+    free(d->spares);
+    vdev_free(d->root);
+    *d = (struct new_disks){0};
+}
+
+void new_disks_refused(struct pool *p, struct new_disks *d)
+{
+    while (p->nspares > d->spares_had)
+        spare_forget(p, p->spares[p->nspares - 1].guid);
+    new_disks_done(d);
 }

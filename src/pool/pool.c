@@ -212,7 +212,7 @@ static int mark_left(void *arg, uint64_t txg, struct err *reterr)
                             "%s", p->name);
 }
 
-/* The last txg, whose labels say what became of the pool. */
+/* The last txg, whose labels say what became of the pool. Of the errors none is one of those that mean that it is still open. */
 static int pool_leave(struct pool *p, enum pool_state state, struct err *reterr)
 {
     struct leaving l = {p, state};
@@ -220,7 +220,7 @@ static int pool_leave(struct pool *p, enum pool_state state, struct err *reterr)
     scan_stop(p);
     int r = p->read_only ? 0 : txg_run(p, mark_left, &l, reterr);
     pool_close(p);
-    return r;
+    return r == -EAGAIN ? E(-EIO) : r;
 }
 
 static int in_use_check(const struct pool *p, struct err *reterr)
@@ -229,7 +229,7 @@ static int in_use_check(const struct pool *p, struct err *reterr)
         return err_set(
             reterr, E(-EAGAIN),
             "pool %s is suspended: %s: bring back enough of its disks and clear it, or "
-            "give up what it could not write with -f",
+            "stop zsand, which gives up what could not be written",
             p->name, p->suspended.why);
     if (p->open_volumes == 0)
         return 0;

@@ -56,6 +56,8 @@ struct pool_create_want {
 };
 int pool_create(const struct pool_create_want *want, struct pool **ret_pool,
                 struct err *reterr);
+/* All that it looks at before it writes; nothing is written. Parks. */
+int pool_create_check(const struct pool_create_want *want, struct err *reterr);
 
 struct pool_import_want {
     const char *const *paths; /* where its disks may be, NULL at the end */
@@ -92,7 +94,7 @@ int pool_export(struct pool *p, struct err *reterr);
 /* True: nothing can be written; *ret_why (may be NULL): what forces it, "" when it was asked for. */
 bool pool_read_only(const struct pool *p, const char **ret_why);
 /* As export, but its labels then say that it was destroyed; import brings it back as long as its disks aren't used otherwise.
- * -EBUSY: a volume is open; or, without force, it holds datasets. */
+ * Still open after -EBUSY: a volume is open; or, without force, it holds datasets; -EAGAIN: it is suspended; -EROFS. */
 int pool_destroy(struct pool *p, bool force, struct err *reterr);
 /* Closes it as it is (a daemon's stop): the next start opens it again. A suspended pool lets go. */
 void pool_close(struct pool *p);
@@ -128,7 +130,7 @@ void pool_let_go(struct pool *p);
 struct pool_vdev_status {
     unsigned depth;    /* 1: a top-level vdev */
     bool leaf;         /* a disk; else a group */
-    bool spare;        /* a hot spare, "AVAIL" or "INUSE"; those come last */
+    bool spare;        /* a hot spare, "AVAIL", "INUSE" or "UNAVAIL"; those come last */
     char name[256];    /* a disk's path; "mirror-0", "raidz1-2", "spare-0" */
     const char *state; /* "ONLINE", "DEGRADED", "OFFLINE", "UNAVAIL", ... */
     uint64_t guid;
@@ -216,7 +218,7 @@ void pool_set_memory(struct pool *p, uint64_t cache_bytes, uint64_t dirty_bytes)
 /* ---- repair (repair.c) ------------------------------------------------------------------------------ */
 
 /* Reads all that the pool holds, snapshots included, and repairs what is bad, in the background. Starting goes on with a
- * paused one: where it was, or, after an import, from the beginning. -EBUSY: a scrub or resilver is running; -ENOENT: none to pause or cancel. */
+ * paused one where it was, also after an import. -EBUSY: a scrub or resilver is running; -ENOENT: none to pause or cancel. */
 enum pool_scrub_verb { POOL_SCRUB_START, POOL_SCRUB_PAUSE, POOL_SCRUB_CANCEL };
 int pool_scrub(struct pool *p, enum pool_scrub_verb verb, struct err *reterr);
 
@@ -255,6 +257,9 @@ int pool_clear(struct pool *p, const char *disk, struct err *reterr);
  * -EBUSY: a disk is in use, or has labels of some pool (force). Nothing was written to any disk then. */
 int pool_add(struct pool *p, const struct pool_group *groups, unsigned ngroups,
              const char *const *spares, unsigned nspares, bool force, struct err *reterr);
+/* All that it looks at before it writes; nothing is written. Parks. */
+int pool_add_check(struct pool *p, const struct pool_group *groups, unsigned ngroups,
+                   const char *const *spares, unsigned nspares, bool force, struct err *reterr);
 /* Mirrors a single disk, or gives a mirror one more side. Errors of pool_add(); -ENOSPC: too small. The copying goes on in
  * the background. */
 int pool_attach(struct pool *p, const char *disk, const char *new_disk, bool force,
@@ -271,7 +276,10 @@ int pool_remove_spare(struct pool *p, const char *disk, struct err *reterr);
 struct pool_spare_info {
     const char *path; /* as long as the list is not changed */
     uint64_t guid;
-    bool in_use;
+    bool in_use; /* by this pool */
+    const char *
+        state; /* "AVAIL", "INUSE" (by this pool or another one), "UNAVAIL": as the caretaker last saw it */
+    const char *note; /* "in use by pool lake", why it cannot be used; "" */
 };
 bool pool_spare(const struct pool *p, unsigned i, struct pool_spare_info *ret);
 

@@ -168,14 +168,14 @@ static int nothing_found(struct import *im, const struct candidates *c, const st
     if (!goes_on(why->code))
         return err_set(im->err, why->code, "%s", why->msg);
     return err_set(im->err, why->code ? why->code : E(-EBADMSG),
-                   "%.120s; none of its %u states is whole%s", why->msg, c->n,
+                   "%.170s; none of its %u states is whole%s", why->msg, c->n,
                    im->want->rewind_far ? "" : " that import --rewind may try");
 }
 
 static int would_go_back(struct import *im, const struct uberblock *ub, const struct err *why)
 {
     return err_set(im->err, why->code,
-                   "%.110s; import %s would go back %" PRIu64 " seconds, to txg %" PRIu64,
+                   "%.150s; import %s would go back %" PRIu64 " seconds, to txg %" PRIu64,
                    why->msg, is_safe(im, ub) ? "--rewind" : "--rewind-far",
                    seconds_back(im, ub), ub->txg);
 }

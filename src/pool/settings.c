@@ -164,11 +164,10 @@ static void get_readonly(const struct pool *p, char *ret, size_t cap)
     snprintf(ret, cap, "%s", on_off[p->read_only]);
 }
 
-/* Pools with deduplicated blocks are not imported. */
 static void get_dedupratio(const struct pool *p, char *ret, size_t cap)
 {
-    (void)p;
-    snprintf(ret, cap, "1.00");
+    uint64_t percent = p->dedup_percent ? p->dedup_percent : 100;
+    snprintf(ret, cap, "%" PRIu64 ".%02u", percent / 100, (unsigned)(percent % 100));
 }
 
 /* ---- the table ---------------------------------------------------------------------------------------------- */

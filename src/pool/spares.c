@@ -9,9 +9,11 @@
 #include "pool/import_int.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,12 +40,18 @@ struct pool_spare *spare_of(const struct pool *p, const char *disk)
 
 bool pool_spare(const struct pool *p, unsigned i, struct pool_spare_info *ret)
 {
+    static const char *const states[] = {
+        [SPARE_THERE] = "AVAIL", [SPARE_ELSEWHERE] = "INUSE", [SPARE_MISSING] = "UNAVAIL"};
     if (i >= p->nspares)
         return false;
+    const struct pool_spare *s = &p->spares[i];
+    bool in_use = vdev_find(p->root, s->guid) != NULL;
     *ret = (struct pool_spare_info){
-        .path = p->spares[i].path,
-        .guid = p->spares[i].guid,
-        .in_use = vdev_find(p->root, p->spares[i].guid) != NULL,
+        .path = s->path,
+        .guid = s->guid,
+        .in_use = in_use,
+        .state = states[in_use ? SPARE_ELSEWHERE : s->seen],
+        .note = in_use ? "currently in use" : s->why,
     };
     return true;
 }
@@ -119,33 +127,86 @@ int spares_write(struct pool *p)
     return r;
 }
 
-/* Whether the device at path is the spare, as its label says. */
-static bool is_spare_at(const struct pool *p, const char *path, uint64_t guid)
+/* ---- looking at one ------------------------------------------------------------------------- */
+
+/* Whether the device at path is the spare, as its label says, and nobody uses it: 0; -EBUSY: another pool does; others: it is
+ * not there. Parks. */
+static int spare_see(const struct pool *p, const char *path, uint64_t guid, struct err *reterr)
 {
     struct file_opts opts = {.mode = FILE_RDONLY};
     struct label_info label;
     uint64_t state = POOL_STATE_ACTIVE, found = 0, pool = 0;
+    const char *name = "?";
     struct file *f;
-    if (file_open(path, &opts, &f, NULL))
-        return false;
-    int r = label_read(f, UINT64_MAX, &label, NULL);
+    int r = file_open(path, &opts, &f, reterr);
+    if (r)
+        return r;
+    r = label_read(f, UINT64_MAX, &label, NULL);
     file_close(f);
     if (r)
-        return false;
+        return err_set(reterr, E(-ENXIO), "%s has no label: it is no spare any more", path);
     nv_get_u64(label.config, "state", &state);
     nv_get_u64(label.config, "guid", &found);
     nv_get_u64(label.config, "pool_guid", &pool);
+    nv_get_str(label.config, "name", &name);
+    if (found != guid)
+        r = err_set(reterr, E(-ENXIO), "%s is another disk now", path);
+    else if (state != POOL_STATE_SPARE &&
+             pool !=
+                 p->guid) /* one that came back from use may still have a label of that time */
+        r = err_set(reterr, E(-EBUSY), "in use by pool %.120s", name);
     nv_free(label.config);
-    /* One that came back from use may still have a label of that time. */
-    return found == guid && (state == POOL_STATE_SPARE || pool == p->guid);
+    return r;
+}
+
+/* Takes note of what was seen; the list may have changed meanwhile. */
+static void spare_note(struct pool *p, uint64_t guid, int r, const struct err *why)
+{
+    struct pool_spare *s = spare_find(p, guid);
+    if (!s || r == -ENOMEM)
+        return;
+    s->seen = r == 0 ? SPARE_THERE : r == -EBUSY ? SPARE_ELSEWHERE : SPARE_MISSING;
+    snprintf(s->why, sizeof(s->why), "%.159s", r ? why->msg : "");
+}
+
+/* What is new. */
+static void spare_tell(const struct pool *p, struct pool_spare *s)
+{
+    if (!s || s->told == s->seen)
+        return;
+    s->told = s->seen;
+    if (s->seen == SPARE_MISSING)
+        log_warn("spare.missing", KV("pool", "%s", p->name), KV("path", "%s", s->path),
+                 KV("why", "%s", s->why));
+    else
+        log_info("spare.there", KV("pool", "%s", p->name), KV("path", "%s", s->path),
+                 KV("state", "%s", s->seen == SPARE_THERE ? "available" : s->why));
+}
+
+void spares_look(struct pool *p)
+{
+    for (unsigned i = 0; i < p->nspares; i++) {
+        struct err why = {0};
+        uint64_t guid = p->spares[i].guid;
+        CLEANUP(freep) char *path = strdup(p->spares[i].path);
+        if (!path || vdev_find(p->root, guid))
+            continue;
+        int r = spare_see(p, path, guid, &why);
+        spare_note(p, guid, r, &why);
+        spare_tell(p, spare_find(p, guid));
+    }
 }
 
 /* The spare where it was, or where it is now. */
 static int spare_place(struct pool *p, struct pool_spare *s, const char *const *paths)
 {
     struct members m = {0};
-    if (is_spare_at(p, s->path, s->guid))
+    struct err why = {0};
+    int seen = spare_see(p, s->path, s->guid, &why);
+    if (seen == 0 || seen == -EBUSY) {
+        spare_note(p, s->guid, seen, &why);
         return 0;
+    }
     int r = members_scan(paths, 0, NULL, &m, NULL);
     for (unsigned i = 0; r == 0 && i < m.n; i++) {
         if (member_number(&m.v[i], "guid") != s->guid)
@@ -153,9 +214,13 @@ static int spare_place(struct pool *p, struct pool_spare *s, const char *const *
         free(s->path);
         s->path = strdup(m.v[i].path);
         r = s->path ? 0 : E(-ENOMEM);
+        if (r == 0)
+            seen = spare_see(p, s->path, s->guid, &why);
         break;
     }
     members_free(&m);
+    if (r == 0)
+        spare_note(p, s->guid, seen, &why);
     return r;
 }
 
@@ -202,12 +267,25 @@ int spares_load(struct pool *p, const char *const *paths, struct err *reterr)
 
 /* ---- new ones -------------------------------------------------------------------------------- */
 
-/* A new spare's label is written at once: with a crash before the list it is a spare of no
- * pool. One that is a spare already stays as it is, and is shared. */
-static int spare_make(struct pool *p, const char *path, bool force, struct err *reterr)
+static int spare_list(struct pool *p, const char *path, uint64_t guid, bool blockdev)
+{
+    struct nv *origin = nv_new();
+    int r = origin ? nv_add_str(origin, "type", blockdev ? "disk" : "file") : E(-ENOMEM);
+    if (r == 0 && blockdev)
+        r = nv_add_u64(origin, "whole_disk", 0);
+    if (r == 0)
+        r = spare_add(p, path, guid, origin);
+    nv_free(origin);
+    return r;
+}
+
+/* A spare's label is written before the list: with a crash between them it is a spare of no pool. One that is a spare already
+ * stays as it is, and is shared. */
+int spare_open(struct pool *p, const char *path, bool force, struct vdev **ret_leaf,
+               struct err *reterr)
 {
     struct leaf_want want = {.path = path};
-    struct vdev *leaf;
+    *ret_leaf = NULL;
     if (spare_of(p, path))
         return err_set(reterr, E(-EEXIST), "%s is a spare of pool %s already", path, p->name);
     if (p->nspares == SPARES_MAX)
@@ -218,38 +296,19 @@ static int spare_make(struct pool *p, const char *path, bool force, struct err *
         r = disk_check(path, force, &want.facts, reterr);
     if (r)
         return r;
-    uint64_t guid = want.facts.spare_guid ? want.facts.spare_guid : pool_new_guid();
-    if (spare_find(p, guid))
+    want.guid = want.facts.spare_guid ? want.facts.spare_guid : pool_new_guid();
+    if (spare_find(p, want.guid))
         return err_set(reterr, E(-EEXIST), "%s is a spare of pool %s already", path, p->name);
-    if (!want.facts.spare_guid) {
-        r = leaf_new(&want, &leaf, reterr);
-        if (r)
-            return r;
-        r = label_write_spare(leaf, guid);
-        vdev_free(leaf);
-        if (r)
-            return err_set(reterr, r, "%s: its labels cannot be written", path);
-    }
-    struct nv *origin = nv_new();
-    r = origin ? nv_add_str(origin, "type", want.facts.blockdev ? "disk" : "file") : -ENOMEM;
-    if (r == 0 && want.facts.blockdev)
-        r = nv_add_u64(origin, "whole_disk", 0);
+    if (!want.facts.spare_guid)
+        r = leaf_new(&want, ret_leaf, reterr);
+    if (r)
+        return r;
+    r = spare_list(p, path, want.guid, want.facts.blockdev);
     if (r == 0)
-        r = spare_add(p, path, guid, origin);
-    nv_free(origin);
-    return r ? err_set(reterr, r, "%s: no memory for a spare", path) : 0;
-}
-
-int spares_prepare(struct pool *p, const char *const *paths, unsigned n, bool force,
-                   struct err *reterr)
-{
-    unsigned had = p->nspares;
-    int r = 0;
-    for (unsigned i = 0; r == 0 && i < n; i++)
-        r = spare_make(p, paths[i], force, reterr);
-    while (r && p->nspares > had)
-        spare_forget(p, p->spares[p->nspares - 1].guid);
-    return r;
+        return 0;
+    vdev_free(*ret_leaf);
+    *ret_leaf = NULL;
+    return err_set(reterr, r, "%s: no memory for a spare", path);
 }
 
 /* ---- use --------------------------------------------------------------------------------------- */
@@ -258,15 +317,18 @@ int spare_take(struct pool *p, const struct pool_spare *s, const struct vdev *li
                struct vdev **ret_leaf, struct err *reterr)
 {
     struct leaf_want want = {.path = s->path, .guid = s->guid, .like = like};
+    struct err why = {0};
     uint64_t guid = s->guid, like_guid = like->guid;
     CLEANUP(freep) char *path = strdup(s->path);
     if (vdev_find(p->root, guid))
         return err_set(reterr, E(-EBUSY), "spare %s is in use already", s->path);
     if (!path)
         return err_set(reterr, E(-ENOMEM), "no memory for a spare");
-    if (!is_spare_at(p, path, guid))
-        return err_set(reterr, E(-EBUSY), "spare %s is missing, or another pool uses it", path);
-    int r = disk_check(path, true, &want.facts, reterr);
+    int r = spare_see(p, path, guid, &why);
+    spare_note(p, guid, r, &why);
+    if (r)
+        return err_set(reterr, E(-EBUSY), "spare %s: %s", path, why.msg);
+    r = disk_check(path, true, &want.facts, reterr);
     if (r)
         return r;
     want.path = path;

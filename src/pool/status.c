@@ -42,8 +42,12 @@ static void note(const struct pool *p, const struct vdev *leaf, char *ret, size_
         snprintf(ret, cap, "%.150s",
                  leaf->refused ? leaf->refused->msg
                                : "cannot be opened, or holds no part of this pool");
+    else if (leaf->state == VDEV_FAULTED && leaf->failed_to)
+        snprintf(ret, cap, "failed to %s", leaf->failed_to);
     else if (leaf->state == VDEV_FAULTED)
-        snprintf(ret, cap, "failed to write");
+        snprintf(ret, cap, "failed before the pool was imported");
+    else if (leaf->state == VDEV_DEGRADED && leaf->dtl.n == 0)
+        snprintf(ret, cap, "too many errors");
     else if (leaf->state >= VDEV_DEGRADED && leaf->dtl.n > 0)
         snprintf(ret, cap, "%s",
                  scan.resilver && scan.state == POOL_SCAN_RUNNING ? "resilvering"
@@ -98,12 +102,10 @@ static void add_spares(const struct pool *p, struct pool_status *s)
     struct pool_spare_info i;
     for (unsigned k = 0; pool_spare(p, k, &i); k++) {
         struct pool_vdev_status *v = &s->vdevs[s->nvdevs++];
-        *v = (struct pool_vdev_status){.depth = 1,
-                                       .leaf = true,
-                                       .spare = true,
-                                       .state = i.in_use ? "INUSE" : "AVAIL",
-                                       .guid = i.guid};
+        *v = (struct pool_vdev_status){
+            .depth = 1, .leaf = true, .spare = true, .state = i.state, .guid = i.guid};
         snprintf(v->name, sizeof(v->name), "%s", i.path);
+        snprintf(v->note, sizeof(v->note), "%s", i.note);
     }
 }
 

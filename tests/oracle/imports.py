@@ -100,16 +100,24 @@ def rewound(row, layout, block):
 def not_ours(row, what, text):
     """A pool of OpenZFS's with something that we don't write: read-only, with its name; no byte changes."""
     features = "async_destroy,empty_bpobj,lz4_compress,spacemap_histogram,enabled_txg,hole_birth,extensible_dataset,embedded_data"
-    extra = what.split() if "=" in what else []
-    if not extra:
+    prop = [["set", ".", what]] if what.startswith("dedup=") else []
+    extra = what.split() if "=" in what and not prop else []
+    if not extra and not prop:
         features += f",{what}"
-    wanted = row.orc(["create", "mirror:2", f"features={features}", *extra], ["volume", "v", "8M", "16K"],
-                     ["write", "v", row.seeds(), 30], ["hash", "v"], ["export"])
+    seed = row.seeds()  # the same for two volumes: they share all blocks
+    wanted = row.orc(["create", "mirror:2", f"features={features}", *extra], *prop,
+                     *(step for v in ("v", "w") for step in (["volume", v, "8M", "16K"], ["write", v, seed, 30])),
+                     ["hash", "v", "w"], ["export"])
     before = contents(row)
-    told = row.ours_text(["import"], ["hash", "v"])
+    told = row.ours_text(["import"], ["hash", "v", "w"])
     tap.expect(f"read-only: {text}" in told, f"no reason in:\n{told}")
     same({n: h for h, n in re.findall(r"^([0-9a-f]{64})  (.*)$", told, re.M)}, wanted, "read-only")
+    tap.expect(f" importable {text}" in (told := row.ours_text(["found"])), f"the search says otherwise:\n{told}")
     tap.expect(contents(row) == before, "a byte changed")
+    if prop:
+        told = row.ours_text(["import"], ["poolget"])
+        ratio = int(re.search(r"^poolprop dedupratio (\d+)", row.orc_text(["import", "readonly"], ["poolget"]), re.M)[1])
+        tap.expect(f"poolprop dedupratio {ratio / 100:.2f} " in told and ratio > 150, f"the ratio is {ratio}, not as in:\n{told}")
 
 
 def found(row, layout):

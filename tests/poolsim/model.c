@@ -20,6 +20,7 @@ struct one_change {
     uint64_t first, n;
     enum change kind;
     bool atomic, durable;
+    bool may_tear;         /* it failed: anything may have come of it */
     uint32_t done_at;      /* how many had succeeded when it had, itself included */
     uint32_t begun, ended; /* by the model's clock; ended 0: not known to have */
     enum fate fate;
@@ -29,11 +30,15 @@ struct sector {
     uint32_t *v, n, cap; /* numbers, ascending */
     uint32_t base;       /* index of the oldest one that may show */
     int claims;          /* readers, or -1: a change */
+    bool
+        vague; /* of what was settled: zeros, and there is more than one change that they may come from */
 };
 
 struct model {
-    uint64_t seed, nsectors;
+    uint64_t seed, nsectors, block; /* sectors; of a block */
     struct sector *s;
+    uint64_t nlists;    /* of s: those that were cut off keep theirs, for older trees */
+    uint32_t shrinking; /* the change that cuts sectors off; 0: none */
     struct one_change *changes;
     uint32_t nchanges, cap;
     uint32_t ndone, clock;
@@ -60,25 +65,16 @@ static void list_forget(struct sector *s, uint32_t number)
         s->base++;
 }
 
-static void sectors_init(struct model *m, uint64_t from)
-{
-    for (uint64_t i = from; i < m->nsectors; i++) {
-        m->s[i] = (struct sector){0};
-        list_add(&m->s[i], 0);
-    }
-}
-
-struct model *model_new(uint64_t seed, uint64_t nsectors)
+struct model *model_new(uint64_t seed, uint64_t nsectors, uint64_t block_sectors)
 {
     struct model *m = calloc(1, sizeof(*m));
     check(m);
     m->seed = seed;
-    m->nsectors = nsectors;
-    m->s = calloc(nsectors, sizeof(*m->s));
+    m->block = block_sectors;
     m->cap = 64;
     m->changes = calloc(m->cap, sizeof(*m->changes));
-    check(m->s && m->changes);
-    sectors_init(m, 0);
+    check(m->changes);
+    model_grow(m, nsectors);
     m->changes[0] =
         (struct one_change){.n = nsectors, .kind = CHANGE_ZERO, .durable = true, .fate = DONE};
     m->nchanges = 1;
@@ -87,7 +83,7 @@ struct model *model_new(uint64_t seed, uint64_t nsectors)
 
 void model_free(struct model *m)
 {
-    for (uint64_t i = 0; m && i < m->nsectors; i++)
+    for (uint64_t i = 0; m && i < m->nlists; i++)
         free(m->s[i].v);
     if (m) {
         free(m->s);
@@ -103,12 +99,16 @@ uint64_t model_sectors(const struct model *m)
 
 void model_grow(struct model *m, uint64_t nsectors)
 {
-    uint64_t from = m->nsectors;
-    check_cmp(nsectors, >=, from);
+    check_cmp(nsectors, >=, m->nsectors);
+    m->nsectors = nsectors;
+    if (nsectors <= m->nlists)
+        return;
     m->s = realloc(m->s, nsectors * sizeof(*m->s));
     check(m->s);
-    m->nsectors = nsectors;
-    sectors_init(m, from);
+    for (; m->nlists < nsectors; m->nlists++) {
+        m->s[m->nlists] = (struct sector){0};
+        list_add(&m->s[m->nlists], 0);
+    }
 }
 
 /* ---- claims ---------------------------------------------------------------------------------------------------------- */
@@ -205,6 +205,32 @@ void model_failed(struct model *m, uint32_t number)
 {
     m->changes[number].fate = UNKNOWN;
     m->changes[number].atomic = false; /* that is said of power cuts only */
+    m->changes[number].may_tear = true;
+}
+
+void model_shrink_begin(struct model *m, uint64_t nsectors)
+{
+    check(nsectors < m->nsectors && m->shrinking == 0);
+    m->shrinking = model_begin(m, nsectors, m->nsectors - nsectors, CHANGE_ZERO, false);
+}
+
+void model_shrink_end(struct model *m, bool done)
+{
+    uint32_t number = m->shrinking;
+    if (number == 0)
+        return;
+    m->shrinking = 0;
+    if (done) {
+        model_done(m, number, true);
+        m->nsectors = m->changes[number].first;
+        return;
+    }
+    m->changes[number].fate = UNKNOWN;
+    for (uint64_t i = m->changes[number].first; i < m->nsectors; i++) {
+        check_cmp(m->s[i].v[m->s[i].n - 1], ==, number);
+        m->s[i].n--;
+    }
+    m->changes[number].n = 0;
 }
 
 uint32_t model_now(const struct model *m)
@@ -230,7 +256,7 @@ void model_cut(struct model *m)
             m->changes[i].ended =
                 0; /* it may be lost though a later one comes back from the log */
     }
-    for (uint64_t i = 0; i < m->nsectors; i++)
+    for (uint64_t i = 0; i < m->nlists; i++)
         m->s[i].claims = 0;
 }
 
@@ -290,6 +316,15 @@ const char *model_check(struct model *m, uint64_t first, uint64_t n, const uint8
     return NULL;
 }
 
+/* Whether an older change of the list than the k-th may show zeros. */
+static bool older_zeros(const struct model *m, const struct sector *s, uint32_t k)
+{
+    while (k-- > s->base)
+        if (m->changes[s->v[k]].kind == CHANGE_ZERO)
+            return true;
+    return false;
+}
+
 /* The sector's list ends with what shows. */
 static const char *sector_settle(struct model *m, uint64_t sector, const uint8_t *bytes)
 {
@@ -298,6 +333,7 @@ static const char *sector_settle(struct model *m, uint64_t sector, const uint8_t
     for (uint32_t k = s->n; k-- > s->base;)
         if (shows(m, s->v[k], sector, bytes)) {
             m->counts.kept_unacked += m->changes[s->v[k]].fate == UNKNOWN;
+            s->vague = m->changes[s->v[k]].kind == CHANGE_ZERO && older_zeros(m, s, k);
             s->base = k;
             s->n = k + 1;
             return NULL;
@@ -310,25 +346,48 @@ static uint32_t newest(const struct sector *s)
     return s->v[s->n - 1];
 }
 
-/* An atomic write that shows somewhere shows, or is overwritten, everywhere. The lists' ends show. */
-static const char *atomic_check(struct model *m, uint32_t number)
+/* What shows in one of these sectors shows, or is overwritten, in all of them. The lists' ends show. */
+static const char *whole_check(struct model *m, uint32_t number, uint64_t first, uint64_t n)
 {
-    const struct one_change *c = &m->changes[number];
     uint64_t here = 0, before = UINT64_MAX;
-    for (uint64_t i = c->first; i < c->first + c->n; i++) {
-        here += newest(&m->s[i]) == number;
+    for (uint64_t i = first; i < first + n; i++) {
+        here += newest(&m->s[i]) == number && !m->s[i].vague;
         if (newest(&m->s[i]) < number)
             before = i;
     }
-    m->counts.atomic_judged++;
     if (here == 0 || before == UINT64_MAX)
         return NULL;
     snprintf(
         m->wrong, sizeof(m->wrong),
-        "write %u of %lu+%lu is torn: shows in %lu sectors, but sector %lu shows %u (of %u)",
-        number, (unsigned long)c->first, (unsigned long)c->n, (unsigned long)here,
+        "change %u is torn in %lu+%lu: shows in %lu sectors, but sector %lu shows %u (of %u)",
+        number, (unsigned long)first, (unsigned long)n, (unsigned long)here,
         (unsigned long)before, newest(&m->s[before]), m->nchanges);
     return m->wrong;
+}
+
+static const char *blocks_check(struct model *m, uint32_t number)
+{
+    const struct one_change *c = &m->changes[number];
+    const char *why = NULL;
+    uint64_t end = c->first + c->n;
+    for (uint64_t at = c->first; !why && at < end;) {
+        uint64_t n = MIN(m->block - at % m->block, end - at);
+        why = whole_check(m, number, at, n);
+        m->counts.blocks_judged++;
+        at += n;
+    }
+    return why;
+}
+
+static const char *tear_check(struct model *m, uint32_t number)
+{
+    const struct one_change *c = &m->changes[number];
+    if (c->durable || c->may_tear)
+        return NULL;
+    if (!c->atomic)
+        return blocks_check(m, number);
+    m->counts.atomic_judged++;
+    return whole_check(m, number, c->first, c->n);
 }
 
 const char *model_settle(struct model *m, const uint8_t *bytes)
@@ -337,8 +396,7 @@ const char *model_settle(struct model *m, const uint8_t *bytes)
     for (uint64_t i = 0; !why && i < m->nsectors; i++)
         why = sector_settle(m, i, bytes + i * SECTOR);
     for (uint32_t i = 1; !why && i < m->nchanges; i++)
-        if (m->changes[i].atomic && !m->changes[i].durable)
-            why = atomic_check(m, i);
+        why = tear_check(m, i);
     for (uint32_t i = 1; i < m->nchanges; i++) {
         m->changes[i].fate = DONE;
         m->changes[i].durable = true;
@@ -403,7 +461,7 @@ const char *model_check_older(struct model *m, uint64_t n, const uint8_t *bytes)
 {
     struct moment t = {.before = UINT32_MAX};
     const char *why = NULL;
-    for (uint64_t i = 0; !why && i < MIN(n, m->nsectors); i++)
+    for (uint64_t i = 0; !why && i < MIN(n, m->nlists); i++)
         why = sector_older(m, i, bytes + i * SECTOR, &t);
     if (why || t.after <= t.before)
         return why;

@@ -2,8 +2,11 @@
 /*
  * What a volume may hold. Every change has a number; each 512-byte sector lists, in order, the changes that it may show:
  * the last one known to be durable and those after it. While the world lives a read must show the last; after a power cut it
- * may show any of the list, but a write that was to be atomic shows in all of its sectors (or what came after it there) or
- * in none. What a read after the cut has shown is durable from then on.
+ * may show any of the list, but a change shows in all of its sectors of one block (or what came after it there) or in none of
+ * them, and a write that was to be atomic in all of its blocks. What a read after the cut has shown is durable from then on.
+ *
+ * A volume that shrinks loses what lies beyond as if zeros were written there, which is what it shows should it grow again; but
+ * when the cut left it the old size, nothing of that may have happened.
  *
  * Changes and reads in flight together never overlap: the contract promises nothing then, and the claims below see to it.
  */
@@ -16,11 +19,14 @@
 
 struct model;
 
-struct model *model_new(uint64_t seed, uint64_t nsectors);
+struct model *model_new(uint64_t seed, uint64_t nsectors, uint64_t block_sectors);
 void model_free(struct model *m);
 uint64_t model_sectors(const struct model *m);
 /* More sectors at the end, zeros. */
 void model_grow(struct model *m, uint64_t nsectors);
+/* It is to have less; until the end of that nothing else changes. done: it has, for good; else it has what it had. */
+void model_shrink_begin(struct model *m, uint64_t nsectors);
+void model_shrink_end(struct model *m, bool done);
 
 /* True: nobody touches [first, first + n) in a way that conflicts, and it is the caller's until model_unclaim(). */
 bool model_claim(struct model *m, uint64_t first, uint64_t n, bool change);
@@ -55,8 +61,8 @@ const char *model_settle(struct model *m, const uint8_t *bytes);
 const char *model_check_older(struct model *m, uint64_t n, const uint8_t *bytes);
 
 struct model_counts {
-    uint64_t acked, durable, in_flight_cut, atomic_judged, sectors_checked, kept_unacked,
-        older_checked;
+    uint64_t acked, durable, in_flight_cut, atomic_judged, blocks_judged, sectors_checked,
+        kept_unacked, older_checked;
 };
 const struct model_counts *model_counts(const struct model *m);
 

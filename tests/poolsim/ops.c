@@ -252,22 +252,37 @@ static void op_attr(struct story *st, struct slot *s)
     st->n.attrs++;
 }
 
+static void resize(struct story *st, struct slot *s, uint64_t size)
+{
+    int r;
+    s->pending_size = size;
+    do
+        r = s->v->ops->resize(s->v, size);
+    while (again(st, r));
+    if (r == 0)
+        s->size = size;
+    else
+        failed(st, "a resize", r);
+    s->pending_size = s->size;
+}
+
+/* Nobody else is at this volume. */
 static void op_resize(struct story *st, struct slot *s)
 {
-    if (s->size != s->pending_size || s->size > 8 * MIB)
+    uint64_t blocks = s->size / s->block_size;
+    if (s->size != s->pending_size)
         return;
-    s->pending_size = s->size + s->block_size * (1 + draw(st, 32));
-    int r;
-    do
-        r = s->v->ops->resize(s->v, s->pending_size);
-    while (again(st, r));
-    if (r == 0) {
-        s->size = s->pending_size;
-        model_grow(s->m, s->size / SECTOR);
-    } else {
-        failed(st, "a resize", r);
-    }
     st->n.resizes++;
+    if (blocks > 1 && (s->size > 8 * MIB || one_in(st, 2))) {
+        uint64_t less = 1 + draw(st, one_in(st, 2) ? blocks - 1 : MIN(blocks - 1, 16u));
+        model_shrink_begin(s->m, (blocks - less) * s->block_size / SECTOR);
+        resize(st, s, (blocks - less) * s->block_size);
+        model_shrink_end(s->m, s->size == (blocks - less) * s->block_size);
+        st->n.shrinks++;
+        return;
+    }
+    resize(st, s, s->size + s->block_size * (1 + draw(st, 32)));
+    model_grow(s->m, s->size / SECTOR);
 }
 
 /* ---- volumes --------------------------------------------------------------------------------------------------------- */
@@ -296,6 +311,7 @@ void slot_forget(struct story *st, struct slot *s)
     st->n.in_flight_cut += c->in_flight_cut;
     st->n.kept_unacked += c->kept_unacked;
     st->n.atomic_judged += c->atomic_judged;
+    st->n.blocks_judged += c->blocks_judged;
     st->n.sectors_checked += c->sectors_checked;
     st->n.older_checked += c->older_checked;
     model_free(s->m);
@@ -308,7 +324,7 @@ static void op_create(struct story *st, struct slot *s)
     name_draw(st, s->pending_name);
     s->block_size = 4096u << draw(st, 4);
     s->size = s->pending_size = s->block_size * (8 + draw(st, 4 * MIB / s->block_size));
-    s->m = model_new(st->seed * 1000 + st->names, s->size / SECTOR);
+    s->m = model_new(st->seed * 1000 + st->names, s->size / SECTOR, s->block_size / SECTOR);
     struct pool_volume_want want = {
         .name = s->pending_name,
         .size = s->size,
@@ -481,6 +497,7 @@ static void size_settle(struct slot *s)
     uint64_t has = s->v->geo.size;
     if (has != s->size && has != s->pending_size)
         story_fail("volume %s has %" PRIu64 " bytes, not %" PRIu64, s->name, has, s->size);
+    model_shrink_end(s->m, has < s->size);
     s->size = s->pending_size = has;
     if (has / SECTOR > model_sectors(s->m))
         model_grow(s->m, has / SECTOR);

@@ -26,8 +26,8 @@
     X(ops) X(worlds) X(cuts) X(cuts_keep_none) X(cuts_keep_all) X(cuts_keep_but_first)         \
     X(cuts_keep_some) X(cuts_in_import) X(cuts_in_create) X(closes) X(exports) X(imports)      \
     X(replays) X(reads) X(writes) X(fua) X(zeroes) X(discards) X(flushes) X(syncs) X(attrs)    \
-    X(resizes) X(creates) X(destroys) X(renames) X(acked) X(durable) X(in_flight_cut)\
-    X(kept_unacked) X(atomic_judged) X(sectors_checked) X(torn_writes) X(sectors_lost)         \
+    X(resizes) X(shrinks) X(creates) X(destroys) X(renames) X(acked) X(durable) X(in_flight_cut)\
+    X(kept_unacked) X(atomic_judged) X(blocks_judged) X(sectors_checked) X(torn_writes) X(sectors_lost)         \
     X(sectors_kept) X(disk_errors) X(rots) X(trees) X(older_checked) X(unplugged) X(resilvers)\
     X(stalls) X(scrubs) X(cuts_at_ack) X(proofs) X(no_space) X(suspensions) X(clears)          \
     X(attached) X(replaced) X(replaced_in_place) X(detached) X(added) X(spares_in) X(returned) \

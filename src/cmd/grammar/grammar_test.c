@@ -110,7 +110,12 @@ static const struct {
      "\"undo\":[\"pool.destroy\",{\"name\":\"tank2\",\"force\":true}]},"
      "{\"method\":\"pool.set\",\"params\":{\"name\":\"tank2\",\"property\":\"comment\",\"value\":\"x\"}},"
      "{\"method\":\"dataset.set\",\"params\":{\"name\":\"tank2\",\"property\":\"compression\",\"value\":\"lz4\"}}]"},
-    {"zpool create -n tank2 mirror c1 c2", "said would create 'tank2'"},
+    {"zpool create -n tank2 mirror c1 c2 -o comment=x",
+     "[{\"method\":\"pool.check\",\"params\":{\"name\":\"tank2\",\"vdevs\":[\"mirror\",\"/disks/c1\",\"/disks/c2\"]}}]"},
+    {"zpool add -nf tank draidX spare draid2:4d",
+     "! there is no disk \"draidX\" in /disks, /dev"},
+    {"zpool add -nf tank draid2:4d c1",
+     "[{\"method\":\"pool.check\",\"params\":{\"name\":\"tank\",\"force\":true,\"add\":true,\"vdevs\":[\"draid2:4d\",\"/disks/c1\"]}}]"},
     {"zpool create tank2 mirror c1 nope", "! there is no disk \"nope\" in /disks, /dev"},
     {"zpool create tank2 c1 -o ashift=8", "! ashift=8: it is a number from 9 to 13"},
     {"zpool create tank2 c1 -o ashift", "! \"ashift\" is not of the form PROPERTY=VALUE"},

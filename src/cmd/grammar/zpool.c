@@ -30,7 +30,10 @@ static bool is_group_word(const char *word)
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (strcmp(words[i], word) == 0)
             return true;
-    return strncmp(word, "draid", 5) == 0;
+    if (strncmp(word, "draid", 5) != 0)
+        return false;
+    word += 5 + strspn(word + 5, "0123456789");
+    return *word == 0 || *word == ':';
 }
 
 static int vdevs(const struct gr_line *l, json_t *params, struct err *reterr)
@@ -47,7 +50,7 @@ static int vdevs(const struct gr_line *l, json_t *params, struct err *reterr)
     return rc;
 }
 
-/* -n: the groups as they would be. */
+/* -n: the groups as they would be, when all has been looked at. */
 static void say_layout(const struct gr_line *l, struct gr_plan *p, const json_t *params,
                        const char *what)
 {
@@ -100,6 +103,19 @@ static int root_property(struct gr_plan *p, const char *pool, const char *text,
     return rc;
 }
 
+/* Of the steps that make a pool, the first one asks whether it could be made, and the others are left out. */
+static void only_check(struct gr_plan *p)
+{
+    while (p->nsteps > 1) {
+        json_decref(p->steps[--p->nsteps].params);
+        json_decref(p->steps[p->nsteps].undo_params);
+    }
+    p->steps[0].method = "pool.check";
+    p->steps[0].undo = NULL;
+    json_decref(p->steps[0].undo_params);
+    p->steps[0].undo_params = NULL;
+}
+
 static int create(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
                   struct err *reterr)
 {
@@ -127,10 +143,7 @@ static int create(const struct gr_line *l, const json_t *facts, struct gr_plan *
         rc = root_property(p, pool, text, reterr);
     if (rc == 0 && gr_has(l, "n")) {
         say_layout(l, p, params, "create");
-        while (p->nsteps > 0) {
-            json_decref(p->steps[--p->nsteps].params);
-            json_decref(p->steps[p->nsteps].undo_params);
-        }
+        only_check(p);
     }
     return rc;
 }
@@ -138,17 +151,20 @@ static int create(const struct gr_line *l, const json_t *facts, struct gr_plan *
 static int add(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
                struct err *reterr)
 {
+    bool look = gr_has(l, "n");
     json_t *params = pool_params(l);
     (void)facts;
     flag(l, "f", params, "force");
+    flag(l, "n", params, "add");
     int rc = vdevs(l, params, reterr);
-    if (rc == 0 && gr_has(l, "n"))
-        say_layout(l, p, params, "update");
-    if (rc < 0 || gr_has(l, "n"))
+    if (rc < 0) {
         json_decref(params);
-    else
-        gr_step(p, "pool.add", params);
-    return rc;
+        return rc;
+    }
+    if (look)
+        say_layout(l, p, params, "update");
+    gr_step(p, look ? "pool.check" : "pool.add", params);
+    return 0;
 }
 
 /* ---- one disk ---------------------------------------------------------------------------- */
@@ -460,7 +476,7 @@ static int set(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
 
 GR_OPTIONS(create_options) = {
     {.letter = 'f', .word = "force", .doc = "take disks that hold another pool's labels, and groups of different redundancy"},
-    {.letter = 'n', .doc = "only show what would be made"},
+    {.letter = 'n', .doc = "only look at the disks, with all checks, and show what would be made"},
     {.letter = 'o', .arg = "PROPERTY=VALUE", .many = true, .doc = "a property of the pool: ashift, autoreplace, failmode, comment"},
     {.letter = 'O', .arg = "PROPERTY=VALUE", .many = true, .doc = "a property of its root dataset, which those below it inherit"},
     {.letter = 'm', .arg = "MOUNTPOINT", .doc = "none: zsan mounts nothing"},
@@ -468,7 +484,7 @@ GR_OPTIONS(create_options) = {
 };
 GR_OPTIONS(add_options) = {
     {.letter = 'f', .word = "force", .doc = "take disks that hold another pool's labels, and groups of other redundancy"},
-    {.letter = 'n', .doc = "only show what would be added"},
+    {.letter = 'n', .doc = "only look at the disks, with all checks, and show what would be added"},
 };
 GR_OPTIONS(copy_options) = {
     {.letter = 'f', .word = "force", .doc = "although the new disk holds another pool's labels"},

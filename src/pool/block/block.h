@@ -103,7 +103,8 @@ void block_put(struct blocks *b, const struct bp *placed, uint64_t fill, struct 
 int block_free(struct blocks *b, uint64_t txg, const struct bp *bp);
 
 /* bp_check() with the pool's tables: what must hold before a pointer from disk is followed,
- * freed or counted. */
+ * freed or counted. A deduplicated block is like others as long as nothing is written (import_check.c
+ * sees to it); else -EOPNOTSUPP: its users are not counted here. */
 int block_check(const struct blocks *b, const struct bp *bp);
 struct bp_sums block_sums(const struct blocks *b, const struct bp *bp);
 

@@ -150,6 +150,30 @@ static void body_read_only_repairs_nothing(struct expect *e)
     tank_free(&t);
 }
 
+/* As long as nobody writes it is a block like others. */
+static void body_deduplicated(struct expect *e)
+{
+    struct tank t;
+    uint64_t repaired = 0;
+    struct iobuf *got;
+    tank_new(&t, &(struct tank_shape){1, 1, 12, 64 * MIB, MIB});
+    struct iobuf *buf = fill(8192, 3, false);
+    struct block_want w = {
+        .lsize = 8192, .type = DMU_DNODE, .checksum = ZCHECK_SHA256, .copies = 1};
+    struct bp bp = write_one(&t, buf, &w);
+    bp_word_set(&bp, 6, bp_word(&bp, 6) | 1ull << 62);
+    t.b.read_only = true;
+    tank_chill(&t);
+    expect_reads(e, &t, &bp, buf, 8192);
+    t.b.read_only = false;
+    tank_chill(&t);
+    EXPECT_EQ(e, block_read(&t.b, &bp, BLOCK_NORMAL, &got), -EOPNOTSUPP);
+    EXPECT_EQ(e, block_scrub(&t.b, &bp, &repaired), -EOPNOTSUPP);
+    EXPECT_EQ(e, block_free(&t.b, t.txg, &bp), -EOPNOTSUPP);
+    iobuf_put(buf);
+    tank_free(&t);
+}
+
 /* Two steps: a place, then content, at the same place. */
 static void body_place_and_put(struct expect *e)
 {
@@ -423,6 +447,7 @@ TEST(round_trip)
 TEST(zeros_and_holes)
 TEST(heals)
 TEST(read_only_repairs_nothing)
+TEST(deduplicated)
 TEST(place_and_put)
 TEST(freeing)
 TEST(gang)
@@ -433,11 +458,12 @@ TEST(crowd)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_zeros_and_holes),
-        cmocka_unit_test(test_heals),         cmocka_unit_test(test_read_only_repairs_nothing),
-        cmocka_unit_test(test_place_and_put), cmocka_unit_test(test_freeing),
-        cmocka_unit_test(test_gang),          cmocka_unit_test(test_make_gang),
-        cmocka_unit_test(test_epochs),        cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_zeros_and_holes),
+        cmocka_unit_test(test_heals),        cmocka_unit_test(test_read_only_repairs_nothing),
+        cmocka_unit_test(test_deduplicated), cmocka_unit_test(test_place_and_put),
+        cmocka_unit_test(test_freeing),      cmocka_unit_test(test_gang),
+        cmocka_unit_test(test_make_gang),    cmocka_unit_test(test_epochs),
+        cmocka_unit_test(test_crowd),
     };
     return cmocka_run_group_tests_name("pool_block", tests, NULL, NULL);
 }

@@ -104,7 +104,9 @@ uint64_t blocks_oldest_reader(struct blocks *b)
 
 int block_check(const struct blocks *b, const struct bp *bp)
 {
-    return bp_check(bp, b->sizes, b->nvdevs, NULL);
+    int r = bp_check(bp, b->sizes, b->nvdevs, NULL);
+    bool shared = r == 0 && !bp_is_hole(bp) && !bp_is_embedded(bp) && bp_is_dedup(bp);
+    return shared && !b->read_only ? E(-EOPNOTSUPP) : r;
 }
 
 struct bp_sums block_sums(const struct blocks *b, const struct bp *bp)

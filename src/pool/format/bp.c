@@ -28,7 +28,6 @@ enum { WORD_PROPS = 6, WORD_PHYS_BIRTH = 9, WORD_BIRTH = 10, WORD_CKSUM = 12 };
 #define PROP_TYPE_SHIFT     48u
 #define PROP_LEVEL_SHIFT    56u
 #define PROP_ENCRYPTED      (1ull << 61)
-#define PROP_DEDUP          (1ull << 62)
 #define PROP_LITTLE         (1ull << 63)
 /* Of an embedded pointer: sizes in bytes, less one. */
 #define EMBEDDED_LSIZE_MASK  0x1ffffffull
@@ -278,8 +277,6 @@ int bp_check(const struct bp *bp, const uint64_t *sizes, unsigned nvdevs, struct
         return r;
     if (bp_is_embedded(bp))
         return check_embedded(bp, reterr);
-    if (bp_word(bp, WORD_PROPS) & PROP_DEDUP)
-        return foreign(reterr, "the block is deduplicated");
     r = check_sizes(bp, reterr);
     if (r < 0)
         return r;

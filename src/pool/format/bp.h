@@ -81,6 +81,11 @@ static inline bool bp_is_little_endian(const struct bp *bp)
 {
     return bp_word(bp, 6) >> 63;
 }
+/* Others may share the block, and a table of the pool (DDT) counts them. Not of an embedded pointer. */
+static inline bool bp_is_dedup(const struct bp *bp)
+{
+    return bp_word(bp, 6) >> 62 & 1;
+}
 /* Bytes; right for embedded pointers too. A hole stores nothing (psize 0), and one that was never
  * written doesn't know its lsize either (0). */
 uint32_t bp_lsize(const struct bp *bp);
@@ -124,8 +129,8 @@ void bp_embedded_payload(const struct bp *bp, uint8_t ret_bytes[112]);
 /* What every reader relies on: the fields are within what the format allows and we can read,
  * each DVA lies in a vdev below nvdevs whose size is sizes[vdev] (bytes; 0: a hole among the
  * vdevs). -EBADMSG names the field; -EOPNOTSUPP: it is of a kind we don't read (encrypted,
- * deduplicated, big-endian, a checksum or size of others). Holes and embedded pointers are
- * checked by their own rules. Not checked: births against the pool's txg. */
+ * big-endian, a checksum or size of others). Holes and embedded pointers are checked by their own
+ * rules. Not checked: births against the pool's txg. */
 int bp_check(const struct bp *bp, const uint64_t *sizes, unsigned nvdevs, struct err *reterr);
 
 /* ---- accounting (OpenZFS bp_get_dsize, BP_GET_UCSIZE) -------------------------------------- */

@@ -211,7 +211,7 @@ static const struct damage {
     {"2 MiB",                   6,  0xffffffff,        0x0fff0fff,                      -EOPNOTSUPP},
     {"1 MiB, less allocated",   6,  0xffffffff,        0x07ff07ff,                      -EBADMSG   },
     {"encrypted",               6,  1ull << 61,        1ull << 61,                      -EOPNOTSUPP},
-    {"deduplicated",            6,  1ull << 62,        1ull << 62,                      -EOPNOTSUPP},
+    {"deduplicated",            6,  1ull << 62,        1ull << 62,                      0          },
     {"big-endian",              6,  1ull << 63,        0,                               -EOPNOTSUPP},
     {"never born",              10, ~0ull,             0,                               -EBADMSG   },
     {"vdev is a hole",          0,  0xffffffull << 32, 1ull << 32,                      -EBADMSG   },

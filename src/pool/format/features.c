@@ -96,7 +96,9 @@ enum feature_access feature_access(const char *guid, bool from_read, struct err 
     bool readable = f ? (f->flags & FEATURE_READ_ONLY_OK) != 0 : !from_read;
     if (f && f->flags & FEATURE_WORKS)
         return FEATURE_WRITE;
-    err_set(reterr, -EOPNOTSUPP, "the pool uses the feature %s, with which it can%s",
-            f ? f->name : guid, readable ? " only be read" : "not be opened");
+    err_set(reterr, -EOPNOTSUPP, "the pool uses the feature %.80s, with which it can%s: %s",
+            f ? f->name : guid, readable ? " only be read" : "not be opened",
+            readable ? "the software that made it can write it"
+                     : "use the software that made it");
     return readable ? FEATURE_READ_ONLY : FEATURE_NO_ACCESS;
 }

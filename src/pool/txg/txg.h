@@ -67,10 +67,13 @@ struct pool_pace {
 };
 
 /* A hot spare, in use or not (spares.c). */
+enum pool_spare_seen { SPARE_THERE, SPARE_ELSEWHERE, SPARE_MISSING };
 struct pool_spare {
     uint64_t guid;
     char *path;
-    struct nv *origin; /* as read: pairs that we don't interpret; NULL: none */
+    enum pool_spare_seen seen, told; /* when it was last looked at; in the log */
+    char why[160];                   /* it isn't there */
+    struct nv *origin;               /* as read: pairs that we don't interpret; NULL: none */
 };
 
 struct scan;
@@ -101,6 +104,8 @@ struct pool {
     bool config_dirty;  /* labels and the MOS config are to be written */
     bool has_vdev_zaps; /* com.delphix:has_per_vdev_zaps */
     bool spacemap_histogram;
+    uint64_t
+        dedup_percent; /* of what its deduplicated blocks take, what they stand for; 0: it has none */
     /* guids of active features that the MOS cannot be read without */
     const char *label_features[POOL_LABEL_FEATURES];
     unsigned nlabel_features;

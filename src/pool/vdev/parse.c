@@ -54,10 +54,22 @@ const char *vdev_kind(const struct vdev *vd)
     return types[vd->type].name;
 }
 
-static int refuse(struct parse *p, const struct vdev *vd, const char *why)
+/* Of the device, or the first one below it; people know no other name of a group either. */
+static const char *first_path(const struct nv *nv)
 {
-    return err_set(p->err, E(-EBADMSG), "device tree: %s %" PRIu32 " (guid %" PRIu64 "): %s",
-                   types[vd->type].name, vd->id, vd->guid, why);
+    struct nv *const *list = NULL;
+    const char *path = "no path";
+    unsigned n = 0;
+    while (!nv_get_str(nv, "path", &path) && nv_get_nvs(nv, "children", &list, &n) && n > 0)
+        nv = list[0];
+    return path;
+}
+
+static int refuse(struct parse *p, const struct nv *nv, const struct vdev *vd, const char *why)
+{
+    return err_set(p->err, E(-EBADMSG),
+                   "device tree: %s %" PRIu32 " (%.80s, guid %" PRIu64 "): %s",
+                   types[vd->type].name, vd->id, first_path(nv), vd->guid, why);
 }
 
 static uint64_t get(const struct nv *nv, const char *key)
@@ -73,26 +85,29 @@ static int parse_type(struct parse *p, const struct nv *nv, enum vdev_type *ret_
 {
     const char *name;
     if (!nv_get_str(nv, "type", &name))
-        return err_set(p->err, E(-EBADMSG), "device tree: a device without type");
+        return err_set(p->err, E(-EBADMSG), "device tree: a device without type (%.80s)",
+                       first_path(nv));
     for (unsigned t = 0; t < ARRAY_LEN(types); t++) {
         if (strcmp(types[t].name, name) == 0) {
             *ret_type = t;
             return 0;
         }
     }
-    return err_set(p->err, E(-EBADMSG), "device tree: unknown type %.40s", name);
+    return err_set(p->err, E(-EBADMSG), "device tree: unknown type %.40s (%.80s)", name,
+                   first_path(nv));
 }
 
-static int take_guid(struct parse *p, const struct vdev *vd)
+static int take_guid(struct parse *p, const struct nv *nv, const struct vdev *vd)
 {
     if (vd->guid == 0)
-        return vd->type == VDEV_HOLE || vd->type == VDEV_MISSING ? 0 : refuse(p, vd, "no guid");
+        return vd->type == VDEV_HOLE || vd->type == VDEV_MISSING ? 0
+                                                                 : refuse(p, nv, vd, "no guid");
     for (unsigned i = 0; i < p->nvdevs; i++) {
         if (p->guids[i] == vd->guid)
-            return refuse(p, vd, "its guid occurs twice");
+            return refuse(p, nv, vd, "its guid occurs twice");
     }
     if (p->nvdevs == MAX_VDEVS)
-        return refuse(p, vd, "too many devices");
+        return refuse(p, nv, vd, "too many devices");
     p->guids[p->nvdevs++] = vd->guid;
     return 0;
 }
@@ -101,7 +116,7 @@ static int parse_leaf(struct parse *p, const struct nv *nv, struct vdev *vd)
 {
     const char *path;
     if (!nv_get_str(nv, "path", &path))
-        return refuse(p, vd, "a disk without path");
+        return refuse(p, nv, vd, "a disk without path");
     vd->path = strdup(path);
     vd->io = calloc(1, sizeof(*vd->io));
     if (!vd->path || !vd->io)
@@ -131,11 +146,11 @@ static int parse_top(struct parse *p, const struct nv *nv, struct vdev *vd)
     if (ashift == 0 && ms_shift == 0 && vd->asize == 0)
         return 0;
     if (ashift < ASHIFT_MIN || ashift > ASHIFT_READ)
-        return refuse(p, vd, "impossible ashift");
+        return refuse(p, nv, vd, "impossible ashift");
     if (ms_shift < ashift || ms_shift > MS_SHIFT_MAX)
-        return refuse(p, vd, "impossible metaslab_shift");
+        return refuse(p, nv, vd, "impossible metaslab_shift");
     if (vd->asize >> ms_shift == 0 || vd->asize > INT64_MAX)
-        return refuse(p, vd, "impossible asize");
+        return refuse(p, nv, vd, "impossible asize");
     vd->ashift = (uint32_t)ashift;
     vd->ms_shift = (uint32_t)ms_shift;
     return 0;
@@ -145,9 +160,9 @@ static int parse_raidz(struct parse *p, const struct nv *nv, struct vdev *vd)
 {
     uint64_t nparity = get(nv, "nparity");
     if (nparity < 1 || nparity > RAIDZ_MAX_PARITY)
-        return refuse(p, vd, "impossible nparity");
+        return refuse(p, nv, vd, "impossible nparity");
     if (vd->nchildren <= nparity || vd->nchildren > RAIDZ_MAX_CHILDREN)
-        return refuse(p, vd, "impossible number of disks");
+        return refuse(p, nv, vd, "impossible number of disks");
     vd->nparity = (uint32_t)nparity;
     return 0;
 }
@@ -161,14 +176,14 @@ static int parse_own(struct parse *p, const struct nv *nv, struct vdev *vd, unsi
     vd->id = position;
     vd->top = vd->parent ? vd->parent->top : NULL;
     if (vd->parent && id != position)
-        return refuse(p, vd, "its id is not its place");
+        return refuse(p, nv, vd, "its id is not its place");
     if (vd->parent && !(types[vd->type].under & BIT(vd->parent->type)))
-        return refuse(p, vd, "may not stand here");
+        return refuse(p, nv, vd, "may not stand here");
     vd->origin = nv_dup(nv);
     if (!vd->origin)
         return E(-ENOMEM);
     nv_remove(vd->origin, "children");
-    return take_guid(p, vd);
+    return take_guid(p, nv, vd);
 }
 
 /* ---- the tree ---------------------------------------------------------------------------- */
@@ -182,7 +197,7 @@ static int parse_children(struct parse *p, const struct nv *nv, struct vdev *vd,
     unsigned n = 0;
     nv_get_nvs(nv, "children", &list, &n);
     if (n == 0)
-        return refuse(p, vd, "no disks in it");
+        return refuse(p, nv, vd, "no disks in it");
     vd->child = calloc(n, sizeof(struct vdev *));
     if (!vd->child)
         return E(-ENOMEM);
@@ -193,7 +208,7 @@ static int parse_children(struct parse *p, const struct nv *nv, struct vdev *vd,
             return rc;
     }
     if (vd->type != VDEV_ROOT && vd->type != VDEV_RAIDZ && vdev_leaf(vd, VDEV_MAX_COPIES))
-        return refuse(p, vd, "too many disks");
+        return refuse(p, nv, vd, "too many disks");
     return 0;
 }
 
@@ -202,7 +217,7 @@ static int parse_kind(struct parse *p, const struct nv *nv, struct vdev *vd, uns
 {
     int rc = 0;
     if (depth > MAX_DEPTH)
-        return refuse(p, vd, "nested too deeply");
+        return refuse(p, nv, vd, "nested too deeply");
     if (vd->type != VDEV_ROOT && (!vd->parent || vd->parent->type == VDEV_ROOT))
         rc = parse_top(p, nv, vd);
     if (rc < 0 || vd->type == VDEV_HOLE || vd->type == VDEV_MISSING)

@@ -129,6 +129,7 @@ void leaf_fail(struct vdev *leaf, int err, const char *doing)
         return;
     leaf->removed = gone;
     leaf->faulted = !gone;
+    leaf->failed_to = gone ? NULL : doing;
     vdev_set_state(leaf, gone ? VDEV_REMOVED : VDEV_FAULTED);
     log_warn("vdev.fail", KV("path", "%s", leaf->path), KV("guid", "%" PRIu64, leaf->guid),
              KV("doing", "%s", doing), KV("error", "%s", strerror(-err)));

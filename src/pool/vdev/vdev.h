@@ -110,6 +110,8 @@ struct vdev {
     uint64_t
         promised;  /* txg of the newest uberblock that a flush of ours has covered; 0: none */
     bool degraded; /* it has given too many wrong bytes; used as before */
+    const char *
+        failed_to; /* "write", "read", "flush": what it was faulted for; NULL: not known (before the import) */
     struct {
         uint64_t since, read, checksum; /* run_now(), and the errors that were counted then */
     } watch;                            /* the caretaker's */

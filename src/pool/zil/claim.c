@@ -86,7 +86,7 @@ static int log_walk(const struct log_walk *w, const struct bp *first)
         uint32_t used;
         r = zil_bp_check(&bp, NULL);
         if (r == 0)
-            r = bp_check(&bp, w->p->blocks.sizes, w->p->blocks.nvdevs, NULL);
+            r = block_check(&w->p->blocks, &bp);
         if (r == 0)
             r = w->meet ? w->meet(w->arg, &bp) : 0;
         if (r)
@@ -151,7 +151,7 @@ static int claim_record(void *arg, const struct zil_record *rec)
     struct claim *c = arg;
     if (rec->type == ZIL_WRITE && !bp_is_hole(&rec->bp) && bp_birth(&rec->bp) >= c->first) {
         struct iobuf *buf;
-        int r = bp_check(&rec->bp, c->p->blocks.sizes, c->p->blocks.nvdevs, NULL);
+        int r = block_check(&c->p->blocks, &rec->bp);
         if (r == 0)
             r = block_read(&c->p->blocks, &rec->bp, BLOCK_STREAM, &buf);
         if (r)

@@ -185,7 +185,7 @@ static void do_poolset(struct orc *o, int ac, char **av)
 static void do_poolget(struct orc *o, int ac, char **av)
 {
     static const char *const names[] = {"autoreplace", "failmode",  "comment", "guid",
-                                        "size",        "allocated", "version"};
+                                        "size",        "allocated", "version", "dedupratio"};
     nvlist_t *all = NULL, *pair;
     spa_t *spa = pool_hold(o);
     must(spa_prop_get(spa, &all), "properties of", o->pool);
