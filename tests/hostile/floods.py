@@ -12,7 +12,7 @@ import pdu
 from bench import AWAY, TARGET, VILLAIN
 from initiator import Chap, GOOD, LoginError, OPERATIONAL, SECURITY, Session
 from logins import NAMES, answer, login
-from pdu import Wire
+from pdu import Wire, loopback_addresses
 from tap import expect, note
 from zsand import IQN
 
@@ -214,7 +214,7 @@ def few_addresses():
 
 
 def any_address():
-    return [[f"127.2.{n // 250}.{1 + n % 250}" for n in range(t, 60000, THREADS)] for t in range(THREADS)]
+    return [loopback_addresses(2 + t) for t in range(THREADS)]
 
 
 def tests(z):
