@@ -115,8 +115,6 @@ void login_failed(struct conn *c, const struct iscsi_event *ev)
     if (c->refusal && (ev->login_status == ISCSI_LOGIN_AUTH_FAILED ||
                        ev->login_status == ISCSI_LOGIN_OUT_OF_RESOURCES))
         why = c->refusal;
-    if (ev->login_status == ISCSI_LOGIN_AUTH_FAILED)
-        count_failure(c);
     c->net->totals.logins_refused++;
     c->net->totals.sources_refused += why == policy_wrong_source;
     describe_auth(c, p);
@@ -124,6 +122,8 @@ void login_failed(struct conn *c, const struct iscsi_event *ev)
              KV("target", "%s", p->discovery ? "(discovery)" : p->target),
              KV("peer", "%s", sock_peer(c->sock)->text), KV("auth", "%s", c->auth),
              KV("status", "%04x", ev->login_status), KV("why", "%s", why));
+    if (ev->login_status == ISCSI_LOGIN_AUTH_FAILED)
+        count_failure(c);
 }
 
 static uint16_t new_tsih(struct net *net)

@@ -13,11 +13,12 @@ from bench import AWAY, TARGET, VILLAIN
 from initiator import Chap, GOOD, LoginError, OPERATIONAL, SECURITY, Session
 from logins import NAMES, answer, login
 from pdu import Wire, loopback_addresses
-from tap import expect, note
+from tap import Skip, expect, note
 from zsand import IQN
 
 HOST = IQN + "legitimate"
 SECONDS, THREADS = 2.0, 4
+PORT6 = 3266  # the network is this test's own
 GROWTH_MIB = 150  # a bound against growth without one; most of it is the sanitizers' quarantine
 CHAP = []
 
@@ -34,11 +35,11 @@ def high_water(z):
 class Attacker:
     """One thread of an attack, with the addresses that it comes from in turn."""
 
-    def __init__(self, z, sources):
-        self.z, self.sources, self.kept, self.tally = z, itertools.cycle(sources), [], {}
+    def __init__(self, z, sources, portal=0):
+        self.address, self.sources, self.kept, self.tally = z.address(portal), itertools.cycle(sources), [], {}
 
     def wire(self):
-        return Wire(self.z.address(), source=next(self.sources), timeout=5)
+        return Wire(self.address, source=next(self.sources), timeout=5)
 
     def run(self, kind, until):
         while time.monotonic() < until:
@@ -110,7 +111,7 @@ def discovery(a):
     kept = a.kept
     try:
         if not kept:
-            kept.append(Session(a.z.address(), None, VILLAIN, source=next(a.sources), discovery=True, timeout=5))
+            kept.append(Session(a.address, None, VILLAIN, source=next(a.sources), discovery=True, timeout=5))
         s = kept[0]
         s.send(pdu.build(pdu.TEXT | pdu.IMMEDIATE, itt=s.next_itt(), words=(pdu.NO_TAG, s.cmd_sn, s.exp_stat_sn),
                          data=b"SendTargets=All\0"))
@@ -130,7 +131,7 @@ def guesses(a):
     """wrong secrets of a name that there is"""
     try:
         chap = Chap(HOST, "not the secret of it", None, None)
-        Session(a.z.address(), IQN + TARGET, HOST, chap=chap, source=next(a.sources), timeout=5).close()
+        Session(a.address, IQN + TARGET, HOST, chap=chap, source=next(a.sources), timeout=5).close()
         return "taken"
     except LoginError as e:
         return f"refused {e.status:04x}"
@@ -141,13 +142,13 @@ def guesses(a):
 # ---- the frame -------------------------------------------------------------------------------------------
 
 
-def legitimate(z, tries, source=AWAY):
+def legitimate(z, tries, source=AWAY, portal=0):
     """How long a login with mutual CHAP takes, in milliseconds; a host tries again when its connection is closed, and each try is counted."""
     start = time.monotonic()
     while True:
         tries[0] += 1
         try:
-            with z.session(TARGET, HOST, source=source, chap=CHAP[0], timeout=30) as s:
+            with z.session(TARGET, HOST, portal, source=source, chap=CHAP[0], timeout=30) as s:
                 took = (time.monotonic() - start) * 1000
                 expect(s.ready().status == GOOD, "the host's session is not served")
                 s.logout()
@@ -156,15 +157,15 @@ def legitimate(z, tries, source=AWAY):
             expect(time.monotonic() < start + 10, f"the host does not get in: {e}")
 
 
-def flood(z, kind, sources, again):
-    before, quiet = high_water(z), min(legitimate(z, [0]) for _ in range(5))
-    start, attackers = time.monotonic(), [Attacker(z, s) for s in sources]
+def flood(z, kind, sources, again, where=(AWAY, 0)):
+    before, quiet = high_water(z), min(legitimate(z, [0], *where) for _ in range(5))
+    start, attackers = time.monotonic(), [Attacker(z, s, where[1]) for s in sources]
     threads = [threading.Thread(target=a.run, args=(kind, start + SECONDS)) for a in attackers]
     for t in threads:
         t.start()
     times, tries, waiting = [], [0], 0
     while time.monotonic() < start + SECONDS:
-        times.append(legitimate(z, tries))
+        times.append(legitimate(z, tries, *where))
         waiting = max(waiting, z.zsan("stats")["totals"]["logins_in_progress"])
     for t in threads:
         t.join()
@@ -217,6 +218,19 @@ def any_address():
     return [loopback_addresses(2 + t) for t in range(THREADS)]
 
 
+def one_network():
+    return [[f"fd00:64:0:2::{t}:{n:x}" for n in range(1, 60000)] for t in range(THREADS)]
+
+
+def over_ipv6(z, sources, source):
+    if not pathlib.Path("/proc/sys/net/ipv6").exists():
+        raise Skip("no IPv6 here")
+    if len(z.portals) == 1:
+        z.portal("::1", PORT6)
+    z.limits(max_connections=256)
+    flood(z, hoarding, sources, False, (source, 1))
+
+
 def tests(z):
     z.initiator(HOST, auth="mutual")
     CHAP[:] = [z.grant(HOST, TARGET)]
@@ -233,3 +247,7 @@ def tests(z):
     for kind in (login_flood, slow_logins, hoarding):
         yield (f"{kind.__doc__}, each from another address: a host logs in all the while",
                lambda kind=kind: flood(z, kind, any_address(), again=True))
+    yield ("connections that say nothing, each from another address of one IPv6 network of /64: a host in another one logs in all the while",
+           lambda: over_ipv6(z, one_network(), "fd00:64:0:1::1"))
+    yield ("connections that say nothing, from 16 addresses of an IPv6 network: their neighbour in it logs in all the while",
+           lambda: over_ipv6(z, [[f"fd00:64:0:2::{t}:{n}" for n in range(1, 5)] for t in range(THREADS)], "fd00:64:0:2::5:1"))
