@@ -185,8 +185,10 @@ struct cfg_grant {
 };
 
 struct cfg_limits {
-    enum cfg_chap chap_require;      /* nobody logs in by a weaker one; MD5: all will do */
-    uint32_t max_connections;        /* process-wide, 4096 */
+    enum cfg_chap chap_require; /* nobody logs in by a weaker one; MD5: all will do */
+    uint32_t max_connections;   /* process-wide, 4096 */
+    uint32_t
+        max_connections_per_host; /* logged in; 0: an eighth of them, at least 64, at most half */
     uint32_t max_logins_per_address; /* in progress, 32 */
     uint32_t tasks_per_session;      /* command window, 128 */
     uint64_t data_memory;            /* bytes; 0: an eighth of the machine's, at least 64 MiB */
