@@ -56,8 +56,7 @@ static void use_now(struct config_store *s, const char *target, const char *addr
 static bool previous_used(struct config_store *s)
 {
     const struct config *c = config_current(s);
-    uint64_t when =
-        config_previous_use(s, INI, TARGET, &config_grant(c, INI, TARGET)->forward);
+    uint64_t when = config_previous_use(s, INI, TARGET, &config_grant(c, INI, TARGET)->forward);
     config_put(c);
     return when > 0;
 }
@@ -230,7 +229,9 @@ static void test_a_use_is_of_the_secrets_in_force(void **state)
     struct sim_disks *disks = sim_disks_new();
     struct seen r = {.rc = 1};
     in_world(disks, 1, rotate, &r);
-    assert_false(r.known[0]); /* what was used before is no use of the new, and none since then of the old */
+    assert_false(
+        r.known
+            [0]); /* what was used before is no use of the new, and none since then of the old */
     assert_true(r.known[1]);
     assert_true(r.known[2]);
     assert_true(r.known[3]);

@@ -133,7 +133,8 @@ static void login_with(const char *algs, enum iscsi_chap_alg expect, bool mutual
     assert_int_equal(GOT(iscsi_login_rsp, g)->flags, LOGIN_FLAGS(0, 1));
     if (mutual) {
         uint8_t theirs[32];
-        size_t len, n = digest_of(ch.alg, 255, second ? SECOND_REVERSE : REVERSE, mine, sizeof(mine), r);
+        size_t len, n = digest_of(ch.alg, 255, second ? SECOND_REVERSE : REVERSE, mine,
+                                  sizeof(mine), r);
         assert_string_equal(got_key(&g, "CHAP_N"), TARGET);
         assert_true(text_binary(got_key(&g, "CHAP_R"), theirs, sizeof(theirs), &len));
         assert_int_equal(len, n);
