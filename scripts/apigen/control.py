@@ -60,7 +60,8 @@ def _method(m):
 
 def source(api):
     out = [TOP + '#include "control/api_gen.h"\n#include "config/config.h"\n#include "base/log.h"', ""]
-    for name, values in api.enums.items():
+    used = {p.of for m in api.methods for p in m.params}
+    for name, values in ((n, v) for n, v in api.enums.items() if n in used):
         rows = ", ".join(f'{{"{text}", {c}}}' for text, c in values.items())
         out += [f"static const struct param_name {name}_names[] = {{{rows}, {{NULL, 0}}}};"]
     out.append("")

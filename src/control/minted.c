@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Minted secrets as JSON, with the texts that make use of them. The texts hold secrets and are
- * wiped. */
+/* Minted secrets as JSON, with all that whoever puts them into an initiator has to know. */
 #include "config/sources.h"
 #include "control/control_int.h"
-#include "control/paste.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +13,7 @@ static void portal_text(const struct cfg_portal *p, char ret_text[SOCK_ADDR_LEN]
     struct sock_addr a;
     char host[64];
     bool any = cfg_any_address(p->address);
+    ret_text[0] = '\0';
     if (p->advertise[0])
         snprintf(ret_text, SOCK_ADDR_LEN, "%s", p->advertise);
     else if (any && gethostname(host, sizeof(host)) == 0)
@@ -23,60 +22,56 @@ static void portal_text(const struct cfg_portal *p, char ret_text[SOCK_ADDR_LEN]
         snprintf(ret_text, SOCK_ADDR_LEN, "%s", a.text);
 }
 
-static bool find_portal(const struct cfg_target *t, char ret_text[SOCK_ADDR_LEN])
+static bool is_loopback(const struct cfg_portal *p)
 {
-    for (unsigned i = 0; i < t->ngroups; i++)
-        if (t->groups[i]->nportals > 0) {
-            portal_text(&t->groups[i]->portals[0], ret_text);
-            return true;
-        }
-    return false;
+    return !p->advertise[0] &&
+           (strncmp(p->address, "127.", 4) == 0 || strcmp(p->address, "::1") == 0);
 }
 
-static void set_text(struct jb *b, json_t *j, const char *key, char *text, struct wbuf *w)
+/* loopback: those, which are told when there are no others. */
+static void put_group(struct jb *b, json_t *list, const struct cfg_portal_group *g,
+                      bool loopback)
 {
-    text[wb_stored(w)] = '\0';
-    jb_text(b, j, key, text);
-    wipe(text, wb_stored(w));
-    w->len = 0;
-}
-
-static void usage(struct jb *b, json_t *j, const struct config *cfg, const struct minted *m,
-                  char *text)
-{
-    char portal[SOCK_ADDR_LEN] = "";
-    struct wbuf w = wbuf_make(text, PASTE_MAX - 1);
-    const struct cfg_target *t = config_target(cfg, m->target);
-    if (!t) {
-        paste_discovery(&w, m);
-        set_text(b, j, "open_iscsi", text, &w);
-    } else if (find_portal(t, portal)) {
-        paste_open_iscsi(&w, m, portal, NULL);
-        set_text(b, j, "open_iscsi", text, &w);
-        if (m->secret[0]) {
-            paste_url(&w, m, portal, t->nluns > 0 ? t->luns[0].lun : 0);
-            set_text(b, j, "url", text, &w);
-        }
+    char text[SOCK_ADDR_LEN];
+    for (unsigned i = 0; i < g->nportals; i++) {
+        if (is_loopback(&g->portals[i]) != loopback)
+            continue;
+        portal_text(&g->portals[i], text);
+        if (text[0])
+            jb_push_text(b, list, text);
     }
+}
+
+/* t NULL: of all groups. */
+static json_t *portals_json(struct jb *b, const struct config *cfg, const struct cfg_target *t)
+{
+    json_t *list = jb_list(b);
+    unsigned n = t ? t->ngroups : cfg->ngroups;
+    for (int loopback = 0; loopback < 2 && json_array_size(list) == 0; loopback++)
+        for (unsigned i = 0; i < n; i++)
+            put_group(b, list, t ? t->groups[i] : &cfg->groups[i], loopback);
+    return list;
 }
 
 json_t *minted_json(struct jb *b, const struct config *cfg, const struct minted *m)
 {
     json_t *j = jb_object(b);
-    char *text = malloc(PASTE_MAX);
+    const struct cfg_target *t = config_target(cfg, m->target);
+    const struct cfg_initiator *i = config_initiator(cfg, m->initiator);
     jb_text(b, j, "initiator", m->initiator);
     jb_text(b, j, "target", m->target);
-    if (m->secret[0]) {
-        jb_text(b, j, "name", m->name);
+    if (i)
+        jb_text(b, j, "auth", cfg_auth_name(i->auth));
+    jb_text(b, j, "name", m->name);
+    if (m->secret[0])
         jb_text(b, j, "secret", m->secret);
-    }
     if (m->reverse_secret[0]) {
         jb_text(b, j, "reverse_name", m->reverse_name);
         jb_text(b, j, "reverse_secret", m->reverse_secret);
     }
-    if (text)
-        usage(b, j, cfg, m, text);
-    b->bad |= text == NULL;
-    free(text);
+    if (!m->target[0] || t)
+        jb_put(b, j, "portals", portals_json(b, cfg, t));
+    if (t && t->nluns > 0)
+        jb_uint(b, j, "lun", t->luns[0].lun);
     return j;
 }

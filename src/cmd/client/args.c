@@ -333,6 +333,11 @@ static int check_whole(struct parser *p)
         err_set(p->err, -EINVAL, "--watch is for people: programs ask for zsan stats --json");
         return EXIT_USAGE;
     }
+    if (in->json && json_object_get(in->local, "for")) {
+        err_set(p->err, -EINVAL,
+                "--for is for people: --json tells what those texts are made of");
+        return EXIT_USAGE;
+    }
     return EXIT_DONE;
 }
 

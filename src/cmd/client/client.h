@@ -76,8 +76,12 @@ int audit_verify_copy(const char *path, json_t **ret_result, struct err *reterr)
 /* ---- results ----------------------------------------------------------------------------- */
 
 void show_json(const json_t *j);
-/* For people, as the verb's row says; minted secrets and warnings too. */
-void show_result(const struct cli_verb *v, const json_t *result, const struct table_form *f);
+/* For people, as the verb's row says; minted secrets and warnings too. paste: as of show_minted(). */
+void show_result(const struct cli_verb *v, const json_t *result, const struct table_form *f,
+                 const char *paste);
+/* Secrets that a call minted, this once, and how they are used. paste: what they are for (cmd/paste); NULL: what each
+ * initiator's name says. */
+void show_minted(const json_t *minted, const char *paste);
 /* t is the type of status. */
 void show_status(const struct cli_type *t, const json_t *status);
 /* A table of objects. f NULL: for people, the members that have a heading. */

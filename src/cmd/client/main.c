@@ -31,7 +31,8 @@ static int call_verb(const struct invocation *in, struct link *l, struct err *re
     if (in->json)
         show_json(result);
     else
-        show_result(in->verb, result, &in->form);
+        show_result(in->verb, result, &in->form,
+                    json_string_value(json_object_get(in->local, "for")));
     status = status_of_findings(json_string_value(json_object_get(result, "worst")));
     json_decref(result);
     return status;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Answers for people: tables and records from the types' rows, one line for what a change did,
- * secrets ready to paste. */
+/* Answers for people: tables and records from the types' rows, one line for what a change did. */
 #include "cmd/client/client.h"
 
 #include <stdarg.h>
@@ -48,41 +47,10 @@ static void show_record(const struct cli_type *t, const json_t *obj)
     }
 }
 
-/* ---- what was minted --------------------------------------------------------------------- */
-
 static const char *text_of(const json_t *obj, const char *key)
 {
     const char *text = json_string_value(json_object_get(obj, key));
     return text ? text : "";
-}
-
-static void show_indented(const char *text)
-{
-    while (*text) {
-        int len = (int)strcspn(text, "\n");
-        printf("  %.*s\n", len, text);
-        text += len;
-        text += *text == '\n';
-    }
-}
-
-static void show_minted(const json_t *m)
-{
-    const char *target = text_of(m, "target"), *paste = text_of(m, "open_iscsi");
-    printf("\n%s, %s%s: shown this once\n", text_of(m, "initiator"),
-           target[0] ? "target " : "discovery", target);
-    if (*text_of(m, "secret"))
-        printf("  CHAP name %s secret %s\n", text_of(m, "name"), text_of(m, "secret"));
-    if (*text_of(m, "reverse_secret"))
-        printf("  reverse CHAP name %s secret %s\n", text_of(m, "reverse_name"),
-               text_of(m, "reverse_secret"));
-    if (paste[0]) {
-        printf("%s\n", target[0] ? "open-iscsi, as root on the initiator:"
-                                 : "open-iscsi, in /etc/iscsi/iscsid.conf of the initiator:");
-        show_indented(paste);
-    }
-    if (*text_of(m, "url"))
-        printf("libiscsi, QEMU:\n  %s\n", text_of(m, "url"));
 }
 
 /* ---- one line ---------------------------------------------------------------------------- */
@@ -164,9 +132,9 @@ static bool is_method(const struct cli_verb *v, const char *method)
     return strcmp(v->method, method) == 0;
 }
 
-void show_result(const struct cli_verb *v, const json_t *result, const struct table_form *f)
+void show_result(const struct cli_verb *v, const json_t *result, const struct table_form *f,
+                 const char *paste)
 {
-    const json_t *minted = json_object_get(result, "minted");
     const char *warning = json_string_value(json_object_get(result, "warning"));
     if (is_method(v, "status"))
         show_status(v->result, result);
@@ -180,8 +148,7 @@ void show_result(const struct cli_verb *v, const json_t *result, const struct ta
         say(v, result);
     else if (!v->change)
         show_record(v->result, result);
-    for (size_t i = 0; json_is_array(minted) && i < json_array_size(minted); i++)
-        show_minted(json_array_get(minted, i));
+    show_minted(json_object_get(result, "minted"), paste);
     if (warning)
         fprintf(stderr, "zsan: done, but: %s\n", warning);
 }

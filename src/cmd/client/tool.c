@@ -182,7 +182,8 @@ static void print(const struct work *w, const json_t *before)
     if (view)
         view(&s);
     for (i = 0; !view && i < w->plan.nsteps; i++)
-        show_result(verb_of(w->plan.steps[i].method), json_array_get(w->results, i), NULL);
+        show_result(verb_of(w->plan.steps[i].method), json_array_get(w->results, i), NULL,
+                    NULL);
     json_array_foreach(w->plan.say, i, line) tell(stdout, "%s\n", json_string_value(line));
     fflush(stdout);
 }

@@ -9,8 +9,8 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cmd/paste/paste.h"
 #include "config/config_edit.h"
-#include "control/paste.h"
 #include "run/file.h"
 #include "run/sock.h"
 #include "store/store.h"
@@ -26,6 +26,7 @@
 #define DEMO_DISK   (UINT64_C(2) << 30)
 #define DEMO_DISKS  2
 #define DEMO_TAG    1
+#define DEMO_IFACE  "zsan" /* of open-iscsi, which has a name of its own */
 
 struct demo {
     char target[CFG_NAME_LEN], initiator[CFG_NAME_LEN];
@@ -101,23 +102,28 @@ static int make_objects(struct config_edit *e, const struct first_start *p, stru
 
 /* ---- telling about it -------------------------------------------------------------------- */
 
-/* The commands that connect, and the URL when there are secrets to put into it. */
-static void print_pastes(const struct demo *d, const struct minted *m, bool url)
+/* The commands that connect, by what is named; iface: of open-iscsi. */
+static void print_paste(const struct demo *d, const struct minted *m, const char *form,
+                        const char *iface)
 {
-    char *text = malloc(PASTE_MAX);
-    if (!text)
-        return;
-    struct wbuf w = wbuf_make(text, PASTE_MAX);
-    paste_open_iscsi(&w, m, d->portal, "zsan");
-    printf("\nConnect with open-iscsi (as root):\n%.*s", (int)wb_stored(&w), text);
-    if (url) {
-        w.len = 0;
-        paste_url(&w, m, d->portal, d->lun);
-        printf("\nConnect with libiscsi or QEMU, as initiator\n%s\n%.*s\n", d->initiator,
-               (int)wb_stored(&w), text);
-    }
-    wipe(text, PASTE_MAX);
-    free(text);
+    const char *portal = d->portal;
+    const struct paste_facts facts = {
+        .initiator = m->initiator,
+        .target = m->target,
+        .name = m->name,
+        .secret = m->secret,
+        .reverse_name = m->reverse_name,
+        .reverse_secret = m->reverse_secret,
+        .portals = &portal,
+        .nportals = 1,
+        .lun = d->lun,
+        .mutual = true,
+        .iface = iface,
+    };
+    char *text = paste_text(paste_form_named(form), &facts);
+    if (text)
+        printf("\n%s", text);
+    paste_free(text);
 }
 
 static void tell_first(const struct demo *d, const struct first_start *p,
@@ -126,10 +132,13 @@ static void tell_first(const struct demo *d, const struct first_start *p,
     unsigned n;
     const struct minted *all = config_edit_minted(e, &n);
     for (unsigned i = 0; i < n; i++)
-        if (strcmp(all[i].target, d->target) == 0)
-            print_pastes(d, &all[i], true);
+        if (strcmp(all[i].target, d->target) == 0) {
+            print_paste(d, &all[i], "linux", DEMO_IFACE);
+            print_paste(d, &all[i], "libiscsi", "");
+        }
     printf("\nThese secrets are not shown again; new ones are minted with\n"
-           "  zsan --socket %s grant rotate %s %s\n",
+           "  zsan --socket %s grant rotate %s %s\n"
+           "and printed for others with --for esxi, windows or qemu.\n",
            p->control, d->initiator, d->target);
     printf("\nThe volume lies in a pool that mirrors two files in %s:\n"
            "  zsan --socket %s pool status " DEMO_NAME "\n",
@@ -170,7 +179,7 @@ static void tell_again(const struct config *c, const struct first_start *p, stru
     text_copy(m.name, sizeof(m.name), d->initiator);
     text_copy(m.target, sizeof(m.target), d->target);
     text_copy(m.reverse_name, sizeof(m.reverse_name), d->target);
-    print_pastes(d, &m, false);
+    print_paste(d, &m, "linux", DEMO_IFACE);
     printf("\nThe secrets were shown when they were minted. New ones:\n"
            "  zsan --socket %s grant rotate %s %s\n",
            p->control, d->initiator, d->target);
