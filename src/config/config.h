@@ -326,7 +326,7 @@ uint64_t config_uses_since(const struct config_store *s);
 
 /* What operators did last for the whole, in seconds since 1970; 0: not since config_uses_since(). */
 struct cfg_care {
-    uint64_t backup;            /* the configuration was exported with its secrets, or said to be copied */
+    uint64_t backup; /* the configuration was exported with its secrets, or said to be copied */
     uint64_t backup_generation; /* which it was */
     uint64_t audit;             /* somebody had the checklist gone through */
 };
