@@ -268,10 +268,12 @@ static int no_uberblock(const struct found *f, uint64_t pool, struct err *reterr
             "pool %" PRIu64
             ": its disks carry labels of two pools each: wipe those that neither needs",
             pool);
-    return err_set(reterr, E(-EBADMSG),
-                   "pool %s: no valid uberblock on %s, nor on %u others of its disks: look for "
-                   "more of them elsewhere, or restore it from a copy",
-                   member_text(f->v[0], "name"), f->v[0]->path, f->n - 1);
+    return err_set(
+        reterr, E(-EBADMSG),
+        "pool %s: no valid uberblock on %s%s: look for more of its disks elsewhere, or "
+        "restore it from a copy",
+        member_text(f->v[0], "name"), f->v[0]->path,
+        f->n > 1 ? ", nor on its other disks" : "");
 }
 
 int found_gather(const struct members *m, uint64_t pool, struct found *ret, struct err *reterr)
