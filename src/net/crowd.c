@@ -164,9 +164,10 @@ void crowd_hold(struct conn *c, bool held)
     c->from->held = held ? c->from->held + 1 : c->from->held - 1;
 }
 
-static const struct conn *oldest(const struct crowd_source *s)
+/* A source is there as long as it has one. */
+static struct conn *oldest(const struct crowd_source *s)
 {
-    return list_first(&s->waiting, struct conn, waiting);
+    return list_entry(s->waiting.next, struct conn, waiting);
 }
 
 /* Whose turn it is to go: the block's that has most, in it the address's that has most, the oldest's of all
@@ -220,7 +221,7 @@ bool crowd_room(struct net *net, const struct cfg_address *from)
     struct crowd_source *s = who_has_more(net, from);
     if (!s)
         return false;
-    struct conn *c = list_first(&s->waiting, struct conn, waiting);
+    struct conn *c = oldest(s);
     net->totals.logins_displaced++;
     say_crowded(net, s);
     crowd_leave(net, c);

@@ -156,6 +156,53 @@ static void body_equals_do_not_displace_each_other(struct fix *f)
 }
 FIX_TEST(equals_do_not_displace_each_other, 1)
 
+/* ---- a storm ------------------------------------------------------------------------------ */
+
+#define HOSTS 60
+#define PATHS 8
+
+struct storm {
+    struct fix *f;
+    unsigned come, running;
+    struct ini *in[HOSTS * PATHS];
+};
+
+static void come_back(void *arg)
+{
+    struct storm *st = arg;
+    unsigned k = st->come++;
+    struct ini_params p = fix_params(1);
+    char host[SOCK_ADDR_LEN];
+    uint16_t status;
+    snprintf(host, sizeof(host), "127.0.1.%u", 1 + k % HOSTS);
+    p.isid[3] = (uint8_t)(k / HOSTS);
+    p.isid[4] = (uint8_t)(k % HOSTS);
+    EXPECT(st->f, login_from(st->f, host, p, &st->in[k], &status) == 0);
+    st->running--;
+}
+
+/* All hosts with all their paths at once, as after a restart, are no flood. */
+static void body_hosts_that_come_back_all_get_in(struct fix *f)
+{
+    struct storm *st = calloc(1, sizeof(*st));
+    struct net_totals t;
+    check(st);
+    st->f = f;
+    st->running = HOSTS * PATHS;
+    for (unsigned k = 0; k < HOSTS * PATHS; k++)
+        check(fiber_start(come_back, st, "host"));
+    while (st->running != 0)
+        fiber_sleep_until(run_deadline_ms(10), NULL);
+    net_totals(f->net, &t);
+    EXPECT(f, t.sessions == HOSTS * PATHS && t.logins_refused == 0);
+    EXPECT(f, t.connections_refused == 0 && t.logins_displaced == 0 && t.logins_held_back == 0);
+    for (unsigned k = 0; k < HOSTS * PATHS; k++)
+        if (st->in[k])
+            ini_drop(st->in[k]);
+    free(st);
+}
+FIX_TEST(hosts_that_come_back_all_get_in, 2)
+
 /* ---- logged in --------------------------------------------------------------------------- */
 
 static void add_other(struct config_edit *e, struct err *err)
@@ -355,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_a_slow_login_outlasts_a_crowd_of_one_ipv6_network),
         cmocka_unit_test(test_neighbours_in_an_ipv6_network_are_told_apart),
         cmocka_unit_test(test_equals_do_not_displace_each_other),
+        cmocka_unit_test(test_hosts_that_come_back_all_get_in),
         cmocka_unit_test(test_one_initiator_takes_no_more_than_its_share),
         cmocka_unit_test(test_discovery_sessions_take_places_of_the_share),
         cmocka_unit_test(test_failures_hold_back_their_address),

@@ -203,7 +203,7 @@ def same_address(z):
     note(f"{tries} guesses in {time.monotonic() - start:.0f} s; held back: {held}; a host's logins from there: " +
          ", ".join(f"{ms:.0f}" for ms in times[here]) + " ms, from elsewhere at most " + f"{max(times[AWAY]):.0f} ms")
     expect(set().union(*(a.tally for a in attackers)) == {"refused 0201"}, f"{[a.tally for a in attackers]}")
-    expect(held > 0 and after["sources_held_back"] == before["sources_held_back"] + 1, f"{before} {after}")
+    expect(held > 0 and after["sources_held_back"] > 0, f"{before} {after}")
 
 
 def one_address():
