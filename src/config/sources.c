@@ -134,7 +134,7 @@ void cfg_network_format(const struct cfg_network *n, char ret_text[CFG_NETWORK_L
 struct cfg_network cfg_network_of(const struct cfg_address *a, unsigned prefix)
 {
     unsigned bits = MIN(prefix, a->bits);
-    return (struct cfg_network){masked(a, bits), (uint8_t)bits};
+    return (struct cfg_network){cfg_address_cut(a, bits), (uint8_t)bits};
 }
 
 bool cfg_network_has(const struct cfg_network *n, const struct cfg_address *a)
