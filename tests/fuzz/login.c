@@ -40,8 +40,8 @@ static void answer(struct world *w)
     memset(a.secret[0].bytes, 's', 16);
     a.elsewhere = judged_elsewhere();
     a.secret[0].len = a.elsewhere ? 0 : 16;
-    memset(a.reverse_secret.bytes, 't', 16);
-    a.reverse_secret.len = demand & NONE ? 0 : 16;
+    memset(a.reverse_secret[0].bytes, 't', 16);
+    a.reverse_secret[0].len = demand & NONE ? 0 : 16;
     iscsi_login_answer(w->c, &a);
 }
 
