@@ -82,6 +82,9 @@ void sim_cut_connections(struct run *run, unsigned one_in);
 void sim_cut_all(struct run *run); /* resets all connections now */
 void sim_stall_net(struct run *run,
                    uint64_t until); /* what is sent from now on arrives no earlier */
+/* The next connection that somebody makes, or socket for datagrams, seems to come from this host (numeric) instead
+ * of the one that its address suggests. */
+void sim_next_source(struct run *run, const char *host);
 
 /* Somebody outside who takes datagrams at this address from now on. fn is called with each, on the sender's reactor, and must
  * not park; it may answer by sim_datagram_answer(), to `from`, which is gone when it returns. Where nobody takes any they are

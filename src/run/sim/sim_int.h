@@ -51,6 +51,8 @@ struct sim_world {
     struct list listeners, conns;
     struct list hosts; /* of struct sim_host: who takes datagrams */
     uint16_t next_port;
+    char next_source
+        [SOCK_ADDR_LEN];   /* host that the next connection seems to come from; "": any */
     uint32_t reset_one_in; /* deliveries that kill their connection */
     uint64_t net_stalled_until;
 

@@ -7,6 +7,7 @@
 #include "run/sim/sim_net.h"
 
 #include "base/check.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -179,13 +180,21 @@ static const char *near_host(const struct sock_addr *to)
     return to->text[0] == '[' ? "2001:db8::100" : "192.0.2.100";
 }
 
+void sim_next_source(struct run *run, const char *host)
+{
+    struct sim_world *w = sim_world_of(run);
+    text_copy(w->next_source, sizeof(w->next_source), host);
+}
+
 void sim_name_ends(struct sim_world *w, struct sim_conn *c, const struct sock_addr *addr)
 {
     struct sock_addr mine = *addr;
     if (is_unix(addr)) {
         c->end[0].base.peer_uid = c->end[1].base.peer_uid = 0;
     } else {
-        check(sock_addr_make(near_host(addr), port_next(w), &mine) == 0);
+        const char *host = w->next_source[0] ? w->next_source : near_host(addr);
+        check(sock_addr_make(host, port_next(w), &mine) == 0);
+        w->next_source[0] = '\0';
     }
     c->end[0].base.local = c->end[1].base.peer = mine;
     c->end[0].base.peer = c->end[1].base.local = *addr;
