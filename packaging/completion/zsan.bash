@@ -93,7 +93,7 @@ _zsan_look() {
     'isns remove') flags='--port' valued='--port' args='-' ;;
     'isns set') flags='--enabled --no-enabled --entity' valued='--entity' args='' ;;
     'isns show') flags='' valued='' args='' ;;
-    'limits set') flags='--chap-require --max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --lease-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' valued='--chap-require --max-connections --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --lease-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' args='' ;;
+    'limits set') flags='--chap-require --max-connections --max-connections-per-host --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --lease-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' valued='--chap-require --max-connections --max-connections-per-host --max-logins-per-address --tasks-per-session --data-memory --pool-cache --pool-dirty --login-timeout-ms --lease-timeout-ms --nop-interval-ms --nop-timeout-ms --max-recv-data-segment --max-burst --first-burst --max-outstanding-r2t' args='' ;;
     'limits show') flags='' valued='' args='' ;;
     'lun add') flags='--lun --policy --hosts' valued='--lun --policy --hosts' args='target,volume' ;;
     'lun list') flags='' valued='' args='target' ;;

@@ -180,14 +180,15 @@ struct cfg_grant {
 };
 
 struct cfg_limits {
-    enum cfg_chap chap_require;      /* nobody logs in by a weaker one; MD5: all will do */
-    uint32_t max_connections;        /* process-wide, 4096 */
-    uint32_t max_logins_per_address; /* in progress, 32 */
-    uint32_t tasks_per_session;      /* command window, 128 */
-    uint64_t data_memory;            /* bytes; 0: an eighth of the machine's, at least 64 MiB */
-    uint64_t pool_cache;             /* bytes; 0: a quarter of the machine's */
-    uint64_t pool_dirty;             /* bytes; 0: a tenth of the machine's, at most 4 GiB */
-    uint32_t login_timeout_ms;       /* 15000 */
+    enum cfg_chap chap_require;        /* nobody logs in by a weaker one; MD5: all will do */
+    uint32_t max_connections;          /* process-wide, 4096 */
+    uint32_t max_connections_per_host; /* logged in; 0: an eighth of them (net/crowd.c) */
+    uint32_t max_logins_per_address;   /* in progress, 32 */
+    uint32_t tasks_per_session;        /* command window, 128 */
+    uint64_t data_memory;      /* bytes; 0: an eighth of the machine's, at least 64 MiB */
+    uint64_t pool_cache;       /* bytes; 0: a quarter of the machine's */
+    uint64_t pool_dirty;       /* bytes; 0: a tenth of the machine's, at most 4 GiB */
+    uint32_t login_timeout_ms; /* 15000 */
     uint32_t
         lease_timeout_ms; /* 60000: a host without session keeps its exclusive volumes so long */
     uint32_t nop_interval_ms, nop_timeout_ms;               /* 15000, 10000 */

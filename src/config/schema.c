@@ -118,6 +118,7 @@ const char *const schema_chap_names[] = {[CFG_CHAP_MD5] = "md5",
 static const struct field limits_fields[] = {
     FIELD(struct cfg_limits, chap_require, F_ENUM, .names = schema_chap_names),
     FIELD(struct cfg_limits, max_connections, F_U32, .min = 1, .max = 65536),
+    FIELD(struct cfg_limits, max_connections_per_host, F_U32, .max = 65536),
     FIELD(struct cfg_limits, max_logins_per_address, F_U32, .min = 1, .max = 65536),
     FIELD(struct cfg_limits, tasks_per_session, F_U32, .min = 2, .max = 4096),
     FIELD(struct cfg_limits, data_memory, F_U64),

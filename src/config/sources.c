@@ -62,8 +62,7 @@ bool cfg_any_address(const char *text)
 
 /* ---- networks ---------------------------------------------------------------------------- */
 
-/* The first bits are those of a, the others 0. */
-static struct cfg_address masked(const struct cfg_address *a, unsigned bits)
+struct cfg_address cfg_address_cut(const struct cfg_address *a, unsigned bits)
 {
     struct cfg_address m = {.bits = a->bits};
     memcpy(m.bytes, a->bytes, bits / 8);
@@ -72,7 +71,7 @@ static struct cfg_address masked(const struct cfg_address *a, unsigned bits)
     return m;
 }
 
-static bool same_address(const struct cfg_address *a, const struct cfg_address *b)
+bool cfg_address_same(const struct cfg_address *a, const struct cfg_address *b)
 {
     return a->bits == b->bits && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
@@ -81,7 +80,7 @@ static int beyond(const char *text, const char *what, const struct cfg_network *
                   struct err *reterr)
 {
     char right[CFG_NETWORK_LEN];
-    struct cfg_network cut = {masked(&n->base, n->prefix), n->prefix};
+    struct cfg_network cut = {cfg_address_cut(&n->base, n->prefix), n->prefix};
     cfg_network_format(&cut, right);
     return err_set(reterr, -EINVAL,
                    "%s: source \"%.60s\" has bits beyond its prefix: the network is %s", what,
@@ -115,8 +114,8 @@ int cfg_network_parse(const char *text, const char *what, struct cfg_network *re
         prefix -= MAPPED;
     }
     n.prefix = (uint8_t)prefix;
-    struct cfg_address m = masked(&n.base, n.prefix);
-    if (!same_address(&m, &n.base))
+    struct cfg_address m = cfg_address_cut(&n.base, n.prefix);
+    if (!cfg_address_same(&m, &n.base))
         return beyond(text, what, &n, reterr);
     *ret_network = n;
     return 0;
@@ -134,8 +133,8 @@ void cfg_network_format(const struct cfg_network *n, char ret_text[CFG_NETWORK_L
 
 static bool contains(const struct cfg_network *n, const struct cfg_address *a)
 {
-    struct cfg_address m = masked(a, MIN(n->prefix, a->bits));
-    return same_address(&m, &n->base);
+    struct cfg_address m = cfg_address_cut(a, MIN(n->prefix, a->bits));
+    return cfg_address_same(&m, &n->base);
 }
 
 /* ---- lists of them ----------------------------------------------------------------------- */
@@ -144,7 +143,7 @@ static int add(struct cfg_sources *s, const struct cfg_network *n, const char *w
                struct err *reterr)
 {
     for (unsigned i = 0; i < s->n; i++)
-        if (s->net[i].prefix == n->prefix && same_address(&s->net[i].base, &n->base))
+        if (s->net[i].prefix == n->prefix && cfg_address_same(&s->net[i].base, &n->base))
             return 0;
     if (s->n == CFG_SOURCES_MAX)
         return err_set(reterr, -EINVAL, "%s: there may be %d source networks: name larger ones",

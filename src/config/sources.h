@@ -10,6 +10,9 @@
 bool cfg_address_parse(const char *text, struct cfg_address *ret_address);
 /* 0.0.0.0 or ::, however it is written. */
 bool cfg_any_address(const char *text);
+bool cfg_address_same(const struct cfg_address *a, const struct cfg_address *b);
+/* The first bits are those of a, the others 0. */
+struct cfg_address cfg_address_cut(const struct cfg_address *a, unsigned bits);
 
 #define CFG_NETWORK_LEN 64 /* with NUL */
 /* "192.0.2.0/24", "2001:db8::/32", or an address alone. -EINVAL; what names the object. */

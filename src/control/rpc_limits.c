@@ -10,6 +10,7 @@ static json_t *limits_json(struct jb *b, const struct cfg_limits *l)
     json_t *j = jb_object(b);
     jb_text(b, j, "chap_require", cfg_chap_name(l->chap_require));
     jb_uint(b, j, "max_connections", l->max_connections);
+    jb_uint(b, j, "max_connections_per_host", l->max_connections_per_host);
     jb_uint(b, j, "max_logins_per_address", l->max_logins_per_address);
     jb_uint(b, j, "tasks_per_session", l->tasks_per_session);
     jb_uint(b, j, "data_memory", l->data_memory);
@@ -41,6 +42,8 @@ static void apply_settings(const struct args_limits_set *a, struct cfg_limits *l
         l->chap_require = (enum cfg_chap)a->chap_require;
     if (a->has_max_connections)
         l->max_connections = (uint32_t)a->max_connections;
+    if (a->has_max_connections_per_host)
+        l->max_connections_per_host = (uint32_t)a->max_connections_per_host;
     if (a->has_max_logins_per_address)
         l->max_logins_per_address = (uint32_t)a->max_logins_per_address;
     if (a->has_tasks_per_session)

@@ -192,6 +192,9 @@ json_t *totals_json(struct jb *b, const struct net_totals *t)
     jb_uint(b, j, "logins", t->logins);
     jb_uint(b, j, "logins_refused", t->logins_refused);
     jb_uint(b, j, "connections_refused", t->connections_refused);
+    jb_uint(b, j, "logins_displaced", t->logins_displaced);
+    jb_uint(b, j, "logins_held_back", t->logins_held_back);
+    jb_uint(b, j, "sources_held_back", t->sources_held_back);
     jb_uint(b, j, "sources_refused", t->sources_refused);
     jb_uint(b, j, "rejects", t->rejects);
     jb_uint(b, j, "digest_errors", t->digest_errors);

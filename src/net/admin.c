@@ -137,6 +137,7 @@ void net_totals(struct net *net, struct net_totals *ret_totals)
         conn_call(c, totals_here, t);
     t->connections = net->nconns;
     t->logins_in_progress = net->nlogins;
+    t->sources_held_back = backoff_count(&net->backoff);
     list_for_each (c, &net->conns, node)
         t->sessions += c->session && !c->gone;
     t->data_used = admit_used(net->run);

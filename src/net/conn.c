@@ -54,6 +54,7 @@ struct conn *conn_new(struct net *net, struct served_portal *portal, struct sock
     c->home = reactor_self();
     c->id = ++net->last_session_id;
     list_init(&c->node);
+    list_init(&c->waiting);
     list_init(&c->tasks);
     list_init(&c->free_tasks);
     list_init(&c->tx_hook.node);
@@ -92,8 +93,7 @@ void conn_kick(struct conn *c)
         reactor_at_turn_end(&c->tx_hook);
 }
 
-/* No more input and no more output. */
-static void drop(struct conn *c, const char *why)
+void conn_drop(struct conn *c, const char *why)
 {
     if (!c->why)
         c->why = why;
@@ -152,7 +152,7 @@ static void tx_hook(struct turn_hook *h)
     case TX_ALL:
         if (c->closing) {
             c->all_sent = iscsi_conn_stats(c->iscsi)->bytes_out > 0;
-            drop(c, "closed");
+            conn_drop(c, "closed");
         }
         break;
     case TX_MORE:
@@ -164,7 +164,7 @@ static void tx_hook(struct turn_hook *h)
             timer_arm(&c->tick, run_deadline_ms(1));
         break;
     case TX_BROKEN:
-        drop(c, "send failed");
+        conn_drop(c, "send failed");
         break;
     }
 }
@@ -292,7 +292,7 @@ static void reader(void *arg)
                     ? waitq_wait(&c->tx_progress, NO_DEADLINE, &c->stop_rx)
                     : ring_fill(c);
         if (r < 0 && r != -ECANCELED)
-            drop(c, r == -ECONNRESET ? "peer closed" : "receive failed");
+            conn_drop(c, r == -ECONNRESET ? "peer closed" : "receive failed");
     }
     conn_end(c);
 }
@@ -300,7 +300,7 @@ static void reader(void *arg)
 void conn_start(struct conn *c)
 {
     if (!fiber_start(reader, c, "conn")) {
-        drop(c, "no fiber");
+        conn_drop(c, "no fiber");
         conn_end(c);
     }
 }
@@ -319,7 +319,7 @@ static void tx_drain(struct conn *c)
     conn_kick(c);
     while (!c->dropped && iscsi_tx_pending(c->iscsi))
         if (waitq_wait(&c->tx_progress, until, NULL) == -ETIMEDOUT)
-            drop(c, "send failed");
+            conn_drop(c, "send failed");
 }
 
 /* [0] The login's answer is sent here first: afterwards nothing of this reactor may touch the
@@ -354,7 +354,7 @@ static void forget(struct conn *c)
         return;
     net->totals.rejects += st->rejects;
     net->totals.digest_errors += st->digest_errors;
-    login_uncount(net, c);
+    crowd_leave(net, c);
     list_remove(&c->node);
     net->nconns--;
     portal_put(c->portal);
@@ -376,7 +376,7 @@ static void linger(struct conn *c)
     uint64_t until = run_deadline_ms(LINGER_MS);
     while (!c->dropped)
         if (waitq_wait(&c->tx_done, until, NULL) == -ETIMEDOUT)
-            drop(c, "closed");
+            conn_drop(c, "closed");
 }
 
 /* A socket that is closed while its peer sends resets the connection, and the peer may lose what

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Logins, all on reactor 0 (connections are accepted there and leave only afterwards). The
- * configuration says who may; this file counts logins in progress per source address, registers
+ * configuration says who may; this file holds back logins from where others failed, registers
  * sessions, ends an older session of the same name (RFC 7143 6.3.5) and sends the connection to
  * the home of its target's LUs.
  */
@@ -12,67 +12,50 @@
 #include "base/text.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* ---- logins in progress by source address ------------------------------------------------ */
+/* ---- failures ---------------------------------------------------------------------------- */
 
-struct login_count {
-    struct list node;
-    char host[SOCK_ADDR_LEN];
-    uint32_t n;
-};
-
-static struct login_count *count_of(struct net *net, const char *host)
+void login_backoff_tick(struct timer *timer)
 {
-    struct login_count *k;
-    list_for_each (k, &net->addresses, node) {
-        if (strcmp(k->host, host) == 0)
-            return k;
+    struct net *net = container_of(timer, struct net, backoff_tick);
+    struct backoff_source s;
+    char text[CFG_NETWORK_LEN];
+    while (backoff_over(&net->backoff, run_now(), &s)) {
+        cfg_network_format(&s.net, text);
+        log_info("login.held_no_more", KV("source", "%s", text));
     }
-    return NULL;
+    if (backoff_next(&net->backoff) != UINT64_MAX)
+        timer_arm(timer, backoff_next(&net->backoff));
 }
 
-bool login_count(struct net *net, struct conn *c)
+/* Only what was not proved counts: who misspeaks, or is cut off, has guessed at nothing. */
+static void count_failure(struct conn *c)
 {
-    struct login_count *k = count_of(net, c->peer_host);
-    if (!k) {
-        k = calloc(1, sizeof(*k));
-        if (!k)
-            return false;
-        text_copy(k->host, sizeof(k->host), c->peer_host);
-        list_push(&net->addresses, &k->node);
-    }
-    k->n++;
-    net->nlogins++;
-    c->counted = true;
-    return k->n <= net->cfg->limits.max_logins_per_address;
-}
-
-uint32_t login_count_of(struct net *net, const struct conn *c)
-{
-    struct login_count *k = count_of(net, c->peer_host);
-    return k ? k->n : 0;
-}
-
-void login_uncount(struct net *net, struct conn *c)
-{
-    struct login_count *k = c->counted ? count_of(net, c->peer_host) : NULL;
-    c->counted = false;
-    if (!k)
+    struct net *net = c->net;
+    const struct backoff_source *s = backoff_failed(&net->backoff, &c->source, run_now());
+    char text[CFG_NETWORK_LEN];
+    if (!s)
         return;
-    net->nlogins--;
-    if (--k->n == 0) {
-        list_remove(&k->node);
-        free(k);
-    }
+    cfg_network_format(&s->net, text);
+    log_warn("login.held_back", KV("source", "%s", text),
+             KV("peer", "%s", sock_peer(c->sock)->text));
+    if (!timer_armed(&net->backoff_tick) || net->backoff_tick.deadline > s->until)
+        timer_arm(&net->backoff_tick, s->until);
 }
 
-void login_count_free(struct net *net)
+/* Before anything is looked at, so that it takes the same time whoever asks for what. */
+static void hold_back(struct conn *c)
 {
-    struct list *n;
-    while ((n = list_pop(&net->addresses)))
-        free(list_entry(n, struct login_count, node));
+    struct net *net = c->net;
+    uint64_t ms = backoff_delay_ms(&net->backoff, &c->source, run_now());
+    if (ms == 0)
+        return;
+    net->totals.logins_held_back++;
+    crowd_hold(c, true);
+    fiber_sleep_until(run_deadline_ms(MIN(ms, net->cfg->limits.login_timeout_ms / 4)),
+                      &c->stop_rx);
+    crowd_hold(c, false);
 }
 
 /* ---- events ------------------------------------------------------------------------------ */
@@ -81,10 +64,14 @@ void login_identify(struct conn *c)
 {
     struct iscsi_login_answer a;
     const struct policy_way way = session_way(c);
+    if (!c->overload)
+        hold_back(c);
     policy_answer(c->net->cfg, iscsi_conn_params(c->iscsi), &way, &a, &c->refusal);
     if (c->overload || c->net->stopping) {
         wipe(&a, sizeof(a));
         a.status = ISCSI_LOGIN_OUT_OF_RESOURCES;
+        c->refusal =
+            c->overload ? "too many logins at once from its address" : "the daemon stops";
     }
     iscsi_login_answer(c->iscsi, &a);
     wipe(&a, sizeof(a));
@@ -125,7 +112,8 @@ void login_failed(struct conn *c, const struct iscsi_event *ev)
     const char *why = ev->why ? ev->why : "";
     if (ev->login_status >> 8 == ISCSI_LOGIN_MOVED_TEMP >> 8)
         return; /* send_away() has logged it */
-    if (c->refusal && ev->login_status == ISCSI_LOGIN_AUTH_FAILED)
+    if (c->refusal && (ev->login_status == ISCSI_LOGIN_AUTH_FAILED ||
+                       ev->login_status == ISCSI_LOGIN_OUT_OF_RESOURCES))
         why = c->refusal;
     c->net->totals.logins_refused++;
     c->net->totals.sources_refused += why == policy_wrong_source;
@@ -134,6 +122,8 @@ void login_failed(struct conn *c, const struct iscsi_event *ev)
              KV("target", "%s", p->discovery ? "(discovery)" : p->target),
              KV("peer", "%s", sock_peer(c->sock)->text), KV("auth", "%s", c->auth),
              KV("status", "%04x", ev->login_status), KV("why", "%s", why));
+    if (ev->login_status == ISCSI_LOGIN_AUTH_FAILED)
+        count_failure(c);
 }
 
 static uint16_t new_tsih(struct net *net)
@@ -152,15 +142,13 @@ static uint16_t new_tsih(struct net *net)
 
 /* Everything up to the answer happens without parking after the reinstatement, so the map and
  * the registry agree. */
-static void establish(struct conn *c, const struct cfg_target *t, const struct cfg_initiator *i,
-                      uint16_t tsih, uint64_t now)
+static uint16_t establish(struct conn *c, const struct cfg_target *t,
+                          const struct cfg_initiator *i, uint16_t tsih, uint64_t now)
 {
     struct net *net = c->net;
     c->first_map = lun_map_for(net, t, i->name);
-    if (!c->first_map) {
-        iscsi_login_refuse(c->iscsi, ISCSI_LOGIN_OUT_OF_RESOURCES);
-        return;
-    }
+    if (!c->first_map)
+        return ISCSI_LOGIN_OUT_OF_RESOURCES;
     for (unsigned k = 0; k < t->ngroups; k++)
         if (t->groups[k]->tag == c->portal->group) {
             c->rel_port_id = t->rel_port_ids[k];
@@ -171,6 +159,7 @@ static void establish(struct conn *c, const struct cfg_target *t, const struct c
     c->move_to = session_pick_home(net, t);
     c->tsih = tsih != 0 ? tsih : new_tsih(net);
     iscsi_login_accept(c->iscsi, c->tsih, now);
+    return ISCSI_LOGIN_OK;
 }
 
 /* By whose secret, for whoever asks when that was used last. */
@@ -206,15 +195,40 @@ static void send_away(struct conn *c, const struct iscsi_params *p, const struct
     iscsi_login_redirect(c->iscsi, t->redirect_permanent, t->redirect);
 }
 
+/* Into the session's place, or that of its older self. */
+static uint16_t let_in(struct conn *c, const struct iscsi_params *p)
+{
+    struct net *net = c->net;
+    uint16_t joined = session_join(net, c);
+    if (joined != ISCSI_LOGIN_OK)
+        return joined;
+    if (!session_reinstate(net, c))
+        return ISCSI_LOGIN_UNAVAILABLE;
+    /* The configuration may have changed while the older session ended. */
+    const struct cfg_target *t = session_target(net, c);
+    const struct cfg_initiator *i = config_initiator(net->cfg, p->initiator);
+    if (!t || !i || net->stopping)
+        return ISCSI_LOGIN_NOT_FOUND;
+    return establish(c, t, i, p->tsih, run_now());
+}
+
+static void refuse(struct conn *c, uint16_t status)
+{
+    crowd_leave_place(c);
+    c->logged_in = 0;
+    iscsi_login_refuse(c->iscsi, status);
+}
+
 void login_done(struct conn *c)
 {
     struct net *net = c->net;
     const struct iscsi_params *p = iscsi_conn_params(c->iscsi);
     describe_auth(c, p);
     c->logged_in = run_wall() / NS_PER_SEC;
-    login_uncount(net, c);
-    if (!session_may_stay(net, c)) {
-        iscsi_login_refuse(c->iscsi, ISCSI_LOGIN_NOT_FOUND);
+    crowd_leave(net, c);
+    const struct cfg_initiator *i = config_initiator(net->cfg, p->initiator);
+    if (!session_may_stay(net, c) || !i) {
+        refuse(c, ISCSI_LOGIN_NOT_FOUND);
         return;
     }
     const struct cfg_target *t = session_target(net, c);
@@ -222,27 +236,19 @@ void login_done(struct conn *c)
         send_away(c, p, t);
         return;
     }
+    c->refusal = crowd_place(net, c, i->host->name);
+    if (c->refusal) {
+        refuse(c, ISCSI_LOGIN_OUT_OF_RESOURCES);
+        return;
+    }
     if (p->discovery) {
         iscsi_login_accept(c->iscsi, 0, run_now());
         log_login(c, p);
         return;
     }
-    uint16_t joined = session_join(net, c);
-    if (joined != ISCSI_LOGIN_OK) {
-        iscsi_login_refuse(c->iscsi, joined);
-        return;
-    }
-    if (!session_reinstate(net, c)) {
-        iscsi_login_refuse(c->iscsi, ISCSI_LOGIN_UNAVAILABLE);
-        return;
-    }
-    /* The configuration may have changed while the older session ended. */
-    t = session_target(net, c);
-    const struct cfg_initiator *i = config_initiator(net->cfg, p->initiator);
-    if (!t || !i || net->stopping) {
-        iscsi_login_refuse(c->iscsi, ISCSI_LOGIN_NOT_FOUND);
-        return;
-    }
-    establish(c, t, i, p->tsih, run_now());
-    log_login(c, p);
+    uint16_t status = let_in(c, p);
+    if (status == ISCSI_LOGIN_OK)
+        log_login(c, p);
+    else
+        refuse(c, status);
 }

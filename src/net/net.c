@@ -34,7 +34,9 @@ int net_new(struct run *run, const struct net_env *env, struct net **ret_net,
     waitq_init(&net->errand_over);
     list_init(&net->portals);
     list_init(&net->conns);
-    list_init(&net->addresses);
+    list_init(&net->sources);
+    list_init(&net->blocks);
+    timer_init(&net->backoff_tick, login_backoff_tick);
     list_init(&net->isns);
     waitq_init(&net->isns_gone);
     list_init(&net->radius);
@@ -253,7 +255,7 @@ void net_free(struct net *net)
 {
     if (!net)
         return;
-    login_count_free(net);
+    timer_cancel(&net->backoff_tick);
     radius_apply(net, NULL);
     if (net->cfg)
         config_put(net->cfg);

@@ -114,7 +114,10 @@ int net_radius(struct net *net, struct net_radius_info **ret_servers, unsigned *
 struct net_totals {
     uint32_t connections, sessions, logins_in_progress;
     uint64_t logins, logins_refused, rejects, digest_errors, connections_refused;
-    uint64_t sources_refused;        /* of both, for where they came from */
+    uint64_t sources_refused; /* of both, for where they came from */
+    uint64_t logins_displaced,
+        logins_held_back;            /* for others with fewer; for failures of their source */
+    uint32_t sources_held_back;      /* now */
     uint64_t data_used, data_budget; /* bytes */
     struct reactor_stats reactor[RUN_MAX_REACTORS];
     unsigned nreactors;

@@ -9,6 +9,7 @@
 #define NET_NET_INT_H
 
 #include "iscsi/iscsi.h"
+#include "net/backoff_int.h"
 #include "net/net.h"
 #include "net/net_admin.h"
 #include "run/iobuf.h"
@@ -125,12 +126,16 @@ struct net {
     struct list closing;          /* of struct open_volume */
     unsigned nerrands;            /* under way, late ones too */
     struct waitq errand_over;
-    struct list conns;      /* of struct conn, all */
-    struct list addresses;  /* of struct login_count: logins in progress by source */
-    struct list isns;       /* of struct isns_server */
-    struct waitq isns_gone; /* one of them ended */
-    struct list radius;     /* of struct radius_server: how those are that were asked */
-    unsigned nasks;         /* logins that wait for one */
+    struct list conns;   /* of struct conn, all */
+    struct list sources; /* of struct crowd_source: where logins in progress are from */
+    struct list blocks;  /* of struct crowd_block: those of them that may be one machine's */
+    uint64_t crowd_said; /* no event of a crowd before that */
+    struct backoff backoff;
+    struct timer backoff_tick; /* somebody may be held back no more */
+    struct list isns;          /* of struct isns_server */
+    struct waitq isns_gone;    /* one of them ended */
+    struct list radius;        /* of struct radius_server: how those are that were asked */
+    unsigned nasks;            /* logins that wait for one */
     struct fmutex applying;
     uint64_t last_session_id;
     uint16_t last_tsih;
@@ -163,8 +168,12 @@ struct conn {
     bool gone;        /* [0] freed when pins is 0 */
     bool session; /* [0] logged in, not discovery: subject to reinstatement and reconciling */
     struct reactor *home; /* [0] while reactors may change it; equals where the fibers run */
-    char peer_host[SOCK_ADDR_LEN]; /* [0] source address, of the login count */
-    bool counted;                  /* [0] still in the login count */
+    char peer_host[SOCK_ADDR_LEN]; /* [0] source address */
+    struct crowd_source *from; /* [0] among whose logins it is; NULL: it is none, or no more */
+    struct list waiting;       /* [0] from->waiting */
+    bool held;                 /* [0] the login waits for the failures of its source */
+    char place
+        [CFG_NAME_LEN]; /* [0] the host by whose share it is in, as of the login; "": none */
 
     /* Fixed from the accept, or from the login on. */
     struct net *net;
@@ -238,6 +247,7 @@ void conn_start(struct conn *c); /* on home: starts the reader */
 void conn_kick(struct conn *c);  /* something may be there to send */
 void conn_shut(struct conn *c,
                const char *why); /* takes no more input; sends what is queued, then ends */
+void conn_drop(struct conn *c, const char *why); /* sends nothing more either */
 bool conn_fiber(struct conn *c, void (*fn)(void *), void *arg,
                 const char *name); /* counted in c->fibers */
 void conn_fiber_done(struct conn *c);
@@ -269,10 +279,20 @@ void login_identify(struct conn *c); /* parks */
 void login_verify(struct conn *c);   /* parks */
 void login_done(struct conn *c);     /* parks */
 void login_failed(struct conn *c, const struct iscsi_event *ev);
-void login_uncount(struct net *net, struct conn *c); /* [0] */
-bool login_count(struct net *net, struct conn *c);   /* [0] false: too many from there */
-uint32_t login_count_of(struct net *net, const struct conn *c); /* [0] from the same address */
-void login_count_free(struct net *net);                         /* [0] */
+void login_backoff_tick(struct timer *t); /* [0] net->backoff_tick */
+
+/* crowd.c, all on reactor 0 */
+/* There is room for a connection more from there; somebody may have had to go for it. */
+bool crowd_room(struct net *net, const struct cfg_address *from);
+/* A login in progress; sets c->overload. False: far too many from its address, or no memory. */
+bool crowd_enter(struct net *net, struct conn *c);
+void crowd_leave(struct net *net, struct conn *c); /* harmless when it did */
+/* It waits because others of its source failed: it is not among those that the source may have in progress. */
+void crowd_hold(struct conn *c, bool held);
+/* A place among those that are logged in, by the share of the host. NULL: it has it, else static text for the
+ * log. */
+const char *crowd_place(struct net *net, struct conn *c, const char *host);
+void crowd_leave_place(struct conn *c);
 
 /* policy.c: who may log in where, from the configuration alone */
 struct policy_way {
@@ -307,6 +327,8 @@ void sessions_settle(struct net *net, uint64_t deadline);
 /* [0] The target of c, if the configuration lets it be there; NULL: it has to end. */
 const struct cfg_target *session_target(const struct net *net, const struct conn *c);
 struct policy_way session_way(const struct conn *c);
+/* A login as that of c, in its stead: RFC 7143 6.3.5. */
+bool session_same(const struct conn *c, const struct conn *o);
 /* [0] A connection that is no session (yet) may stay: its portal is there and takes its source, and, of
  * discovery, its initiator is known. */
 bool session_may_stay(const struct net *net, const struct conn *c);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Portals: a listener and an accept fiber each, all on reactor 0. A connection from a source network
- * that the portal is not for, or over the process's limit, is closed at once; one over the limit of logins from its address is answered
- * "out of resources" by the login, and closed at once when even that is exceeded four times
- * over.
+ * that the portal is not for, or that there is no room for (crowd.c), is closed at once; one over the limit of logins from its
+ * address is answered "out of resources" by the login, and closed at once when even that is exceeded four
+ * times over.
  */
 #include "net/net_int.h"
 
@@ -14,8 +14,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define FLOOD_FACTOR 4
 
 static void portal_free_if_unused(struct served_portal *p)
 {
@@ -72,14 +70,13 @@ static struct cfg_address source_of(const struct sock *s)
 static void admit(struct served_portal *p, struct sock *s)
 {
     struct net *net = p->net;
-    const struct cfg_limits *l = &net->cfg->limits;
     const struct cfg_address source = source_of(s);
     if (!cfg_sources_admit(&p->cfg.sources, &source)) {
         net->totals.sources_refused++;
         refuse(net, s, "the portal is not for this source network");
         return;
     }
-    if (net->nconns >= l->max_connections) {
+    if (!crowd_room(net, &source)) {
         refuse(net, s, "the limit of connections is reached");
         return;
     }
@@ -91,14 +88,13 @@ static void admit(struct served_portal *p, struct sock *s)
     sock_addr_host(sock_peer(s), c->peer_host);
     c->source = source;
     c->loopback = addr_is_loopback(sock_local(s)) && addr_is_loopback(sock_peer(s));
-    c->overload = !login_count(net, c);
     p->pins++;
     p->connections++;
     net->nconns++;
     list_push(&net->conns, &c->node);
     struct iscsi_offer o = offer_of(net->cfg, p->group);
     iscsi_conn_init(c->iscsi, &net_iscsi_env, c, &o, run_now());
-    if (login_count_of(net, c) > (uint64_t)FLOOD_FACTOR * l->max_logins_per_address)
+    if (!crowd_enter(net, c))
         conn_shut(c, "a flood of logins");
     conn_start(c);
 }

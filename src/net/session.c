@@ -79,7 +79,7 @@ struct reactor *session_pick_home(struct net *net, const struct cfg_target *t)
     return best == 0 ? NULL : run_reactor(net->run, best);
 }
 
-static bool same_session(const struct conn *a, const struct conn *b)
+bool session_same(const struct conn *a, const struct conn *b)
 {
     const struct iscsi_params *p = iscsi_conn_params(a->iscsi),
                               *q = iscsi_conn_params(b->iscsi);
@@ -98,7 +98,7 @@ static struct conn *find_older(struct net *net, const struct conn *c)
 {
     struct conn *o;
     list_for_each (o, &net->conns, node) {
-        if (o != c && o->session && !o->gone && same_session(o, c))
+        if (o != c && o->session && !o->gone && session_same(o, c))
             return o;
     }
     return NULL;
@@ -138,6 +138,7 @@ static void over(void *arg)
 {
     struct conn *c = arg;
     c->session = false;
+    crowd_leave_place(c);
     waitq_wake_all(&c->net->conn_gone);
 }
 
