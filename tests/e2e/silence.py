@@ -6,6 +6,7 @@ import re
 import socket
 
 from initiator import HASHES, OPERATIONAL, SECURITY, LoginError, Session
+from pdu import loopback_addresses
 from peer import NAME, OTHER, logged
 from tap import Skip, expect
 from zsand import IQN
@@ -13,6 +14,7 @@ from zsand import IQN
 NOBODY = IQN + "nobody"
 SECRETS = {}
 NETWORK = "127.0.9.0/24"
+ELSEWHERE = loopback_addresses(8)
 
 
 def serve(z):
@@ -55,8 +57,8 @@ class Transcript(Session):
         self.heard = []
         self.steps = steps
         try:
-            super().__init__(address, IQN + target if target else None, initiator, isid=b"\x80\1\2\3\0\0",
-                             discovery=target is None, timeout=20)
+            super().__init__(address, IQN + target if target else None, initiator, source=next(ELSEWHERE),
+                             isid=b"\x80\1\2\3\0\0", discovery=target is None, timeout=20)
         except (LoginError, EOFError):
             pass
 

@@ -8,6 +8,7 @@ from tap import expect
 VILLAIN, BYSTANDER = "iqn.2026-11.org.example:villain", "iqn.2026-11.org.example:bystander"
 TARGET = "t"
 SIZE = "256M"
+NETWORK6 = "fd00:64::/32"  # all of it is the loopback interface's, where there is IPv6
 AWAY = "127.0.0.2"  # the bystander's own address
 RSS_LIMIT = 512     # MiB, with the sanitizers' shadow
 

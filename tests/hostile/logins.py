@@ -122,20 +122,26 @@ def flood(z):
 
 
 def crowd(z):
-    """the limit of connections: one more is closed at once, and let in when another has left"""
-    z.limits(max_connections=10)
-    sessions = [z.session(TARGET, VILLAIN) for _ in range(10)]
-    with Wire(z.address()) as w:
-        expect(w.closed(3), "the eleventh connection was not closed")
+    """one initiator takes its share of connections and no more: the next is told 0302, another initiator gets in, and so does it when one has left"""
+    z.limits(max_connections=20, max_connections_per_host=5)
+    sessions = [z.session(TARGET, VILLAIN) for _ in range(5)]
+    for options in ({}, {"discovery": True}):
+        try:
+            with z.session(TARGET, VILLAIN, **options):
+                raise AssertionError("the sixth connection was let in")
+        except LoginError as e:
+            expect(e.status == 0x0302, str(e))
+    with z.session(TARGET, BYSTANDER) as s:
+        expect(s.ready().status == 0, "the bystander is not served")
     for s in sessions:
         expect(s.ready().status == 0, "a session was disturbed")
     sessions.pop().logout()
-    wait_for("room for one", lambda: z.zsan("status")["totals"]["connections"] < 10)
+    wait_for("room for one", lambda: z.zsan("status")["totals"]["connections"] < 5)
     with z.session(TARGET, VILLAIN) as s:
         s.ready()
     for s in sessions:
         s.close()
-    z.limits(max_connections=4096)
+    z.limits(max_connections=4096, max_connections_per_host=0)
 
 
 def reinstated(z):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """iSCSI PDUs as bytes, RFC 7143 section 11: built with any field wrong on purpose, and read from a socket."""
+import itertools
 import socket
 import struct
 from collections import namedtuple
@@ -41,6 +42,11 @@ def keys_text(keys):
 
 def parse_keys(data):
     return dict(part.decode().split("=", 1) for part in bytes(data).split(b"\0") if b"=" in part)
+
+
+def loopback_addresses(second):
+    """Those of 127.SECOND.0.0/16, one after the other. Failed logins are held against the address that they came from."""
+    return itertools.cycle(f"127.{second}.{n // 250}.{1 + n % 250}" for n in range(60000))
 
 
 class Wire:
