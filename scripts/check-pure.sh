@@ -5,9 +5,9 @@
 # an undefined symbol. Prints TAP.
 set -eu
 
-allowed='^(mem(cpy|move|set|cmp|chr|mem)|bcmp|str(len|nlen|chr|cmp|ncmp|cspn|spn|str)|crc32_iscsi|check_failed|check_cmp_failed)$'
+allowed='^(explicit_bzero|mem(cpy|move|set|cmp|chr|mem)|bcmp|str(len|nlen|chr|cmp|ncmp|cspn|spn|str)|crc32_iscsi|check_failed|check_cmp_failed)$'
 # What compilers add: stack protector, fortify, sanitizers, coverage.
-added='^(__stack_chk_fail|__(mem|str)[a-z]*_chk|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|tsan|msan|sanitizer|sancov|gcov|llvm)_.*|__start___.*|__stop___.*)$'
+added='^(__stack_chk_fail|__(mem|str|explicit_bzero)[a-z]*_chk|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|tsan|msan|sanitizer|sancov|gcov|llvm)_.*|__start___.*|__stop___.*)$'
 
 n=0
 failed=0

@@ -3,7 +3,7 @@
 _zsan_nouns='pool dataset volume target lun portal isns radius host initiator grant session status stats event audit limits config zpool zfs iscsitadm help'
 _zsan_verbs() {
     case $1 in
-    pool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set found errors check' ;;
+    pool) echo 'create add attach detach replace remove offline online clear scrub wait status list iostat import export destroy history events get set preview found errors check' ;;
     dataset) echo 'create destroy list rename get set inherit' ;;
     volume) echo 'list orphans show create set resize delete' ;;
     target) echo 'list show create set delete' ;;
@@ -41,7 +41,7 @@ _zsan_look() {
     'zpool status' | 'pool status') flags='-P -v -x' valued='' args='pool' ;;
     'zpool list' | 'pool list') flags='-H -p -o' valued='-o' args='pool' ;;
     'zpool iostat' | 'pool iostat') flags='-H -p -v' valued='' args='pool' ;;
-    'zpool import' | 'pool import') flags='-d --devices -D --destroyed -f --force -F --rewind -X --rewind-far -o --read-only -N' valued='-d --devices -o' args='-' ;;
+    'zpool import' | 'pool import') flags='-d --devices -D --destroyed -f --force -F --rewind -X --rewind-far -n -o --read-only -N' valued='-d --devices -o' args='-' ;;
     'zpool export' | 'pool export') flags='-f --force' valued='' args='pool' ;;
     'zpool destroy' | 'pool destroy') flags='-f --force' valued='' args='pool' ;;
     'zpool history' | 'pool history') flags='-i --internal -l' valued='' args='pool' ;;
@@ -104,6 +104,7 @@ _zsan_look() {
     'pool check') flags='--ashift --force --add' valued='--ashift' args='pool,-' ;;
     'pool errors') flags='' valued='' args='pool' ;;
     'pool found') flags='' valued='' args='-' ;;
+    'pool preview') flags='--devices --read-only --force --destroyed --rewind --rewind-far' valued='--devices' args='pool,-' ;;
     'portal add') flags='--port --group --interface --any-address --sources --advertise' valued='--port --group --interface --sources --advertise' args='-' ;;
     'portal group') flags='--alua-group --alua-state' valued='--alua-group --alua-state' args='-' ;;
     'portal list') flags='' valued='' args='' ;;

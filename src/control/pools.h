@@ -90,6 +90,8 @@ int pools_first(struct pools *ps, struct pool_first *f, struct err *reterr);
 /* Also one that is known and waiting. want->opts and, when they are NULL, the paths are filled in. */
 int pools_import(struct pools *ps, struct pool_import_want *want,
                  char ret_name[CFG_DATASET_LEN], struct err *reterr);
+/* What that would come to, into want->report; nothing is written, and no name is taken. The same errors. Parks. */
+int pools_import_preview(struct pools *ps, struct pool_import_want *want, struct err *reterr);
 /* Closes its volumes, then ends it. A pool that is not online is only forgotten. */
 int pools_export(struct pools *ps, const char *name, struct err *reterr);
 /* The same, and its labels then say that it is no more. -EAGAIN: it is not online; -EBUSY: it holds datasets. */

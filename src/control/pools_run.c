@@ -429,6 +429,24 @@ int pools_import(struct pools *ps, struct pool_import_want *want,
     return rc;
 }
 
+int pools_import_preview(struct pools *ps, struct pool_import_want *want, struct err *reterr)
+{
+    const char *as = want->new_name ? want->new_name : want->name;
+    struct held_pool none = {.ps = ps}, *h = as ? held_find(ps, as) : NULL;
+    struct pool *p = NULL;
+    if (h && h->state == HELD_ONLINE)
+        return taken(as, reterr);
+    char **paths = want->paths ? NULL : look_where(h ? h : &none, true);
+    if (paths)
+        want->paths = (const char *const *)paths;
+    want->opts = opts_of(ps);
+    want->dry_run = true;
+    int rc =
+        want->paths ? pool_import(want, &p, reterr) : err_set(reterr, -ENOMEM, "out of memory");
+    names_free(paths);
+    return rc;
+}
+
 /* Nobody is inside any more, and its volumes are closed as far as they let go. */
 static void empty(struct held_pool *h)
 {

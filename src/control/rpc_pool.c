@@ -250,26 +250,84 @@ int rpc_pool_create(struct control *c, const struct args_pool_create *a, json_t 
     return done(c, a->name, ret_result, reterr);
 }
 
+/* Of both methods that look for a pool, for they have the same parameters. Errors name the device. */
+#define IMPORT_WANT(a, paths)                                                                  \
+    {                                                                                          \
+        .paths = (const char *const *)(paths), .new_name = (a)->new_name,                      \
+        .read_only = (a)->read_only, .force = (a)->force, .destroyed = (a)->destroyed,         \
+        .rewind = (a)->rewind || (a)->rewind_far, .rewind_far = (a)->rewind_far                \
+    }
+
+/* ret_paths: NULL when no devices are named. */
+static int import_paths(const struct api_names *devices, char ***ret_paths, struct err *reterr)
+{
+    struct err why = {.code = 0};
+    *ret_paths = devices->n > 0 ? disks_expand(devices, &why) : NULL;
+    return why.code ? err_set(reterr, why.code, "%s", why.msg) : 0;
+}
+
+static void import_name(const char *name, struct pool_import_want *want)
+{
+    if (!text_to_u64(name, &want->guid))
+        want->name = name;
+}
+
 int rpc_pool_import(struct control *c, const struct args_pool_import *a, json_t **ret_result,
                     struct err *reterr)
 {
     char name[CFG_DATASET_LEN];
-    struct err why = {.code = 0};
-    char **paths = a->devices.n > 0 ? disks_expand(&a->devices, &why) : NULL;
-    if (why.code)
-        return err_set(reterr, why.code, "%s", why.msg);
-    struct pool_import_want want = {.paths = (const char *const *)paths,
-                                    .new_name = a->new_name,
-                                    .read_only = a->read_only,
-                                    .force = a->force,
-                                    .destroyed = a->destroyed,
-                                    .rewind = a->rewind || a->rewind_far,
-                                    .rewind_far = a->rewind_far};
-    if (!text_to_u64(a->name, &want.guid))
-        want.name = a->name;
-    int rc = pools_import(c->env.pools, &want, name, reterr);
+    char **paths;
+    int rc = import_paths(&a->devices, &paths, reterr);
+    if (rc < 0)
+        return rc;
+    struct pool_import_want want = IMPORT_WANT(a, paths);
+    import_name(a->name, &want);
+    rc = pools_import(c->env.pools, &want, name, reterr);
     names_free(paths);
     return rc < 0 ? rc : done(c, name, ret_result, reterr);
+}
+
+static json_t *preview_json(struct jb *b, const char *name, const struct pool_import_report *r)
+{
+    char text[600], back[120] = "";
+    json_t *j = jb_object(b);
+    jb_text(b, j, "name", name);
+    jb_text(b, j, "health", r->health);
+    jb_bool(b, j, "read_only", r->read_only);
+    jb_text(b, j, "reason", r->read_only_why[0] ? r->read_only_why : NULL);
+    jb_uint(b, j, "txg", r->txg);
+    jb_uint(b, j, "newest_txg", r->newest_txg);
+    jb_uint(b, j, "seconds_lost", r->seconds_lost);
+    if (r->txg != r->newest_txg)
+        snprintf(back, sizeof(back),
+                 "; it would go back from txg %llu to %llu, by %llu seconds",
+                 (unsigned long long)r->newest_txg, (unsigned long long)r->txg,
+                 (unsigned long long)r->seconds_lost);
+    snprintf(text, sizeof(text), "pool %s can be imported: %s%s%s%s%s", name, r->health,
+             r->read_only ? ", read-only" : "", r->read_only_why[0] ? ": " : "",
+             r->read_only_why, back);
+    jb_text(b, j, "text", text);
+    return j;
+}
+
+int rpc_pool_preview(struct control *c, const struct args_pool_preview *a, json_t **ret_result,
+                     struct err *reterr)
+{
+    struct jb b = {false};
+    struct pool_import_report report = {.health = ""};
+    char **paths;
+    int rc = import_paths(&a->devices, &paths, reterr);
+    if (rc < 0)
+        return rc;
+    struct pool_import_want want = IMPORT_WANT(a, paths);
+    import_name(a->name, &want);
+    want.report = &report;
+    rc = pools_import_preview(c->env.pools, &want, reterr);
+    names_free(paths);
+    if (rc < 0)
+        return rc;
+    return jb_done(&b, preview_json(&b, a->new_name ? a->new_name : a->name, &report),
+                   ret_result, reterr);
 }
 
 /* ---- going ------------------------------------------------------------------------------- */

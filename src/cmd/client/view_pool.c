@@ -238,7 +238,10 @@ void view_pool_found(const struct seen *s)
     const json_t *answer = json_array_get(s->results, 0), *pool;
     size_t i, shown = 0;
     if (json_is_object(answer)) {
-        tell(stdout, "pool %s: %s\n", gr_text(answer, "name"), gr_text(answer, "state"));
+        if (*gr_text(answer, "text"))
+            tell(stdout, "%s\n", gr_text(answer, "text"));
+        else
+            tell(stdout, "pool %s: %s\n", gr_text(answer, "name"), gr_text(answer, "state"));
         return;
     }
     json_array_foreach((json_t *)(uintptr_t)answer, i, pool)

@@ -148,6 +148,7 @@ static const struct {
     {"zpool import -d /disks -d c1", "[{\"method\":\"pool.found\",\"params\":{\"devices\":[\"/disks\",\"/disks/c1\"]}}]"},
     {"zpool import -fD -o readonly=on 42 new",
      "[{\"method\":\"pool.import\",\"params\":{\"read_only\":true,\"name\":\"42\",\"new_name\":\"new\",\"force\":true,\"destroyed\":true}}]"},
+    {"zpool import -nF -d /disks tank", "[{\"method\":\"pool.preview\",\"params\":{\"devices\":[\"/disks\"],\"name\":\"tank\",\"rewind\":true}}]"},
     {"zpool import -o cachefile=x tank", "! zpool import -o cachefile=x"},
     {"zpool export -f tank pot",
      "[{\"method\":\"pool.export\",\"params\":{\"name\":\"tank\",\"force\":true}},{\"method\":\"pool.export\",\"params\":{\"name\":\"pot\",\"force\":true}}]"},

@@ -266,7 +266,8 @@ static int import(const struct gr_line *l, const json_t *facts, struct gr_plan *
     const char *text;
     int rc = 0;
     (void)facts;
-    gr_step(p, l->noperands ? "pool.import" : "pool.found", params);
+    bool look = gr_has(l, "n");
+    gr_step(p, !l->noperands ? "pool.found" : look ? "pool.preview" : "pool.import", params);
     for (size_t i = 0; rc == 0 && (text = gr_nth(l, "d", i)); i++)
         if ((rc = gr_device(l, text, &path, reterr)) == 0)
             json_array_append_new(devices, path);
@@ -514,6 +515,7 @@ GR_OPTIONS(import_options) = {
     {.letter = 'f', .word = "force", .doc = "although its labels say that another host uses it"},
     {.letter = 'F', .word = "rewind", .doc = "when its newest state is damaged: the newest that is whole, up to two transaction groups back"},
     {.letter = 'X', .word = "rewind-far", .doc = "the same, and further back"},
+    {.letter = 'n', .doc = "only look, with all checks, and say what it would come to; with -F how far it would go back"},
     {.letter = 'o', .arg = "readonly=on", .many = true, .doc = "write nothing"},
     {.word = "read-only", .doc = "as -o readonly=on"},
     {.letter = 'N', .doc = "mount nothing, as always"},
