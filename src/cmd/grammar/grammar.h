@@ -65,6 +65,11 @@ struct gr_tool {
     const char *doc;
     const struct gr_verb *verbs;
     size_t nverbs;
+    const struct gr_refused *
+        refused; /* verbs of the tool of old that zsan has not; NULL: none. name NULL ends it */
+};
+struct gr_refused {
+    const char *name, *why;
 };
 extern const struct gr_tool gr_zpool, gr_zfs, gr_iscsitadm;
 extern const struct gr_tool *const gr_tools[]; /* NULL ends it */

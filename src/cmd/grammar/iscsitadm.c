@@ -621,4 +621,5 @@ const struct gr_tool gr_iscsitadm = {
     {NULL},
     "Targets, initiators and access lists in the language of Solaris's iscsitadm.",
     verbs,
-    ARRAY_LEN(verbs)};
+    ARRAY_LEN(verbs),
+    NULL};

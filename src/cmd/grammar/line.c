@@ -132,11 +132,23 @@ static const struct gr_verb *find_verb(const struct gr_tool *t, const char *one,
     return NULL;
 }
 
+/* Known, but not here. NULL: it is no word of the tool's. */
+static const char *why_not(const struct gr_tool *t, const char *word)
+{
+    const struct gr_refused *f = t->refused;
+    while (f && f->name && strcmp(f->name, word) != 0)
+        f++;
+    return f ? f->why : NULL;
+}
+
 static int take_verb(struct reader *r, const char *word)
 {
     struct gr_line *l = r->l;
     const char *next = r->at < l->nwords ? l->words[r->at] : NULL;
     l->verb = find_verb(l->tool, word, next);
+    const char *why = l->verb ? NULL : why_not(l->tool, word);
+    if (why)
+        return err_set(r->err, -EINVAL, "%s %s: %s", l->tool->name, word, why);
     if (!l->verb)
         return err_set(r->err, -EINVAL,
                        "%s has no \"%.40s%s%.40s\": zsan help %s shows what it has",

@@ -402,7 +402,50 @@ static const struct gr_verb verbs[] = {
 };
 
 /* clang-format on */
+#define NO_SNAPSHOTS    "zsan makes no snapshots and clones; those that a pool has are kept"
+#define NO_FILE_SYSTEMS "zsan serves volumes; it has no file systems to mount or share"
+#define NO_STREAMS                                                                             \
+    "zsan neither sends nor receives; hosts, or OpenZFS with the pool exported, can"
+#define NO_ENCRYPTION "zsan has no encrypted datasets"
+#define NO_DELEGATION "who may do what is decided by the groups of zsand's control socket"
+
+/* What zfs 2.1 has beyond these. */
+static const struct gr_refused refused[] = {
+    {"allow",      NO_DELEGATION                                                          },
+    {"bookmark",   NO_SNAPSHOTS                                                           },
+    {"change-key", NO_ENCRYPTION                                                          },
+    {"clone",      NO_SNAPSHOTS                                                           },
+    {"diff",       NO_SNAPSHOTS                                                           },
+    {"groupspace", NO_FILE_SYSTEMS                                                        },
+    {"hold",       NO_SNAPSHOTS                                                           },
+    {"holds",      NO_SNAPSHOTS                                                           },
+    {"load-key",   NO_ENCRYPTION                                                          },
+    {"mount",      NO_FILE_SYSTEMS                                                        },
+    {"program",    "zsan runs no channel programs"                                        },
+    {"promote",    NO_SNAPSHOTS                                                           },
+    {"receive",    NO_STREAMS                                                             },
+    {"recv",       NO_STREAMS                                                             },
+    {"redact",     NO_STREAMS                                                             },
+    {"release",    NO_SNAPSHOTS                                                           },
+    {"rollback",   NO_SNAPSHOTS                                                           },
+    {"send",       NO_STREAMS                                                             },
+    {"share",      NO_FILE_SYSTEMS                                                        },
+    {"snap",       NO_SNAPSHOTS                                                           },
+    {"snapshot",   NO_SNAPSHOTS                                                           },
+    {"unallow",    NO_DELEGATION                                                          },
+    {"unload-key", NO_ENCRYPTION                                                          },
+    {"umount",     NO_FILE_SYSTEMS                                                        },
+    {"unmount",    NO_FILE_SYSTEMS                                                        },
+    {"unshare",    NO_FILE_SYSTEMS                                                        },
+    {"upgrade",    NO_FILE_SYSTEMS                                                        },
+    {"userspace",  NO_FILE_SYSTEMS                                                        },
+    {"version",    "zsan --version"                                                       },
+    {"wait",       "zsan pool wait waits for a pool; destroying goes on in the background"},
+    {NULL,         NULL                                                                   },
+};
+
 const struct gr_tool gr_zfs = {
     "zfs", {"dataset", NULL},
-     "Folders and volumes in pools.", verbs, ARRAY_LEN(verbs)
+     "Folders and volumes in pools.",
+    verbs, ARRAY_LEN(verbs),  refused
 };

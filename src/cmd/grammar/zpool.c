@@ -565,11 +565,27 @@ static const struct gr_verb verbs[] = {
     {"set", "PROPERTY=VALUE POOL", "Set a property of a pool: autoreplace (on, off), failmode (wait, continue) or comment.", .min = 2, .max = 2, .translate = set},
 };
 
+/* What zpool 2.1 has beyond these. */
+static const struct gr_refused refused[] = {
+    {"checkpoint", "zsan takes no checkpoints; a pool that has one is imported read-only"},
+    {"initialize", "disks are used as they are; nothing is written ahead"},
+    {"labelclear", "zsan writes no labels over: create -f takes a disk that has an old one, wipefs clears it"},
+    {"reguid",     "a pool keeps its number; zsan pool import NAME NEW-NAME gives it another name"},
+    {"reopen",     "disks that come back are seen by themselves; zsan pool online and clear bring back those that failed"},
+    {"resilver",   "a resilver begins by itself and cannot be begun anew; zsan pool scrub reads everything"},
+    {"split",      "zsan cannot split a mirror into two pools; zsan pool detach takes one side out"},
+    {"sync",       "what hosts flushed is on disk already, and the rest within seconds"},
+    {"trim",       "zsan does not trim disks; hosts' UNMAP frees space in the pool"},
+    {"upgrade",    "zsan enables no features in pools that are there; OpenZFS does"},
+    {"version",    "zsan --version; pools are of version 5000, with features"},
+    {NULL,         NULL},
+};
 /* clang-format on */
 const struct gr_tool gr_zpool = {
     "zpool",
     {"pool", NULL},
     "Pools of disks, in OpenZFS's on-disk format, that hold volumes.",
     verbs,
-    ARRAY_LEN(verbs)
+    ARRAY_LEN(verbs),
+    refused
 };
