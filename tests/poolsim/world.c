@@ -174,14 +174,16 @@ static void aim_draw(struct story *st)
         [STEP_REPLAY] = {2, 50},       [STEP_RESILVER] = {2, 50},
         [STEP_ATTACH] = {1, 8000},     [STEP_REPLACE] = {1, 8000},
         [STEP_SPARE_IN] = {1, 8000},   [STEP_LEAVE] = {1, 8000},
-        [STEP_ADD] = {1, 8000},
+        [STEP_ADD] = {1, 8000},        [STEP_SHRINK] = {1, 8000},
     };
     /* clang-format on */
     static const enum step changes[] = {
         STEP_CLAIM,    STEP_RESILVER, STEP_ATTACH, STEP_ATTACH, STEP_REPLACE, STEP_REPLACE,
         STEP_SPARE_IN, STEP_SPARE_IN, STEP_LEAVE,  STEP_LEAVE,  STEP_ADD,     STEP_ADD,
     };
-    st->aim = (enum step)draw(st, STEP_CLAIM);
+    st->aim = (enum step)draw(st, STEP_CLAIM + 1);
+    if (st->aim == STEP_CLAIM)
+        st->aim = STEP_SHRINK;
     if (st->world > 0 && one_in(st, 2))
         st->aim = one_in(st, 2) ? STEP_CLAIM : STEP_REPLAY;
     if (st->trouble == TROUBLE_GOING && one_in(st, 3))
