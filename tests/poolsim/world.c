@@ -181,9 +181,7 @@ static void aim_draw(struct story *st)
         STEP_CLAIM,    STEP_RESILVER, STEP_ATTACH, STEP_ATTACH, STEP_REPLACE, STEP_REPLACE,
         STEP_SPARE_IN, STEP_SPARE_IN, STEP_LEAVE,  STEP_LEAVE,  STEP_ADD,     STEP_ADD,
     };
-    st->aim = (enum step)draw(st, STEP_CLAIM + 1);
-    if (st->aim == STEP_CLAIM)
-        st->aim = STEP_SHRINK;
+    st->aim = one_in(st, 20) ? STEP_SHRINK : (enum step)draw(st, STEP_CLAIM);
     if (st->world > 0 && one_in(st, 2))
         st->aim = one_in(st, 2) ? STEP_CLAIM : STEP_REPLAY;
     if (st->trouble == TROUBLE_GOING && one_in(st, 3))
