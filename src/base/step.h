@@ -25,7 +25,8 @@
     X(REPLACE)                                                                                 \
     X(SPARE_IN) /* a hot spare takes over */                                                   \
     X(LEAVE)    /* detached, replaced, or a spare that goes back */                            \
-    X(ADD)      /* a new top-level vdev */
+    X(ADD)      /* a new top-level vdev */                                                     \
+    X(SHRINK)   /* a volume, until what lies beyond its end is given back */
 /* clang-format on */
 
 enum step {

@@ -7,6 +7,8 @@
  */
 #include "pool/look.h"
 
+#include "base/step.h"
+
 #include <errno.h>
 #include <inttypes.h>
 
@@ -141,7 +143,7 @@ static int look_resize(const struct look *l, uint64_t size, struct err *reterr)
     int r = size_check(l, size, reterr);
     if (r || size == l->volsize)
         return r;
-    return size > l->volsize ? grow(&z, reterr) : shrink(&z, reterr);
+    return size > l->volsize ? grow(&z, reterr) : IN_STEP(STEP_SHRINK, shrink(&z, reterr));
 }
 
 int pool_volume_resize(struct pool *p, const char *name, uint64_t size, struct err *reterr)

@@ -273,7 +273,7 @@ static void op_resize(struct story *st, struct slot *s)
     if (s->size != s->pending_size)
         return;
     st->n.resizes++;
-    if (blocks > 1 && (s->size > 8 * MIB || one_in(st, 2))) {
+    if (blocks > 1 && !s->shrunk && (s->size > 8 * MIB || one_in(st, 2))) {
         uint64_t less = 1 + draw(st, one_in(st, 2) ? blocks - 1 : MIN(blocks - 1, 16u));
         model_shrink_begin(s->m, (blocks - less) * s->block_size / SECTOR);
         resize(st, s, (blocks - less) * s->block_size);
@@ -281,6 +281,7 @@ static void op_resize(struct story *st, struct slot *s)
         st->n.shrinks++;
         return;
     }
+    s->shrunk = false;
     resize(st, s, s->size + s->block_size * (1 + draw(st, 32)));
     model_grow(s->m, s->size / SECTOR);
 }
@@ -451,6 +452,8 @@ void op_draw(struct story *st)
         s->taken = false;
         return;
     }
+    while (s->shrunk && s->users == 0 && ops[k].fn != op_resize)
+        k = (k + 1) % ARRAY_LEN(ops);
     if (!s->v || (ops[k].alone && s->users > 0))
         return;
     s->users++;
@@ -498,6 +501,7 @@ static void size_settle(struct slot *s)
     if (has != s->size && has != s->pending_size)
         story_fail("volume %s has %" PRIu64 " bytes, not %" PRIu64, s->name, has, s->size);
     model_shrink_end(s->m, has < s->size);
+    s->shrunk |= has < s->size;
     s->size = s->pending_size = has;
     if (has / SECTOR > model_sectors(s->m))
         model_grow(s->m, has / SECTOR);

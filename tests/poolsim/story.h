@@ -59,6 +59,8 @@ struct slot {
     struct volume *v; /* in this world; NULL: closed */
     unsigned users;   /* fibers that work on it */
     bool taken;       /* by a verb that wants it alone */
+    bool
+        shrunk; /* a cut left it smaller: it is to grow soon, lest nobody sees what comes back */
 };
 
 struct story {

@@ -174,16 +174,17 @@ static void aim_draw(struct story *st)
         [STEP_REPLAY] = {2, 50},       [STEP_RESILVER] = {2, 50},
         [STEP_ATTACH] = {1, 8000},     [STEP_REPLACE] = {1, 8000},
         [STEP_SPARE_IN] = {1, 8000},   [STEP_LEAVE] = {1, 8000},
-        [STEP_ADD] = {1, 8000},
+        [STEP_ADD] = {1, 8000},        [STEP_SHRINK] = {1, 8000},
     };
     /* clang-format on */
     static const enum step changes[] = {
-        STEP_CLAIM,    STEP_RESILVER, STEP_ATTACH, STEP_ATTACH, STEP_REPLACE, STEP_REPLACE,
-        STEP_SPARE_IN, STEP_SPARE_IN, STEP_LEAVE,  STEP_LEAVE,  STEP_ADD,     STEP_ADD,
+        STEP_CLAIM,   STEP_RESILVER, STEP_ATTACH,   STEP_ATTACH,   STEP_ATTACH,
+        STEP_REPLACE, STEP_REPLACE,  STEP_SPARE_IN, STEP_SPARE_IN, STEP_LEAVE,
+        STEP_LEAVE,   STEP_ADD,      STEP_ADD,
     };
-    st->aim = (enum step)draw(st, STEP_CLAIM);
+    st->aim = one_in(st, 20) ? STEP_SHRINK : (enum step)draw(st, STEP_CLAIM);
     if (st->world > 0 && one_in(st, 2))
-        st->aim = one_in(st, 2) ? STEP_CLAIM : STEP_REPLAY;
+        st->aim = one_in(st, 3) ? STEP_CLAIM : STEP_REPLAY;
     if (st->trouble == TROUBLE_GOING && one_in(st, 3))
         st->aim = STEP_RESILVER;
     if (st->trouble == TROUBLE_CHANGING)
