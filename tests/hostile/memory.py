@@ -38,6 +38,7 @@ def locked(z):
 
 def idle(z):
     """1,000 idle sessions take less than 100 MiB"""
+    z.limits(max_connections_per_host=2 * IDLE)  # all are of one host
     before = z.rss_mib()
     p = load(z, "--idle", "--sessions", IDLE, "--seconds", 5)
     child.wait_for("1,000 sessions", lambda: z.zsan("status")["totals"]["sessions"] == IDLE, 30)

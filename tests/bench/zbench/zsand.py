@@ -61,9 +61,10 @@ class Zsand(Server):
             "initiators": {self.initiator: {"auth": "none"}},
             "targets": {name: {"luns": {"0": f"v{i}"}, "portal_groups": [1],
                                "grants": [self.initiator]} for i, name in enumerate(names)},
+            "limits": {"max_connections_per_host": 2048},  # the load is one host
         }
         if self.data_memory_mib:
-            document["limits"] = {"data_memory": self.data_memory_mib << 20}
+            document["limits"]["data_memory"] = self.data_memory_mib << 20
         return document
 
     def _volume(self, lun):
