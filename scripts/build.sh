@@ -24,6 +24,9 @@ case $name in
 esac
 dir=build/$name
 mkdir -p build
+# Suites that run at the same time build the same folder.
+exec 9> "$dir.lock"
+flock 9
 if [ ! -f "$dir/build.ninja" ]; then
     CC=$cc meson setup "$dir" "${opts[@]}" > "$dir.log" 2>&1 || { cat "$dir.log"; exit 1; }
 fi
