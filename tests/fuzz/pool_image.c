@@ -180,14 +180,20 @@ static void visit_volume(const struct visit *t, const char *name)
     volume_close(v);
 }
 
-static void visit_all(struct pool *p, struct model *m, bool write)
+/* Of its datasets, before anything parks: they may go meanwhile. Returns how many. */
+static char names[32][DSL_NAME_MAX + 1];
+static unsigned names_take(struct pool *p)
 {
-    const struct visit t = {p, m, write};
-    static char names[32][DSL_NAME_MAX + 1];
     unsigned n = 0;
     for (struct dsl_dir *dd = NULL; (dd = dsl_next(&p->dsl, dd)) && n < ARRAY_LEN(names);)
         dsl_dir_name(dd, names[n++]);
-    for (unsigned i = 0; i < n; i++)
+    return n;
+}
+
+static void visit_all(struct pool *p, struct model *m, bool write)
+{
+    const struct visit t = {p, m, write};
+    for (unsigned i = 0, n = names_take(p); i < n; i++)
         visit_volume(&t, names[i]);
 }
 
@@ -207,6 +213,41 @@ static struct pool *import(bool read_only)
         fprintf(stderr, "import: %d %s\n", r, r ? err.msg : "");
     check(r <= 0 && (r == 0 || err.code != 0));
     return r == 0 ? p : NULL;
+}
+
+static int tell_event(void *arg, const struct pool_history_entry *e)
+{
+    *(size_t *)arg += strlen(e->what) + strlen(e->text) + strlen(e->hostname);
+    return 0;
+}
+
+static int tell_damage(void *arg, const struct pool_error *e)
+{
+    *(size_t *)arg += strlen(e->dataset);
+    return 0;
+}
+
+static int tell_property(void *arg, const char *property, const char *value, const char *source)
+{
+    *(size_t *)arg += strlen(property) + strlen(value) + strlen(source);
+    return 0;
+}
+
+/* All that it says of itself. */
+static void report(struct pool *p)
+{
+    struct pool_status status;
+    char value[1024];
+    const char *name, *source;
+    size_t len = 0;
+    pool_history(p, tell_event, &len);
+    pool_errors(p, tell_damage, &len);
+    for (unsigned i = 0; (name = pool_prop_name(i)); i++)
+        pool_prop_get(p, name, value, sizeof(value), &source, NULL);
+    for (unsigned i = 0, n = names_take(p); i < n; i++)
+        pool_get_all(p, names[i], tell_property, &len, NULL);
+    if (pool_status(p, &status) == 0)
+        pool_status_free(&status);
 }
 
 static void administrate(struct pool *p)
@@ -235,6 +276,7 @@ static void use(void *arg)
     struct pool *p = import(true);
     if (p) {
         visit_all(p, &m, false);
+        report(p);
         pool_close(p);
     }
     if ((p = import(false))) {
