@@ -41,13 +41,14 @@ struct check_facts {
 struct check;
 typedef void check_found_fn(void *arg, const struct check *c, const char *object,
                             const char *text);
+typedef void check_look_fn(const struct check_facts *f, const struct check *c,
+                           check_found_fn *found, void *arg);
 struct check {
     const char *name;
     enum severity severity;
     unsigned weight;  /* of 100, taken off once, however often it is found */
     const char *mend; /* how, in a sentence */
-    void (*look)(const struct check_facts *f, const struct check *c, check_found_fn *found,
-                 void *arg);
+    check_look_fn *look;
 };
 extern const struct check checks[];
 extern const unsigned nchecks;
