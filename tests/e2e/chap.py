@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """CHAP: all algorithms, one-way and mutual, what an operator allows, and secrets that change under a session."""
 import json
+import time
 
 from initiator import Session
 from peer import NAME, OTHER, alive, logged, refused, session_ids
@@ -131,6 +132,7 @@ def rotation(z):
     old = SECRETS[NAME]
     with z.session("t", NAME, chap=old) as s:
         before = session_ids(z, NAME)
+        time.sleep(1.1)  # uses are told by the second
         new = _first_chap(z.zsan("grant", "rotate", NAME, IQN + "t"))
         expect(new.secret != old.secret, "the secret is the old one")
         expect("previous_last_use" not in grant_row(z, NAME), "nobody came by the old ones")
