@@ -101,7 +101,7 @@ int pool_create_check(const struct pool_create_want *want, struct err *reterr)
     int r = prepare(want, &p, &disks, reterr);
     if (r)
         return r;
-    new_disks_refused(p, &disks);
+    new_disks_done(&disks);
     pool_close(p);
     return 0;
 }
@@ -113,7 +113,7 @@ int pool_create(const struct pool_create_want *want, struct pool **ret_pool, str
     int r = prepare(want, &p, &disks, reterr);
     if (r)
         return r;
-    r = new_disks_label(&disks, reterr);
+    r = new_disks_label(p, &disks, reterr);
     p->root = disks.root;
     disks.root = NULL;
     new_disks_done(&disks);

@@ -17,8 +17,8 @@ struct disk_change {
     enum vdev_type between; /* what is to be above the leaf */
     struct vdev *gone;      /* the disk that left */
     bool same_path;
-    const struct new_disks *disks; /* of an add; their root is `fresh` */
-    unsigned first, ntops;         /* top-level vdevs that joined */
+    struct new_disks *disks; /* of an add; their root is `fresh` */
+    unsigned first, ntops;   /* top-level vdevs that joined */
 };
 
 /* By path or guid, in a pool that can be changed. -EROFS, -ENOENT. */

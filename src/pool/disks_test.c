@@ -384,6 +384,47 @@ static void spare_list_body(struct expect *e)
     export(&b);
 }
 
+struct looker {
+    struct bench *b;
+    struct waitgroup done;
+};
+
+static void look_at_disks(void *arg)
+{
+    static const char *const s1[] = {"/s1"};
+    struct looker *l = arg;
+    EXPECT_EQ(l->b->e, pool_add_check(l->b->p, NULL, 0, s1, 1, false, NULL), 0);
+    waitgroup_done(&l->done);
+}
+
+/* Whoever only looks is not seen by whoever adds. */
+static void looks_beside_an_add_body(struct expect *e)
+{
+    static const char *const s0[] = {"/s0"}, *const s2[] = {"/s2", "/s2"};
+    struct pool_spare_info s;
+    struct bench b;
+    struct looker l = {.b = &b};
+    make(&b, e, (struct shape){LAYOUT_MIRROR, 2, 0});
+    fixture_disk("/s0", DISK_SIZE);
+    fixture_disk("/s1", DISK_SIZE);
+    fixture_disk("/s2", DISK_SIZE);
+    waitgroup_init(&l.done);
+    waitgroup_add(&l.done, 2);
+    check(fiber_start(look_at_disks, &l, "look"));
+    EXPECT_EQ(e, pool_add(b.p, NULL, 0, s0, 1, false, NULL), 0);
+    check(fiber_start(look_at_disks, &l, "look"));
+    fiber_maybe_yield();
+    EXPECT_EQ(e, b.p->nspares, 1);
+    waitgroup_wait(&l.done);
+    EXPECT_EQ(e, pool_add(b.p, NULL, 0, s2, 2, false, NULL), -EINVAL);
+    EXPECT(e, pool_spare(b.p, 0, &s) && strcmp(s.path, "/s0") == 0);
+    EXPECT(e, !pool_spare(b.p, 1, &s));
+    export(&b);
+    IMPORT(&b, false, "/d0", "/d1");
+    EXPECT(e, pool_spare(b.p, 0, &s) && !pool_spare(b.p, 1, &s));
+    export(&b);
+}
+
 /* A disk is gone, a spare takes its place by itself; the disk comes back, the spare goes. */
 static void spare_returns_body(struct expect *e)
 {
@@ -690,6 +731,7 @@ TEST(replace_at_the_same_path_raidz1, same_path_body, &raidz1)
 TEST(a_replacement_is_called_off, called_off_body, NULL)
 TEST(add_a_group, add_body, NULL)
 TEST(the_list_of_spares, spare_list_body, NULL)
+TEST(a_look_beside_an_add, looks_beside_an_add_body, NULL)
 TEST(a_spare_comes_and_goes_mirror, spare_returns_body, &mirror_s)
 TEST(a_spare_comes_and_goes_raidz1, spare_returns_body, &raidz1_s)
 TEST(a_disk_is_replaced_under_its_spare, spare_replaced_body, NULL)
@@ -716,6 +758,7 @@ int main(void)
         cmocka_unit_test(test_a_replacement_is_called_off),
         cmocka_unit_test(test_add_a_group),
         cmocka_unit_test(test_the_list_of_spares),
+        cmocka_unit_test(test_a_look_beside_an_add),
         cmocka_unit_test(test_a_spare_comes_and_goes_mirror),
         cmocka_unit_test(test_a_spare_comes_and_goes_raidz1),
         cmocka_unit_test(test_a_disk_is_replaced_under_its_spare),

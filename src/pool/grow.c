@@ -45,7 +45,7 @@ static int add_task(void *arg, uint64_t txg, struct err *reterr)
 {
     struct disk_change *c = arg;
     struct pool *p = c->p;
-    int r = new_disks_label(c->disks, reterr);
+    int r = new_disks_label(p, c->disks, reterr);
     if (r)
         return r;
     if (c->fresh) {
@@ -121,7 +121,7 @@ int pool_add_check(struct pool *p, const struct pool_group *groups, unsigned ngr
     struct new_disks disks;
     int r = add_open(p, &w, &disks, reterr);
     if (r == 0)
-        new_disks_refused(p, &disks);
+        new_disks_done(&disks);
     return r;
 }
 

@@ -247,42 +247,43 @@ static int groups_take(const struct groups_want *w, struct vdev *root, struct er
 
 /* ---- all of a change ---------------------------------------------------------------------- */
 
-int new_disks_open(struct pool *p, const struct groups_want *w, uint64_t guid,
+int new_disks_open(const struct pool *p, const struct groups_want *w, uint64_t guid,
                    struct new_disks *ret, struct err *reterr)
 {
-    struct new_disks d = {.spares = calloc(w->nspares + 1, sizeof(struct vdev *)),
-                          .spares_had = p->nspares};
+    struct new_disks d = {.spares = calloc(w->nspares + 1, sizeof(*d.spares))};
     int r = d.spares ? 0 : err_set(reterr, E(-ENOMEM), "no memory for disks");
     if (r == 0 && w->ngroups)
         r = groups_parse(w, guid, &d.root, reterr);
     if (r == 0 && w->ngroups)
         r = groups_take(w, d.root, reterr);
-    for (; r == 0 && d.nspares < w->nspares; d.nspares++)
-        r = spare_open(p, w->spares[d.nspares], w->force, &d.spares[d.nspares], reterr);
+    for (unsigned i = 0; r == 0 && i < w->nspares; i++) {
+        r = spare_open(p, &d, w->spares[i], w->force, &d.spares[i], reterr);
+        d.nspares += r == 0;
+    }
     if (r) {
-        new_disks_refused(p, &d);
+        new_disks_done(&d);
         return r;
     }
     *ret = d;
     return 0;
 }
 
-int new_disks_label(const struct new_disks *d, struct err *reterr)
+int new_disks_label(struct pool *p, struct new_disks *d, struct err *reterr)
 {
-    struct vdev *leaf = NULL;
+    struct vdev *leaf;
     int r = 0;
     for (unsigned i = 0; r == 0 && d->root && (leaf = vdev_leaf(d->root, i)); i++)
-        r = label_erase(leaf);
+        if ((r = label_erase(leaf)) != 0)
+            err_set(reterr, r, "%s: its labels cannot be written", leaf->path);
     for (unsigned i = 0; r == 0 && i < d->nspares; i++)
-        if ((leaf = d->spares[i]))
-            r = label_write_spare(leaf, leaf->guid);
-    return r ? err_set(reterr, r, "%s: its labels cannot be written", leaf->path) : 0;
+        r = spare_enlist(p, &d->spares[i], reterr);
+    return r;
 }
 
 void new_disks_done(struct new_disks *d)
 {
     for (unsigned i = 0; i < d->nspares; i++)
-        vdev_free(d->spares[i]);
+        vdev_free(d->spares[i].leaf);
     free(d->spares);
     vdev_free(d->root);
     *d = (struct new_disks){0};
@@ -290,7 +291,8 @@ void new_disks_done(struct new_disks *d)
 
 void new_disks_refused(struct pool *p, struct new_disks *d)
 {
-    while (p->nspares > d->spares_had)
-        spare_forget(p, p->spares[p->nspares - 1].guid);
+    for (unsigned i = 0; i < d->nspares; i++)
+        if (d->spares[i].listed)
+            spare_forget(p, d->spares[i].guid);
     new_disks_done(d);
 }

@@ -109,20 +109,27 @@ int groups_check(const struct groups_want *w, struct err *reterr);
 /* Its part that looks at all disks together (disk_set.c). Parks. */
 int disk_set_check(const struct groups_want *w, struct err *reterr);
 /* All disks of a creation or an add, checked and open; no byte of them is written yet. */
+struct new_spare {
+    const char *path; /* borrowed */
+    uint64_t guid;
+    bool blockdev;
+    bool listed;       /* in the pool's list, in memory */
+    struct vdev *leaf; /* open; NULL: it is a spare already, whose label stays */
+};
 struct new_disks {
-    struct vdev *root;    /* the groups below a root of their own, laid out; NULL: none */
-    struct vdev **spares; /* NULL in it: one that is a spare already, whose label stays */
+    struct vdev *root; /* the groups below a root of their own, laid out; NULL: none */
+    struct new_spare *spares;
     unsigned nspares;
-    unsigned spares_had; /* by the pool before: the new ones stand in its list, in memory */
 };
 /* guid: the root's. -EINVAL, -EBUSY, -EEXIST (spares). Parks. */
-int new_disks_open(struct pool *p, const struct groups_want *w, uint64_t guid,
+int new_disks_open(const struct pool *p, const struct groups_want *w, uint64_t guid,
                    struct new_disks *ret, struct err *reterr);
-/* Writes: blank labels for the groups, a spare's for spares. Parks. */
-int new_disks_label(const struct new_disks *d, struct err *reterr);
+/* Writes: blank labels for the groups, a spare's for spares, which the pool lists from now on. -EEXIST: it came to have that
+ * spare meanwhile. Parks. */
+int new_disks_label(struct pool *p, struct new_disks *d, struct err *reterr);
 /* Frees what has not gone elsewhere, and closes spares. Parks. */
 void new_disks_done(struct new_disks *d);
-/* The same, and the pool's list of spares is as before. */
+/* The same, and the pool lists none of them. */
 void new_disks_refused(struct pool *p, struct new_disks *d);
 bool layout_like(enum pool_layout layout, const struct vdev *top);
 
@@ -142,10 +149,12 @@ int spares_load(struct pool *p, const char *const *paths, struct err *reterr);
 void spares_free(struct pool *p);
 /* Looks whether those that the pool doesn't use are there; tells what is new. Parks. */
 void spares_look(struct pool *p);
-/* Checks a disk that is to be a spare, opens it and puts it into the list in memory. *ret_leaf NULL: it is a spare already and is
- * shared. -EEXIST: of this pool; -E2BIG. Parks. */
-int spare_open(struct pool *p, const char *path, bool force, struct vdev **ret_leaf,
-               struct err *reterr);
+/* Checks a disk that is to be a spare beside those that d has, and opens it. -EEXIST: it is one of this pool, or of those;
+ * -E2BIG. Parks. */
+int spare_open(const struct pool *p, const struct new_disks *d, const char *path, bool force,
+               struct new_spare *ret_spare, struct err *reterr);
+/* Writes its label and puts it into the list in memory. Parks. */
+int spare_enlist(struct pool *p, struct new_spare *s, struct err *reterr);
 /* Writes the list into the MOS. In the sync fiber. */
 int spares_write(struct pool *p);
 struct pool_spare *spare_of(const struct pool *p, const char *disk);

@@ -279,36 +279,60 @@ static int spare_list(struct pool *p, const char *path, uint64_t guid, bool bloc
     return r;
 }
 
-/* A spare's label is written before the list: with a crash between them it is a spare of no pool. One that is a spare already
- * stays as it is, and is shared. */
-int spare_open(struct pool *p, const char *path, bool force, struct vdev **ret_leaf,
-               struct err *reterr)
+static int is_one_already(const struct pool *p, const char *path, struct err *reterr)
+{
+    return err_set(reterr, E(-EEXIST), "%s is a spare of pool %s already", path, p->name);
+}
+
+/* A spare of other pools under two names. */
+static bool is_named(const struct new_disks *d, uint64_t guid)
+{
+    for (unsigned i = 0; i < d->nspares; i++)
+        if (d->spares[i].guid == guid)
+            return true;
+    return false;
+}
+
+int spare_open(const struct pool *p, const struct new_disks *d, const char *path, bool force,
+               struct new_spare *ret_spare, struct err *reterr)
 {
     struct leaf_want want = {.path = path};
-    *ret_leaf = NULL;
+    struct new_spare s = {.path = path};
     if (spare_of(p, path))
-        return err_set(reterr, E(-EEXIST), "%s is a spare of pool %s already", path, p->name);
-    if (p->nspares == SPARES_MAX)
-        return err_set(reterr, E(-E2BIG), "pool %s has %u spares, which is the most", p->name,
-                       SPARES_MAX);
+        return is_one_already(p, path, reterr);
+    if (p->nspares + d->nspares >= SPARES_MAX)
+        return err_set(reterr, E(-E2BIG), "pool %s has %u spares then, and may have %u",
+                       p->name, p->nspares + d->nspares + 1, SPARES_MAX);
     int r = disk_check(path, true, &want.facts, reterr);
     if (r == 0 && !want.facts.spare_guid)
         r = disk_check(path, force, &want.facts, reterr);
     if (r)
         return r;
-    want.guid = want.facts.spare_guid ? want.facts.spare_guid : pool_new_guid();
-    if (spare_find(p, want.guid))
-        return err_set(reterr, E(-EEXIST), "%s is a spare of pool %s already", path, p->name);
+    if (spare_find(p, want.facts.spare_guid))
+        return is_one_already(p, path, reterr);
+    if (is_named(d, want.facts.spare_guid))
+        return err_set(reterr, E(-EEXIST), "%s is named twice", path);
+    s.blockdev = want.facts.blockdev;
+    s.guid = want.guid = want.facts.spare_guid ? want.facts.spare_guid : pool_new_guid();
     if (!want.facts.spare_guid)
-        r = leaf_new(&want, ret_leaf, reterr);
-    if (r)
-        return r;
-    r = spare_list(p, path, want.guid, want.facts.blockdev);
+        r = leaf_new(&want, &s.leaf, reterr);
     if (r == 0)
-        return 0;
-    vdev_free(*ret_leaf);
-    *ret_leaf = NULL;
-    return err_set(reterr, r, "%s: no memory for a spare", path);
+        *ret_spare = s;
+    return r;
+}
+
+/* The label comes first: with a crash before the list it is a spare of no pool. One that is a spare already stays as it is, and is
+ * shared. */
+int spare_enlist(struct pool *p, struct new_spare *s, struct err *reterr)
+{
+    if (spare_find(p, s->guid) || spare_of(p, s->path))
+        return is_one_already(p, s->path, reterr);
+    int r = s->leaf ? label_write_spare(s->leaf, s->guid) : 0;
+    if (r)
+        return err_set(reterr, r, "%s: its labels cannot be written", s->path);
+    r = spare_list(p, s->path, s->guid, s->blockdev);
+    s->listed = r == 0;
+    return r ? err_set(reterr, r, "%s: no memory for a spare", s->path) : 0;
 }
 
 /* ---- use --------------------------------------------------------------------------------------- */
