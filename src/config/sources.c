@@ -16,6 +16,7 @@
 #define V4_BITS 32
 #define V6_BITS 128
 #define MAPPED  96 /* bits of ::ffff:0:0/96 */
+#define AROUND  64
 
 static const uint8_t mapped[MAPPED / 8] = {[10] = 0xff, [11] = 0xff};
 
@@ -135,6 +136,11 @@ struct cfg_network cfg_network_of(const struct cfg_address *a, unsigned prefix)
 {
     unsigned bits = MIN(prefix, a->bits);
     return (struct cfg_network){cfg_address_cut(a, bits), (uint8_t)bits};
+}
+
+struct cfg_network cfg_network_around(const struct cfg_address *a)
+{
+    return cfg_network_of(a, AROUND);
 }
 
 bool cfg_network_has(const struct cfg_network *n, const struct cfg_address *a)

@@ -20,6 +20,9 @@ int cfg_network_parse(const char *text, const char *what, struct cfg_network *re
                       struct err *reterr);
 void cfg_network_format(const struct cfg_network *n, char ret_text[CFG_NETWORK_LEN]);
 
+/* What may be one machine: an IPv4 address alone; of IPv6 the /64 around it, where anybody has as many addresses as he
+ * likes. */
+struct cfg_network cfg_network_around(const struct cfg_address *a);
 /* The one that an address with that prefix lies in. */
 struct cfg_network cfg_network_of(const struct cfg_address *a, unsigned prefix);
 bool cfg_network_has(const struct cfg_network *n, const struct cfg_address *a);

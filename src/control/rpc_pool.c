@@ -250,40 +250,38 @@ int rpc_pool_create(struct control *c, const struct args_pool_create *a, json_t 
     return done(c, a->name, ret_result, reterr);
 }
 
-/* Of both methods that look for a pool, for they have the same parameters. Errors name the device. */
-#define IMPORT_WANT(a, paths)                                                                  \
+/* Both methods have these parameters. */
+#define IMPORT_WANT(a)                                                                         \
     {                                                                                          \
-        .paths = (const char *const *)(paths), .new_name = (a)->new_name,                      \
-        .read_only = (a)->read_only, .force = (a)->force, .destroyed = (a)->destroyed,         \
-        .rewind = (a)->rewind || (a)->rewind_far, .rewind_far = (a)->rewind_far                \
+        .new_name = (a)->new_name, .read_only = (a)->read_only, .force = (a)->force,           \
+        .destroyed = (a)->destroyed, .rewind = (a)->rewind || (a)->rewind_far,                 \
+        .rewind_far = (a)->rewind_far                                                          \
     }
 
-/* ret_paths: NULL when no devices are named. */
-static int import_paths(const struct api_names *devices, char ***ret_paths, struct err *reterr)
+/* Under ret_name then; NULL: it is only looked at. which: a name or a guid. */
+static int import(struct control *c, const char *which, const struct api_names *devices,
+                  struct pool_import_want *want, char ret_name[CFG_DATASET_LEN],
+                  struct err *reterr)
 {
     struct err why = {.code = 0};
-    *ret_paths = devices->n > 0 ? disks_expand(devices, &why) : NULL;
-    return why.code ? err_set(reterr, why.code, "%s", why.msg) : 0;
-}
-
-static void import_name(const char *name, struct pool_import_want *want)
-{
-    if (!text_to_u64(name, &want->guid))
-        want->name = name;
+    char **paths = devices->n > 0 ? disks_expand(devices, &why) : NULL;
+    if (why.code)
+        return err_set(reterr, why.code, "%s", why.msg);
+    want->paths = (const char *const *)paths;
+    if (!text_to_u64(which, &want->guid))
+        want->name = which;
+    int rc = ret_name ? pools_import(c->env.pools, want, ret_name, reterr)
+                      : pools_import_preview(c->env.pools, want, reterr);
+    names_free(paths);
+    return rc;
 }
 
 int rpc_pool_import(struct control *c, const struct args_pool_import *a, json_t **ret_result,
                     struct err *reterr)
 {
     char name[CFG_DATASET_LEN];
-    char **paths;
-    int rc = import_paths(&a->devices, &paths, reterr);
-    if (rc < 0)
-        return rc;
-    struct pool_import_want want = IMPORT_WANT(a, paths);
-    import_name(a->name, &want);
-    rc = pools_import(c->env.pools, &want, name, reterr);
-    names_free(paths);
+    struct pool_import_want want = IMPORT_WANT(a);
+    int rc = import(c, a->name, &a->devices, &want, name, reterr);
     return rc < 0 ? rc : done(c, name, ret_result, reterr);
 }
 
@@ -315,15 +313,9 @@ int rpc_pool_preview(struct control *c, const struct args_pool_preview *a, json_
 {
     struct jb b = {false};
     struct pool_import_report report = {.health = ""};
-    char **paths;
-    int rc = import_paths(&a->devices, &paths, reterr);
-    if (rc < 0)
-        return rc;
-    struct pool_import_want want = IMPORT_WANT(a, paths);
-    import_name(a->name, &want);
+    struct pool_import_want want = IMPORT_WANT(a);
     want.report = &report;
-    rc = pools_import_preview(c->env.pools, &want, reterr);
-    names_free(paths);
+    int rc = import(c, a->name, &a->devices, &want, NULL, reterr);
     if (rc < 0)
         return rc;
     return jb_done(&b, preview_json(&b, a->new_name ? a->new_name : a->name, &report),

@@ -15,9 +15,8 @@
 
 #include "base/util.h"
 
-#define MS         UINT64_C(1000000)
-#define FIRST_MS   100u
-#define BLOCK_BITS 64u
+#define MS       UINT64_C(1000000)
+#define FIRST_MS 100u
 
 static const struct kind {
     uint64_t forgive;    /* ns in which one failure is forgiven */
@@ -26,9 +25,14 @@ static const struct kind {
     unsigned most_ms;
 } of_address = {2000 * MS, 8, 32, 4, 2000}, of_block = {250 * MS, 64, 256, 32, 250};
 
+static bool is_block(const struct cfg_network *n)
+{
+    return n->prefix < n->base.bits;
+}
+
 static const struct kind *kind_of(const struct cfg_network *n)
 {
-    return n->prefix < n->base.bits ? &of_block : &of_address;
+    return is_block(n) ? &of_block : &of_address;
 }
 
 static unsigned failures(const struct backoff_source *s, uint64_t now)
@@ -45,16 +49,6 @@ static bool is_held(const struct backoff_source *s, uint64_t now)
 static struct cfg_network address_net(const struct cfg_address *a)
 {
     return (struct cfg_network){*a, a->bits};
-}
-
-static bool has_block(const struct cfg_address *a)
-{
-    return a->bits > BLOCK_BITS;
-}
-
-static struct cfg_network block_net(const struct cfg_address *a)
-{
-    return (struct cfg_network){cfg_address_cut(a, BLOCK_BITS), BLOCK_BITS};
 }
 
 /* ---- the table --------------------------------------------------------------------------- */
@@ -96,11 +90,8 @@ unsigned backoff_delay_ms(const struct backoff *b, const struct cfg_address *fro
 {
     const struct cfg_network one = address_net(from);
     unsigned ms = delay_ms(b, &one, now);
-    if (has_block(from)) {
-        const struct cfg_network block = block_net(from);
-        ms = MAX(ms, delay_ms(b, &block, now));
-    }
-    return ms;
+    const struct cfg_network block = cfg_network_around(from);
+    return is_block(&block) ? MAX(ms, delay_ms(b, &block, now)) : ms;
 }
 
 /* ---- what happened ----------------------------------------------------------------------- */
@@ -123,8 +114,8 @@ const struct backoff_source *backoff_failed(struct backoff *b, const struct cfg_
     bool alone = is_held(s, now);
     if (charge(s, now))
         begun = s;
-    if (has_block(from) && !alone) {
-        const struct cfg_network net = block_net(from);
+    const struct cfg_network net = cfg_network_around(from);
+    if (is_block(&net) && !alone) {
         struct backoff_source *block = entry(b, &net);
         if (charge(block, now))
             begun = block;

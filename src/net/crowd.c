@@ -24,13 +24,12 @@
 #define WAITING_MAX  1024u
 #define FLOOD_FACTOR 4u
 #define SHARE_MIN    64u
-#define BLOCK_BITS   64u
 #define SAY_MS       60000 /* between two events of a crowd */
 
 /* An IPv4 address, or a /64: who may be one machine. */
 struct crowd_block {
     struct list node;
-    struct cfg_address base;
+    struct cfg_network net;
     uint32_t n;
 };
 
@@ -62,16 +61,11 @@ static uint32_t share_max(const struct cfg_limits *l)
 
 /* ---- not logged in yet ------------------------------------------------------------------- */
 
-static struct cfg_address block_of(const struct cfg_address *a)
-{
-    return a->bits > BLOCK_BITS ? cfg_address_cut(a, BLOCK_BITS) : *a;
-}
-
-static struct crowd_block *block_find(struct net *net, const struct cfg_address *base)
+static struct crowd_block *block_find(struct net *net, const struct cfg_address *addr)
 {
     struct crowd_block *b;
     list_for_each (b, &net->blocks, node)
-        if (cfg_address_same(&b->base, base))
+        if (cfg_network_has(&b->net, addr))
             return b;
     return NULL;
 }
@@ -87,11 +81,10 @@ static struct crowd_source *source_find(struct net *net, const struct cfg_addres
 
 static struct crowd_block *block_get(struct net *net, const struct cfg_address *addr)
 {
-    const struct cfg_address base = block_of(addr);
-    struct crowd_block *b = block_find(net, &base);
+    struct crowd_block *b = block_find(net, addr);
     if (b || !(b = calloc(1, sizeof(*b))))
         return b;
-    b->base = base;
+    b->net = cfg_network_around(addr);
     list_push(&net->blocks, &b->node);
     return b;
 }
@@ -184,8 +177,7 @@ static bool goes_before(const struct crowd_source *a, const struct crowd_source 
 /* A source with more connections than there are from addr, NULL: there is none. */
 static struct crowd_source *who_has_more(struct net *net, const struct cfg_address *addr)
 {
-    const struct cfg_address base = block_of(addr);
-    const struct crowd_block *block = block_find(net, &base);
+    const struct crowd_block *block = block_find(net, addr);
     const struct crowd_source *mine = source_find(net, addr);
     uint32_t block_n = block ? block->n : 0, n = mine ? mine->n : 0;
     struct crowd_source *s, *found = NULL;
@@ -200,12 +192,10 @@ static struct crowd_source *who_has_more(struct net *net, const struct cfg_addre
 static void say_crowded(struct net *net, const struct crowd_source *s)
 {
     char text[CFG_NETWORK_LEN];
-    const struct cfg_network n = {s->block->base,
-                                  s->addr.bits > BLOCK_BITS ? BLOCK_BITS : s->addr.bits};
     if (run_now() < net->crowd_said)
         return;
     net->crowd_said = run_deadline_ms(SAY_MS);
-    cfg_network_format(&n, text);
+    cfg_network_format(&s->block->net, text);
     log_warn("login.crowded", KV("waiting", "%u", net->nlogins), KV("most_from", "%s", text),
              KV("of_them", "%u", s->block->n),
              KV("displaced", "%llu", (unsigned long long)net->totals.logins_displaced));
