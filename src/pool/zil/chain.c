@@ -201,13 +201,15 @@ static void zil_free(struct zil *z)
     free(z);
 }
 
-int zil_open(struct pool *p, struct dsl_dataset *ds, struct zil **ret_zil, struct err *reterr)
+int zil_open(struct pool *p, struct dsl_dataset *ds, uint32_t block_size, struct zil **ret_zil,
+             struct err *reterr)
 {
     struct zil *z = calloc(1, sizeof(*z));
     if (!z)
         return err_set(reterr, E(-ENOMEM), "no memory for an intent log");
     z->p = p;
     z->ds = ds;
+    z->block_size = block_size;
     z->next_seq = 1;
     z->guess = GUESS_MIN;
     list_init(&z->queue);

@@ -13,7 +13,7 @@ struct record {
     struct sgl data;        /* of an immediate write; else empty */
     struct bp bp;           /* of an indirect one; else a hole */
     struct zil_data *block; /* the same */
-    uint64_t deferred;      /* bytes that it holds while nobody waits for it; 0: somebody does */
+    uint64_t deferred; /* bytes that it holds while nobody waits for it; 0: somebody does */
 };
 
 struct block {

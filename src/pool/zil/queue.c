@@ -106,6 +106,7 @@ void zil_skip(struct zil *z, uint64_t txg)
     z->unlogged = MAX(z->unlogged, txg);
 }
 
+/* What a record holds is known when it is made, so there may be one too many. */
 static bool may_defer(const struct zil *z, uint64_t bytes)
 {
     return z->p->log_deferred + bytes <= z->p->dirty_max / DEFER_SHARE;
@@ -141,8 +142,7 @@ void zil_defer_write(struct zil *z, uint64_t txg, uint64_t off, const struct sgl
 
 void zil_defer_truncate(struct zil *z, uint64_t txg, uint64_t off, uint64_t len)
 {
-    struct record *rec =
-        may_defer(z, sizeof(*rec)) ? record_queue(z, txg, off, len) : NULL;
+    struct record *rec = may_defer(z, sizeof(*rec)) ? record_queue(z, txg, off, len) : NULL;
     if (rec)
         record_defer(z, rec);
     else
