@@ -423,12 +423,12 @@ static bool spare_away(struct story *st)
     return false;
 }
 
-/* One that can be used: a spare, too, may have been pulled out. */
+/* One that can be used: a spare, too, may have been pulled out, or a blank disk was put in its place while it was in use. */
 static bool is_spare_there(const struct story *st)
 {
     struct pool_spare_info s;
     for (unsigned i = 0; pool_spare(st->pool, i, &s); i++)
-        if (!s.in_use && !sim_is_unplugged(st->run, s.path))
+        if (!s.in_use && !sim_is_unplugged(st->run, s.path) && strcmp(s.state, "UNAVAIL") != 0)
             return true;
     return false;
 }

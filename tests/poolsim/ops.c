@@ -323,7 +323,7 @@ static void op_create(struct story *st, struct slot *s)
 {
     struct err err = {0};
     name_draw(st, s->pending_name);
-    s->block_size = 4096u << draw(st, 4);
+    s->block_size = 4096u << draw(st, 6);
     s->size = s->pending_size = s->block_size * (8 + draw(st, 4 * MIB / s->block_size));
     s->m = model_new(st->seed * 1000 + st->names, s->size / SECTOR, s->block_size / SECTOR);
     struct pool_volume_want want = {

@@ -72,6 +72,14 @@ struct iobuf *block_cached(struct blocks *b, const struct bp *bp);
  * gangs too. *ret_repaired: bytes. Errors as block_read. Parks. */
 int block_scrub(struct blocks *b, const struct bp *bp, uint64_t *ret_repaired);
 
+/* What compressing made of a block's content, where that was done before (tree/squeeze.c). */
+struct squeezed {
+    struct iobuf *buf; /* of its lsize; the first psize bytes are it */
+    uint32_t psize;    /* 0: it doesn't get smaller */
+    bool zero;         /* all of it is zeros */
+    bool done;         /* false: no memory for it, nothing of this says anything */
+};
+
 struct block_want {
     uint32_t lsize;
     uint8_t type, level;
@@ -79,6 +87,7 @@ struct block_want {
     uint8_t checksum; /* ZCHECK_FLETCHER4 or ZCHECK_SHA256 */
     uint8_t copies;
     uint64_t fill;
+    const struct squeezed *squeezed; /* NULL: not done before */
 };
 /* Writes data (lsize bytes, refs taken as needed) in the syncing txg: zeros become a hole (an
  * all-zero pointer; the caller knows whether it should carry a birth) where compression is on

@@ -24,19 +24,19 @@ static int make_plain(struct blocks *b, uint64_t txg, const struct block_want *w
     return 0;
 }
 
-/* psize bytes in the scratch buffer: copied out of it before anything can park. */
+/* src: psize bytes, copied before anything can park. */
 static int make_compressed(struct blocks *b, uint64_t txg, const struct block_want *w,
-                           unsigned depth, uint32_t psize, struct bp *ret_bp,
-                           struct iobuf **ret_raw)
+                           unsigned depth, const uint8_t *src, uint32_t psize,
+                           struct bp *ret_bp, struct iobuf **ret_raw)
 {
     struct cksum sum;
     struct iobuf *buf = iobuf_get(psize);
     if (!buf)
         return -ENOMEM;
     if (w->checksum == ZCHECK_FLETCHER4) {
-        sum = cksum_fletcher4_copy(buf->p, b->scratch, psize);
+        sum = cksum_fletcher4_copy(buf->p, src, psize);
     } else {
-        memcpy(buf->p, b->scratch, psize);
+        memcpy(buf->p, src, psize);
         check(cksum_compute(w->checksum, buf->p, psize, &sum));
     }
     int rc = block_alloc(b, txg, w, psize, w->compress, depth, ret_bp);
@@ -49,20 +49,36 @@ static int make_compressed(struct blocks *b, uint64_t txg, const struct block_wa
     return 0;
 }
 
+/* Content smaller than data, or that there is none; what it holds stays until the next call. */
+static void squeeze_now(struct blocks *b, const struct block_want *want,
+                        const struct iobuf *data, struct squeezed *ret)
+{
+    *ret = (struct squeezed){.done = true};
+    if (want->compress <= ZCOMP_OFF)
+        return;
+    ret->zero = block_is_zero(data->p, want->lsize);
+    if (!ret->zero && want->lsize <= BLOCK_MAX)
+        ret->psize = compress_block(b->comp, want->compress, data->p, want->lsize, b->scratch,
+                                    b->min_ashift);
+}
+
 static int make(struct blocks *b, uint64_t txg, const struct block_want *want, unsigned depth,
                 struct iobuf *data, struct bp *ret_bp, struct iobuf **ret_raw)
 {
-    uint32_t psize = 0;
-    bool compress = want->compress > ZCOMP_OFF;
+    struct squeezed now;
+    const struct squeezed *s = want->squeezed;
+    if (!s || !s->done) {
+        squeeze_now(b, want, data, &now);
+        s = &now;
+    }
     *ret_raw = NULL;
-    if (compress && block_is_zero(data->p, want->lsize)) {
+    if (s->zero) {
         bp_make_hole(ret_bp, want->lsize, want->type, want->level, 0);
         return 0;
     }
-    if (compress && want->lsize <= BLOCK_MAX)
-        psize = compress_block(b->comp, want->compress, data->p, want->lsize, b->scratch,
-                               b->min_ashift);
-    int rc = psize ? make_compressed(b, txg, want, depth, psize, ret_bp, ret_raw)
+    uint32_t psize = s->psize;
+    const uint8_t *small = s == &now ? b->scratch : s->buf->p;
+    int rc = psize ? make_compressed(b, txg, want, depth, small, psize, ret_bp, ret_raw)
                    : make_plain(b, txg, want, depth, data, ret_bp);
     if (rc != 0)
         return rc;

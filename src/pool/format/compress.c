@@ -38,11 +38,19 @@ struct compress_state {
     bool gzip_ready;
 };
 
+/* What only blocks of others need is made when the first of them comes. */
 static bool zstd_prepare(struct compress_state *st)
 {
-    st->zstd = ZSTD_createDCtx();
-    return st->zstd && !ZSTD_isError(ZSTD_DCtx_setParameter(st->zstd, ZSTD_d_format,
-                                                            ZSTD_f_zstd1_magicless));
+    if (st->zstd)
+        return true;
+    ZSTD_DCtx *ctx = ZSTD_createDCtx();
+    if (ctx &&
+        ZSTD_isError(ZSTD_DCtx_setParameter(ctx, ZSTD_d_format, ZSTD_f_zstd1_magicless))) {
+        ZSTD_freeDCtx(ctx);
+        ctx = NULL;
+    }
+    st->zstd = ctx;
+    return ctx != NULL;
 }
 
 struct compress_state *compress_state_new(void)
@@ -51,12 +59,18 @@ struct compress_state *compress_state_new(void)
     if (!st)
         return NULL;
     st->lz4 = malloc((size_t)LZ4_sizeofState());
-    st->gzip_ready = inflateInit(&st->gzip) == Z_OK;
-    if (!st->lz4 || !st->gzip_ready || !zstd_prepare(st)) {
+    if (!st->lz4) {
         compress_state_free(st);
         return NULL;
     }
     return st;
+}
+
+static bool gzip_prepare(struct compress_state *st)
+{
+    if (!st->gzip_ready)
+        st->gzip_ready = inflateInit(&st->gzip) == Z_OK;
+    return st->gzip_ready && inflateReset(&st->gzip) == Z_OK;
 }
 
 void compress_state_free(struct compress_state *st)
@@ -128,6 +142,8 @@ static int decompress_zstd(struct compress_state *st, const uint8_t *src, size_t
     size_t n;
     if (!stored_len(src, slen, ZSTD_HEADER, &n))
         return E(-EBADMSG);
+    if (!zstd_prepare(st))
+        return E(-ENOMEM);
     size_t got = ZSTD_decompressDCtx(st->zstd, dst, dlen, src + ZSTD_HEADER, n);
     return !ZSTD_isError(got) && got == dlen ? 0 : E(-EBADMSG);
 }
@@ -136,8 +152,8 @@ static int decompress_gzip(struct compress_state *st, const uint8_t *src, size_t
                            uint8_t *dst, size_t dlen)
 {
     z_stream *z = &st->gzip;
-    if (inflateReset(z) != Z_OK)
-        return E(-EBADMSG);
+    if (!gzip_prepare(st))
+        return E(-ENOMEM);
     z->next_in = src;
     z->avail_in = (uInt)slen;
     z->next_out = dst;

@@ -24,7 +24,7 @@ size_t compress_lz4(struct compress_state *st, const void *src, size_t len, void
 uint32_t compress_block(struct compress_state *st, unsigned kind, const void *src, uint32_t len,
                         void *dst, unsigned ashift);
 /* -EBADMSG: the bytes are no such stream of exactly dlen bytes; -EOPNOTSUPP: unknown kind (ZCOMP_OFF
- * too: there is nothing to do); -ENOMEM (gzip's window). On failure dst holds anything. */
+ * too: there is nothing to do); -ENOMEM (gzip, zstd). On failure dst holds anything. */
 int decompress_block(struct compress_state *st, unsigned kind, const void *src, size_t slen,
                      void *dst, size_t dlen);
 /* True when all bytes are 0: such a block becomes a hole where compression is on. */

@@ -10,8 +10,8 @@
 #include <string.h>
 
 /* The block's new pointer: a hole, what was adopted, or where it was written. */
-static int put_block(struct object *obj, unsigned level, const struct dirty *rec,
-                     struct iobuf *buf, struct bp *ret_bp)
+static int put_block(struct object *obj, unsigned level, struct dirty *rec, struct iobuf *buf,
+                     struct bp *ret_bp)
 {
     memset(ret_bp, 0, sizeof(*ret_bp));
     if (rec && rec->what == DIRTY_ADOPTED)
@@ -19,10 +19,17 @@ static int put_block(struct object *obj, unsigned level, const struct dirty *rec
     if (!buf || (level > 0 && all_holes(obj, buf)))
         return 0;
     struct block_want want = want_of(obj, level);
+    struct squeezed done;
     want.fill = fill_of(obj, level, buf);
     if (object_is_meta(obj) && want.fill == 0)
         return 0;
-    return block_write(obj->os->blocks, obj->os->txg, &want, buf, ret_bp);
+    bool ahead = rec && squeeze_take(rec, &done);
+    if (ahead)
+        want.squeezed = &done;
+    int rc = block_write(obj->os->blocks, obj->os->txg, &want, buf, ret_bp);
+    if (ahead)
+        iobuf_put(done.buf);
+    return rc;
 }
 
 static int settle_write(struct walk *w, unsigned level, struct dirty *rec, struct iobuf *buf,
@@ -42,7 +49,14 @@ static int settle_write(struct walk *w, unsigned level, struct dirty *rec, struc
 static int write_tree(struct object *obj)
 {
     struct walk w = {.obj = obj, .settle = settle_write};
-    return walk_object(&w);
+    struct squeeze s;
+    unsigned kind = object_is_meta(obj) ? ZCOMP_OFF : want_of(obj, 0).compress;
+    squeeze_begin(&s, obj->os->blocks, kind);
+    if (kind > ZCOMP_OFF)
+        w.squeeze = &s;
+    int rc = walk_object(&w);
+    squeeze_end(&s);
+    return rc;
 }
 
 static int write_phys(struct objset *os)

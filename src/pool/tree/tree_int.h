@@ -27,6 +27,7 @@ struct dirty {
     bool settled; /* the pointer in its parent says where it goes */
     struct iobuf *buf;
     struct bp *adopted;
+    struct squeeze_batch *batch; /* compresses it; NULL: nobody does */
 };
 
 struct object {
@@ -173,6 +174,25 @@ static inline bool object_is_meta(const struct object *obj)
 /* Allocated dnodes in a dnode block of len bytes. */
 unsigned dnodes_in(const uint8_t *bytes, size_t len);
 
+/* ---- squeeze.c --------------------------------------------------------------------------- */
+
+/* What compresses the level-0 blocks of one object ahead of its walk. */
+struct squeeze {
+    struct blocks *b;
+    unsigned kind; /* ZCOMP_ */
+    struct list list;
+    unsigned batches;
+    uint64_t seen; /* blocks below are compressed, or not dirty */
+    struct waitq over;
+};
+void squeeze_begin(struct squeeze *s, struct blocks *b, unsigned kind);
+/* Waits, and drops what nobody took. Parks. */
+void squeeze_end(struct squeeze *s);
+/* The walk is at block `from` of an indirect block that ends before `end`. */
+void squeeze_ahead(struct squeeze *s, const struct object *obj, uint64_t from, uint64_t end);
+/* What became of the block; ret->buf is the caller's. False: it wasn't compressed ahead. Parks. */
+bool squeeze_take(struct dirty *rec, struct squeezed *ret);
+
 /* ---- walk.c ------------------------------------------------------------------------------ */
 
 /* What is to be done with a dirty block once all below it is done. buf: its content (NULL at
@@ -184,8 +204,9 @@ typedef int (*settle_fn)(struct walk *w, unsigned level, struct dirty *rec, stru
 struct walk {
     struct object *obj;
     settle_fn settle;
-    bool keep;        /* indirect blocks on the way become dirty records */
-    uint64_t changes; /* pointers that changed so far */
+    struct squeeze *squeeze; /* NULL: nothing is compressed ahead */
+    bool keep;               /* indirect blocks on the way become dirty records */
+    uint64_t changes;        /* pointers that changed so far */
 };
 /* Visits everything dirty bottom up, in order of offset. Parks. */
 int walk_object(struct walk *w);

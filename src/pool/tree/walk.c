@@ -223,6 +223,8 @@ static int children_walk(struct walk *w, unsigned level, uint64_t blkid, struct 
     int rc = 0;
     ahead_begin(&ahead, obj->os->blocks);
     while (rc == 0 && child < end) {
+        if (level == 1 && w->squeeze)
+            squeeze_ahead(w->squeeze, obj, child, end);
         if (level > 1)
             seen = look_ahead(&ahead, obj, level - 1, buf, MAX(seen, child + 1), end);
         rc = node_walk(w, level - 1, child, slot_of(obj, buf, child));

@@ -115,7 +115,8 @@ struct pool {
     uint64_t promised_cost; /* and what was promised to writers on their way */
     bool filling;           /* above its threshold */
     struct waitq dirty_less;
-    struct pool_pace pace;       /* of writers while much is dirty */
+    uint64_t log_deferred; /* bytes that deferred records of the logs hold (zil/queue.c) */
+    struct pool_pace pace; /* of writers while much is dirty */
     struct shortcuts *shortcuts; /* into the cache, of its volumes' blocks */
     unsigned open_volumes;
     unsigned free_step; /* most blocks that a destroyed or shrunk volume gives back in a txg */

@@ -13,17 +13,22 @@
 #include "pool/format/zil.h"
 #include "pool/txg/txg.h"
 
-#define ZIL_DATA_MAX (64u << 10) /* of one record; longer writes become several */
+/* Bytes of data, whole sectors, that fit into one record. */
+#define ZIL_DATA_MAX                                                                           \
+    round_down(ZIL_BLOCK_MAX - ZIL_BLOCK_HEADER - sizeof(struct zil_write_phys), 512u)
 
 struct zil;
 
-/* Gives the dataset a rooted chain, committed when this returns. Its objset is open. -ENOSPC. Parks. */
-int zil_open(struct pool *p, struct dsl_dataset *ds, struct zil **ret_zil, struct err *reterr);
+/* Gives the dataset, a volume of blocks of block_size bytes, a rooted chain, committed when this returns. Its objset is open.
+ * -ENOSPC. Parks. */
+int zil_open(struct pool *p, struct dsl_dataset *ds, uint32_t block_size, struct zil **ret_zil,
+             struct err *reterr);
 /* Everything logged is in the tree (the caller waited for the txg): frees the chain, durable when it returns. Parks. */
 void zil_close(struct zil *z); /* NULL is fine */
 
-/* Queue a record of txg, which the caller holds, and whose order among records that overlap is the order in which they are
- * queued. data: references are taken. Returns the ticket to commit, 0: no memory (the caller waits for the txg instead). */
+/* Queue records of txg, which the caller holds; the order among records that overlap is the order in which they are queued. A write
+ * becomes one of up to ZIL_DATA_MAX bytes, or several that end where volume blocks do. data: references are taken. Returns the
+ * ticket to commit, 0: no memory, or a whole block that is larger than a record (the caller waits for the txg instead). */
 uint64_t zil_write(struct zil *z, uint64_t txg, uint64_t off, const struct sgl *data);
 uint64_t zil_truncate(struct zil *z, uint64_t txg, uint64_t off, uint64_t len);
 /* A write of a whole volume block that goes to its place in the pool, bp, at once, together with others of the same zil_data. */
@@ -34,6 +39,13 @@ uint64_t zil_write_indirect(struct zil *z, uint64_t txg, uint64_t off, uint64_t 
 void zil_kick(struct zil *z);
 /* Waits until the record is durable, in the log or in its txg. Parks. */
 int zil_commit(struct zil *z, uint64_t ticket);
+
+/* Changes of txg, which the caller holds, that nobody waits for yet. zil_skip(): one that is not logged, however small. */
+void zil_defer_write(struct zil *z, uint64_t txg, uint64_t off, const struct sgl *data);
+void zil_defer_truncate(struct zil *z, uint64_t txg, uint64_t off, uint64_t len);
+void zil_skip(struct zil *z, uint64_t txg);
+/* Makes all of them durable, in the log or in their txg. Parks. */
+int zil_flush(struct zil *z);
 
 /* ---- data blocks that records point to (data.c) ---------------------------------------------------------------- */
 

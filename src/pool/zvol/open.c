@@ -8,7 +8,8 @@
 
 static int pvol_flush(struct volume *v)
 {
-    return txg_wait(pvol_of(v)->p, 0);
+    struct zil *zil = pvol_of(v)->zil;
+    return zil ? zil_flush(zil) : 0;
 }
 
 void volume_size_is(struct dsl_dataset *ds, uint64_t size)

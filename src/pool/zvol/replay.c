@@ -65,5 +65,5 @@ int pvol_log_start(struct pvol *pv, struct err *reterr)
         if (r == 0)
             r = txg_run(pv->p, discard_task, pv, reterr);
     }
-    return r || pv->p->read_only ? r : zil_open(pv->p, pv->ds, &pv->zil, reterr);
+    return r || pv->p->read_only ? r : zil_open(pv->p, pv->ds, pv->bs, &pv->zil, reterr);
 }

@@ -135,10 +135,16 @@ static int change_end(struct pvol *pv, uint64_t txg, unsigned flags, uint64_t ti
     return ticket ? zil_commit(pv->zil, ticket) : txg_wait(pv->p, txg);
 }
 
+/* The ticket; 0: nobody waits for it. */
 static uint64_t log_truncate(struct pvol *pv, uint64_t txg, uint64_t off, uint64_t len,
                              unsigned flags, int r)
 {
-    return r == 0 && (flags & VOL_FUA) ? zil_truncate(pv->zil, txg, off, len) : 0;
+    if (r)
+        return 0;
+    if (flags & VOL_FUA)
+        return zil_truncate(pv->zil, txg, off, len);
+    zil_defer_truncate(pv->zil, txg, off, len);
+    return 0;
 }
 
 /* Bytes [at, at + len) of the write at off; 0 also when there is nothing to log. */
@@ -194,6 +200,28 @@ static bool is_large(const struct pvol *pv, uint64_t off, uint64_t len)
     return last > first && (last - first) * pv->bs >= DIRECT_MIN;
 }
 
+/* Where a change becomes durable, and where it is all or nothing, is decided here: a record, a place, or the txg. */
+static int change_somehow(struct pvol *pv, uint64_t txg, uint64_t off, const struct sgl *data,
+                          unsigned flags, uint64_t *ret_ticket)
+{
+    bool whole = off % pv->bs == 0 && data->len == pv->bs;
+    bool one = flags & VOL_ATOMIC && !whole; /* a block is one thing anyway */
+    int r = 0;
+    if (one && data->len > ZIL_DATA_MAX) {
+        zil_skip(pv->zil, txg);
+        return pvol_change(pv, txg, off, data);
+    }
+    if (!(flags & VOL_FUA)) {
+        zil_defer_write(pv->zil, txg, off, data);
+        return pvol_change(pv, txg, off, data);
+    }
+    if (!one && is_large(pv, off, data->len))
+        *ret_ticket = change_large(pv, txg, off, data, &r);
+    else
+        *ret_ticket = change_logged(pv, txg, off, data, &r);
+    return r;
+}
+
 int pvol_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned flags)
 {
     struct pvol *pv = pvol_of(v);
@@ -201,13 +229,7 @@ int pvol_write(struct volume *v, uint64_t off, const struct sgl *data, unsigned 
     int r = write_begin(pv, off, data->len, flags, &txg, &cost);
     if (r)
         return r;
-    bool one_record = data->len <= ZIL_DATA_MAX;
-    if (!(flags & VOL_FUA) || (flags & VOL_ATOMIC && !one_record))
-        r = pvol_change(pv, txg, off, data); /* all of it is in one txg */
-    else if (!(flags & VOL_ATOMIC) && is_large(pv, off, data->len))
-        ticket = change_large(pv, txg, off, data, &r);
-    else
-        ticket = change_logged(pv, txg, off, data, &r);
+    r = change_somehow(pv, txg, off, data, flags, &ticket);
     pvol_room_give(pv, cost);
     return change_end(pv, txg, flags, ticket, r);
 }

@@ -214,6 +214,35 @@ static void ahead_body(struct expect *e)
     end(&b);
 }
 
+/* What nobody waited for is in the log after a flush, and no txg was needed for that; too much for it is in the txg. */
+static void flush_body(struct expect *e)
+{
+    struct bench b;
+    make(&b, e, "off");
+    EXPECT_EQ(e, pool_sync(b.p), 0);
+    uint64_t synced = b.p->txgs.synced, before = bytes_written(&b);
+    EXPECT_EQ(e, write_flags(&b, 512, 128 * 1024, 1, 0), 0);
+    EXPECT(e, b.p->log_deferred > 128 * 1024);
+    EXPECT_EQ(e, bytes_written(&b), before);
+    EXPECT_EQ(e, b.v->ops->flush(b.v), 0);
+    EXPECT_EQ(e, b.p->txgs.synced, synced);
+    EXPECT_EQ(e, b.p->log_deferred, 0);
+    EXPECT(e, bytes_written(&b) - before < 256 * 1024);
+    for (unsigned i = 0; i < 16; i++) {
+        EXPECT_EQ(e, write_flags(&b, i * MIB / 4, MIB / 4, 2, 0), 0);
+        EXPECT(e,
+               b.p->log_deferred <= MIB + MIB / 4); /* a 32nd of dirty_bytes, and one record */
+    }
+    EXPECT_EQ(e, b.v->ops->flush(b.v), 0);
+    EXPECT(e, b.p->txgs.synced > synced);
+    EXPECT_EQ(e, write_flags(&b, 0, MIB / 4, 3, 0), 0);
+    EXPECT_EQ(e, pool_sync(b.p), 0);
+    EXPECT_EQ(e, b.p->log_deferred, 0); /* the txg's data are nobody's any more */
+    holds(&b, 0, MIB / 4, 3);
+    holds(&b, MIB / 4, 15 * MIB / 4, 2);
+    end(&b);
+}
+
 /* Writers that are faster than the disk don't fill memory. */
 static void throttle_body(struct expect *e)
 {
@@ -240,6 +269,7 @@ TEST(atomic)
 TEST(shortcut)
 TEST(ahead)
 TEST(throttle)
+TEST(flush)
 
 /* ---- power cuts -------------------------------------------------------------------------- */
 
@@ -257,6 +287,11 @@ static void before_cut(void *arg)
     /* A hole that only memory knows of, and a durable discard of a part of it. */
     EXPECT_EQ(b->e, b->v->ops->write_zeroes(b->v, 2 * MIB, BLOCK, true, 0), 0);
     EXPECT_EQ(b->e, b->v->ops->discard(b->v, 2 * MIB + 512, 512, VOL_FUA), 0);
+    /* Nobody waited for these until a flush. */
+    EXPECT_EQ(b->e, write_flags(b, 3 * MIB + 512, 96 * 1024, 6, 0), 0);
+    EXPECT_EQ(b->e, write_flags(b, 3 * MIB, 1024, 7, 0), 0);
+    EXPECT_EQ(b->e, b->v->ops->discard(b->v, 3 * MIB + 2 * BLOCK, BLOCK, 0), 0);
+    EXPECT_EQ(b->e, b->v->ops->flush(b->v), 0);
     sim_power_cut(reactor_run(reactor_self()), SIM_CUT_ALL_BUT_FIRST);
     fiber_yield();
 }
@@ -272,6 +307,10 @@ static void after_cut(void *arg)
     holds(b, 512 * 1024 + 512, 100 * 1024, 3);
     holds(b, 1024 * 1024, 512, 4);
     holds(b, 2 * MIB + 512, 512, 0);
+    holds(b, 3 * MIB, 1024, 7);
+    holds(b, 3 * MIB + 1024, 2 * BLOCK - 1024, 6);
+    holds(b, 3 * MIB + 2 * BLOCK, BLOCK, 0);
+    holds(b, 3 * MIB + 3 * BLOCK, 96 * 1024 + 512 - 3 * BLOCK, 6);
     end(b);
     run_stop(reactor_run(reactor_self()));
 }
@@ -304,10 +343,10 @@ static void quiet(void *arg, enum log_level level, const char *event, const stru
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_large),     cmocka_unit_test(test_again),
-        cmocka_unit_test(test_atomic),    cmocka_unit_test(test_shortcut),
-        cmocka_unit_test(test_ahead),     cmocka_unit_test(test_throttle),
-        cmocka_unit_test(test_power_cut),
+        cmocka_unit_test(test_large),  cmocka_unit_test(test_again),
+        cmocka_unit_test(test_atomic), cmocka_unit_test(test_shortcut),
+        cmocka_unit_test(test_ahead),  cmocka_unit_test(test_throttle),
+        cmocka_unit_test(test_flush),  cmocka_unit_test(test_power_cut),
     };
     log_set_sink(quiet, NULL);
     return cmocka_run_group_tests_name("pool_zvol", tests, NULL, NULL);

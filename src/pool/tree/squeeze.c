@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Compressing ahead of a walk. A volume's data are most of what a txg writes, and compressing them most of the work; it needs
+ * nothing but the bytes. So while the walk places and queues what it has, the blocks that come next are compressed on helper
+ * threads, some at a time, and the walk waits where it must. What is in flight is bounded by bytes. Without memory or fibers
+ * a block is compressed when it is written, as all others are.
+ */
+#include "pool/tree/tree_int.h"
+
+#include <stdlib.h>
+
+#define BATCH_BYTES (128u << 10) /* of one trip to a helper thread */
+#define BATCH_MOST  16u
+#define BATCHES     6u
+
+struct squeeze_batch {
+    struct squeeze *s;
+    struct list node;
+    unsigned n, left; /* left: not taken yet */
+    uint32_t lsize;
+    bool over;
+    struct {
+        struct dirty *rec;
+        const uint8_t *src;
+        struct squeezed out;
+    } block[BATCH_MOST];
+};
+
+static void batch_free(struct squeeze_batch *q)
+{
+    for (unsigned i = 0; i < q->n; i++) {
+        if (q->block[i].rec)
+            q->block[i].rec->batch = NULL;
+        iobuf_put(q->block[i].out.buf);
+    }
+    list_remove(&q->node);
+    q->s->batches--;
+    free(q);
+}
+
+/* On a helper thread: touches nothing but bytes. */
+static void compress_all(void *arg)
+{
+    struct squeeze_batch *q = arg;
+    struct compress_state *st = compress_state_new();
+    for (unsigned i = 0; i < q->n && st; i++) {
+        struct squeezed *out = &q->block[i].out;
+        out->zero = block_is_zero(q->block[i].src, q->lsize);
+        if (!out->zero)
+            out->psize = compress_block(st, q->s->kind, q->block[i].src, q->lsize, out->buf->p,
+                                        q->s->b->min_ashift);
+        out->done = true;
+    }
+    compress_state_free(st);
+}
+
+static void batch_main(void *arg)
+{
+    struct squeeze_batch *q = arg;
+    run_offload(compress_all, q);
+    q->over = true;
+    waitq_wake_all(&q->s->over);
+}
+
+void squeeze_begin(struct squeeze *s, struct blocks *b, unsigned kind)
+{
+    *s = (struct squeeze){.b = b, .kind = kind};
+    list_init(&s->list);
+    waitq_init(&s->over);
+}
+
+static void batch_wait(const struct squeeze_batch *q)
+{
+    while (!q->over)
+        waitq_wait(&q->s->over, NO_DEADLINE, NULL);
+}
+
+void squeeze_end(struct squeeze *s)
+{
+    while (!list_empty(&s->list)) {
+        struct squeeze_batch *q = list_entry(s->list.next, struct squeeze_batch, node);
+        batch_wait(q);
+        batch_free(q);
+    }
+}
+
+/* The dirty blocks in [*at, end), as many as a trip is worth; *at is behind the last one. */
+static void batch_fill(struct squeeze_batch *q, const struct object *obj, uint64_t *at,
+                       uint64_t end)
+{
+    unsigned most = MIN(BATCH_MOST, MAX(BATCH_BYTES / q->lsize, 1u));
+    while (q->n < most && *at < end) {
+        struct dirty *rec = dirty_from(obj, dirty_key(obj, 0, *at));
+        *at = rec ? MIN(dirty_pos(rec) + 1, end) : end;
+        if (!rec || dirty_pos(rec) >= end || !rec->buf)
+            continue;
+        struct iobuf *buf = iobuf_get(q->lsize);
+        if (!buf)
+            continue;
+        q->block[q->n].rec = rec;
+        q->block[q->n].src = rec->buf->p;
+        q->block[q->n++].out.buf = buf;
+        rec->batch = q;
+    }
+    q->left = q->n;
+}
+
+/* False: nothing more can be done ahead now. */
+static bool batch_begin(struct squeeze *s, const struct object *obj, uint64_t end)
+{
+    struct squeeze_batch *q = calloc(1, sizeof(*q));
+    if (!q)
+        return false;
+    *q = (struct squeeze_batch){.s = s, .lsize = level_size(&obj->dn, 0)};
+    list_push(&s->list, &q->node);
+    s->batches++;
+    batch_fill(q, obj, &s->seen, end);
+    if (q->n && fiber_start(batch_main, q, "compress"))
+        return true;
+    batch_free(q);
+    return false;
+}
+
+void squeeze_ahead(struct squeeze *s, const struct object *obj, uint64_t from, uint64_t end)
+{
+    s->seen = MAX(s->seen, from);
+    while (s->seen < end && s->batches < BATCHES && !fiber_scarce())
+        if (!batch_begin(s, obj, end))
+            return;
+}
+
+bool squeeze_take(struct dirty *rec, struct squeezed *ret)
+{
+    struct squeeze_batch *q = rec->batch;
+    unsigned i = 0;
+    if (!q)
+        return false;
+    batch_wait(q);
+    while (q->block[i].rec != rec)
+        i++;
+    *ret = q->block[i].out;
+    q->block[i].rec = NULL;
+    q->block[i].out.buf = NULL;
+    rec->batch = NULL;
+    if (--q->left == 0)
+        batch_free(q);
+    return true;
+}
