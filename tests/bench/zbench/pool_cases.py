@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is measured of the pool engine at the volume contract, and what is promised. Data only."""
-from dataclasses import dataclass
+"""What is measured of the pool engine, at the volume contract and through the target, and what is promised. Data only."""
+from dataclasses import dataclass, replace
 
 RAM, DISK = "ram", "disk"
 FILE, POOL, MEM, LIBZPOOL = "file", "pool", "mem", "libzpool"
@@ -10,13 +10,14 @@ POOL_MIRROR, POOL_RAIDZ = "pool mirror:2", "pool raidz1:6"
 
 @dataclass(frozen=True)
 class Case:
-    """options go to zload-volume (and, as far as it knows them, to orc bench); variants: name -> more of them."""
+    """options go to zload-volume (and, as far as they know them, to orc bench and to zsand); variants: name -> more of them."""
 
     key: str
     title: str
     media: str
     options: dict
     variants: dict
+    tool: str = ""  # through the target: which of load.py's generators asks it
 
 
 # What zsand gives its pools on a machine with 8 GiB.
@@ -34,7 +35,7 @@ _LAYOUTS = {
     POOL_RAIDZ: {"engine": "pool", "layout": "raidz1", "disks": 6},
 }
 
-CASES = (
+_AT_CONTRACT = (
     Case("w4k-32", "durable 4 KiB random write, depth 32", DISK,
          {"mode": "write", "block": "4K", "depth": 32, "fill": True, **_SYNC}, _PLAIN),
     Case("w4k-1", "durable 4 KiB random write, depth 1", DISK,
@@ -62,6 +63,31 @@ CASES = (
          {"mode": "write", "depth": 8, **_SEQUENTIAL, **_ASYNC}, _LAYOUTS),
 )
 
+# What a zsand is asked for, too, with one session of each of these generators: the same commands.
+_TOOLS = {
+    "w4k-32": ("iscsi",),
+    "w4k-1": ("iscsi",),
+    "w128k-sync": ("iscsi",),
+    "w128k-async": ("iscsi",),
+    "r128k-cold": ("iscsi",),
+    "r4k-cached": ("iscsi", "raw"),
+}
+_CLIENTS = {"iscsi": "", "raw": ", batching client"}
+
+
+def _key_through_target(key, tool):
+    return f"target-{tool}-{key}"
+
+
+def _through_target(case, tool):
+    """The generators don't flush: without the variants that do."""
+    return replace(case, key=_key_through_target(case.key, tool), tool=tool,
+                   title=f"{case.title}, through the target{_CLIENTS[tool]}",
+                   variants={v: more for v, more in case.variants.items() if "flush" not in more})
+
+
+CASES = _AT_CONTRACT + tuple(_through_target(c, tool) for c in _AT_CONTRACT for tool in _TOOLS.get(c.key, ()))
+
 
 @dataclass(frozen=True)
 class Floor:
@@ -73,7 +99,7 @@ class Floor:
     limit: float
 
 
-FLOORS = (
+_AT_CONTRACT_FLOORS = (
     Floor("durable 4K write QD32 over file", "iops", "w4k-32", POOL, FILE, 1.5),
     Floor("durable 4K write QD1 over file", "iops", "w4k-1", POOL, FILE, 0.8),
     Floor("durable 128K sequential write over file", "iops", "w128k-sync", POOL, FILE, 0.65),
@@ -88,6 +114,13 @@ FLOORS = (
     Floor("durable 4K random write over libzpool", "per_cpu_s", "z-w4k-sync", POOL, LIBZPOOL, 5.0),
     Floor("128K sequential write over libzpool", "per_cpu_s", "z-w128k", POOL, LIBZPOOL, 3.0),
 )
+
+
+def _floor_through_target(floor, tool):
+    return replace(floor, case=_key_through_target(floor.case, tool), text=f"{floor.text} through the target{_CLIENTS[tool]}")
+
+
+FLOORS = _AT_CONTRACT_FLOORS + tuple(_floor_through_target(f, tool) for f in _AT_CONTRACT_FLOORS for tool in _TOOLS.get(f.case, ()))
 LATENCY = ("w4k-32", POOL, "p99.9", 100e3)  # case, variant, metric, at most so many us
 TIMES = {"rp1 created": 2.0, "rp1 imported": 2.0}  # seconds, at most
 RP1 = "+".join(["raidz1:6"] * 6)

@@ -153,7 +153,7 @@ class Bench:
 
     def _probe_flood(self):
         """tgt isn't asked: it takes all 8 GiB into memory and answers after minutes."""
-        server = self.zsan(self.work, spin=False, data_memory_mib=FLOOD_BUDGET_MIB)
+        server = self.zsan(self.work, spin=False, limits={"data_memory": FLOOD_BUDGET_MIB << 20})
         with server.serving(self.luns("ram", 1)):
             result = self._checked("flood", self.generators.run(
                 "raw", server, server.urls,

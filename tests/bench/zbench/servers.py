@@ -20,10 +20,11 @@ class ServerError(Exception):
 class Lun:
     """What a server is to serve."""
 
-    kind: str  # "file", or "null": takes everything, returns zeros
+    kind: str  # "file"; "null": takes everything, returns zeros; of zsan alone "mem", and "pool": a volume in a pool on path
     size: int  # bytes
     path: str = ""
     durable: bool = False  # a write's GOOD means that it's on the disk
+    sync: str = ""  # zsan's word for how durable it is, where that isn't enough
 
 
 def free_port():
