@@ -126,7 +126,7 @@ int pools_list(struct pools *ps, struct held_info **ret_list, unsigned *ret_n)
 
 /* ---- calls into a pool ------------------------------------------------------------------- */
 
-static int unavailable(const struct held_pool *h, struct err *reterr)
+static int unavailable(const struct held_pool *h, int code, struct err *reterr)
 {
     static const char *const what[] = {
         [HELD_IMPORTING] = "it is being imported",
@@ -134,7 +134,7 @@ static int unavailable(const struct held_pool *h, struct err *reterr)
         [HELD_QUARANTINED] = "it is quarantined",
         [HELD_CLOSING] = "it is being closed",
     };
-    return err_set(reterr, -EAGAIN, "pool %.60s: %s%s%s", h->name, what[h->state],
+    return err_set(reterr, code, "pool %.60s: %s%s%s", h->name, what[h->state],
                    h->reason[0] ? ": " : "", h->reason);
 }
 
@@ -167,7 +167,7 @@ int pools_with(struct pools *ps, const char *name, pool_fn *fn, void *arg, struc
     if (!h)
         return missing(name, reterr);
     if (h->state != HELD_ONLINE)
-        return unavailable(h, reterr);
+        return unavailable(h, -EAGAIN, reterr);
     struct visit v = {h->p, fn, arg, reterr, 0};
     h->users++;
     call_on(h->home, visit_here, &v);
@@ -212,7 +212,7 @@ int pools_volume_home(struct pools *ps, const struct cfg_volume *v, struct react
     if (!h)
         return missing(name, reterr);
     if (h->state != HELD_ONLINE)
-        return unavailable(h, reterr);
+        return unavailable(h, h->state == HELD_IMPORTING ? -EINPROGRESS : -EAGAIN, reterr);
     *ret_home = h->home;
     return 0;
 }

@@ -145,6 +145,8 @@ static void put_cache(struct jb *b, json_t *j, const struct pool_cache *c)
     jb_uint(b, j, "cache_hits", c->hits);
     jb_uint(b, j, "cache_misses", c->misses);
     jb_uint(b, j, "cache_prefetch_hits", c->prefetch_hits);
+    if (c->hits + c->misses > 0)
+        jb_uint(b, j, "cache_hit_percent", c->hits * 100 / (c->hits + c->misses));
 }
 
 static json_t *status_json(struct jb *b, const struct held_info *h, const struct pool_view *v)

@@ -20,7 +20,7 @@ struct net_env {
     int (*open_volume)(void *arg, const struct cfg_volume *v, struct volume **ret_volume,
                        struct err *reterr);
     /* The reactor that a volume is to be opened on (untouched: any), or why it can't be served now;
-     * one that is open is closed then. On reactor 0, does not park. NULL: all are anybody's. */
+     * one that is open is closed then; -EINPROGRESS: it comes by itself. On reactor 0, does not park. NULL: all are anybody's. */
     int (*volume_home)(void *arg, const struct cfg_volume *v, struct reactor **ret_home,
                        struct err *reterr);
     /* Whether an open volume is the one that the configuration names: it may have got another name

@@ -177,13 +177,17 @@ static struct opening *opening_new(struct net *net, const struct served_volume *
     return w;
 }
 
-/* Logged once, however often it is tried. */
+/* Told once, however often it is tried; what comes by itself is nobody's trouble. */
 int served_complain(struct served_volume *v, const struct err *why, struct err *reterr)
 {
     if (strcmp(v->reason, why->msg) != 0) {
         text_copy(v->reason, sizeof(v->reason), why->msg);
-        log_error("volume.unavailable", KV("volume", "%s", v->cfg.name),
-                  KV("error", "%s", why->msg));
+        if (why->code == -EINPROGRESS)
+            log_info("volume.waiting", KV("volume", "%s", v->cfg.name),
+                     KV("why", "%s", why->msg));
+        else
+            log_error("volume.unavailable", KV("volume", "%s", v->cfg.name),
+                      KV("error", "%s", why->msg));
     }
     if (reterr)
         *reterr = *why;

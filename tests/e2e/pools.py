@@ -5,7 +5,7 @@ import os
 import child
 from contextlib import contextmanager
 from initiator import GOOD
-from peer import NAME
+from peer import NAME, logged
 from tap import expect
 from zsand import IQN, Zsand, ZsanError, work_dir
 
@@ -84,6 +84,12 @@ def killed():
             with z.session("t", NAME) as s:
                 holds(s, data)
             expect((naa(z, "tank/vm1"), naa(z, "two")) == who, "another identity")
+        cache = z.zsan("pool", "status", "tank")["pools"][0]
+        asked = cache["cache_hits"] + cache["cache_misses"]
+        expect(cache["cache_hits"] and cache["cache_hit_percent"] == cache["cache_hits"] * 100 // asked, f"{cache}")
+        expect(logged(z, "pool.online"), "events are kept")
+        alarms = logged(z, "volume.unavailable") + logged(z, "start.incomplete")
+        expect(not alarms, f"a start is no alarm: {alarms}")
 
 
 def moved():

@@ -78,7 +78,8 @@ static void apply_current(struct life *l)
 {
     struct err e = {.code = 0};
     const struct config *c = config_current(l->store);
-    if (apply(l, c, &e) < 0)
+    int r = apply(l, c, &e);
+    if (r < 0 && r != -EINPROGRESS) /* a pool is on its way */
         log_error("start.incomplete", KV("error", "%s", e.msg));
     config_put(c);
 }
