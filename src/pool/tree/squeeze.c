@@ -17,54 +17,34 @@ struct squeeze_batch {
     struct squeeze *s;
     struct list node;
     unsigned n, left; /* left: not taken yet */
-    uint32_t lsize;
     bool over;
-    struct {
-        struct dirty *rec;
-        const uint8_t *src;
-        struct squeezed out;
-    } block[BATCH_MOST];
+    struct dirty *rec[BATCH_MOST];
+    struct squeezed out[BATCH_MOST];
 };
 
 static void batch_free(struct squeeze_batch *q)
 {
     for (unsigned i = 0; i < q->n; i++) {
-        if (q->block[i].rec)
-            q->block[i].rec->batch = NULL;
-        iobuf_put(q->block[i].out.buf);
+        if (q->rec[i])
+            q->rec[i]->batch = NULL;
+        squeezed_free(&q->out[i]);
     }
     list_remove(&q->node);
     q->s->batches--;
     free(q);
 }
 
-/* On a helper thread: touches nothing but bytes. */
-static void compress_all(void *arg)
-{
-    struct squeeze_batch *q = arg;
-    struct compress_state *st = compress_state_new();
-    for (unsigned i = 0; i < q->n && st; i++) {
-        struct squeezed *out = &q->block[i].out;
-        out->zero = block_is_zero(q->block[i].src, q->lsize);
-        if (!out->zero)
-            out->psize = compress_block(st, q->s->kind, q->block[i].src, q->lsize, out->buf->p,
-                                        q->s->b->min_ashift);
-        out->done = true;
-    }
-    compress_state_free(st);
-}
-
 static void batch_main(void *arg)
 {
     struct squeeze_batch *q = arg;
-    run_offload(compress_all, q);
+    block_squeeze(q->s->b, &q->s->want, q->out, q->n);
     q->over = true;
     waitq_wake_all(&q->s->over);
 }
 
-void squeeze_begin(struct squeeze *s, struct blocks *b, unsigned kind)
+void squeeze_begin(struct squeeze *s, struct blocks *b, const struct block_want *want)
 {
-    *s = (struct squeeze){.b = b, .kind = kind};
+    *s = (struct squeeze){.b = b, .want = *want};
     list_init(&s->list);
     waitq_init(&s->over);
 }
@@ -88,18 +68,15 @@ void squeeze_end(struct squeeze *s)
 static void batch_fill(struct squeeze_batch *q, const struct object *obj, uint64_t *at,
                        uint64_t end)
 {
-    unsigned most = MIN(BATCH_MOST, MAX(BATCH_BYTES / q->lsize, 1u));
+    unsigned most = MIN(BATCH_MOST, MAX(BATCH_BYTES / q->s->want.lsize, 1u));
     while (q->n < most && *at < end) {
         struct dirty *rec = dirty_from(obj, dirty_key(obj, 0, *at));
         *at = rec ? MIN(dirty_pos(rec) + 1, end) : end;
         if (!rec || dirty_pos(rec) >= end || !rec->buf)
             continue;
-        struct iobuf *buf = iobuf_get(q->lsize);
-        if (!buf)
-            continue;
-        q->block[q->n].rec = rec;
-        q->block[q->n].src = rec->buf->p;
-        q->block[q->n++].out.buf = buf;
+        iobuf_ref(rec->buf);
+        q->out[q->n].from = rec->buf;
+        q->rec[q->n++] = rec;
         rec->batch = q;
     }
     q->left = q->n;
@@ -111,7 +88,7 @@ static bool batch_begin(struct squeeze *s, const struct object *obj, uint64_t en
     struct squeeze_batch *q = calloc(1, sizeof(*q));
     if (!q)
         return false;
-    *q = (struct squeeze_batch){.s = s, .lsize = level_size(&obj->dn, 0)};
+    q->s = s;
     list_push(&s->list, &q->node);
     s->batches++;
     batch_fill(q, obj, &s->seen, end);
@@ -136,11 +113,11 @@ bool squeeze_take(struct dirty *rec, struct squeezed *ret)
     if (!q)
         return false;
     batch_wait(q);
-    while (q->block[i].rec != rec)
+    while (q->rec[i] != rec)
         i++;
-    *ret = q->block[i].out;
-    q->block[i].rec = NULL;
-    q->block[i].out.buf = NULL;
+    *ret = q->out[i];
+    q->rec[i] = NULL;
+    q->out[i] = (struct squeezed){0};
     rec->batch = NULL;
     if (--q->left == 0)
         batch_free(q);

@@ -28,7 +28,7 @@ static int put_block(struct object *obj, unsigned level, struct dirty *rec, stru
         want.squeezed = &done;
     int rc = block_write(obj->os->blocks, obj->os->txg, &want, buf, ret_bp);
     if (ahead)
-        iobuf_put(done.buf);
+        squeezed_free(&done);
     return rc;
 }
 
@@ -50,9 +50,9 @@ static int write_tree(struct object *obj)
 {
     struct walk w = {.obj = obj, .settle = settle_write};
     struct squeeze s;
-    unsigned kind = object_is_meta(obj) ? ZCOMP_OFF : want_of(obj, 0).compress;
-    squeeze_begin(&s, obj->os->blocks, kind);
-    if (kind > ZCOMP_OFF)
+    struct block_want want = want_of(obj, 0);
+    squeeze_begin(&s, obj->os->blocks, &want);
+    if (!object_is_meta(obj) && want.compress > ZCOMP_OFF)
         w.squeeze = &s;
     int rc = walk_object(&w);
     squeeze_end(&s);

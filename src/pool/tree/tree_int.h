@@ -179,18 +179,18 @@ unsigned dnodes_in(const uint8_t *bytes, size_t len);
 /* What compresses the level-0 blocks of one object ahead of its walk. */
 struct squeeze {
     struct blocks *b;
-    unsigned kind; /* ZCOMP_ */
+    struct block_want want;
     struct list list;
     unsigned batches;
     uint64_t seen; /* blocks below are compressed, or not dirty */
     struct waitq over;
 };
-void squeeze_begin(struct squeeze *s, struct blocks *b, unsigned kind);
+void squeeze_begin(struct squeeze *s, struct blocks *b, const struct block_want *want);
 /* Waits, and drops what nobody took. Parks. */
 void squeeze_end(struct squeeze *s);
 /* The walk is at block `from` of an indirect block that ends before `end`. */
 void squeeze_ahead(struct squeeze *s, const struct object *obj, uint64_t from, uint64_t end);
-/* What became of the block; ret->buf is the caller's. False: it wasn't compressed ahead. Parks. */
+/* What became of the block, for the caller to free. False: it wasn't compressed ahead. Parks. */
 bool squeeze_take(struct dirty *rec, struct squeezed *ret);
 
 /* ---- walk.c ------------------------------------------------------------------------------ */

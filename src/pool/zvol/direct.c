@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define OFFLOAD_MIN (64u << 10) /* bytes */
+
 struct vplace {
     struct bp bp;
     struct zil_data *data;
@@ -21,6 +23,7 @@ struct direct {
     struct pvol *pv;
     uint64_t txg;
     struct zil_data *data;
+    struct squeezed *small; /* of each block; NULL: it is compressed when it gets its place */
     unsigned n;
     struct vdev_block write[]; /* room for BP_DVAS each */
 };
@@ -77,11 +80,42 @@ static void write_add(struct direct *d, const struct bp *bp, struct iobuf *raw)
     zil_data_touches(d->data, bp);
 }
 
+static struct vblock *block_of(const struct direct *d, uint64_t blkid)
+{
+    return vdirty_find(&d->pv->dirty[d->txg % TXG_SLOTS], blkid);
+}
+
+/* Where that is worth the trip, what is to be written is compressed on a helper thread; meanwhile others may change a block, which
+ * then has another buffer. Parks. */
+static void compress_first(struct direct *d, uint64_t first, unsigned n)
+{
+    struct block_want want = object_data_want(d->pv->data);
+    if (want.compress == ZCOMP_OFF || n * want.lsize < OFFLOAD_MIN ||
+        !(d->small = calloc(n, sizeof(*d->small))))
+        return;
+    for (unsigned i = 0; i < n; i++) {
+        const struct vblock *b = block_of(d, first + i);
+        if (b && !b->place) {
+            iobuf_ref(b->buf);
+            d->small[i].from = b->buf;
+        }
+    }
+    block_squeeze(&d->pv->p->blocks, &want, d->small, n);
+}
+
+static void compressed_free(struct direct *d, unsigned n)
+{
+    for (unsigned i = 0; d->small && i < n; i++)
+        squeezed_free(&d->small[i]);
+    free(d->small);
+    d->small = NULL;
+}
+
 /* One block gets its place and its record. The ticket; 0: it stays as it was. May park. */
-static uint64_t block_place_now(struct direct *d, uint64_t blkid)
+static uint64_t block_place_now(struct direct *d, uint64_t blkid, const struct squeezed *small)
 {
     struct pvol *pv = d->pv;
-    struct vblock *b = vdirty_find(&pv->dirty[d->txg % TXG_SLOTS], blkid);
+    struct vblock *b = block_of(d, blkid);
     struct block_want want = object_data_want(pv->data);
     struct vplace *pl = malloc(sizeof(*pl));
     struct iobuf *raw, *buf = b ? b->buf : NULL;
@@ -90,9 +124,11 @@ static uint64_t block_place_now(struct direct *d, uint64_t blkid)
         return 0;
     }
     iobuf_ref(buf); /* from now on it isn't changed in place */
+    if (small && small->from == buf)
+        want.squeezed = small;
     *pl = (struct vplace){.data = zil_data_ref(d->data)};
     int r = block_make(&pv->p->blocks, d->txg, &want, buf, &pl->bp, &raw);
-    b = vdirty_find(&pv->dirty[d->txg % TXG_SLOTS], blkid);
+    b = block_of(d, blkid);
     bool same = b && b->buf == buf && !b->place;
     iobuf_put(buf);
     if (r || !raw) {
@@ -119,12 +155,15 @@ uint64_t pvol_direct(struct pvol *pv, uint64_t txg, uint64_t first, unsigned n)
         return 0;
     *d = (struct direct){.pv = pv, .txg = txg, .data = zil_data_new(pv->p->root->losses)};
     bool good = d->data != NULL;
+    if (good)
+        compress_first(d, first, n);
     for (unsigned i = 0; good && i < n; i++) {
-        uint64_t t = block_place_now(d, first + i);
+        uint64_t t = block_place_now(d, first + i, d->small ? &d->small[i] : NULL);
         ticket = MAX(ticket, t);
         good = t != 0;
         fiber_maybe_yield();
     }
+    compressed_free(d, n);
     if (d->n == 0) {
         if (d->data)
             zil_data_written(d->data, 0);
