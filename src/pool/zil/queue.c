@@ -14,7 +14,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define DEFER_SHARE 32u /* deferred data hold this part of what may be dirty */
+#define DEFER_SHARE 32u           /* deferred data hold this part of what may be dirty, */
+#define DEFER_MOST  (64ull << 20) /* and no more bytes than that */
 
 static struct record *record_queue(struct zil *z, uint64_t txg, uint64_t off, uint64_t len)
 {
@@ -109,7 +110,7 @@ void zil_skip(struct zil *z, uint64_t txg)
 /* What a record holds is known when it is made, so there may be one too many. */
 static bool may_defer(const struct zil *z, uint64_t bytes)
 {
-    return z->p->log_deferred + bytes <= z->p->dirty_max / DEFER_SHARE;
+    return z->p->log_deferred + bytes <= MIN(z->p->dirty_max / DEFER_SHARE, DEFER_MOST);
 }
 
 /* Its buffers are held for long, so they count here and no more as data on their way (iobuf_keep()). */
