@@ -50,10 +50,6 @@ void calls_start_waiting(struct reactor *r);
 /* timer.c: fires what is due at r->now. */
 void timers_fire(struct reactor *r);
 
-/* iobuf.c: frees a reactor's pooled buffers. */
-int iobuf_pool_init(struct reactor *r);
-void iobuf_pool_fini(struct reactor *r);
-
 /* fault.c: a handler for SIGSEGV and SIGBUS that names the fiber whose stack overflowed, and
  * the alternate stack it needs on each thread that runs fibers. leave() undoes enter(). */
 struct fault_stack {

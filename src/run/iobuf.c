@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Data buffers and their pools. Each reactor keeps free buffers by size class (powers of two),
- * so that the pages of a busy server are faulted in once; what it may keep is bounded by its
- * share of the budget. Reference counts are plain integers of the home reactor. A reference
- * dropped elsewhere is counted in puts_abroad, and the first of them sends the buffer's message
- * home, where all that have gathered until then are settled at once.
+ * Data buffers: who has them, what they count against, and when they go back to where their
+ * memory comes from (slab.c). Reference counts are plain integers of the home reactor. A
+ * reference dropped elsewhere is counted in puts_abroad, and the first of them sends the
+ * buffer's message home, where all that have gathered until then are settled at once.
  *
- * Outside any reactor (tests of pure code) a buffer has no home, belongs to its thread and is
- * freed at once.
+ * A reactor keeps free memory, so that the pages of a busy server are faulted in once; how much
+ * is bounded by its share of the budget.
+ *
+ * Outside any reactor (tests of pure code) a buffer has no home, belongs to its thread, is
+ * allocated by itself and freed at once. The last two are true of all buffers under sanitizers,
+ * which then see who uses one that is free.
  */
 #include "run/fiber_int.h"
 
 #include "base/check.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-
-#define CLASSES 9 /* 4 KiB << 0..8 */
-static_assert(IOBUF_MIN << (CLASSES - 1) == IOBUF_MAX, "one class per power of two");
 
 static unsigned class_of(size_t len)
 {
@@ -35,25 +34,27 @@ static void count_bytes(struct reactor *r, uint64_t add)
     atomic_store_explicit(&r->buf_bytes, now + add, memory_order_relaxed);
 }
 
-static struct iobuf *iobuf_new(uint32_t cap)
+static struct iobuf *single_new(struct reactor *home, uint32_t cap)
 {
-    struct iobuf *b = calloc(1, sizeof(*b));
-    if (!b)
-        return NULL;
-    b->p = aligned_alloc(IOBUF_MIN, cap);
-    if (!b->p) {
+    struct iobuf *b = malloc(sizeof(*b));
+    uint8_t *p = b ? aligned_alloc(IOBUF_MIN, cap) : NULL;
+    if (!p) {
         free(b);
         return NULL;
     }
-    b->cap = cap;
-    list_init(&b->node);
+    *b = (struct iobuf){.p = p, .cap = cap, .home = home};
     return b;
 }
 
-static void iobuf_free(struct iobuf *b)
+static void single_free(struct iobuf *b)
 {
     free(b->p);
     free(b);
+}
+
+static bool is_single(const struct reactor *home)
+{
+    return RUN_SANITIZED || !home;
 }
 
 struct iobuf *iobuf_get(size_t len)
@@ -61,26 +62,23 @@ struct iobuf *iobuf_get(size_t len)
     check_cmp(len, <=, (size_t)IOBUF_MAX);
     struct reactor *r = reactor_self();
     unsigned class = class_of(len);
-    struct list *n = r ? list_pop(&r->buf_pool[class]) : NULL;
-    struct iobuf *b = n ? list_entry(n, struct iobuf, node) : iobuf_new(IOBUF_MIN << class);
+    struct iobuf *b =
+        is_single(r) ? single_new(r, IOBUF_MIN << class) : slab_get(&r->slabs, class);
     if (!b)
         return NULL;
     b->refs = 1;
-    b->home = r;
-    if (r) {
-        r->pooled_bytes -= n ? b->cap : 0;
+    if (r)
         count_bytes(r, b->cap);
-    }
     return b;
 }
 
 /* A reactor keeps at most a quarter of its share, and nothing beyond the share. */
-static bool pool_wants(const struct reactor *r, const struct iobuf *b)
+static bool keeps_idle(const struct reactor *r)
 {
     uint64_t share = admit_budget(r->run) / r->run->nreactors;
-    uint64_t pooled = r->pooled_bytes + b->cap;
-    return pooled <= share / 4 &&
-           pooled + atomic_load_explicit(&r->buf_bytes, memory_order_relaxed) <= share;
+    uint64_t idle = r->slabs.idle_bytes;
+    return idle <= share / 4 &&
+           idle + atomic_load_explicit(&r->buf_bytes, memory_order_relaxed) <= share;
 }
 
 static void drop_refs(struct iobuf *b, uint32_t n)
@@ -96,12 +94,13 @@ static void drop_refs(struct iobuf *b, uint32_t n)
     }
     if (r)
         count_bytes(r, -(uint64_t)b->cap);
-    if (!r || !pool_wants(r, b)) {
-        iobuf_free(b);
+    if (is_single(r)) {
+        single_free(b);
         return;
     }
-    r->pooled_bytes += b->cap;
-    list_push_front(&r->buf_pool[class_of(b->cap)], &b->node);
+    struct slab *idle = slab_put(&r->slabs, b);
+    if (idle && !keeps_idle(r))
+        slab_unmap(&r->slabs, idle);
 }
 
 static void came_home(struct msg *m)
@@ -131,6 +130,7 @@ void iobuf_put(struct iobuf *b)
 void iobuf_keep(struct iobuf *b)
 {
     check(!b->home || b->home == reactor_self());
+    check_cmp(b->keepers, <, UINT16_MAX);
     if (b->keepers++ == 0 && b->home)
         count_bytes(b->home, -(uint64_t)b->cap);
 }
@@ -140,31 +140,10 @@ void iobuf_unkeep(struct iobuf *b)
     if (!b)
         return;
     check(!b->home || b->home == reactor_self());
-    check_cmp(b->keepers, >, 0u);
+    check_cmp(b->keepers, >, 0);
     if (--b->keepers == 0 && b->home)
         count_bytes(b->home, b->cap);
     drop_refs(b, 1);
-}
-
-int iobuf_pool_init(struct reactor *r)
-{
-    r->buf_pool = calloc(CLASSES, sizeof(*r->buf_pool));
-    if (!r->buf_pool)
-        return E(-ENOMEM);
-    for (unsigned i = 0; i < CLASSES; i++)
-        list_init(&r->buf_pool[i]);
-    return 0;
-}
-
-void iobuf_pool_fini(struct reactor *r)
-{
-    for (unsigned i = 0; r->buf_pool && i < CLASSES; i++) {
-        struct list *n;
-        while ((n = list_pop(&r->buf_pool[i])))
-            iobuf_free(list_entry(n, struct iobuf, node));
-    }
-    free(r->buf_pool);
-    r->buf_pool = NULL;
 }
 
 /* ---- admission --------------------------------------------------------------------------- */

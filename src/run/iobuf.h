@@ -5,6 +5,10 @@
  * and a read can leave from a cache's own buffers. Only the home reactor touches a reference
  * count; iobuf_put() elsewhere sends the buffer home by itself.
  *
+ * A reactor's buffers are cut from slabs of 2 MiB, on huge pages once there are some (slab.c):
+ * a buffer takes its size and a header of one cache line. What is free for long goes back to
+ * the system but for a quarter of the reactor's share of the budget.
+ *
  * Budget (process-wide): a command is admitted with its data's length before that is asked for,
  * and buffers count with their real size. Used is the larger of the two sums, so that neither
  * rounding nor buffers which nobody admitted escape, and admitted data aren't counted twice.
@@ -24,13 +28,13 @@ struct iobuf {
     uint8_t *p;
     uint32_t cap;            /* bytes, a power of two from IOBUF_MIN to IOBUF_MAX */
     uint32_t refs;           /* touched on home only */
-    uint32_t keepers;        /* the same */
+    uint16_t keepers;        /* the same */
+    uint16_t slot;           /* slab.c's: which one of its slab */
     atomic_uint puts_abroad; /* dropped elsewhere, not yet settled at home */
     struct reactor *home;
-    /* On home, when the last reference goes; NULL: back to run's pool. */
+    /* On home, when the last reference goes; NULL: back to where iobuf_get() has it from. */
     void (*release)(struct iobuf *b);
-    struct msg going_home;
-    struct list node;
+    struct msg going_home; /* and slab.c's lists of free ones */
 };
 
 /* A buffer of at least len bytes (len <= IOBUF_MAX) with one reference, its content undefined.

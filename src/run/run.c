@@ -16,14 +16,14 @@
 static void config_defaults(struct run_config *cfg)
 {
     if (cfg->fiber_stack == 0)
-        cfg->fiber_stack = RUN_ASAN || RUN_TSAN ? STACK_SANITIZERS : STACK_DEFAULT;
+        cfg->fiber_stack = RUN_SANITIZED ? STACK_SANITIZERS : STACK_DEFAULT;
     if (cfg->max_fibers == 0)
         cfg->max_fibers = MAX_FIBERS_DEFAULT;
     if (cfg->buf_budget == 0)
         cfg->buf_budget = BUF_BUDGET_DEFAULT;
 }
 
-static int reactor_init(struct run *run, unsigned index)
+static void reactor_init(struct run *run, unsigned index)
 {
     struct reactor *r = &run->reactors[index];
     r->run = run;
@@ -32,7 +32,7 @@ static int reactor_init(struct run *run, unsigned index)
                             &r->yielded, &r->all_fibers, &r->calls_waiting};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         list_init(lists[i]);
-    return iobuf_pool_init(r);
+    slabs_init(&r->slabs, r);
 }
 
 int run_core_init(struct run *run, const struct world_ops *ops, const struct run_config *cfg,
@@ -45,12 +45,8 @@ int run_core_init(struct run *run, const struct world_ops *ops, const struct run
     run->reactors = calloc(nreactors, sizeof(*run->reactors));
     if (!run->reactors)
         return E(-ENOMEM);
-    for (unsigned i = 0; i < nreactors; i++) {
-        if (reactor_init(run, i) < 0) {
-            run_core_fini(run);
-            return E(-ENOMEM);
-        }
-    }
+    for (unsigned i = 0; i < nreactors; i++)
+        reactor_init(run, i);
     return 0;
 }
 
@@ -58,10 +54,8 @@ void run_core_fini(struct run *run)
 {
     for (unsigned i = 0; i < run->nreactors; i++) {
         struct reactor *r = &run->reactors[i];
-        if (!r->run)
-            continue; /* initialisation stopped before it */
         fiber_free_all(r);
-        iobuf_pool_fini(r);
+        slabs_fini(&r->slabs);
     }
     free(run->reactors);
     run->reactors = NULL;

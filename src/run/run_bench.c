@@ -40,6 +40,7 @@ static void lap_end(const char *what, double n, struct lap t)
 enum {
     YIELDS = 1000000,
     STARTS = 500000,
+    GETS = 2000000,
     TRIPS = 50000,
     ECHOES = 30000,
     READS = 50000,
@@ -112,6 +113,28 @@ static void bench_call(struct run *run)
     for (unsigned i = 0; i < TRIPS; i++)
         call_on(run_reactor(run, 1), nothing, NULL);
     lap_end("call_on another reactor, round trip", TRIPS, t);
+}
+
+/* ---- buffers ----------------------------------------------------------------------------- */
+
+/* As many at a time as a deep queue has, and the oldest one goes. */
+static void bench_buffers(uint32_t len, unsigned depth)
+{
+    struct iobuf **held = calloc(depth, sizeof(struct iobuf *));
+    char what[64];
+    if (!held)
+        abort();
+    struct lap t = lap_begin();
+    for (unsigned i = 0; i < GETS; i++) {
+        struct iobuf **at = &held[i % depth];
+        iobuf_put(*at);
+        *at = iobuf_get(len);
+    }
+    snprintf(what, sizeof(what), "get and put %u KiB, %u held", len >> 10, depth);
+    lap_end(what, GETS, t);
+    for (unsigned i = 0; i < depth; i++)
+        iobuf_put(held[i]);
+    free(held);
 }
 
 /* ---- echo -------------------------------------------------------------------------------- */
@@ -223,6 +246,11 @@ static void bench_main(void *arg)
     bench_switch();
     bench_start();
     bench_call(b->run);
+    bench_buffers(4096, 1);
+    bench_buffers(4096, 32);
+    bench_buffers(16384, 1024);
+    bench_buffers(131072, 8);
+    bench_buffers(1u << 20, 8);
     bench_echo(b->run);
     if (b->file) {
         bench_reads(b->file, false);

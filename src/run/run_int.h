@@ -11,6 +11,7 @@
 #include "run/iobuf.h"
 #include "run/run.h"
 #include "run/san.h"
+#include "run/slab.h"
 #include "run/sock.h"
 
 #include <stdatomic.h>
@@ -43,7 +44,6 @@ struct reactor {
     uint64_t now;               /* of this turn */
     uint64_t slice_start;       /* precise time at which the current fiber was resumed */
     struct list free_stacks;    /* of struct fiber */
-    struct list *buf_pool;      /* free buffers by class (iobuf.c) */
     struct reactor_stats stats; /* private; readers get what publish_stats() copied */
     void *world;                /* struct real_reactor or struct sim_reactor */
 
@@ -53,7 +53,7 @@ struct reactor {
     struct list calls_waiting; /* of struct msg: calls that wait for a stack (message.c) */
     unsigned nfree_stacks;
     struct san_ctx loop_san;        /* what the sanitizers know of the loop's stack */
-    uint64_t pooled_bytes;          /* in buf_pool */
+    struct slabs slabs;             /* the memory of buffers */
     atomic_uint_fast64_t buf_bytes; /* of buffers in use; read by admission on all reactors */
     struct reactor_stats published;
 };

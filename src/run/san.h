@@ -27,6 +27,7 @@
 #else
 #define RUN_TSAN 0
 #endif
+#define RUN_SANITIZED (RUN_ASAN || RUN_TSAN)
 
 /* One stack as the sanitizers know it: a fiber's, or a loop's own. */
 struct san_ctx {

@@ -62,7 +62,6 @@ static struct chunk *chunk_new(struct mem_volume *m)
     struct chunk *c = at;
     c->buf = (struct iobuf){
         .p = c->bytes, .cap = CHUNK, .refs = 1, .home = m->v.home, .release = chunk_release};
-    list_init(&c->buf.node);
     return c;
 }
 

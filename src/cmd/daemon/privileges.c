@@ -39,7 +39,7 @@ void privileges_limits(bool dumpable)
     const struct rlimit none = {0, 0};
     RAISE_LIMIT(RLIMIT_NOFILE, "open files");
     /* The leak checker attaches to its own process at the end. */
-    if (RUN_ASAN || RUN_TSAN)
+    if (RUN_SANITIZED)
         return;
     /* Said in both cases: whoever changes its user is not dumpable to begin with. */
     if ((!dumpable && setrlimit(RLIMIT_CORE, &none) < 0) ||
@@ -62,7 +62,7 @@ static bool may_lock_all(void)
 bool privileges_lock_memory(void)
 {
     RAISE_LIMIT(RLIMIT_MEMLOCK, "locked memory");
-    if (RUN_ASAN || RUN_TSAN || !may_lock_all())
+    if (RUN_SANITIZED || !may_lock_all())
         return false;
     return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
 }

@@ -54,7 +54,7 @@ static const int allowed[] = {
     S(clock_gettime), S(clock_getres), S(gettimeofday), S(time), S(getrandom), S(uname), S(sysinfo), S(getpid),
     S(getppid), S(getuid), S(geteuid), S(getgid), S(getegid), S(getgroups), S(getresuid), S(getresgid), S(getrlimit),
     S(setrlimit), S(prlimit64), S(getrusage), S(times),
-#if RUN_ASAN || RUN_TSAN
+#if RUN_SANITIZED
     /* the leak checker looks into its own process */
     S(ptrace), S(wait4), S(kill), S(personality), S(process_vm_readv), S(open), S(getdents), S(waitid), S(process_vm_writev), S(tkill),
 #endif

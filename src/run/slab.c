@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory of data buffers. A slab is 2 MiB at a multiple of 2 MiB, cut into buffers of one class;
+ * their headers, a cache line each, lie elsewhere, in one array behind the slab's own.
+ *
+ * A buffer comes from the first of these that has one: the class's warm ones (the last freed,
+ * of whichever slab: the CPU's cache may have them still); a slab with something free, there
+ * again what was freed last, and only then what was never used, so that what nobody needs is
+ * never touched; a new slab. The warm ones are as free as others: a slab of which nothing is in
+ * use is unmapped with those that it has among them.
+ *
+ * Huge pages make large transfers cheaper by a third: one page fault in place of 512, and one
+ * page for the kernel to pin. But they are taken whole. So only a class that has some slabs gets
+ * its next ones on huge pages; a small server's cost what was used of them.
+ *
+ * Fragmentation. One buffer in use holds its slab. What is used for long is what a cache or a
+ * txg keeps. Buffers that were taken one after the other lie in one slab, a cache is a queue
+ * that they leave in about the order in which they came, and a txg lets go of all of its at
+ * once; so slabs become free as a whole, and what a burst took goes back. In any case a class
+ * never has more slabs than it needed when most of its buffers were in use, since a new one is
+ * mapped only when all are full. The worst case are buffers that stay, one in each slab (blocks
+ * of a cache that are used again and again), while the rest of the cache's budget goes to
+ * another class: then each class holds what it had at its peak, so a cache that was filled with
+ * blocks of two sizes one after the other holds up to twice its budget, until the blocks that
+ * stayed leave, or theirs is again the class that is asked for.
+ */
+#include "run/slab.h"
+
+#include "base/check.h"
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define HUGE_FROM 4  /* slabs that a class has before its next ones get huge pages */
+#define LINE      64 /* bytes, of the CPU's caches */
+
+static_assert(IOBUF_MIN << (SLAB_CLASSES - 1) == IOBUF_MAX, "one class per power of two");
+static_assert(sizeof(struct iobuf) <= LINE, "a header takes one line");
+
+struct slab {
+    struct list node; /* in its class's open ones; alone when nothing but warm ones is free */
+    struct list all;
+    struct list free; /* of struct iobuf: the last freed first; without those that are warm */
+    uint8_t *mem;
+    uint16_t used;
+    uint16_t fresh; /* the first of those that were never used, and have no header yet */
+    uint8_t class;
+    bool huge;
+    alignas(LINE) struct iobuf bufs[];
+};
+
+static uint32_t cap_of(const struct slab *s)
+{
+    return IOBUF_MIN << s->class;
+}
+
+static unsigned count_of(const struct slab *s)
+{
+    return SLAB_LEN / cap_of(s);
+}
+
+static struct slab *slab_of(struct iobuf *b)
+{
+    return container_of(b - b->slot, struct slab, bufs);
+}
+
+static struct iobuf *buf_of(struct list *n)
+{
+    return list_entry(n, struct iobuf, going_home.node);
+}
+
+/* What an idle slab takes of the machine's memory. */
+static uint64_t taken_by(const struct slab *s)
+{
+    return s->huge ? SLAB_LEN : (uint64_t)s->fresh * cap_of(s);
+}
+
+/* ---- slabs ------------------------------------------------------------------------------- */
+
+/* Twice as much, then all but what is aligned goes back. */
+static uint8_t *map_new(void)
+{
+    uint8_t *at =
+        mmap(NULL, 2 * SLAB_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED)
+        return NULL;
+    size_t before = -(uintptr_t)at % SLAB_LEN;
+    if (before > 0)
+        munmap(at, before);
+    munmap(at + before + SLAB_LEN, SLAB_LEN - before);
+    return at + before;
+}
+
+static struct slab *slab_new(struct slabs *a, unsigned class)
+{
+    struct slab_class *c = &a->class[class];
+    struct slab *s =
+        aligned_alloc(LINE, sizeof(*s) + (SLAB_LEN >> class) / IOBUF_MIN * sizeof(*s->bufs));
+    uint8_t *mem = s ? map_new() : NULL;
+    if (!mem) {
+        free(s);
+        return NULL;
+    }
+    *s = (struct slab){.mem = mem, .class = (uint8_t) class, .huge = c->nslabs >= HUGE_FROM};
+    /* Refused where the kernel knows no huge pages: good as well. */
+    madvise(mem, SLAB_LEN, s->huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    list_init(&s->free);
+    list_push(&c->open, &s->node);
+    list_push(&a->all, &s->all);
+    c->nslabs++;
+    a->idle_bytes += taken_by(s);
+    return s;
+}
+
+/* Those of which nothing is in use come last, so that they may stay so. */
+static void put_open(struct slab_class *c, struct slab *s)
+{
+    list_remove(&s->node);
+    if (s->used > 0)
+        list_push_front(&c->open, &s->node);
+    else
+        list_push(&c->open, &s->node);
+}
+
+void slab_unmap(struct slabs *a, struct slab *s)
+{
+    struct slab_class *c = &a->class[s->class];
+    check_cmp(s->used, ==, 0);
+    if (munmap(s->mem, SLAB_LEN) < 0)
+        return; /* it would be one mapping too many: it stays */
+    while (list_pop(&s->free))
+        ;
+    for (unsigned i = 0; i < s->fresh; i++) {
+        struct list *n = &s->bufs[i].going_home.node;
+        c->warm_bytes -= list_empty(n) ? 0 : cap_of(s);
+        list_remove(n);
+    }
+    a->idle_bytes -= taken_by(s);
+    c->nslabs--;
+    list_remove(&s->node);
+    list_remove(&s->all);
+    free(s);
+}
+
+void slabs_init(struct slabs *a, struct reactor *home)
+{
+    *a = (struct slabs){.home = home};
+    list_init(&a->all);
+    for (unsigned i = 0; i < SLAB_CLASSES; i++) {
+        list_init(&a->class[i].warm);
+        list_init(&a->class[i].open);
+    }
+}
+
+void slabs_fini(struct slabs *a)
+{
+    struct slab *s, *next;
+    list_for_each_safe (s, next, &a->all, all) {
+        munmap(s->mem, SLAB_LEN);
+        free(s);
+    }
+    slabs_init(a, NULL);
+}
+
+/* ---- buffers ----------------------------------------------------------------------------- */
+
+static void count_use(struct slabs *a, struct slab *s)
+{
+    if (s->used++ == 0)
+        a->idle_bytes -= taken_by(s);
+}
+
+static struct iobuf *fresh_buf(struct slabs *a, struct slab *s)
+{
+    uint16_t i = s->fresh++;
+    struct iobuf *b = &s->bufs[i];
+    uint32_t cap = cap_of(s);
+    *b = (struct iobuf){.p = s->mem + (size_t)i * cap, .cap = cap, .slot = i, .home = a->home};
+    list_init(&b->going_home.node);
+    return b;
+}
+
+/* None is warm. */
+static struct iobuf *get_cold(struct slabs *a, unsigned class)
+{
+    struct slab *s = list_first(&a->class[class].open, struct slab, node);
+    if (!s && !(s = slab_new(a, class)))
+        return NULL;
+    count_use(a, s);
+    struct list *n = list_pop(&s->free);
+    struct iobuf *b = n ? buf_of(n) : fresh_buf(a, s);
+    if (list_empty(&s->free) && s->fresh == count_of(s))
+        list_remove(&s->node);
+    return b;
+}
+
+struct iobuf *slab_get(struct slabs *a, unsigned class)
+{
+    struct slab_class *c = &a->class[class];
+    struct list *n = list_pop(&c->warm);
+    if (!n)
+        return get_cold(a, class);
+    struct iobuf *b = buf_of(n);
+    c->warm_bytes -= b->cap;
+    count_use(a, slab_of(b));
+    return b;
+}
+
+/* The one that was freed longest ago goes to its slab. */
+static void cool(struct slab_class *c)
+{
+    struct iobuf *b = buf_of(c->warm.prev);
+    struct slab *s = slab_of(b);
+    c->warm_bytes -= b->cap;
+    list_remove(&b->going_home.node);
+    list_push_front(&s->free, &b->going_home.node);
+    if (list_empty(&s->node))
+        put_open(c, s);
+}
+
+struct slab *slab_put(struct slabs *a, struct iobuf *b)
+{
+    struct slab *s = slab_of(b);
+    struct slab_class *c = &a->class[s->class];
+    list_push_front(&c->warm, &b->going_home.node);
+    c->warm_bytes += b->cap;
+    s->used--;
+    if (c->warm_bytes > SLAB_WARM_MAX)
+        cool(c);
+    if (s->used > 0)
+        return NULL;
+    if (!list_empty(&s->node))
+        put_open(c, s);
+    a->idle_bytes += taken_by(s);
+    return s;
+}
