@@ -6,11 +6,16 @@
  * first, is compressed, checksummed and written to its place, and its pointer goes into its parent. A block that doesn't
  * fit its place any more moves to the end of the disk, uncompressed, where the pool has nothing.
  *
+ * The headers of a gang are nodes too, below the block that they stand for, be it a volume's data. When one of them or the
+ * block was changed, the block's bytes go to the parts as they were, then each header, innermost first, gets the checksums of
+ * what its pointers name now, and its own; at last the block that of what somebody reads who follows them.
+ *
  * A change is eight bytes: what, which object (counted), which of its blocks, where (two), and three of argument.
  */
 #include "pool_forge.h"
 
 #include "base/check.h"
+#include "pool/block/block_int.h"
 #include "pool/format/checksum.h"
 #include "pool/format/compress.h"
 #include "pool/format/dnode.h"
@@ -76,42 +81,103 @@ static bool block_decode(const struct bp *bp, const uint8_t *raw, uint8_t *ret)
     return true;
 }
 
-/* From the first disk, which has everything. */
+/* A place on the first disk, which has everything; NULL: there is no such. */
+static uint8_t *place(const struct forge *f, const struct dva *dva, uint32_t len)
+{
+    const uint64_t room = f->disk[0].size - LABEL_FRONT;
+    if (dva->vdev != 0 || dva->off > room || len > room - dva->off)
+        return NULL;
+    return f->disk[0].bytes + LABEL_FRONT + dva->off;
+}
+
+/* psize bytes, of gangs too, as the disk has them now. */
+static bool raw_fetch(const struct forge *f, const struct bp *bp, unsigned depth, uint8_t *ret)
+{
+    const struct dva dva = bp_dva(bp, 0);
+    struct gang_header h;
+    if (bp_is_hole(bp) || bp_is_embedded(bp) || bp_psize(bp) > BLOCK_MAX_READ)
+        return false;
+    const uint32_t len = dva.gang ? GANG_HEADER : bp_psize(bp);
+    const uint8_t *at = place(f, &dva, len);
+    if (!at)
+        return false;
+    memcpy(dva.gang ? (uint8_t *)&h : ret, at, len);
+    if (!dva.gang)
+        return true;
+    if (depth > GANG_DEPTH_MAX || !gang_header_fits(&h, bp))
+        return false;
+    for (unsigned c = 0; c < GANG_CHILDREN; ret += bp_psize(&h.child[c++]))
+        if (!bp_is_hole(&h.child[c]) && !raw_fetch(f, &h.child[c], depth + 1, ret))
+            return false;
+    return true;
+}
+
 static bool block_fetch(const struct forge *f, const struct bp *bp, uint8_t *ret)
 {
-    struct dva dva = bp_dva(bp, 0);
+    static uint8_t raw[BLOCK_MAX_READ];
     uint8_t payload[112];
     if (bp_is_embedded(bp)) {
         bp_embedded_payload(bp, payload);
         return block_decode(bp, payload, ret);
     }
-    if (bp_is_hole(bp) || dva.gang || dva.vdev != 0)
-        return false;
-    return block_decode(bp, f->disk[0].bytes + LABEL_FRONT + dva.off, ret);
+    return raw_fetch(f, bp, 0, raw) && block_decode(bp, raw, ret);
 }
 
-static int node_add(struct forge *f, int parent, uint32_t at, const struct bp *bp)
+static struct forge_node *node_new(struct forge *f, int parent, uint32_t at,
+                                   const struct bp *bp, uint32_t lsize)
 {
     if (f->nnodes == NODES_MAX)
-        return -1;
+        return NULL;
     if (f->nnodes == f->room) {
         f->room = f->room * 2 + 64;
         f->node = realloc(f->node, f->room * sizeof(*f->node));
         check(f->node);
     }
-    struct forge_node *n = &f->node[f->nnodes];
+    struct forge_node *n = &f->node[f->nnodes++];
     *n = (struct forge_node){
-        .parent = parent, .at = at, .bp = *bp, .base_bp = *bp, .lsize = bp_lsize(bp)};
+        .parent = parent, .at = at, .bp = *bp, .base_bp = *bp, .lsize = lsize};
     n->content = malloc(n->lsize);
     n->base = malloc(n->lsize);
     check(n->content && n->base);
-    if (!block_fetch(f, bp, n->content)) {
+    return n;
+}
+
+static int node_add(struct forge *f, int parent, uint32_t at, const struct bp *bp)
+{
+    struct forge_node *n = node_new(f, parent, at, bp, bp_lsize(bp));
+    if (n && block_fetch(f, bp, n->content)) {
+        memcpy(n->base, n->content, n->lsize);
+        return (int)f->nnodes - 1;
+    }
+    if (n) {
         free(n->content);
         free(n->base);
-        return -1;
+        f->nnodes--;
     }
-    memcpy(n->base, n->content, n->lsize);
-    return (int)f->nnodes++;
+    return -1;
+}
+
+/* The headers of a block that could be read; where: the block's. */
+static void headers_add(struct forge *f, int parent, uint32_t at, const struct bp *bp,
+                        struct forge_node where)
+{
+    const struct dva dva = bp_dva(bp, 0);
+    struct forge_node *n = node_new(f, parent, at, bp, GANG_HEADER);
+    const int i = (int)f->nnodes - 1;
+    struct gang_header h;
+    if (!n)
+        return;
+    memcpy(&h, place(f, &dva, GANG_HEADER), GANG_HEADER);
+    memcpy(n->content, &h, GANG_HEADER);
+    memcpy(n->base, &h, GANG_HEADER);
+    n->header = true;
+    n->objset = where.objset;
+    n->object = where.object;
+    n->blkid = where.blkid;
+    n->level = where.level;
+    for (unsigned c = 0; c < GANG_CHILDREN; c++)
+        if (bp_dva(&h.child[c], 0).gang)
+            headers_add(f, i, c * BP_SIZE, &h.child[c], where);
 }
 
 static void visit(struct forge *f, int parent, uint32_t at, const struct bp *bp,
@@ -174,7 +240,8 @@ static void visit_dnode(struct forge *f, int i, uint32_t at, struct forge_node w
 static void visit(struct forge *f, int parent, uint32_t at, const struct bp *bp,
                   struct forge_node where)
 {
-    if (bp_type(bp) == DMU_ZVOL && bp_level(bp) == 0)
+    const bool gang = bp_dva(bp, 0).gang;
+    if (bp_type(bp) == DMU_ZVOL && bp_level(bp) == 0 && !gang)
         return;
     int i = node_add(f, parent, at, bp);
     if (i < 0)
@@ -184,6 +251,8 @@ static void visit(struct forge *f, int parent, uint32_t at, const struct bp *bp,
     f->node[i].object = where.object;
     f->node[i].blkid = where.blkid;
     f->node[i].level = where.level;
+    if (gang)
+        headers_add(f, i, 0, bp, where);
     if (where.level > 0) {
         where.blkid *= f->node[i].lsize / BP_SIZE;
         visit_pointers(f, i, 0, f->node[i].lsize / BP_SIZE, where);
@@ -222,9 +291,11 @@ static void keep_best(struct forge *f, unsigned d, uint64_t off, const struct ub
         f->ub = *ub;
 }
 
+/* All headers of an objset count as one. */
 static bool same_object(const struct forge_node *a, const struct forge_node *b)
 {
-    return a->objset == b->objset && a->object == b->object && a->log == b->log;
+    return a->objset == b->objset && a->header == b->header &&
+           (a->header || (a->object == b->object && a->log == b->log));
 }
 
 static void group(struct forge *f)
@@ -260,7 +331,7 @@ static void taint(struct forge *f, const struct forge_node *n, uint32_t off, uin
         f->tainted |= f->depend(f->arg, n->object);
         return;
     }
-    if (n->level > 0 || bp_type(&n->base_bp) == DMU_OBJSET) {
+    if (n->level > 0 || n->header || bp_type(&n->base_bp) == DMU_OBJSET) {
         f->tainted = UINT32_MAX;
         return;
     }
@@ -311,6 +382,8 @@ static bool pointer_at(const struct forge_node *n, uint32_t at, uint32_t *ret)
 {
     if (n->log) {
         *ret = 8;
+    } else if (n->header) {
+        *ret = at % GANG_CHILDREN * BP_SIZE;
     } else if (n->level > 0) {
         *ret = at % (n->lsize / BP_SIZE) * BP_SIZE;
     } else if (bp_type(&n->base_bp) == DMU_OBJSET) {
@@ -447,12 +520,13 @@ static void do_rest(struct forge *f, struct forge_node *n, uint32_t off, const u
 static void do_rot(struct forge *f, struct forge_node *n, uint32_t off, const uint8_t *c)
 {
     struct dva dva = bp_dva(&n->base_bp, 0);
+    const uint32_t len = dva.gang ? GANG_HEADER : bp_psize(&n->base_bp);
     if (bp_ndvas(&n->base_bp) == 0)
         return;
     if (n->log)
         taint(f, n, 0, 1);
     for (unsigned d = 0; d < f->ndisks; d++) {
-        uint64_t at = LABEL_FRONT + dva.off + off % bp_psize(&n->base_bp);
+        uint64_t at = LABEL_FRONT + dva.off + off % len;
         uint8_t b = f->disk[d].bytes[at] ^ (c[1] | 1);
         if (c[0] & 1u << d)
             disk_write(f, d, at, &b, 1);
@@ -500,9 +574,9 @@ static const char *nv_pair(struct nv *nv, unsigned *n, struct nv **ret_list)
 
 static void nv_change(struct nv *nv, uint32_t which, const uint8_t *c)
 {
-    static const char *const words[] = {"mirror", "raidz", "disk",     "file", "replacing",
-                                        "spare",  "hole",  "missing",  "root", "draid",
-                                        "",       "/d1",   "indirect", "/d0",  "log"};
+    static const char *const words[] = {
+        "mirror", "raidz", "disk", "file",     "replacing", "spare", "hole", "missing", "root",
+        "draid",  "",      "/d1",  "indirect", "/d0",       "log",   "/s0",  "/s1"};
     unsigned total = UINT16_MAX, n;
     struct nv *list = NULL;
     uint64_t v;
@@ -530,12 +604,12 @@ static void nv_change(struct nv *nv, uint32_t which, const uint8_t *c)
 static void do_label(struct forge *f, struct forge_node *n, uint32_t off, const uint8_t *c)
 {
     static uint8_t bytes[LABEL_CONFIG_SIZE];
-    const unsigned d = c[2] >> 2 & (FORGE_DISKS - 1), only = c[2] >> 3;
+    const unsigned d = c[2] >> 2 & (FORGE_DISKS - 1), only = c[2] >> 4;
     (void)n;
     for (unsigned l = 0; d < f->ndisks && l < LABELS; l++) {
         const uint64_t at = label_off(label_psize(f->disk[d].size), l);
         struct nv *nv;
-        if ((only & 16 && l != (only & 3)) ||
+        if ((only & 8 && l != (only & 3)) ||
             label_config_parse(f->disk[d].bytes + at + LABEL_CONFIG_OFF, at, &nv, NULL) != 0)
             continue;
         nv_change(nv, off, c);
@@ -545,17 +619,27 @@ static void do_label(struct forge *f, struct forge_node *n, uint32_t off, const 
     }
 }
 
-/* The one in the MOS. */
+/* The n-th block of a kind; NULL: there is none. */
+static struct forge_node *of_type(struct forge *f, unsigned type, unsigned n)
+{
+    unsigned many = 0;
+    for (unsigned i = 0; i < f->nnodes; i++)
+        many += bp_type(&f->node[i].base_bp) == type && !f->node[i].header;
+    n %= MAX(many, 1u);
+    for (unsigned i = 0; i < f->nnodes; i++)
+        if (bp_type(&f->node[i].base_bp) == type && !f->node[i].header && n-- == 0)
+            return &f->node[i];
+    return NULL;
+}
+
+/* Those in the MOS: of the pool, of its spares. */
 static void do_config(struct forge *f, struct forge_node *n, uint32_t off, const uint8_t *c)
 {
     uint8_t *bytes;
     size_t len;
     struct nv *nv;
-    for (unsigned i = 0; i < f->nnodes; i++)
-        if (bp_type(&f->node[i].base_bp) == DMU_PACKED_NVLIST)
-            n = &f->node[i];
-    if (bp_type(&n->base_bp) != DMU_PACKED_NVLIST ||
-        nv_parse(n->content, n->lsize, &nv, NULL) != 0)
+    n = of_type(f, DMU_PACKED_NVLIST, (unsigned)(n - f->node));
+    if (!n || nv_parse(n->content, n->lsize, &nv, NULL) != 0)
         return;
     nv_change(nv, off, c);
     if (nv_pack(nv, &bytes, &len) == 0) {
@@ -609,6 +693,79 @@ static void move_away(struct forge *f, struct forge_node *n)
     bp_set_dva(&n->bp, 0, &(struct dva){.off = f->spare, .asize = n->lsize});
 }
 
+static void copies_write(struct forge *f, const struct bp *bp, const uint8_t *raw, uint32_t len)
+{
+    for (unsigned i = 0; i < bp_ndvas(bp); i++)
+        for (unsigned d = 0; d < (f->first_disk_only ? 1 : f->ndisks); d++)
+            if (!f->disk[d].spare)
+                disk_write(f, d, LABEL_FRONT + bp_dva(bp, i).off, raw, len);
+}
+
+/* The header below a block, or a header's pointer; NULL: it has none. They come right after their block. */
+static struct forge_node *header_below(const struct forge *f, const struct forge_node *n,
+                                       uint32_t at)
+{
+    const int parent = (int)(n - f->node);
+    for (unsigned i = (unsigned)parent + 1; i < f->nnodes && f->node[i].header; i++)
+        if (f->node[i].parent == parent && f->node[i].at == at)
+            return &f->node[i];
+    return NULL;
+}
+
+/* To the parts, as they were. */
+static void gang_scatter(struct forge *f, const struct forge_node *header, const uint8_t *raw)
+{
+    struct gang_header h;
+    memcpy(&h, header->base, sizeof(h));
+    for (unsigned c = 0; c < GANG_CHILDREN; raw += bp_psize(&h.child[c++])) {
+        const struct forge_node *below = header_below(f, header, c * BP_SIZE);
+        if (below)
+            gang_scatter(f, below, raw);
+        else if (!bp_is_hole(&h.child[c]))
+            copies_write(f, &h.child[c], raw, bp_psize(&h.child[c]));
+    }
+}
+
+/* bp: what names the header now; it stays at its place. */
+static void headers_seal(struct forge *f, struct forge_node *header, const struct bp *bp)
+{
+    static uint8_t raw[BLOCK_MAX_READ];
+    const struct dva dva = bp_dva(bp, 0);
+    const struct cksum verifier = {
+        {dva.vdev, dva.off, bp_phys_birth(bp), 0}
+    };
+    struct gang_header h;
+    struct cksum sum;
+    memcpy(&h, header->content, sizeof(h));
+    for (unsigned c = 0; c < GANG_CHILDREN; c++) {
+        struct forge_node *below = header_below(f, header, c * BP_SIZE);
+        struct bp *child = &h.child[c];
+        if (below)
+            headers_seal(f, below, child);
+        if (raw_fetch(f, child, 1, raw) &&
+            cksum_compute(bp_checksum(child), raw, bp_psize(child), &sum))
+            bp_set_cksum(child, &sum);
+    }
+    cksum_seal(&h, sizeof(h), &verifier);
+    memcpy(header->content, &h, sizeof(h));
+    header->touched = true; /* so that it is undone */
+    copies_write(f, &header->base_bp, header->content, GANG_HEADER);
+}
+
+/* Returns the bytes that are to be checksummed: raw, or what the headers lead to by now. */
+static const uint8_t *raw_store(struct forge *f, struct forge_node *n, const uint8_t *raw)
+{
+    static uint8_t read[BLOCK_MAX_READ];
+    struct forge_node *header = bp_dva(&n->bp, 0).gang ? header_below(f, n, 0) : NULL;
+    if (!header) {
+        copies_write(f, &n->bp, raw, bp_psize(&n->bp));
+        return raw;
+    }
+    gang_scatter(f, header, raw);
+    headers_seal(f, header, &n->bp);
+    return raw_fetch(f, &n->bp, 0, read) ? read : raw;
+}
+
 static void node_store(struct forge *f, struct forge_node *n)
 {
     static struct compress_state *st;
@@ -628,11 +785,9 @@ static void node_store(struct forge *f, struct forge_node *n)
     } else if (bp_compress(&n->bp) != ZCOMP_OFF || bp_is_embedded(&n->bp)) {
         move_away(f, n);
     }
+    raw = raw_store(f, n, raw);
     if (!n->log && cksum_compute(bp_checksum(&n->bp), raw, bp_psize(&n->bp), &sum))
         bp_set_cksum(&n->bp, &sum);
-    for (unsigned i = 0; i < bp_ndvas(&n->bp); i++)
-        for (unsigned d = 0; d < (f->first_disk_only ? 1 : f->ndisks); d++)
-            disk_write(f, d, LABEL_FRONT + bp_dva(&n->bp, i).off, raw, bp_psize(&n->bp));
 }
 
 static void uberblock_store(struct forge *f, unsigned d, uint64_t off,
@@ -657,6 +812,10 @@ static void seal(struct forge *f)
         struct forge_node *n = &f->node[i];
         if (!n->touched)
             continue;
+        if (n->header) { /* sealed with its block */
+            f->node[n->parent].touched = true;
+            continue;
+        }
         node_store(f, n);
         if (n->parent < 0 || memcmp(&n->bp, &n->base_bp, BP_SIZE) == 0)
             continue;

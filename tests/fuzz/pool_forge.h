@@ -2,7 +2,7 @@
 /*
  * A pool's disks in memory, taken apart into its blocks, changed and sealed again up to the uberblock and the labels, so
  * that damage gets past every checksum. Knows single disks and mirrors: all disks of the pool hold the same at the same
- * offset, or an older state of it.
+ * offset, or an older state of it; and spares, which have nothing but labels.
  */
 #ifndef TESTS_FUZZ_POOL_FORGE_H
 #define TESTS_FUZZ_POOL_FORGE_H
@@ -10,25 +10,27 @@
 #include "pool/format/bp.h"
 #include "pool/format/label.h"
 
-#define FORGE_DISKS   2u
+#define FORGE_DISKS   4u
 #define FORGE_OBJSETS 32u
 #define FORGE_CHANGE  8u /* bytes of input for one change */
 
 struct forge_disk {
     uint8_t *bytes;
     uint64_t size;
+    bool spare; /* no block of the pool is there */
 };
 
 struct forge_node {
-    int parent;  /* -1: the uberblock */
-    uint32_t at; /* where its pointer stands in the parent's content */
+    int parent; /* -1: the uberblock; of a gang's header: the block that it stands for, or the header above it */
+    uint32_t
+        at; /* where its pointer stands in the parent's content; of the outermost header: 0 */
     struct bp bp, base_bp;
     uint32_t lsize;
     uint8_t *content, *base; /* lsize bytes, decompressed */
     unsigned objset;         /* 0: the MOS */
     uint64_t object, blkid;
     unsigned level;
-    bool log, touched;
+    bool log, header, touched;
     unsigned group; /* counts objects, in the order of their first blocks */
 };
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Whole pools whose tree lies, with every checksum right (pool_forge.c). The pool is made once, in the simulated world:
- * a mirror with volumes of several kinds, one disk out of service for a while, intent logs that nobody replayed, a scrub
- * in its record. The input, a list of changes, is applied to its disks; then the pool is imported, first read-only, all
- * volumes are read, written, made, renamed, destroyed, the disk comes back and is resilvered, all is scrubbed, exported
- * and imported again. Each step may be refused. None may crash, hang, or return data of a volume that no change concerns
- * other than as they were last written.
+ * a mirror with volumes of several kinds, one disk out of service for a while, a spare in its place and another one at
+ * hand, blocks that are gangs because for a while there was no room for them in one piece, a block that nothing brings back,
+ * intent logs that nobody replayed, a scrub in its record. The input, a list of changes, is applied to its disks; then the pool is
+ * imported, first read-only, all volumes are read, written, made, renamed, destroyed, the disk comes back and is
+ * resilvered, the spare goes, all is scrubbed, exported and imported again. Each step may be refused. None may crash, hang, or
+ * return data of a volume that no change concerns other than as they were last written.
  */
 #include "pool_forge.h"
 
 #include "base/check.h"
 #include "base/log.h"
 #include "pool/pool_int.h"
+#include "pool/txg/txg.h"
 #include "run/file.h"
 #include "run/sim/sim.h"
 
@@ -30,7 +32,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define UNKNOWN     UINT8_MAX
 #define CHANGES_MAX 64u
 
-static const char *const paths[] = {"/d0", "/d1", NULL};
+/* A mirror's two, then spares: one takes the place of the second disk. */
+static const char *const paths[] = {"/d0", "/d1", "/s0", "/s1", NULL};
+#define MIRRORED 2u
+#define SPARES   2u
+#define IDLE     3u /* the spare that nobody uses */
 
 struct kind {
     const char *name, *compression, *checksum;
@@ -263,6 +269,7 @@ static void administrate(struct pool *p)
     pool_volume_destroy(p, "other", NULL);
     pool_online(p, paths[1], NULL);
     pool_scan_wait(p);
+    pool_remove_spare(p, paths[IDLE], NULL);
     pool_scrub(p, POOL_SCRUB_START, NULL);
     pool_scan_wait(p);
     pool_space(p, &space);
@@ -324,6 +331,134 @@ static void write_some(struct volume *v[VOLUMES], unsigned first, unsigned times
     }
 }
 
+/* ---- no room in one piece ------------------------------------------------------------------------------- */
+
+#define PIECE     (128u << 10)
+#define PIECES    1024u
+#define HOLED     128u /* pieces that holes are left in */
+#define HELD_BACK 4u   /* txgs until what is freed is used again */
+#define HOLE      4096u
+
+static struct dva taken[PIECES];
+static unsigned ntaken, nholed;
+
+/* Calls fn for what a piece has between its holes, or for these. */
+static int each_part(struct pool *p, uint64_t txg, const struct dva *piece, bool holes,
+                     int (*fn)(struct space *sp, uint64_t txg, const struct dva *dva))
+{
+    int r = 0;
+    for (uint64_t at = holes ? 0 : HOLE; r == 0 && at < piece->asize; at += 2 * HOLE) {
+        struct dva part = *piece;
+        part.off += at;
+        part.asize = HOLE;
+        r = fn(p->space, txg, &part);
+    }
+    return r;
+}
+
+static int part_undo(struct space *sp, uint64_t txg, const struct dva *dva)
+{
+    space_undo(sp, txg, dva);
+    return 0;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct dva *x = a, *y = b;
+    return x->off < y->off ? -1 : x->off > y->off;
+}
+
+/* All that is free is taken but for holes, at the beginning of the disks: forged blocks go to their end. */
+static void leave_holes(struct pool *p, uint64_t txg)
+{
+    qsort(taken, ntaken, sizeof(taken[0]), by_place);
+    for (unsigned i = 0; i < ntaken && nholed < HOLED; i++)
+        if (taken[i].asize == PIECE) {
+            const struct dva whole = taken[i];
+            taken[i] = taken[nholed];
+            taken[nholed++] = whole;
+            each_part(p, txg, &whole, true, part_undo);
+        }
+}
+
+static int crowd(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct pool *p = arg;
+    struct dva dva[BP_DVAS];
+    (void)reterr;
+    for (uint32_t size = PIECE; size > HOLE; size /= 2)
+        while (space_alloc(p->space, txg, size, 1, SPACE_DATA, dva) == 0) {
+            check(ntaken < PIECES);
+            taken[ntaken++] = dva[0];
+        }
+    if (nholed == 0)
+        leave_holes(p, txg);
+    return 0;
+}
+
+static int uncrowd(void *arg, uint64_t txg, struct err *reterr)
+{
+    struct pool *p = arg;
+    int r = 0;
+    (void)reterr;
+    for (unsigned i = 0; r == 0 && i < ntaken; i++)
+        r = i < nholed ? each_part(p, txg, &taken[i], false, space_free_dva)
+                       : space_free_dva(p->space, txg, &taken[i]);
+    return r;
+}
+
+/* What is dirty becomes gangs where it is larger than a hole. So does what a property needs, when nothing comes free any more that
+ * was freed before. */
+static void write_gangs(struct pool *p)
+{
+    static char text[4000];
+    memset(text, 'x', sizeof(text) - 1);
+    for (unsigned i = 0; i < HELD_BACK; i++)
+        check(txg_run(p, crowd, p, NULL) == 0);
+    check(pool_set(p, "f", "org.test:long", text, NULL) == 0);
+    check(txg_run(p, uncrowd, p, NULL) == 0);
+    for (unsigned i = 0; i < HELD_BACK; i++)
+        check(pool_sync(p) == 0);
+}
+
+/* ---- what nothing brings back ----------------------------------------------------------------------------- */
+
+#define ROTTEN_VOLUME 1u
+#define ROTTEN_BLOCK  4u
+#define SEEN_BLOCK    6u /* that a scrub that didn't end is said to have seen */
+
+static int rot_if(void *arg, const struct bp *bp, uint64_t object, unsigned level,
+                  uint64_t blkid)
+{
+    (void)arg;
+    if (object != ZVOL_DATA || level != 0 || blkid != ROTTEN_BLOCK)
+        return 0;
+    for (unsigned i = 0; paths[i]; i++)
+        sim_rot(reactor_run(reactor_self()), paths[i], LABEL_FRONT + bp_dva(bp, 0).off, 512);
+    return 0;
+}
+
+/* Both error logs have entries then. */
+static void damage(struct pool *p)
+{
+    const struct traverse t = {.visit = rot_if};
+    const struct dsl_dataset *ds = dsl_find(&p->dsl, kinds[ROTTEN_VOLUME].name)->head;
+    const struct bp bp = dsl_dataset_phys(ds)->bp;
+    const struct bookmark seen = {.objset = ds->id, .object = ZVOL_DATA, .blkid = SEEN_BLOCK};
+    uint64_t ticket = blocks_reader_enter(&p->blocks);
+    check(objset_traverse(&p->blocks, &bp, &t) == 0);
+    blocks_reader_leave(&p->blocks, ticket);
+    base.version[ROTTEN_VOLUME][ROTTEN_BLOCK] = UNKNOWN;
+    check(pool_scrub(p, POOL_SCRUB_START, NULL) == 0);
+    pool_scan_wait(p);
+    check(pool_error_count(p) == 1);
+    errlog_scrub_goes_on(p);
+    errlog_add(p, &seen);
+    check(pool_sync(p) == 0 && pool_error_count(p) == 2);
+}
+
+/* ---- all of it -------------------------------------------------------------------------------------------- */
+
 static void depend(uint64_t object, uint32_t on)
 {
     if (object < OBJECTS_MAX)
@@ -356,7 +491,7 @@ static void disks_take(void)
     for (unsigned d = 0; d < FORGE_DISKS; d++) {
         struct file *f;
         check(file_open(paths[d], &(struct file_opts){.mode = FILE_RDONLY}, &f, NULL) == 0);
-        forge.disk[d] = (struct forge_disk){calloc(1, DISK_SIZE), DISK_SIZE};
+        forge.disk[d] = (struct forge_disk){calloc(1, DISK_SIZE), DISK_SIZE, d == IDLE};
         check(forge.disk[d].bytes);
         for (uint64_t off = 0; off < DISK_SIZE; off += MIB)
             check(file_pread(f, off, forge.disk[d].bytes + off, MIB) == 0);
@@ -369,12 +504,15 @@ static void make(void *arg)
 {
     struct pool *p;
     struct volume *v[VOLUMES];
-    const struct pool_group group = {LAYOUT_MIRROR, FORGE_DISKS, paths};
+    struct pool_spare_info used, idle;
+    const struct pool_group group = {LAYOUT_MIRROR, MIRRORED, paths};
     const struct pool_create_want want = {.name = "tank",
                                           .groups = &group,
                                           .ngroups = 1,
+                                          .spares = paths + MIRRORED,
+                                          .nspares = SPARES,
                                           .ashift = ASHIFT_MIN,
-                                          .opts = {.dirty_bytes = 4 * MIB}};
+                                          .opts = {.dirty_bytes = 16 * MIB}};
     (void)arg;
     disks_make();
     check(pool_create(&want, &p, NULL) == 0);
@@ -394,8 +532,12 @@ static void make(void *arg)
     check(pool_scrub(p, POOL_SCRUB_START, NULL) == 0);
     pool_scan_wait(p);
     check(pool_sync(p) == 0 && pool_offline(p, paths[1], NULL) == 0);
+    check(pool_replace(p, paths[1], paths[MIRRORED], false, NULL) == 0);
+    pool_scan_wait(p);
+    check(pool_spare(p, 0, &used) && used.in_use && pool_spare(p, 1, &idle) && !idle.in_use);
     write_some(v, 1, 0, false);
-    check(pool_sync(p) == 0 && pool_sync(p) == 0);
+    write_gangs(p);
+    damage(p);
     write_some(v, 2, 6, true);
     dependencies(p);
     disks_take();
@@ -485,6 +627,15 @@ static void trace(int code, const char *file, int line)
     fprintf(stderr, "%s:%d: %s\n", file, line, strerror(-code));
 }
 
+/* Headers in the MOS, or in volumes. */
+static unsigned gangs_in(bool mos)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < forge.nnodes; i++)
+        n += forge.node[i].header && (forge.node[i].objset == 0) == mos;
+    return n;
+}
+
 /* FORGE_TRACE in the environment: how far the pool came, where errors were born. */
 static void prepare(void)
 {
@@ -493,6 +644,7 @@ static void prepare(void)
     runs_find();
     forge.depend = dependents;
     forge_open(&forge);
+    check(gangs_in(true) > 0 && gangs_in(false) > 0);
     if (getenv("FORGE_TRACE"))
         err_trace_set(trace);
 }

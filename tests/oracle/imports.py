@@ -6,8 +6,8 @@ import re
 
 import tap
 import zf
-from oracle import Rejected, tail
-from stories import POOL, create, differ, same
+from oracle import FEATURES, Rejected, tail
+from stories import POOL, create, differ, go_on, same
 
 
 def refused(row, verbs, *texts):
@@ -118,6 +118,52 @@ def not_ours(row, what, text):
         told = row.ours_text(["import"], ["poolget"])
         ratio = int(re.search(r"^poolprop dedupratio (\d+)", row.orc_text(["import", "readonly"], ["poolget"]), re.M)[1])
         tap.expect(f"poolprop dedupratio {ratio / 100:.2f} " in told and ratio > 150, f"the ratio is {ratio}, not as in:\n{told}")
+
+
+def waiting(row):
+    """What OpenZFS has still to free, by zdb: datasets, and blocks that only snapshots had."""
+    told = row.oracle.zdb(row.folder, "-ddd", "-P", POOL).stdout
+    found = [re.search(text, told) for text in (r"Pool dataset frees: (\d+) datasets", r"Pool snapshot frees: .*, (\d+) blkptrs")]
+    return tuple(int(f[1]) if f else 0 for f in found)
+
+
+def half_destroyed(row, layout, block):
+    """OpenZFS leaves in the middle of destroying a volume and a clone: read-only, with the reason, not a byte changes; when it
+    has gone on and finished the pool is written here."""
+    why = "the pool uses the feature async_destroy, with which it can only be read"
+    wanted = row.orc(["create", layout, f"features={FEATURES}"], ["volume", "v", "8M", block], ["write", "v", row.seeds(), 60],
+                     ["volume", "doomed", "16M", "4K"], ["write", "doomed", row.seeds(), 80], ["snapshot", "v@a"],
+                     ["clone", "v@a", "c"], ["write", "c", row.seeds(), 80],
+                     ["hash", "v"], ["slowly", 4], ["destroy", "c"], ["destroy", "doomed"], ["export"])
+    for _ in range(2):
+        tap.expect(waiting(row)[0] > 0, "OpenZFS was through with it")
+        row.check()
+        before = contents(row)
+        told = row.ours_text(["import"], ["hash", "v"])
+        tap.expect(f"read-only: {why}" in told, f"no reason in:\n{told}")
+        same({n: h for h, n in re.findall(r"^([0-9a-f]{64})  (.*)$", told, re.M)}, wanted, "in the middle")
+        tap.expect(f" importable {why}" in (told := row.ours_text(["found"])), f"the search says otherwise:\n{told}")
+        refused(row, [["import"], ["volume", "new", "4M", block]], "read-only")
+        tap.expect(contents(row) == before, "a byte changed")
+        row.orc(["slowly", 4], ["import"], ["sync"], ["export"])
+    row.orc(["import"], ["waitfreed"], ["export"])
+    tap.expect(waiting(row) == (0, 0), "OpenZFS is not through with it")
+    row.check()
+    left = go_on(row, wanted, ["v"], block)
+    same(row.orc(["import"], ["hash", *left], ["scrub"], ["export"]), left, "OpenZFS at the end")
+
+
+def half_freed(row, layout, block):
+    """OpenZFS leaves in the middle of freeing what only a snapshot had: there is no feature for that, and the first txg here
+    frees the rest."""
+    wanted = row.orc(["create", layout, f"features={FEATURES}"], ["volume", "v", "8M", block], ["write", "v", row.seeds(), 60],
+                     ["snapshot", "v@a"], ["write", "v", row.seeds(), 120], ["hash", "v"], ["slowly", 4], ["destroy", "v@a"],
+                     ["export"])
+    tap.expect(waiting(row)[1] > 0, "OpenZFS was through with it")
+    row.check()
+    left = go_on(row, wanted, ["v"], block)
+    tap.expect(waiting(row) == (0, 0), "something of the snapshot is left")
+    same(row.orc(["import"], ["hash", *left], ["scrub"], ["export"]), left, "OpenZFS at the end")
 
 
 def found(row, layout):

@@ -44,7 +44,7 @@ static_assert(sizeof(struct gang_header) == GANG_HEADER, "zio_gbh_phys_t");
  * verified. Parks. */
 int gang_header_read(struct blocks *b, const struct bp *bp, unsigned i, uint64_t *repaired,
                      struct gang_header *ret);
-/* The children's psizes add up to what bp says. */
+/* The children's psizes add up to what bp says, and each that has bytes has a place. */
 bool gang_header_fits(const struct gang_header *h, const struct bp *bp);
 
 /* ---- place.c ----------------------------------------------------------------------------- */

@@ -298,6 +298,91 @@ static void body_gang(struct expect *e)
     tank_free(&t);
 }
 
+/* A pointer without places, of so many bytes. */
+static struct bp pointer_of(const struct tank *t, uint32_t len, unsigned checksum)
+{
+    struct bp bp;
+    const struct bp_props props = {.lsize = len,
+                                   .psize = len,
+                                   .type = DMU_ZVOL,
+                                   .compress = ZCOMP_OFF,
+                                   .checksum = (uint8_t)checksum};
+    bp_make(&bp, &props, t->txg);
+    return bp;
+}
+
+/* Seals a header and puts it where bp has its first place. */
+static void header_put(struct tank *t, struct gang_header *h, const struct bp *bp)
+{
+    const struct dva dva = bp_dva(bp, 0);
+    const struct cksum verifier = {
+        {dva.vdev, dva.off, t->txg, 0}
+    };
+    struct iobuf *buf = iobuf_get(GANG_HEADER);
+    cksum_seal(h, sizeof(*h), &verifier);
+    memcpy(buf->p, h, sizeof(*h));
+    vbatch_add(t->b.batch, t->root->child[dva.vdev], dva.off, buf, GANG_HEADER);
+}
+
+static struct dva header_place(struct tank *t)
+{
+    struct dva dva[BP_DVAS];
+    check(space_alloc(t->space, t->txg, GANG_HEADER, 1, SPACE_META, dva) == 0);
+    dva[0].gang = true;
+    return dva[0];
+}
+
+/* A gang whose header names itself with all its copies: the disk is asked a few times, not 3^7. */
+static void body_gang_in_itself(struct expect *e)
+{
+    struct tank t;
+    struct gang_header h = {0};
+    struct iobuf *got;
+    uint64_t repaired;
+    tank_new(&t, &(struct tank_shape){1, 1, 9, 64 * MIB, MIB});
+    tank_begin(&t);
+    const struct dva dva = header_place(&t);
+    struct bp bp = pointer_of(&t, GANG_HEADER, ZCHECK_FLETCHER4);
+    for (unsigned i = 0; i < BP_DVAS; i++)
+        bp_set_dva(&bp, i, &dva);
+    h.child[0] = bp;
+    header_put(&t, &h, &bp);
+    tank_end(&t);
+    const struct vdev_stats *disk = &vdev_leaf(t.root, 0)->stats;
+    const uint64_t most = BP_DVAS * (GANG_DEPTH_MAX + 1);
+    uint64_t before = disk->reads;
+    EXPECT_EQ(e, block_read(&t.b, &bp, BLOCK_NORMAL, &got), -EBADMSG);
+    EXPECT(e, disk->reads - before <= most);
+    before = disk->reads;
+    EXPECT_EQ(e, block_scrub(&t.b, &bp, &repaired), -EBADMSG);
+    EXPECT(e, disk->reads - before <= most * (GANG_DEPTH_MAX + 1));
+    tank_begin(&t);
+    EXPECT_EQ(e, block_free(&t.b, t.txg, &bp), -EBADMSG);
+    tank_end(&t);
+    tank_free(&t);
+}
+
+/* Of a gang without a checksum nobody notices what isn't there: a part without a place that counts as bytes of the block. What
+ * memory held before would be taken for them. */
+static void body_gang_part_nowhere(struct expect *e)
+{
+    struct tank t;
+    struct gang_header h = {0};
+    struct iobuf *got;
+    uint64_t repaired;
+    tank_new(&t, &(struct tank_shape){1, 1, 9, 64 * MIB, MIB});
+    tank_begin(&t);
+    const struct dva dva = header_place(&t);
+    struct bp bp = pointer_of(&t, 1024, ZCHECK_OFF);
+    bp_set_dva(&bp, 0, &dva);
+    h.child[0] = pointer_of(&t, 1024, ZCHECK_FLETCHER4);
+    header_put(&t, &h, &bp);
+    tank_end(&t);
+    EXPECT_EQ(e, block_read(&t.b, &bp, BLOCK_NORMAL, &got), -EBADMSG);
+    EXPECT_EQ(e, block_scrub(&t.b, &bp, &repaired), -EBADMSG);
+    tank_free(&t);
+}
+
 /* All free space is holes of two sectors: what is larger goes there as a gang, by gangs of gangs, and is read, repaired and freed
  * like anything else. */
 static void body_make_gang(struct expect *e)
@@ -451,6 +536,8 @@ TEST(deduplicated)
 TEST(place_and_put)
 TEST(freeing)
 TEST(gang)
+TEST(gang_in_itself)
+TEST(gang_part_nowhere)
 TEST(make_gang)
 TEST(epochs)
 TEST(crowd)
@@ -458,11 +545,12 @@ TEST(crowd)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_zeros_and_holes),
-        cmocka_unit_test(test_heals),        cmocka_unit_test(test_read_only_repairs_nothing),
-        cmocka_unit_test(test_deduplicated), cmocka_unit_test(test_place_and_put),
-        cmocka_unit_test(test_freeing),      cmocka_unit_test(test_gang),
-        cmocka_unit_test(test_make_gang),    cmocka_unit_test(test_epochs),
+        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_zeros_and_holes),
+        cmocka_unit_test(test_heals),          cmocka_unit_test(test_read_only_repairs_nothing),
+        cmocka_unit_test(test_deduplicated),   cmocka_unit_test(test_place_and_put),
+        cmocka_unit_test(test_freeing),        cmocka_unit_test(test_gang),
+        cmocka_unit_test(test_gang_in_itself), cmocka_unit_test(test_gang_part_nowhere),
+        cmocka_unit_test(test_make_gang),      cmocka_unit_test(test_epochs),
         cmocka_unit_test(test_crowd),
     };
     return cmocka_run_group_tests_name("pool_block", tests, NULL, NULL);

@@ -53,9 +53,11 @@ bool gang_header_fits(const struct gang_header *h, const struct bp *bp)
 {
     uint64_t sum = 0;
     for (unsigned c = 0; c < GANG_CHILDREN; c++) {
-        if (bp_is_embedded(&h->child[c]) || bp_level(&h->child[c]) != 0)
+        const struct bp *child = &h->child[c];
+        if (bp_is_embedded(child) || bp_level(child) != 0 ||
+            bp_is_hole(child) != (bp_psize(child) == 0))
             return false;
-        sum += bp_psize(&h->child[c]);
+        sum += bp_psize(child);
     }
     return sum == bp_psize(bp);
 }

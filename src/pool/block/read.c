@@ -62,12 +62,13 @@ static int copy_read(struct blocks *b, const struct bp *bp, const struct dva *dv
 }
 
 /* The children of a gang one after the other. A child may be rounded up to whole sectors when
- * it is read, so it doesn't go straight to its place. */
+ * it is read, so it doesn't go straight to its place. *ret_found: the header is good, whatever comes of the rest. */
 static int gang_read(struct blocks *b, const struct bp *bp, unsigned i, enum io_class class,
-                     unsigned depth, uint8_t *dst)
+                     unsigned depth, uint8_t *dst, bool *ret_found)
 {
     struct gang_header h;
     int rc = depth > GANG_DEPTH_MAX ? E(-EBADMSG) : gang_header_read(b, bp, i, NULL, &h);
+    *ret_found = rc == 0;
     if (rc == 0 && !gang_header_fits(&h, bp))
         rc = E(-EBADMSG);
     size_t at = 0;
@@ -100,17 +101,22 @@ static void copies_repair(struct blocks *b, const struct bp *bp, unsigned bad,
     }
 }
 
+/* A gang's headers are alike, so the first good one decides. Only of the outermost gang all are followed: with each within
+ * it the ways through lying ones would be 3^depth. */
 int raw_read(struct blocks *b, const struct bp *bp, enum io_class class, unsigned depth,
              uint8_t *dst)
 {
     unsigned bad = 0;
+    bool decided = false;
     int err = block_check(b, bp);
     if (err != 0)
         return err;
-    for (unsigned i = 0; i < bp_ndvas(bp); i++) {
+    for (unsigned i = 0; i < bp_ndvas(bp) && !decided; i++) {
         struct dva dva = bp_dva(bp, i);
-        int rc = dva.gang ? gang_read(b, bp, i, class, depth, dst)
+        bool found = false;
+        int rc = dva.gang ? gang_read(b, bp, i, class, depth, dst, &found)
                           : copy_read(b, bp, &dva, class, dst);
+        decided = found && depth > 0;
         if (rc == 0) {
             copies_repair(b, bp, bad, dst);
             return 0;

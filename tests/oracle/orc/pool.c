@@ -327,6 +327,17 @@ static void do_detach(struct orc *o, int ac, char **av)
     pool_drop(spa);
 }
 
+/* What is destroyed in the background goes by so many blocks a txg, and not on while the pool is being exported. */
+static void do_slowly(struct orc *o, int ac, char **av)
+{
+    zfs_async_block_max_blocks = size_of(av[0]);
+}
+
+static void do_waitfreed(struct orc *o, int ac, char **av)
+{
+    wait_for(o, ZPOOL_WAIT_FREE);
+}
+
 static void do_errors(struct orc *o, int ac, char **av)
 {
     spa_t *spa = pool_hold(o);
@@ -372,6 +383,8 @@ const struct verb pool_verbs[] = {
     {"replace",     do_replace,     2, "DISK NEW (a new file or a spare)"       },
     {"detach",      do_detach,      1, "DISK"                                   },
     {"scrub",       do_scrub,       0, "[damaged]"                              },
+    {"slowly",      do_slowly,      1, "BLOCKS (to free in each txg)"           },
+    {"waitfreed",   do_waitfreed,   0, "(until all that was destroyed is freed)"},
     {"errors",      do_errors,      0, "(how many blocks the error log has)"    },
     {NULL,          NULL,           0, NULL                                     },
 };

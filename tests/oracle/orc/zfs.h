@@ -38,6 +38,7 @@ extern int dsl_destroy_snapshot(const char *name, boolean_t defer);
 extern int vdev_offline(spa_t *spa, uint64_t guid, uint64_t flags);
 extern int vdev_online(spa_t *spa, uint64_t guid, uint64_t flags, vdev_state_t *ret);
 extern int zfs_txg_timeout;
+extern unsigned long zfs_async_block_max_blocks;
 extern int zfs_arc_min_prefetch_ms, zfs_arc_min_prescient_prefetch_ms;
 
 #endif
