@@ -72,13 +72,14 @@ struct iobuf *block_cached(struct blocks *b, const struct bp *bp);
  * gangs too. *ret_repaired: bytes. Errors as block_read. Parks. */
 int block_scrub(struct blocks *b, const struct bp *bp, uint64_t *ret_repaired);
 
-/* What compressing made of a block's content before it was written. */
+/* What compressing made of a block's content before it was written, and the checksum of that. */
 struct squeezed {
     struct iobuf *from; /* the content, a reference */
     struct iobuf *buf;  /* its first psize bytes are what became of it */
     uint32_t psize;     /* 0: it doesn't get smaller */
-    bool zero;          /* all of it is zeros */
+    bool zero;          /* all of it is zeros: no checksum */
     bool done;          /* false: no memory for it, nothing of this says anything */
+    struct cksum sum;
 };
 
 struct block_want {
@@ -90,11 +91,13 @@ struct block_want {
     uint64_t fill;
     const struct squeezed *squeezed; /* NULL: not done before */
 };
-/* Compresses n blocks as want says, on a helper thread; of each only `from` is set (NULL: nothing to do), and what it refers to may
- * not change. Parks. */
+/* Compresses n blocks, and computes their checksums, as want says, on a helper thread; of each only `from` is set (NULL: nothing to
+ * do), and what it refers to may not change. Parks. */
 void block_squeeze(struct blocks *b, const struct block_want *want, struct squeezed *v,
                    unsigned n);
 void squeezed_free(struct squeezed *s);
+/* Whether that is worth the trip for so many bytes: fletcher4 alone never is. */
+bool block_squeeze_pays(const struct block_want *want, uint64_t bytes);
 /* Writes data (lsize bytes, refs taken as needed) in the syncing txg: zeros become a hole (an
  * all-zero pointer; the caller knows whether it should carry a birth) where compression is on
  * (a volume's data and metadata alike), else it is compressed, checksummed, allocated and

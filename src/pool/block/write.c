@@ -13,33 +13,37 @@
 #include <string.h>
 
 static int make_plain(struct blocks *b, uint64_t txg, const struct block_want *w,
-                      unsigned depth, struct iobuf *data, struct bp *ret_bp)
+                      unsigned depth, const struct squeezed *s, struct iobuf *data,
+                      struct bp *ret_bp, struct iobuf **ret_raw)
 {
-    struct cksum sum;
+    struct cksum sum = s->sum;
     int rc = block_alloc(b, txg, w, w->lsize, ZCOMP_OFF, depth, ret_bp);
     if (rc != 0)
         return rc;
-    check(cksum_compute(w->checksum, data->p, w->lsize, &sum));
+    if (!w->squeezed)
+        check(cksum_compute(w->checksum, data->p, w->lsize, &sum));
     bp_set_cksum(ret_bp, &sum);
+    iobuf_ref(data);
+    *ret_raw = data;
     return 0;
 }
 
-/* src: psize bytes, copied before anything can park. */
+/* src: its psize bytes, copied before anything can park. */
 static int make_compressed(struct blocks *b, uint64_t txg, const struct block_want *w,
-                           unsigned depth, const uint8_t *src, uint32_t psize,
+                           unsigned depth, const struct squeezed *s, const uint8_t *src,
                            struct bp *ret_bp, struct iobuf **ret_raw)
 {
-    struct cksum sum;
-    struct iobuf *buf = iobuf_get(psize);
+    struct cksum sum = s->sum;
+    struct iobuf *buf = iobuf_get(s->psize);
     if (!buf)
         return -ENOMEM;
-    if (w->checksum == ZCHECK_FLETCHER4) {
-        sum = cksum_fletcher4_copy(buf->p, src, psize);
+    if (!w->squeezed && w->checksum == ZCHECK_FLETCHER4) {
+        sum = cksum_fletcher4_copy(buf->p, src, s->psize);
     } else {
-        memcpy(buf->p, src, psize);
-        check(cksum_compute(w->checksum, buf->p, psize, &sum));
+        memcpy(buf->p, src, s->psize);
+        check(w->squeezed || cksum_compute(w->checksum, buf->p, s->psize, &sum));
     }
-    int rc = block_alloc(b, txg, w, psize, w->compress, depth, ret_bp);
+    int rc = block_alloc(b, txg, w, s->psize, w->compress, depth, ret_bp);
     if (rc != 0) {
         iobuf_put(buf);
         return rc;
@@ -49,7 +53,7 @@ static int make_compressed(struct blocks *b, uint64_t txg, const struct block_wa
     return 0;
 }
 
-/* Content smaller than data, or that there is none; what it holds stays until the next call. */
+/* What nobody squeezed before: into the scratch buffer, without the checksum. */
 static void squeeze_now(struct blocks *b, const struct block_want *want,
                         const struct iobuf *data, struct squeezed *ret)
 {
@@ -65,29 +69,24 @@ static void squeeze_now(struct blocks *b, const struct block_want *want,
 static int make(struct blocks *b, uint64_t txg, const struct block_want *want, unsigned depth,
                 struct iobuf *data, struct bp *ret_bp, struct iobuf **ret_raw)
 {
+    struct block_want w = *want;
     struct squeezed now;
-    const struct squeezed *s = want->squeezed;
-    if (!s || !s->done) {
-        squeeze_now(b, want, data, &now);
-        s = &now;
-    }
+    if (w.squeezed && !w.squeezed->done)
+        w.squeezed = NULL;
+    if (!w.squeezed)
+        squeeze_now(b, &w, data, &now);
+    const struct squeezed *s = w.squeezed ? w.squeezed : &now;
     *ret_raw = NULL;
     if (s->zero) {
-        bp_make_hole(ret_bp, want->lsize, want->type, want->level, 0);
+        bp_make_hole(ret_bp, w.lsize, w.type, w.level, 0);
         return 0;
     }
-    uint32_t psize = s->psize;
-    const uint8_t *small = s == &now ? b->scratch : s->buf->p;
-    int rc = psize ? make_compressed(b, txg, want, depth, small, psize, ret_bp, ret_raw)
-                   : make_plain(b, txg, want, depth, data, ret_bp);
-    if (rc != 0)
-        return rc;
-    if (psize == 0) {
-        iobuf_ref(data);
-        *ret_raw = data;
-    }
-    cache_insert(b->cache, ret_bp, data);
-    return 0;
+    const uint8_t *small = w.squeezed && s->buf ? s->buf->p : b->scratch;
+    int rc = s->psize ? make_compressed(b, txg, &w, depth, s, small, ret_bp, ret_raw)
+                      : make_plain(b, txg, &w, depth, s, data, ret_bp, ret_raw);
+    if (rc == 0)
+        cache_insert(b->cache, ret_bp, data);
+    return rc;
 }
 
 int block_make(struct blocks *b, uint64_t txg, const struct block_want *want,

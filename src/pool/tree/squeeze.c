@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Compressing ahead of a walk. A volume's data are most of what a txg writes, and compressing them most of the work; it needs
- * nothing but the bytes. So while the walk places and queues what it has, the blocks that come next are compressed on helper
- * threads, some at a time, and the walk waits where it must. What is in flight is bounded by bytes. Without memory or fibers
- * a block is compressed when it is written, as all others are.
+ * Compressing, and summing up, ahead of a walk. A volume's data are most of what a txg writes, and these most of the work. So
+ * while the walk places and queues what it has, the blocks that come next are worked on by helper threads, some at a time, and the
+ * walk waits where it must. What is in flight is bounded by bytes. Without memory or fibers, or where it isn't worth the trip, the
+ * walk does it itself, as for all other blocks.
  */
 #include "pool/tree/tree_int.h"
 
@@ -92,7 +92,8 @@ static bool batch_begin(struct squeeze *s, const struct object *obj, uint64_t en
     list_push(&s->list, &q->node);
     s->batches++;
     batch_fill(q, obj, &s->seen, end);
-    if (q->n && fiber_start(batch_main, q, "compress"))
+    if (block_squeeze_pays(&s->want, q->n * s->want.lsize) &&
+        fiber_start(batch_main, q, "compress"))
         return true;
     batch_free(q);
     return false;

@@ -52,7 +52,7 @@ static int write_tree(struct object *obj)
     struct squeeze s;
     struct block_want want = want_of(obj, 0);
     squeeze_begin(&s, obj->os->blocks, &want);
-    if (!object_is_meta(obj) && want.compress > ZCOMP_OFF)
+    if (!object_is_meta(obj) && block_squeeze_pays(&want, UINT64_MAX))
         w.squeeze = &s;
     int rc = walk_object(&w);
     squeeze_end(&s);

@@ -12,8 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define OFFLOAD_MIN (64u << 10) /* bytes */
-
 struct vplace {
     struct bp bp;
     struct zil_data *data;
@@ -85,12 +83,11 @@ static struct vblock *block_of(const struct direct *d, uint64_t blkid)
     return vdirty_find(&d->pv->dirty[d->txg % TXG_SLOTS], blkid);
 }
 
-/* Where that is worth the trip, what is to be written is compressed on a helper thread; meanwhile others may change a block, which
- * then has another buffer. Parks. */
-static void compress_first(struct direct *d, uint64_t first, unsigned n)
+/* What takes long is done on a helper thread first; meanwhile others may change a block, which then has another buffer. Parks. */
+static void squeeze_first(struct direct *d, uint64_t first, unsigned n)
 {
     struct block_want want = object_data_want(d->pv->data);
-    if (want.compress == ZCOMP_OFF || n * want.lsize < OFFLOAD_MIN ||
+    if (!block_squeeze_pays(&want, n * want.lsize) ||
         !(d->small = calloc(n, sizeof(*d->small))))
         return;
     for (unsigned i = 0; i < n; i++) {
@@ -103,7 +100,7 @@ static void compress_first(struct direct *d, uint64_t first, unsigned n)
     block_squeeze(&d->pv->p->blocks, &want, d->small, n);
 }
 
-static void compressed_free(struct direct *d, unsigned n)
+static void small_free(struct direct *d, unsigned n)
 {
     for (unsigned i = 0; d->small && i < n; i++)
         squeezed_free(&d->small[i]);
@@ -156,14 +153,14 @@ uint64_t pvol_direct(struct pvol *pv, uint64_t txg, uint64_t first, unsigned n)
     *d = (struct direct){.pv = pv, .txg = txg, .data = zil_data_new(pv->p->root->losses)};
     bool good = d->data != NULL;
     if (good)
-        compress_first(d, first, n);
+        squeeze_first(d, first, n);
     for (unsigned i = 0; good && i < n; i++) {
         uint64_t t = block_place_now(d, first + i, d->small ? &d->small[i] : NULL);
         ticket = MAX(ticket, t);
         good = t != 0;
         fiber_maybe_yield();
     }
-    compressed_free(d, n);
+    small_free(d, n);
     if (d->n == 0) {
         if (d->data)
             zil_data_written(d->data, 0);
