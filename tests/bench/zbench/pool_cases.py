@@ -51,7 +51,7 @@ _AT_CONTRACT = (
     Case("w16k-async", "16 KiB random write, depth 32", DISK,
          {"mode": "write", "block": "16K", "depth": 32, "fill": True, **_ASYNC}, _PLAIN),
     Case("r4k-cached", "cached 4 KiB random read, depth 32", RAM,
-         {"mode": "read", "block": "4K", "depth": 32, "size": "256M", "cache": "1G", "fill": True, **_SYNC},
+         {"mode": "read", "block": "4K", "depth": 32, "size": "256M", "fill": True, **_SYNC, "cache": "1G"},
          {MEM: {"engine": "mem"}, POOL: {"engine": "pool"}}),
     Case("z-w4k", "4 KiB random write, depth 32, beside OpenZFS's engine", RAM,
          {"mode": "write", "block": "4K", "depth": 32, "fill": True, **_ASYNC}, _OPENZFS),
