@@ -156,8 +156,9 @@ void slabs_init(struct slabs *a, struct reactor *home)
 
 void slabs_fini(struct slabs *a)
 {
-    struct slab *s, *next;
-    list_for_each_safe (s, next, &a->all, all) {
+    struct list *n;
+    while ((n = list_pop(&a->all))) {
+        struct slab *s = list_entry(n, struct slab, all);
         munmap(s->mem, SLAB_LEN);
         free(s);
     }
