@@ -162,12 +162,13 @@ static void headers_add(struct forge *f, int parent, uint32_t at, const struct b
                         struct forge_node where)
 {
     const struct dva dva = bp_dva(bp, 0);
-    struct forge_node *n = node_new(f, parent, at, bp, GANG_HEADER);
+    const uint8_t *disk = place(f, &dva, GANG_HEADER);
+    struct forge_node *n = disk ? node_new(f, parent, at, bp, GANG_HEADER) : NULL;
     const int i = (int)f->nnodes - 1;
     struct gang_header h;
     if (!n)
         return;
-    memcpy(&h, place(f, &dva, GANG_HEADER), GANG_HEADER);
+    memcpy(&h, disk, GANG_HEADER);
     memcpy(n->content, &h, GANG_HEADER);
     memcpy(n->base, &h, GANG_HEADER);
     n->header = true;
