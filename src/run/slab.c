@@ -80,17 +80,18 @@ static uint64_t taken_by(const struct slab *s)
 
 /* ---- slabs ------------------------------------------------------------------------------- */
 
-/* Twice as much, then all but what is aligned goes back. */
+/* Twice as much, then all but what is aligned goes back: the lower half, where that is either. So slabs lie side by side, and many
+ * are one mapping to the kernel, which counts them. */
 static uint8_t *map_new(void)
 {
     uint8_t *at =
         mmap(NULL, 2 * SLAB_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED)
         return NULL;
-    size_t before = -(uintptr_t)at % SLAB_LEN;
-    if (before > 0)
-        munmap(at, before);
-    munmap(at + before + SLAB_LEN, SLAB_LEN - before);
+    size_t after = (uintptr_t)at % SLAB_LEN, before = SLAB_LEN - after;
+    munmap(at, before);
+    if (after > 0)
+        munmap(at + before + SLAB_LEN, after);
     return at + before;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * I/O of one leaf: in its turn, counted. A read error is for the caller to work around. After a
+ * Writes and flushes of one leaf: in their turn, counted (reads: leaf_read.c). After a
  * write error of the device nobody knows what is on it, so the leaf fails and the caller's
  * block is marked as missing there. A leaf that failed while an I/O was under way has not taken
  * it, whatever the device said.
@@ -11,22 +11,6 @@
 #include <errno.h>
 
 const uint8_t vdev_zeros[1u << 16] __attribute__((aligned(4096))) = {0};
-
-int leaf_read(struct vdev *leaf, uint64_t off, uint8_t *dst, uint32_t len, enum io_class class)
-{
-    int rc = -EIO;
-    queue_enter(&leaf->io->queue, class);
-    if (leaf_up(leaf)) {
-        leaf->stats.reads++;
-        leaf->stats.bytes_read += len;
-        rc = file_pread(leaf->file, LABEL_FRONT + off, dst, len);
-        leaf->stats.read_errors += rc < 0 && rc != -ENOMEM;
-    }
-    queue_leave(&leaf->io->queue, class);
-    if (rc == -ENXIO || rc == -ENODEV)
-        leaf_fail(leaf, rc, "read");
-    return rc < 0 && rc != -ENOMEM ? E(-EIO) : rc;
-}
 
 /* One write in its turn; off from the device's start. */
 static int write_raw(struct vdev *leaf, uint64_t off, const struct sgl *from, uint64_t txg,

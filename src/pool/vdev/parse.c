@@ -122,6 +122,8 @@ static int parse_leaf(struct parse *p, const struct nv *nv, struct vdev *vd)
     if (!vd->path || !vd->io)
         return E(-ENOMEM);
     queue_init(&vd->io->queue);
+    for (unsigned c = 0; c < IO_CLASSES; c++)
+        list_init(&vd->io->reads[c]);
     vd->dtl_object = get(nv, "DTL");
     vd->resilver_txg = get(nv, "resilver_txg");
     vd->offline = get(nv, "offline");

@@ -46,6 +46,7 @@ const struct unflushed_run *unflushed_next(const struct unflushed *u, unsigned *
 
 struct leaf_io {
     struct io_queue queue;
+    struct list reads[IO_CLASSES]; /* that nobody reads yet (leaf_read.c) */
     struct unflushed unflushed;
     unsigned flushing; /* flushes under way, that nobody may join */
 };
@@ -83,7 +84,7 @@ void gate_bury(struct vdev *root); /* frees the dead */
  * ashift (0: not known yet). Doesn't change the state. Parks. */
 int leaf_open_file(struct vdev *leaf, bool read_only, unsigned ashift, struct err *reterr);
 
-/* ---- leaf.c: I/O of one leaf, offsets on its own address space (past the front labels) --- */
+/* ---- leaf.c, leaf_read.c: I/O of one leaf, offsets on its own address space (past the front labels) --- */
 
 /* Counted, queued, in the leaf's turn. -EIO when the leaf is not up or fails meanwhile. All
  * park. */

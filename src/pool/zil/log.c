@@ -254,6 +254,7 @@ static void log_fiber(void *arg)
         waitq_wake_all(&z->done);
     }
     z->leading = false;
+    queue_drop_synced(z, z->p->txgs.synced);
     waitq_wake_all(&z->done);
 }
 

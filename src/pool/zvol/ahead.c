@@ -13,7 +13,7 @@
 #define HITS_MIN   2u
 #define WINDOW_MIN (512u << 10) /* bytes */
 #define WINDOW_MAX (16u << 20)
-#define FIBERS     32u
+#define FIBERS     64u
 
 static struct ahead_stream *stream_of(struct ahead *a, uint64_t first)
 {
