@@ -133,13 +133,14 @@ static int bring_up(struct net *net, struct patience *patience, struct err *rete
     int r = volumes_apply(net, c, patience, reterr);
     volumes_tell_ports(net, c);
     sessions_follow(net, true);
-    int p = portals_apply(net, c, r < 0 ? NULL : reterr);
+    bool told = r < 0 && r != -EINPROGRESS;
+    int p = portals_apply(net, c, told ? NULL : reterr);
     volumes_tell_absence(net, c);
     radius_apply(net, &c->radius);
-    int i = isns_apply(net, r < 0 || p < 0 ? NULL : reterr);
+    int i = isns_apply(net, told || p < 0 ? NULL : reterr);
     if (r < 0 || p < 0 || i < 0)
         retry_later(net);
-    return r < 0 ? r : p < 0 ? p : i;
+    return told ? r : p < 0 ? p : i < 0 ? i : r;
 }
 
 static void retry(void *arg)

@@ -188,16 +188,21 @@ int volumes_apply(struct net *net, const struct config *c, struct patience *p,
 {
     int result = 0;
     for (unsigned i = 0; i < c->nvolumes; i++) {
+        struct err why = {0};
         const struct cfg_volume *want = &c->volumes[i];
         struct served_volume *v = volume_entry(net, want);
         if (!v)
             return err_set(reterr, -ENOMEM, "volume %s: out of memory", want->name);
-        int r = v->open ? volume_change(v, want, p, reterr) : 0;
+        int r = v->open ? volume_change(v, want, p, &why) : 0;
         v->cfg = *want;
         if (!v->open)
-            r = volume_up(net, v, p, reterr);
-        if (r < 0)
+            r = volume_up(net, v, p, &why);
+        if (r < 0 &&
+            (result == 0 || r != -EINPROGRESS)) { /* what comes by itself hides nothing */
             result = r;
+            if (reterr)
+                *reterr = why;
+        }
     }
     return result;
 }
