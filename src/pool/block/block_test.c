@@ -332,17 +332,25 @@ static struct dva header_place(struct tank *t)
     return dva[0];
 }
 
+/* An empty tank in its first txg, with a place for the header of a gang of so many bytes; the pointer says how they are checked. */
+static struct bp gang_begin(struct tank *t, uint32_t len, unsigned checksum,
+                            struct dva *ret_dva)
+{
+    tank_new(t, &(struct tank_shape){1, 1, 9, 64 * MIB, MIB});
+    tank_begin(t);
+    *ret_dva = header_place(t);
+    return pointer_of(t, len, checksum);
+}
+
 /* A gang whose header names itself with all its copies: the disk is asked a few times, not 3^7. */
 static void body_gang_in_itself(struct expect *e)
 {
     struct tank t;
     struct gang_header h = {0};
     struct iobuf *got;
+    struct dva dva;
     uint64_t repaired;
-    tank_new(&t, &(struct tank_shape){1, 1, 9, 64 * MIB, MIB});
-    tank_begin(&t);
-    const struct dva dva = header_place(&t);
-    struct bp bp = pointer_of(&t, GANG_HEADER, ZCHECK_FLETCHER4);
+    struct bp bp = gang_begin(&t, GANG_HEADER, ZCHECK_FLETCHER4, &dva);
     for (unsigned i = 0; i < BP_DVAS; i++)
         bp_set_dva(&bp, i, &dva);
     h.child[0] = bp;
@@ -369,11 +377,9 @@ static void body_gang_part_nowhere(struct expect *e)
     struct tank t;
     struct gang_header h = {0};
     struct iobuf *got;
+    struct dva dva;
     uint64_t repaired;
-    tank_new(&t, &(struct tank_shape){1, 1, 9, 64 * MIB, MIB});
-    tank_begin(&t);
-    const struct dva dva = header_place(&t);
-    struct bp bp = pointer_of(&t, 1024, ZCHECK_OFF);
+    struct bp bp = gang_begin(&t, 1024, ZCHECK_OFF, &dva);
     bp_set_dva(&bp, 0, &dva);
     h.child[0] = pointer_of(&t, 1024, ZCHECK_FLETCHER4);
     header_put(&t, &h, &bp);
