@@ -5,8 +5,8 @@
  * reference dropped elsewhere is counted in puts_abroad, and the first of them sends the
  * buffer's message home, where all that have gathered until then are settled at once.
  *
- * A reactor keeps free memory, so that the pages of a busy server are faulted in once; how much
- * is bounded by its share of the budget.
+ * A reactor keeps free memory, so that the pages of a busy server are faulted in once: what was
+ * of use in the last seconds, and of the rest a quarter of its share of the budget.
  *
  * Outside any reactor (tests of pure code) a buffer has no home, belongs to its thread, is
  * allocated by itself and freed at once. The last two are true of all buffers under sanitizers,
@@ -18,6 +18,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+
+#define IDLE_MS 6000 /* longer than a txg waits for more */
 
 static unsigned class_of(size_t len)
 {
@@ -72,13 +74,28 @@ struct iobuf *iobuf_get(size_t len)
     return b;
 }
 
-/* A reactor keeps at most a quarter of its share, and nothing beyond the share. */
-static bool keeps_idle(const struct reactor *r)
+static uint64_t idle_max(const struct reactor *r)
 {
-    uint64_t share = admit_budget(r->run) / r->run->nreactors;
-    uint64_t idle = r->slabs.idle_bytes;
-    return idle <= share / 4 &&
-           idle + atomic_load_explicit(&r->buf_bytes, memory_order_relaxed) <= share;
+    return admit_budget(r->run) / r->run->nreactors / 4;
+}
+
+static void watch_idle(struct reactor *r)
+{
+    if (r->slabs.idle_bytes > idle_max(r) && !timer_armed(&r->idle))
+        timer_arm(&r->idle, run_deadline_ms(IDLE_MS));
+}
+
+static void give_back(struct timer *t)
+{
+    struct reactor *r = container_of(t, struct reactor, idle);
+    slabs_give_back(&r->slabs, idle_max(r));
+    watch_idle(r);
+}
+
+void iobuf_init(struct reactor *r)
+{
+    slabs_init(&r->slabs, r);
+    timer_init(&r->idle, give_back);
 }
 
 static void drop_refs(struct iobuf *b, uint32_t n)
@@ -98,9 +115,8 @@ static void drop_refs(struct iobuf *b, uint32_t n)
         single_free(b);
         return;
     }
-    struct slab *idle = slab_put(&r->slabs, b);
-    if (idle && !keeps_idle(r))
-        slab_unmap(&r->slabs, idle);
+    if (slab_put(&r->slabs, b))
+        watch_idle(r);
 }
 
 static void came_home(struct msg *m)

@@ -32,7 +32,7 @@ static void reactor_init(struct run *run, unsigned index)
                             &r->yielded, &r->all_fibers, &r->calls_waiting};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         list_init(lists[i]);
-    slabs_init(&r->slabs, r);
+    iobuf_init(r);
 }
 
 int run_core_init(struct run *run, const struct world_ops *ops, const struct run_config *cfg,

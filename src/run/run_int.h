@@ -54,9 +54,13 @@ struct reactor {
     unsigned nfree_stacks;
     struct san_ctx loop_san;        /* what the sanitizers know of the loop's stack */
     struct slabs slabs;             /* the memory of buffers */
+    struct timer idle;              /* iobuf.c's: some of it may go back */
     atomic_uint_fast64_t buf_bytes; /* of buffers in use; read by admission on all reactors */
     struct reactor_stats published;
 };
+
+/* Its buffers' memory. */
+void iobuf_init(struct reactor *r);
 
 struct world_ops {
     const char *(*io_name)(const struct run *run);

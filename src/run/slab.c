@@ -6,8 +6,12 @@
  * A buffer comes from the first of these that has one: the class's warm ones (the last freed,
  * of whichever slab: the CPU's cache may have them still); a slab with something free, there
  * again what was freed last, and only then what was never used, so that what nobody needs is
- * never touched; a new slab. The warm ones are as free as others: a slab of which nothing is in
- * use is unmapped with those that it has among them.
+ * never touched; a slab of another class of which nothing is in use; a new slab. The warm ones are
+ * as free as others: a slab of which nothing is in use leaves with those that it has among them.
+ *
+ * What a txg takes and gives back every few seconds is faulted in once. So idle slabs stay until
+ * nobody had a use for them for a while, and while there are more than a few, the whole doesn't
+ * grow.
  *
  * Huge pages: one page fault in place of 512, and fewer pages for the kernel to pin, which is a
  * tenth of the CPU of large writes to a disk. But they are taken and cleared whole, which takes
@@ -36,6 +40,9 @@
 
 #define HUGE_FROM 4  /* slabs that a class has before its next ones get huge pages */
 #define LINE      64 /* bytes, of the CPU's caches */
+#define SPARED                                                                                 \
+    (SLAB_CLASSES *                                                                            \
+     SLAB_LEN) /* idle bytes: one of each class, that they don't take from each other in turns */
 
 static_assert(IOBUF_MIN << (SLAB_CLASSES - 1) == IOBUF_MAX, "one class per power of two");
 static_assert(sizeof(struct iobuf) <= LINE, "a header takes one line");
@@ -49,6 +56,7 @@ struct slab {
     uint16_t fresh; /* the first of those that were never used, and have no header yet */
     uint8_t class;
     bool huge;
+    uint32_t touched; /* bytes from its beginning, by the class that it was of before */
     alignas(LINE) struct iobuf bufs[];
 };
 
@@ -75,7 +83,7 @@ static struct iobuf *buf_of(struct list *n)
 /* What an idle slab takes of the machine's memory. */
 static uint64_t taken_by(const struct slab *s)
 {
-    return s->huge ? SLAB_LEN : (uint64_t)s->fresh * cap_of(s);
+    return s->huge ? SLAB_LEN : MAX(s->touched, (uint64_t)s->fresh * cap_of(s));
 }
 
 /* ---- slabs ------------------------------------------------------------------------------- */
@@ -95,24 +103,90 @@ static uint8_t *map_new(void)
     return at + before;
 }
 
-static struct slab *slab_new(struct slabs *a, unsigned class)
+/* What of it is in no class yet, its memory not set. */
+static struct slab *header_new(unsigned class)
 {
-    struct slab_class *c = &a->class[class];
     struct slab *s =
         aligned_alloc(LINE, sizeof(*s) + (SLAB_LEN >> class) / IOBUF_MIN * sizeof(*s->bufs));
-    uint8_t *mem = s ? map_new() : NULL;
-    if (!mem) {
-        free(s);
+    if (!s)
         return NULL;
-    }
-    *s = (struct slab){.mem = mem, .class = (uint8_t) class, .huge = c->nslabs >= HUGE_FROM};
-    /* Refused where the kernel knows no huge pages: good as well. */
-    madvise(mem, SLAB_LEN, s->huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    *s = (struct slab){.class = (uint8_t) class};
     list_init(&s->free);
+    return s;
+}
+
+static void join(struct slabs *a, struct slab *s)
+{
+    struct slab_class *c = &a->class[s->class];
     list_push(&c->open, &s->node);
     list_push(&a->all, &s->all);
     c->nslabs++;
     a->idle_bytes += taken_by(s);
+}
+
+/* Nothing of it is in use. */
+static void leave(struct slabs *a, struct slab *s)
+{
+    struct slab_class *c = &a->class[s->class];
+    check_cmp(s->used, ==, 0);
+    while (list_pop(&s->free))
+        ;
+    for (unsigned i = 0; i < s->fresh; i++) {
+        struct list *n = &s->bufs[i].going_home.node;
+        c->warm_bytes -= list_empty(n) ? 0 : cap_of(s);
+        list_remove(n);
+    }
+    a->idle_bytes -= taken_by(s);
+    a->idle_low = MIN(a->idle_low, a->idle_bytes);
+    c->nslabs--;
+    list_remove(&s->node);
+    list_remove(&s->all);
+}
+
+/* They lie behind those that are in use. */
+static struct slab *idle_of(const struct slab_class *c)
+{
+    struct slab *s = list_empty(&c->open) ? NULL : list_entry(c->open.prev, struct slab, node);
+    return s && s->used == 0 ? s : NULL;
+}
+
+/* Another class's idle memory under the header s. */
+static bool take_over(struct slabs *a, struct slab *s)
+{
+    struct slab *from = NULL;
+    if (a->idle_bytes <= SPARED)
+        return false;
+    for (unsigned i = 0; i < SLAB_CLASSES && !from; i++)
+        from = idle_of(&a->class[i]);
+    if (!from)
+        return false;
+    leave(a, from);
+    s->mem = from->mem;
+    s->huge = from->huge;
+    s->touched = (uint32_t)taken_by(from);
+    free(from);
+    return true;
+}
+
+static bool map_for(struct slabs *a, struct slab *s)
+{
+    s->mem = map_new();
+    if (!s->mem)
+        return false;
+    s->huge = a->class[s->class].nslabs >= HUGE_FROM;
+    /* Refused where the kernel knows no huge pages: good as well. */
+    madvise(s->mem, SLAB_LEN, s->huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    return true;
+}
+
+static struct slab *slab_new(struct slabs *a, unsigned class)
+{
+    struct slab *s = header_new(class);
+    if (!s || (!take_over(a, s) && !map_for(a, s))) {
+        free(s);
+        return NULL;
+    }
+    join(a, s);
     return s;
 }
 
@@ -126,24 +200,29 @@ static void put_open(struct slab_class *c, struct slab *s)
         list_push(&c->open, &s->node);
 }
 
-void slab_unmap(struct slabs *a, struct slab *s)
+static void unmap(struct slabs *a, struct slab *s)
 {
-    struct slab_class *c = &a->class[s->class];
-    check_cmp(s->used, ==, 0);
     if (munmap(s->mem, SLAB_LEN) < 0)
         return; /* it would be one mapping too many: it stays */
-    while (list_pop(&s->free))
-        ;
-    for (unsigned i = 0; i < s->fresh; i++) {
-        struct list *n = &s->bufs[i].going_home.node;
-        c->warm_bytes -= list_empty(n) ? 0 : cap_of(s);
-        list_remove(n);
-    }
-    a->idle_bytes -= taken_by(s);
-    c->nslabs--;
-    list_remove(&s->node);
-    list_remove(&s->all);
+    leave(a, s);
     free(s);
+}
+
+void slabs_give_back(struct slabs *a, uint64_t keep)
+{
+    uint64_t most = a->idle_low - MIN(keep, a->idle_low);
+    for (unsigned i = 0; i < SLAB_CLASSES; i++) {
+        struct list *open = &a->class[i].open, *prev;
+        for (struct list *n = open->prev; n != open; n = prev) {
+            struct slab *s = list_entry(n, struct slab, node);
+            prev = n->prev;
+            if (s->used > 0 || most == 0)
+                break;
+            most -= MIN(most, taken_by(s));
+            unmap(a, s);
+        }
+    }
+    a->idle_low = a->idle_bytes;
 }
 
 void slabs_init(struct slabs *a, struct reactor *home)
@@ -171,8 +250,12 @@ void slabs_fini(struct slabs *a)
 
 static void count_use(struct slabs *a, struct slab *s)
 {
-    if (s->used++ == 0)
-        a->idle_bytes -= taken_by(s);
+    if (s->used++ > 0)
+        return;
+    if (!list_empty(&s->node))
+        put_open(&a->class[s->class], s);
+    a->idle_bytes -= taken_by(s);
+    a->idle_low = MIN(a->idle_low, a->idle_bytes);
 }
 
 static struct iobuf *fresh_buf(struct slabs *a, struct slab *s)
@@ -223,7 +306,7 @@ static void cool(struct slab_class *c)
         put_open(c, s);
 }
 
-struct slab *slab_put(struct slabs *a, struct iobuf *b)
+bool slab_put(struct slabs *a, struct iobuf *b)
 {
     struct slab *s = slab_of(b);
     struct slab_class *c = &a->class[s->class];
@@ -233,9 +316,9 @@ struct slab *slab_put(struct slabs *a, struct iobuf *b)
     if (c->warm_bytes > SLAB_WARM_MAX)
         cool(c);
     if (s->used > 0)
-        return NULL;
+        return false;
     if (!list_empty(&s->node))
         put_open(c, s);
     a->idle_bytes += taken_by(s);
-    return s;
+    return true;
 }

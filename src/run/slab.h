@@ -23,6 +23,7 @@ struct slabs {
     struct reactor *home; /* of all buffers */
     struct list all;      /* of struct slab */
     uint64_t idle_bytes;  /* memory taken by slabs of which nothing is in use */
+    uint64_t idle_low;    /* the least of it since slabs_give_back() */
     struct slab_class class[SLAB_CLASSES];
 };
 
@@ -32,9 +33,9 @@ void slabs_fini(struct slabs *a);
 
 /* A buffer of IOBUF_MIN << class bytes without references, its content undefined. NULL: the system is out of memory. */
 struct iobuf *slab_get(struct slabs *a, unsigned class);
-/* Takes b back. Returns its slab when nothing of that is in use any more, else NULL: the slab may stay as it is, or the caller
- * has it unmapped at once. */
-struct slab *slab_put(struct slabs *a, struct iobuf *b);
-void slab_unmap(struct slabs *a, struct slab *s);
+/* Takes b back. True when nothing of its slab is in use any more. */
+bool slab_put(struct slabs *a, struct iobuf *b);
+/* Unmaps slabs that were idle since the last call, until no more than so many bytes of that are left. */
+void slabs_give_back(struct slabs *a, uint64_t keep);
 
 #endif

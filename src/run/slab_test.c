@@ -30,9 +30,10 @@ static bool is_mapped(const uint8_t *p)
 /* As one whose caller wants no idle memory. */
 static void put(struct slabs *a, struct iobuf *b)
 {
-    struct slab *idle = slab_put(a, b);
-    if (idle)
-        slab_unmap(a, idle);
+    if (!slab_put(a, b))
+        return;
+    slabs_give_back(a, 0); /* idle from now on, */
+    slabs_give_back(a, 0); /* and all the time since */
 }
 
 static void assert_nothing_left(struct slabs *a)
@@ -86,7 +87,7 @@ static void test_the_last_freed_comes_first_from_any_slab(void **state)
         bufs[i] = slab_get(&a, 5);
     static const unsigned order[] = {3, 18, 0, 7};
     for (unsigned i = 0; i < 4; i++)
-        assert_null(slab_put(&a, bufs[order[i]]));
+        assert_false(slab_put(&a, bufs[order[i]]));
     for (unsigned i = 4; i-- > 0;)
         assert_ptr_equal(slab_get(&a, 5), bufs[order[i]]);
     assert_int_equal(a.class[5].nslabs, 2);
@@ -102,7 +103,7 @@ static void test_few_are_warm_and_the_others_found_again(void **state)
     for (unsigned i = 0; i < 16; i++)
         bufs[i] = slab_get(&a, 5);
     for (unsigned i = 0; i < 15; i++)
-        assert_null(slab_put(&a, bufs[i]));
+        assert_false(slab_put(&a, bufs[i]));
     assert_int_equal(a.class[5].warm_bytes, SLAB_WARM_MAX);
     for (unsigned i = 0; i < 15; i++)
         assert_ptr_equal(slab_get(&a, 5), bufs[14 - i]);
@@ -120,14 +121,15 @@ static void test_an_idle_slab_goes_with_its_warm_buffers(void **state)
     for (unsigned i = 0; i < 2 * 512; i++)
         bufs[i] = slab_get(&a, 0);
     uint8_t *first = bufs[0]->p, *second = bufs[512]->p;
-    assert_null(slab_put(&a, bufs[512]));
+    assert_false(slab_put(&a, bufs[512]));
     for (unsigned i = 0; i < 511; i++)
-        assert_null(slab_put(&a, bufs[i]));
+        assert_false(slab_put(&a, bufs[i]));
     assert_int_equal(a.idle_bytes, 0);
-    struct slab *idle = slab_put(&a, bufs[511]);
-    assert_non_null(idle);
+    assert_true(slab_put(&a, bufs[511]));
     assert_int_equal(a.idle_bytes, SLAB_LEN);
-    slab_unmap(&a, idle);
+    slabs_give_back(&a, 0);
+    assert_true(is_mapped(first));
+    slabs_give_back(&a, 0);
     assert_false(is_mapped(first));
     assert_true(is_mapped(second));
     assert_int_equal(a.idle_bytes, 0);
@@ -145,8 +147,8 @@ static void test_what_was_never_used_costs_nothing(void **state)
     for (unsigned round = 0; round < 5; round++) {
         struct iobuf *one = slab_get(&a, 0), *two = slab_get(&a, 0);
         assert_int_equal(a.idle_bytes, 0);
-        assert_null(slab_put(&a, one));
-        assert_non_null(slab_put(&a, two));
+        assert_false(slab_put(&a, one));
+        assert_true(slab_put(&a, two));
         assert_int_equal(a.idle_bytes, 2 * IOBUF_MIN);
     }
     assert_int_equal(a.class[0].nslabs, 1);
@@ -172,6 +174,54 @@ static void test_idle_slabs_stay_idle(void **state)
         assert_true(b == bufs[0] || b == bufs[4]);
     }
     assert_int_equal(a.idle_bytes, 2 * SLAB_LEN);
+    slabs_fini(&a);
+}
+
+/* Idle is what was so all the time. */
+static void test_what_was_of_use_stays(void **state)
+{
+    (void)state;
+    struct slabs a;
+    struct iobuf *bufs[8];
+    slabs_init(&a, NULL);
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < 8; i++)
+            bufs[i] = slab_get(&a, 8);
+        for (unsigned i = 0; i < 8; i++)
+            slab_put(&a, bufs[i]);
+        slabs_give_back(&a, 0);
+        assert_int_equal(a.class[8].nslabs, 4);
+    }
+    struct iobuf *one = slab_get(&a, 8);
+    slabs_give_back(&a, 2 * SLAB_LEN);
+    assert_int_equal(a.class[8].nslabs, 3); /* one of which is in use */
+    slab_put(&a, one);
+    slabs_fini(&a);
+}
+
+static void test_an_idle_slab_changes_its_class(void **state)
+{
+    (void)state;
+    enum {
+        LARGE = 2 * (SLAB_CLASSES + 2)
+    }; /* two slabs more than are spared, one of them in use */
+    struct slabs a;
+    struct iobuf *large[LARGE], *small[2 * 512];
+    slabs_init(&a, NULL);
+    for (unsigned i = 0; i < LARGE; i++)
+        large[i] = slab_get(&a, 8);
+    for (unsigned i = 2; i < LARGE; i++)
+        slab_put(&a, large[i]);
+    for (unsigned i = 0; i < 2 * 512; i++)
+        small[i] = slab_get(&a, 0);
+    assert_int_equal(a.class[8].nslabs, SLAB_CLASSES + 1); /* the next one was mapped */
+    assert_int_equal(a.class[0].nslabs, 2);
+    assert_int_equal(a.idle_bytes, SLAB_CLASSES * SLAB_LEN);
+    for (unsigned i = 0; i < 512; i++)
+        assert_int_equal((uintptr_t)small[i]->p / SLAB_LEN, (uintptr_t)small[0]->p / SLAB_LEN);
+    for (unsigned i = 0; i < 2 * 512; i++)
+        slab_put(&a, small[i]);
+    assert_int_equal(a.idle_bytes, (SLAB_CLASSES + 2) * SLAB_LEN);
     slabs_fini(&a);
 }
 
@@ -207,8 +257,8 @@ static void test_only_busy_classes_get_huge_pages(void **state)
         skip(); /* this kernel has none */
     for (unsigned i = 0; i < 12; i++)
         assert_int_equal(mapping_has(bufs[i]->p, " hg"), i >= 8);
-    assert_null(slab_put(&a, bufs[8]));
-    assert_non_null(slab_put(&a, bufs[9]));
+    assert_false(slab_put(&a, bufs[8]));
+    assert_true(slab_put(&a, bufs[9]));
     assert_int_equal(a.idle_bytes, SLAB_LEN);
     slabs_fini(&a);
 }
@@ -262,9 +312,9 @@ static void model_put(struct model *m)
     m->n--;
     m->held[i] = m->held[m->n];
     m->stamp[i] = m->stamp[m->n];
-    struct slab *idle = slab_put(&m->a, b);
-    if (idle && next_random(&m->seed) % 2 == 0)
-        slab_unmap(&m->a, idle);
+    slab_put(&m->a, b);
+    if (next_random(&m->seed) % 64 == 0)
+        slabs_give_back(&m->a, next_random(&m->seed) % (8 * SLAB_LEN));
 }
 
 static void assert_sums(const struct model *m)
@@ -277,6 +327,7 @@ static void assert_sums(const struct model *m)
     }
     assert_in_range(used, 0, mapped);
     assert_in_range(m->a.idle_bytes, 0, mapped - used);
+    assert_in_range(m->a.idle_low, 0, m->a.idle_bytes);
 }
 
 static void test_random_use_keeps_what_is_held(void **state)
@@ -296,12 +347,6 @@ static void test_random_use_keeps_what_is_held(void **state)
     assert_true(m.n > 100);
     while (m.n > 0)
         put(&m.a, m.held[--m.n]);
-    /* What was left idle goes when it was used once more. */
-    for (unsigned i = 0; i < SLAB_CLASSES; i++)
-        while (m.a.class[i].nslabs > 0) {
-            struct iobuf *b = slab_get(&m.a, i);
-            put(&m.a, b);
-        }
     assert_nothing_left(&m.a);
 }
 
@@ -331,7 +376,7 @@ static void test_a_queue_takes_its_slabs_along(void **state)
 enum { SHARE = 4 * (SLAB_LEN + IOBUF_MIN) };
 
 struct facts {
-    uint64_t idle[3];
+    uint64_t idle[4];
     bool none;
 };
 
@@ -350,9 +395,11 @@ static void burst(void *arg)
     for (unsigned i = 0; i < 200; i++)
         iobuf_put(bufs[i]);
     f->idle[2] = a->idle_bytes;
+    fiber_sleep_until(run_now() + 60 * NS_PER_SEC, NULL);
+    f->idle[3] = a->idle_bytes;
 }
 
-static void test_a_reactor_keeps_a_quarter_of_its_share(void **state)
+static void test_a_reactor_keeps_a_quarter_of_its_share_for_long(void **state)
 {
     (void)state;
     struct facts f = {0};
@@ -361,7 +408,8 @@ static void test_a_reactor_keeps_a_quarter_of_its_share(void **state)
     assert_int_equal(f.none, RUN_SANITIZED);
     assert_int_equal(f.idle[0], 0);
     assert_int_equal(f.idle[1], RUN_SANITIZED ? 0 : IOBUF_MIN);
-    assert_int_equal(f.idle[2], RUN_SANITIZED ? 0 : SLAB_LEN + IOBUF_MIN);
+    assert_int_equal(f.idle[2], RUN_SANITIZED ? 0 : 13 * SLAB_LEN + IOBUF_MIN);
+    assert_int_equal(f.idle[3], RUN_SANITIZED ? 0 : SLAB_LEN);
 }
 
 int main(void)
@@ -373,10 +421,12 @@ int main(void)
         cmocka_unit_test(test_an_idle_slab_goes_with_its_warm_buffers),
         cmocka_unit_test(test_what_was_never_used_costs_nothing),
         cmocka_unit_test(test_idle_slabs_stay_idle),
+        cmocka_unit_test(test_what_was_of_use_stays),
+        cmocka_unit_test(test_an_idle_slab_changes_its_class),
         cmocka_unit_test(test_only_busy_classes_get_huge_pages),
         cmocka_unit_test(test_random_use_keeps_what_is_held),
         cmocka_unit_test(test_a_queue_takes_its_slabs_along),
-        cmocka_unit_test(test_a_reactor_keeps_a_quarter_of_its_share),
+        cmocka_unit_test(test_a_reactor_keeps_a_quarter_of_its_share_for_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
