@@ -82,6 +82,7 @@ struct story {
     const char *rotten; /* one of paths, of TROUBLE_CHANGING; NULL: none is */
     bool tight;         /* there is little room */
     bool first_fit;     /* what is freed is used again as soon as may be */
+    bool quick;         /* a log's groups overlap */
     bool gangs; /* some blocks are made of parts though there is room for them in one piece */
     char paths[DISKS_MAX][16];
 

@@ -89,7 +89,7 @@ static bool first_is_done(const struct zil *z, uint64_t txg)
 static bool can_renew(const struct zil *z, uint64_t txg)
 {
     const struct block *b;
-    if (!z->broken || z->leading || z->renewed)
+    if (!z->broken || zil_is_busy(z) || z->renewed)
         return false;
     list_for_each (b, &z->chain, node)
         if (b->last_txg > txg)
@@ -227,13 +227,8 @@ void zil_close(struct zil *z)
 {
     if (!z)
         return;
-    while (z->leading)
+    while (zil_is_busy(z))
         waitq_wait(&z->done, NO_DEADLINE, NULL);
     txg_run(z->p, unroot_task, z, NULL);
     zil_free(z);
-}
-
-void zil_stats(const struct zil *z, struct zil_stats *ret)
-{
-    *ret = z->stats;
 }

@@ -4,6 +4,10 @@
  * flushes once, and wakes everybody whose record that covered. Who comes meanwhile is the next group. Writers queue their
  * record before they change memory, so reading the rest of a block that is written in part goes on beside the log.
  *
+ * Where a flush is quick, it takes about as long as a group's writes: then the next groups are written, and flushed, beside it, by
+ * which disks with a memory of their own do half as much again. One is durable when those before it are, too. Where a flush takes
+ * long, a group gathers all who come meanwhile: to write it earlier would make it smaller, and nothing sooner.
+ *
  * A block's size is fixed when the block before it is sealed, so it is a guess: the mean of the last groups. A record too
  * large for the block at hand is preceded by an empty block that names a larger one.
  *
@@ -22,15 +26,10 @@
 
 /* ---- a group ------------------------------------------------------------------------------------------------- */
 
-/* Writes of one group go out side by side. */
-struct group {
-    struct zil *z;
-    struct waitgroup writes;
-    int result;
-    uint64_t last_txg;
-    struct tops tops;
-};
+#define QUICK_FLUSH (1 * NS_PER_MS)
+
 struct block_write {
+    struct zil *z;
     struct group *g;
     struct block *b;
     struct iobuf *buf;
@@ -41,7 +40,7 @@ static void log_block_write(void *arg)
 {
     struct block_write *w = arg;
     struct dva dva = bp_dva(&w->b->bp, 0);
-    struct vdev *top = w->g->z->p->root->child[dva.vdev];
+    struct vdev *top = w->z->p->root->child[dva.vdev];
     /* A leaf that misses it lacks its birth, as for any block; its records may be of other txgs, or none be in it. */
     int r = vdev_write(top, dva.off, w->buf->p, w->len, bp_birth(&w->b->bp), IO_LOG);
     if (r)
@@ -63,9 +62,9 @@ static uint32_t bytes_to_write(const struct zil *z, const struct bp *bp, uint32_
 }
 
 /* Seals the tail, which buf holds, names the next block and starts the write. Takes over buf. */
-static int block_finish(struct group *g, struct iobuf *buf, uint32_t used, uint32_t next_size)
+static int block_finish(struct zil *z, struct group *g, struct iobuf *buf, uint32_t used,
+                        uint32_t next_size)
 {
-    struct zil *z = g->z;
     struct block *b = chain_tail(z);
     struct block_write *w = malloc(sizeof(*w));
     int r = w ? chain_append(z, next_size) : E(-ENOMEM);
@@ -76,9 +75,7 @@ static int block_finish(struct group *g, struct iobuf *buf, uint32_t used, uint3
     }
     zil_block_seal(buf->p, &b->bp, &chain_tail(z)->bp, used);
     b->last_txg = g->last_txg;
-    *w = (struct block_write){g, b, buf, bytes_to_write(z, &b->bp, used)};
-    z->stats.blocks++;
-    z->stats.bytes += w->len;
+    *w = (struct block_write){z, g, b, buf, bytes_to_write(z, &b->bp, used)};
     waitgroup_add(&g->writes, 1);
     if (!fiber_start(log_block_write, w, "pool-log"))
         log_block_write(w);
@@ -112,7 +109,6 @@ static void record_put(struct zil *z, const struct record *rec, uint8_t *block, 
     uint8_t *place = zil_record_put(block, used, &r);
     if (place)
         sgl_copy_out(&rec->data, 0, place, rec->len);
-    z->stats.records++;
 }
 
 static uint32_t record_bytes(const struct record *rec)
@@ -130,9 +126,9 @@ static uint64_t bytes_from(const struct list *records, struct list *at)
     return bytes;
 }
 
-static int group_fill(struct group *g, struct list *records)
+static int group_fill(struct zil *z, struct group *g)
 {
-    struct zil *z = g->z;
+    struct list *records = &g->records;
     struct iobuf *buf = NULL;
     uint32_t used = ZIL_BLOCK_HEADER;
     struct record *rec;
@@ -142,7 +138,8 @@ static int group_fill(struct group *g, struct list *records)
         while (!buf || used + record_bytes(rec) > bp_lsize(&chain_tail(z)->bp)) {
             int r = 0;
             if (buf)
-                r = block_finish(g, buf, used, block_size_for(bytes_from(records, &rec->node)));
+                r = block_finish(z, g, buf, used,
+                                 block_size_for(bytes_from(records, &rec->node)));
             if (r)
                 return r;
             used = ZIL_BLOCK_HEADER;
@@ -153,12 +150,39 @@ static int group_fill(struct group *g, struct list *records)
         g->last_txg = MAX(g->last_txg, rec->txg);
         record_put(z, rec, buf->p, &used);
     }
-    return buf ? block_finish(g, buf, used, block_size_for(z->guess)) : 0;
+    return buf ? block_finish(z, g, buf, used, block_size_for(z->guess)) : 0;
 }
 
-static int group_flush(struct group *g)
+/* Its blocks are written: 0, or why they are not. Parks. */
+static int group_write(struct zil *z, struct group *g)
 {
-    struct vdev *root = g->z->p->root;
+    if (z->broken)
+        return E(-EIO);
+    uint64_t bytes = bytes_from(&g->records, g->records.next);
+    z->guess = (uint32_t)MIN((3ull * z->guess + bytes) / 4, BLOCK_MAX);
+    step_begin(STEP_LOG_WRITE);
+    int r = group_fill(z, g);
+    waitgroup_wait(&g->writes);
+    chain_let_go(z);
+    step_end(STEP_LOG_WRITE, r);
+    return r ? r : g->result;
+}
+
+/* The blocks that records point to are written. Parks. */
+static int group_wait_data(struct group *g)
+{
+    struct record *rec;
+    int r = 0;
+    list_for_each (rec, &g->records, node)
+        if (rec->block && r == 0)
+            r = zil_data_wait(rec->block, &g->tops);
+    return r;
+}
+
+static int group_flush(struct zil *z, struct group *g)
+{
+    const struct vdev *root = z->p->root;
+    uint64_t began = run_now_precise();
     for (unsigned i = 0; i < root->nchildren; i++) {
         if (!*tops_at(&g->tops, i))
             continue;
@@ -166,93 +190,98 @@ static int group_flush(struct group *g)
         if (r)
             return r;
     }
+    z->quick = run_now_precise() - began < QUICK_FLUSH || quirk_on(QUIRK_QUICK);
     return 0;
 }
 
-/* The blocks that records point to are written. Parks. */
-static int group_wait_data(struct group *g, struct list *records)
-{
-    struct record *rec;
-    int r = 0;
-    list_for_each (rec, records, node)
-        if (rec->block && r == 0)
-            r = zil_data_wait(rec->block, &g->tops);
-    return r;
-}
-
-/* A disk went and came back with the group, or with what it points to, before the flush. losses: before the group. */
-static bool group_is_lost(const struct zil *z, struct list *records, uint64_t losses)
+/* A disk went and came back with the group, or with what it points to, before the flush. */
+static bool group_is_lost(const struct zil *z, struct group *g)
 {
     uint64_t now = z->p->root->losses;
     struct record *rec;
-    bool lost = losses != now;
-    list_for_each (rec, records, node)
+    bool lost = g->losses != now;
+    list_for_each (rec, &g->records, node)
         lost |= rec->block && zil_data_is_lost(rec->block, now);
     return lost;
 }
 
-static int group_write(struct zil *z, struct list *records)
+/* All that its records need, and its blocks, are on stable storage: 0, or why they are not. Parks. */
+static int group_make_durable(struct zil *z, struct group *g)
 {
-    struct group g = {.z = z};
     struct record *rec;
-    waitgroup_init(&g.writes);
-    if (z->broken)
-        return E(-EIO);
-    uint64_t losses = z->p->root->losses;
-    uint64_t bytes = bytes_from(records, records->next);
-    z->guess = (uint32_t)MIN((3ull * z->guess + bytes) / 4, BLOCK_MAX);
-    step_begin(STEP_LOG_WRITE);
-    int r = group_fill(&g, records);
-    waitgroup_wait(&g.writes);
-    chain_let_go(z);
-    step_end(STEP_LOG_WRITE, r);
+    int r = mutant_on(MUTANT_ACK_BEFORE_DATA) ? 0 : group_wait_data(g);
     if (r == 0)
-        r = g.result;
-    if (r == 0 && !mutant_on(MUTANT_ACK_BEFORE_DATA))
-        r = group_wait_data(&g, records);
-    if (r == 0)
-        r = IN_STEP(STEP_LOG_FLUSH, group_flush(&g));
-    if (r == 0 && group_is_lost(z, records, losses))
+        r = IN_STEP(STEP_LOG_FLUSH, group_flush(z, g));
+    if (r == 0 && group_is_lost(z, g))
         r = E(-EIO);
-    list_for_each (rec, records, node)
+    list_for_each (rec, &g->records, node)
         if (rec->block && r == 0)
             zil_data_flushed(rec->block);
-    z->stats.commits++;
     return r;
 }
 
-/* Makes durable all that is queued. */
-static int lead(struct zil *z)
+static void acknowledge(struct zil *z, uint64_t ticket)
 {
-    struct list records;
+    z->durable = MAX(z->durable, ticket);
+    waitq_wake_all(&z->done);
+}
+
+/* Its writers may go on: the log has their records, or their txgs are written. Parks. */
+static void group_settle(struct zil *z, struct group *g)
+{
     struct record *rec, *next;
     uint64_t last_ticket = 0, last_txg = 0;
-    list_init(&records);
-    list_splice(&records, &z->queue);
-    list_for_each (rec, &records, node) {
+    list_for_each (rec, &g->records, node) {
         last_ticket = rec->ticket;
         last_txg = MAX(last_txg, rec->txg);
     }
-    int r = group_write(z, &records);
-    if (r) {
+    int r = g->result ? g->result : group_make_durable(z, g);
+    if (r == 0 && mutant_on(MUTANT_ACK_OUT_OF_ORDER))
+        acknowledge(z, last_ticket);
+    while (z->settled + 1 < g->number)
+        waitq_wait(&z->done, NO_DEADLINE, NULL);
+    if (r || z->broken) {
         z->broken = true;
-        z->stats.fallbacks++;
         r = txg_wait(z->p, last_txg);
     }
-    list_for_each_safe (rec, next, &records, node)
+    list_for_each_safe (rec, next, &g->records, node)
         record_free(z, rec);
-    if (r == 0)
-        z->durable = MAX(z->durable, last_ticket);
-    return r;
+    if (r)
+        z->error = r;
+    z->settled = g->number;
+    queue_drop_synced(z, z->p->txgs.synced);
+    acknowledge(z, r ? 0 : last_ticket);
+}
+
+static void settle_fiber(void *arg)
+{
+    struct group *g = arg;
+    group_settle(g->z, g);
+}
+
+/* Writes all that is queued, and has it settled. */
+static void lead(struct zil *z)
+{
+    uint64_t number = z->written + 1;
+    struct group *g = &z->group[number % ZIL_GROUPS];
+    while (number - z->settled > (z->quick ? ZIL_GROUPS : 1))
+        waitq_wait(&z->done, NO_DEADLINE, NULL);
+    *g = (struct group){.z = z, .number = number, .losses = z->p->root->losses};
+    list_init(&g->records);
+    waitgroup_init(&g->writes);
+    list_splice(&g->records, &z->queue);
+    z->taken = list_entry(g->records.prev, struct record, node)->ticket;
+    g->result = group_write(z, g);
+    z->written = number;
+    if (!z->quick || !fiber_start(settle_fiber, g, "pool-log"))
+        group_settle(z, g);
 }
 
 static void log_fiber(void *arg)
 {
     struct zil *z = arg;
-    while (!list_empty(&z->queue) && z->durable < z->wanted && z->error == 0) {
-        z->error = lead(z);
-        waitq_wake_all(&z->done);
-    }
+    while (!list_empty(&z->queue) && z->taken < z->wanted && z->error == 0)
+        lead(z);
     z->leading = false;
     queue_drop_synced(z, z->p->txgs.synced);
     waitq_wake_all(&z->done);
@@ -277,7 +306,7 @@ int zil_commit(struct zil *z, uint64_t ticket)
         return 0;
     while (z->durable < ticket && z->error == 0) {
         want(z, ticket);
-        if (z->leading) {
+        if (zil_is_busy(z)) {
             waitq_wait(&z->done, NO_DEADLINE, NULL);
         } else { /* no fiber to be had: the caller's own */
             z->leading = true;

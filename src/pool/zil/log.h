@@ -66,11 +66,6 @@ void zil_committed(struct zil *z, uint64_t txg);
 /* Whether the log has something to give back at txg, so that its dataset takes part in it. */
 bool zil_wants_sync(const struct zil *z, uint64_t txg);
 
-struct zil_stats {
-    uint64_t commits, blocks, records, bytes, fallbacks;
-};
-void zil_stats(const struct zil *z, struct zil_stats *ret);
-
 /* ---- after an unclean stop (claim.c) --------------------------------------------------------------- */
 
 /* Whether a head's log can be followed, without changing anything: what zil_claim() would say. Parks. */

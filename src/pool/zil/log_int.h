@@ -24,23 +24,52 @@ struct block {
     bool held; /* the txg of its birth: the block that names it is still being written */
 };
 
+/* Which top-level vdevs were written to, by id modulo: what a group has to flush. */
+struct tops {
+    bool v[64];
+};
+static inline bool *tops_at(struct tops *t, uint64_t id)
+{
+    return &t->v[id % ARRAY_LEN(t->v)];
+}
+
+#define ZIL_GROUPS 4u
+/* What is written, and flushed, at once. */
+struct group {
+    struct zil *z;
+    uint64_t number;
+    struct list records;
+    struct waitgroup writes; /* of its blocks, side by side */
+    int result;
+    uint64_t last_txg; /* the newest txg of a record in its blocks */
+    uint64_t losses;   /* the root's, before its first write */
+    struct tops tops;
+};
+
 struct zil {
     struct pool *p;
     struct dsl_dataset *ds;
     struct list queue;   /* of records */
     struct list chain;   /* of blocks; the last one is not written */
     uint32_t block_size; /* of the volume */
-    uint64_t next_ticket, wanted, durable;
+    uint64_t next_ticket, wanted, taken, durable;
     uint64_t unlogged; /* the newest txg that has a change which was never queued */
     uint64_t next_seq; /* of records in the log */
-    bool leading;      /* the fiber is there */
-    bool broken;       /* the chain ended early: records wait for their txg */
-    uint64_t renewed;  /* the txg in which the header names a new chain; 0: none */
-    int error;         /* why nothing becomes durable any more */
+    struct group group[ZIL_GROUPS]; /* by number */
+    uint64_t written, settled; /* the last group that is; those between are being settled */
+    bool leading;              /* the fiber is there that writes groups */
+    bool quick; /* the last flush took so little time that the next group needn't wait for it */
+    bool broken;      /* the chain ended early: records wait for their txg */
+    uint64_t renewed; /* the txg in which the header names a new chain; 0: none */
+    int error;        /* why nothing becomes durable any more */
     uint32_t guess;
     struct waitq done;
-    struct zil_stats stats;
 };
+
+static inline bool zil_is_busy(const struct zil *z)
+{
+    return z->leading || z->settled < z->written;
+}
 
 /* ---- queue.c --------------------------------------------------------------------------------- */
 
@@ -63,15 +92,6 @@ int chain_append(struct zil *z, uint32_t size);
 void chain_let_go(struct zil *z);
 
 /* ---- data.c ---------------------------------------------------------------------------------- */
-
-/* Which top-level vdevs were written to, by id modulo: what a group has to flush. */
-struct tops {
-    bool v[64];
-};
-static inline bool *tops_at(struct tops *t, uint64_t id)
-{
-    return &t->v[id % ARRAY_LEN(t->v)];
-}
 
 /* Waits until the blocks are written: 0 and their tops added, or why they are not. Parks. */
 int zil_data_wait(struct zil_data *d, struct tops *add);

@@ -160,12 +160,12 @@ int zil_flush(struct zil *z)
 void queue_drop_synced(struct zil *z, uint64_t txg)
 {
     struct record *rec, *next;
-    if (z->leading)
-        return; /* what it has taken comes before these */
+    if (zil_is_busy(z))
+        return; /* what was taken comes before these */
     list_for_each_safe (rec, next, &z->queue, node) {
         if (rec->txg > txg)
             return;
-        z->durable = rec->ticket;
+        z->taken = z->durable = rec->ticket;
         record_free(z, rec);
     }
 }
