@@ -31,7 +31,7 @@ static int replay_apply(void *arg, const struct zil_record *rec, const uint8_t *
     uint64_t len = MIN(end, pv->v.geo.size) - rec->offset;
     if (block && (block_len != pv->bs || rec->offset % pv->bs + len > pv->bs))
         return E(-EBADMSG);
-    throttle_wait(pv->p, len, false);
+    throttle_wait(pv, rec->offset, block || rec->data ? len : 0, false);
     uint64_t txg = txg_hold(pv->p);
     txg_changed(pv->p);
     int r = 0;

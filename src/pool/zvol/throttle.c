@@ -17,22 +17,24 @@
 #define MEASURED_MIN (4ull << 20) /* what smaller txgs take says nothing about the rate */
 #define PAUSE_MAX    (20 * NS_PER_MS)
 #define GROWTH_SPAN  (100 * NS_PER_MS)
+#define CALM(max)    ((max) / 2)
 #define FULL(max)    ((max) / 4 * 3)
 
-static uint64_t pause_of(const struct pool *p, uint64_t len)
+static uint64_t pause_of(const struct pool *p, uint64_t added)
 {
-    uint64_t calm = p->dirty_max / 2, rate = p->pace.rate ? p->pace.rate : RATE_FIRST;
+    uint64_t calm = CALM(p->dirty_max), rate = p->pace.rate ? p->pace.rate : RATE_FIRST;
     if (p->dirty_bytes <= calm)
         return 0;
     uint64_t over = p->dirty_bytes - calm,
              left = p->dirty_max - MIN(p->dirty_bytes, p->dirty_max);
-    double ns = (double)len / (double)rate * 1e9 * (double)over / (double)MAX(left, 1u);
+    double ns = (double)added / (double)rate * 1e9 * (double)over / (double)MAX(left, 1u);
     return (uint64_t)MIN(ns, (double)PAUSE_MAX);
 }
 
-static void wait_for_room(struct pool *p, uint64_t len)
+static void wait_for_room(struct pool *p, uint64_t added)
 {
-    while (p->dirty_bytes + len > p->dirty_max && p->dirty_bytes > 0 && !p->txgs.failed) {
+    while (added > 0 && p->dirty_bytes + added > p->dirty_max && p->dirty_bytes > 0 &&
+           !p->txgs.failed) {
         txg_kick(p);
         waitq_wait(&p->dirty_less, NO_DEADLINE, NULL);
     }
@@ -65,16 +67,40 @@ static bool is_enough(struct pool *p, bool logged, uint64_t now)
     return logged ? !fits_for_longer(p, now) : p->dirty_bytes > p->dirty_max / 4;
 }
 
-void throttle_wait(struct pool *p, uint64_t len, bool logged)
+/* Until its turn, unless a txg's end leaves nothing to wait for: then no turn holds that was given before. */
+static void wait_for_turn(struct pool *p, uint64_t turn, uint64_t added)
 {
-    uint64_t pause = pause_of(p, len), now = run_now();
+    while (run_now() < turn && pause_of(p, added) > 0)
+        waitq_wait(&p->dirty_less, turn, NULL);
+    if (run_now() < turn)
+        p->pace.next = run_now();
+}
+
+/* Bytes that a write adds to what is dirty, of whole blocks that aren't yet; 0 also as long as nobody waits. */
+static uint64_t added_by(const struct pvol *pv, uint64_t off, uint64_t len)
+{
+    const struct pool *p = pv->p;
+    const struct vdirty *d = &pv->dirty[p->txgs.open % TXG_SLOTS];
+    uint64_t first = off / pv->bs, end = (off + len + pv->bs - 1) / pv->bs, n = 0;
+    if (p->dirty_bytes + (end - first) * pv->bs <= CALM(p->dirty_max))
+        return 0;
+    for (uint64_t b = first; b < end; b++)
+        n += vdirty_find(d, b) == NULL;
+    return n * pv->bs;
+}
+
+void throttle_wait(struct pvol *pv, uint64_t off, uint64_t len, bool logged)
+{
+    struct pool *p = pv->p;
+    uint64_t added = added_by(pv, off, len), now = run_now();
+    uint64_t pause = pause_of(p, added);
     if (is_enough(p, logged, now))
         txg_kick(p);
     if (pause) {
         p->pace.next = MAX(p->pace.next, now) + pause;
-        fiber_sleep_until(p->pace.next, NULL);
+        wait_for_turn(p, p->pace.next, added);
     }
-    wait_for_room(p, len);
+    wait_for_room(p, added);
 }
 
 void throttle_sync_begins(struct pool *p, uint64_t bytes)

@@ -119,7 +119,7 @@ static int write_begin(struct pvol *pv, uint64_t off, uint64_t len, unsigned fla
         r = pvol_room_take(pv, off, len, ret_cost);
     if (r)
         return r;
-    throttle_wait(pv->p, len, flags & VOL_FUA);
+    throttle_wait(pv, off, len, flags & VOL_FUA);
     r = change_begin(pv, off, len, ret_txg);
     if (r)
         pvol_room_give(pv, *ret_cost);

@@ -95,8 +95,9 @@ void pvol_watch(struct pvol *pv);
 
 /* ---- throttle.c -------------------------------------------------------------------------- */
 
-/* Waits as long as becomes a writer of len bytes while much is dirty. logged: what it writes will be durable before its txg is. Parks. */
-void throttle_wait(struct pool *p, uint64_t len, bool logged);
+/* Waits as long as becomes a writer of len bytes at off while much is dirty. logged: what it writes will be durable before its txg
+ * is. Parks. */
+void throttle_wait(struct pvol *pv, uint64_t off, uint64_t len, bool logged);
 /* A txg with so many dirty bytes is about to be written. */
 void throttle_sync_begins(struct pool *p, uint64_t bytes);
 
