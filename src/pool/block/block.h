@@ -96,7 +96,7 @@ struct block_want {
 void block_squeeze(struct blocks *b, const struct block_want *want, struct squeezed *v,
                    unsigned n);
 void squeezed_free(struct squeezed *s);
-/* Whether that is worth the trip for so many bytes: fletcher4 alone never is. */
+/* Whether that is worth the trip for so many bytes. */
 bool block_squeeze_pays(const struct block_want *want, uint64_t bytes);
 /* Writes data (lsize bytes, refs taken as needed) in the syncing txg: zeros become a hole (an
  * all-zero pointer; the caller knows whether it should carry a birth) where compression is on

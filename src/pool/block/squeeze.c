@@ -5,7 +5,9 @@
 
 #include "base/check.h"
 
+/* What a trip is worth: to be compressed, or summed up by SHA-256; and only to be summed up by fletcher4. */
 #define WORTH_BYTES (32u << 10)
+#define WORTH_SUM   (256u << 10)
 
 struct trip {
     struct squeezed *v;
@@ -58,5 +60,5 @@ void squeezed_free(struct squeezed *s)
 bool block_squeeze_pays(const struct block_want *want, uint64_t bytes)
 {
     bool slow = want->compress > ZCOMP_OFF || want->checksum == ZCHECK_SHA256;
-    return slow && bytes >= WORTH_BYTES;
+    return bytes >= (slow ? WORTH_BYTES : WORTH_SUM);
 }

@@ -36,7 +36,6 @@ enum { WORD_PROPS = 6, WORD_PHYS_BIRTH = 9, WORD_BIRTH = 10, WORD_CKSUM = 12 };
 #define EMBEDDED_MAX         112u
 #define EMBEDDED_KIND_DATA   0u
 
-#define DVA_ASIZE_MASK 0xffffffull
 #define DVA_VDEV_SHIFT 32u
 #define DVA_VDEV_MASK  0xffffffull
 #define DVA_GANG       (1ull << 63)

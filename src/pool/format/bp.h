@@ -21,6 +21,7 @@ struct bp {
 };
 static_assert(sizeof(struct bp) == BP_SIZE, "blkptr_t");
 
+#define DVA_ASIZE_MASK 0xffffffull /* of a DVA's first word: asize in sectors */
 /* Data virtual address. asize 0: not used. */
 struct dva {
     uint64_t off;   /* bytes from the 4 MiB mark of the top-level vdev's address space */

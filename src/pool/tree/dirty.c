@@ -149,10 +149,22 @@ void dirty_drop(struct object *obj, unsigned level, uint64_t blkid)
         record_free(obj, d);
 }
 
+/* What is less than the root goes over it until nothing is: then the root is the first of all and goes. The order stays, the heap
+ * doesn't, so nothing comes in meanwhile. */
 void dirty_clear(struct object *obj, bool yield)
 {
-    while (obj->map) {
-        record_free(obj, obj->map);
+    struct dirty *d;
+    while ((d = obj->map)) {
+        struct dirty *less = d->kid[0];
+        if (less) {
+            d->kid[0] = less->kid[1];
+            less->kid[1] = d;
+            obj->map = less;
+            continue;
+        }
+        obj->map = d->kid[1];
+        drop_content(obj, d);
+        free(d);
         if (yield)
             fiber_maybe_yield();
     }

@@ -9,8 +9,8 @@
 
 #include <stdlib.h>
 
-#define BATCH_BYTES (128u << 10) /* of one trip to a helper thread */
-#define BATCH_MOST  16u
+#define BATCH_BYTES (512u << 10) /* of one trip to a helper thread */
+#define BATCH_MOST  32u
 #define BATCHES     6u
 
 struct squeeze_batch {

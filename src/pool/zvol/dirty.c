@@ -29,9 +29,11 @@ void vdirty_clear(struct vdirty *d)
     vdirty_init(d, d->unplace, d->arg);
 }
 
+/* Neighbours' chains share a line of the processor's cache. */
 static size_t chain_of(const struct vdirty *d, uint64_t blkid)
 {
-    return (size_t)(blkid * 0x9e3779b97f4a7c15ull >> 20) & (d->nchains - 1);
+    uint64_t line = (blkid >> 3) * 0x9e3779b97f4a7c15ull >> 20;
+    return (size_t)(line << 3 | (blkid & 7)) & (d->nchains - 1);
 }
 
 struct vblock *vdirty_find(const struct vdirty *d, uint64_t blkid)

@@ -63,11 +63,12 @@ uint64_t shortcuts_hits(const struct shortcuts *s)
     return s ? s->hits : 0;
 }
 
+/* Neighbours' sets lie side by side. */
 static struct set *set_of(const struct pvol *pv, uint64_t blkid)
 {
     const struct shortcuts *s = pv->p->shortcuts;
-    uint64_t h = (blkid ^ pv->ds->id << 40) * 0x9e3779b97f4a7c15ull;
-    return &s->sets[h >> 32 & s->mask];
+    uint64_t h = (blkid >> 3 ^ pv->ds->id << 40) * 0x9e3779b97f4a7c15ull;
+    return &s->sets[(h >> 32 << 3 | (blkid & 7)) & s->mask];
 }
 
 static struct shortcut *find(const struct pvol *pv, uint64_t blkid)
