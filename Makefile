@@ -31,7 +31,7 @@ test-long:
 bench: build
 	@scripts/setup.sh build test bench
 	@scripts/build.sh bench
-	@scripts/build.sh bench tests/bench/zload-volume tests/oracle/ours
+	@scripts/build.sh bench tests/bench/zload-volume tests/oracle/ours src/pool/format/format_bench
 	@tests/oracle/prepare.sh
 	@tests/bench/bench --build build/bench $(if $(QUICK),--quick)
 	@tests/bench/poolbench --build build/bench $(if $(QUICK),--quick)

@@ -44,6 +44,14 @@ void hist_merge(struct hist *dst, const struct hist *src)
     dst->max = MAX(dst->max, src->max);
 }
 
+uint64_t hist_below(const struct hist *h, unsigned power)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < (power - HIST_SUB_BITS + 1) * HIST_STEPS; i++)
+        sum += h->bucket[i];
+    return sum;
+}
+
 uint64_t hist_quantile(const struct hist *h, double share)
 {
     if (h->count == 0)

@@ -20,6 +20,8 @@ struct hist {
 void hist_add(struct hist *h, uint64_t ns);
 /* Adds everything in src to dst. */
 void hist_merge(struct hist *dst, const struct hist *src);
+/* Entries below 2^power ns; power: HIST_SUB_BITS to HIST_MAX_BITS. */
+uint64_t hist_below(const struct hist *h, unsigned power);
 /* The value in ns that the given share (0..1) of all entries doesn't exceed; 0 when empty. */
 uint64_t hist_quantile(const struct hist *h, double share);
 /* Arithmetic mean in ns; 0 when empty. */

@@ -46,6 +46,17 @@ static void test_error_is_bounded(void **state UNUSED)
     }
 }
 
+static void test_powers_of_two_part_it(void **state UNUSED)
+{
+    for (unsigned power = HIST_SUB_BITS; power < HIST_MAX_BITS; power++) {
+        h = (struct hist){0};
+        hist_add(&h, (UINT64_C(1) << power) - 1);
+        hist_add(&h, UINT64_C(1) << power);
+        assert_int_equal(hist_below(&h, power), 1);
+        assert_int_equal(hist_below(&h, power + 1), 2);
+    }
+}
+
 static void test_huge_value_is_kept_as_maximum(void **state UNUSED)
 {
     hist_add(&h, UINT64_MAX / 2);
@@ -71,6 +82,7 @@ int main(void)
         cmocka_unit_test_setup(test_empty_gives_zero, clear),
         cmocka_unit_test_setup(test_small_values_are_exact, clear),
         cmocka_unit_test_setup(test_error_is_bounded, clear),
+        cmocka_unit_test_setup(test_powers_of_two_part_it, clear),
         cmocka_unit_test_setup(test_huge_value_is_kept_as_maximum, clear),
         cmocka_unit_test_setup(test_merge_adds, clear),
     };

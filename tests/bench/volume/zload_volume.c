@@ -246,6 +246,18 @@ static long peak_kib(void)
     return u.ru_maxrss;
 }
 
+/* "below so many us": how many took that long, and at least half of it. */
+static void print_hist(struct json *j, const struct hist *h)
+{
+    char below[32];
+    json_open(j, "histogram_us");
+    for (unsigned power = 10; power <= 30; power++) {
+        snprintf(below, sizeof(below), "%.0f", (double)(1ull << power) * 1e-3);
+        json_u64(j, below, hist_below(h, power) - (power > 10 ? hist_below(h, power - 1) : 0));
+    }
+    json_close(j);
+}
+
 static void print(const struct bench *b, double cpu)
 {
     struct json j = {.out = stdout};
@@ -262,6 +274,7 @@ static void print(const struct bench *b, double cpu)
     json_num(&j, "max", (double)b->hist.max * 1e-3);
     json_str(&j, "sync", volume_sync_name(b->v->sync));
     json_num(&j, "peak_mib", (double)peak_kib() / 1024);
+    print_hist(&j, &b->hist);
     json_close(&j);
     json_end_line(&j);
 }
