@@ -16,8 +16,7 @@ def bytes_of(text):
 
 
 class ThroughTarget:
-    def __init__(self, build, seconds, warmup):
-        self.timing = {"seconds": seconds, "warmup": warmup}
+    def __init__(self, build):
         self.programs = [os.path.join(build, "src", "cmd", name) for name in ("zsand", "zsan")]
         self.generators = load.Generators(os.path.join(build, "tests", "bench"), INITIATOR)
         self.work = tempfile.mkdtemp(prefix="zsan-bench-")
@@ -25,8 +24,8 @@ class ThroughTarget:
     def close(self):
         shutil.rmtree(self.work, ignore_errors=True)
 
-    def run(self, tool, options, path):
-        """options: as for zload-volume, of which a zsand gets the volume and the memory, the generator the rest."""
+    def run(self, tool, options, path, timing):
+        """options, timing: as for zload-volume; a zsand gets the volume and the memory of these, the generator the rest."""
         size = options.get("size", SIZE)
         lun = Lun(options["engine"], bytes_of(size), path, sync=options["sync"])
         limits = {"pool_cache": bytes_of(options["cache"]), "pool_dirty": bytes_of(options["dirty"])}
@@ -35,7 +34,7 @@ class ThroughTarget:
             self._load("raw", server, {"span": size, "fill": True, "block": "256K", "depth": 16, "verify": "full"})
             if options.get("cold"):
                 server.restart()
-            result = self._load(tool, server, {"span": size, **asked, **self.timing})
+            result = self._load(tool, server, {"span": size, **asked, **timing})
             return _figures(result, server.sync_mode(lun))
 
     def _load(self, tool, server, options):
