@@ -75,6 +75,32 @@ struct dirty *dirty_from(const struct object *obj, uint64_t key)
     return best;
 }
 
+struct run {
+    uint64_t from, end;
+    struct dirty **v;
+    unsigned n, most;
+};
+
+static void collect(struct dirty *d, struct run *r)
+{
+    if (!d || r->n == r->most)
+        return;
+    if (d->key > r->from)
+        collect(d->kid[0], r);
+    if (d->key >= r->from && d->key < r->end && r->n < r->most)
+        r->v[r->n++] = d;
+    if (d->key < r->end)
+        collect(d->kid[1], r);
+}
+
+unsigned dirty_run(const struct object *obj, uint64_t from, uint64_t end, struct dirty **v,
+                   unsigned most)
+{
+    struct run r = {from, end, v, 0, most};
+    collect(obj->map, &r);
+    return r.n;
+}
+
 static uint64_t subtree_end(const struct object *obj, unsigned level, uint64_t blkid)
 {
     return (blkid + 1) << span_shift(obj, level);

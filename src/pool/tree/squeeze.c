@@ -69,15 +69,17 @@ static void batch_fill(struct squeeze_batch *q, const struct object *obj, uint64
                        uint64_t end)
 {
     unsigned most = MIN(BATCH_MOST, MAX(BATCH_BYTES / q->s->want.lsize, 1u));
-    while (q->n < most && *at < end) {
-        struct dirty *rec = dirty_from(obj, dirty_key(obj, 0, *at));
-        *at = rec ? MIN(dirty_pos(rec) + 1, end) : end;
-        if (!rec || dirty_pos(rec) >= end || !rec->buf)
+    struct dirty *v[BATCH_MOST];
+    unsigned n =
+        dirty_run(obj, dirty_key(obj, 0, *at), dirty_key(obj, 0, end - 1) + 1, v, most);
+    *at = n == most ? dirty_pos(v[n - 1]) + 1 : end;
+    for (unsigned i = 0; i < n; i++) {
+        if (v[i]->level > 0 || !v[i]->buf)
             continue;
-        iobuf_ref(rec->buf);
-        q->out[q->n].from = rec->buf;
-        q->rec[q->n++] = rec;
-        rec->batch = q;
+        iobuf_ref(v[i]->buf);
+        q->out[q->n].from = v[i]->buf;
+        q->rec[q->n++] = v[i];
+        v[i]->batch = q;
     }
     q->left = q->n;
 }

@@ -113,6 +113,9 @@ static inline uint64_t dirty_pos(const struct dirty *d) /* the first level-0 blo
 struct dirty *dirty_find(const struct object *obj, unsigned level, uint64_t blkid);
 /* The first record with a key of at least key; NULL: none. */
 struct dirty *dirty_from(const struct object *obj, uint64_t key);
+/* Records with keys in [from, end), in order, at most so many. Their number. */
+unsigned dirty_run(const struct object *obj, uint64_t from, uint64_t end, struct dirty **v,
+                   unsigned most);
 /* The first one inside the subtree, the subtree's own root left out. */
 struct dirty *dirty_below(const struct object *obj, unsigned level, uint64_t blkid);
 /* The record, made (as a hole) when there is none; the object is dirty then. NULL: no
