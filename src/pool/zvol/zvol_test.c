@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "pool/pool_fixture.h"
+#include "pool/zvol/zvol_int.h"
 #include "run/file.h"
 #include "volume/expect.h"
 
@@ -257,6 +258,71 @@ static void throttle_body(struct expect *e)
     end(&b);
 }
 
+/* Small writes make whole blocks dirty, and are slowed down as much as those of whole blocks are: none hits the limit. */
+static void small_body(struct expect *e)
+{
+    struct bench b;
+    uint64_t most = 0;
+    make(&b, e, "off");
+    pool_set_memory(b.p, 32 * MIB, 4 * MIB);
+    for (unsigned i = 0; i < VOLUME / BLOCK; i++) {
+        EXPECT_EQ(e, write_flags(&b, (uint64_t)i * BLOCK, 512, 1, 0), 0);
+        most = MAX(most, b.p->dirty_bytes);
+    }
+    EXPECT(e, most > 2 * MIB && most < 4 * MIB - BLOCK);
+    end(&b);
+}
+
+/* Blocks that are dirty already take no more room. */
+static void rewrite_body(struct expect *e)
+{
+    struct bench b;
+    make(&b, e, "off");
+    EXPECT_EQ(e, write_flags(&b, 0, 3 * MIB, 1, 0), 0);
+    pool_set_memory(b.p, 32 * MIB, 3 * MIB);
+    uint64_t before = run_now(), txg = b.p->txgs.open;
+    throttle_wait(pvol_of(b.v), 0, 3 * MIB, false);
+    EXPECT(e, run_now() == before && b.p->txgs.open == txg);
+    throttle_wait(pvol_of(b.v), 0, 3 * MIB + 1, false);
+    EXPECT(e, run_now() > before && b.p->txgs.open > txg);
+    end(&b);
+}
+
+struct crowd {
+    struct bench *b;
+    struct waitgroup over;
+    unsigned next;
+};
+
+static void crowd_write(void *arg)
+{
+    struct crowd *c = arg;
+    uint64_t off = (uint64_t)c->next++ * MIB / 8;
+    EXPECT_EQ(c->b->e, write_flags(c->b, off, MIB / 8, 2, 0), 0);
+    waitgroup_done(&c->over);
+}
+
+/* Who waits for his turn doesn't when a txg has taken what he waited for. */
+static void crowd_body(struct expect *e)
+{
+    struct bench b;
+    struct crowd c = {.b = &b};
+    make(&b, e, "off");
+    EXPECT_EQ(e, write_flags(&b, 8 * MIB, 4 * MIB - BLOCK, 1, 0), 0);
+    pool_set_memory(b.p, 32 * MIB, 4 * MIB);
+    waitgroup_init(&c.over);
+    waitgroup_add(&c.over, 16);
+    for (unsigned i = 0; i < 16; i++)
+        check(fiber_start(crowd_write, &c, "crowd") != NULL);
+    fiber_yield();
+    EXPECT_EQ(e, c.next, 16);
+    EXPECT_EQ(e, pool_sync(b.p), 0);
+    uint64_t synced = run_now();
+    waitgroup_wait(&c.over);
+    EXPECT(e, run_now() - synced < 20 * NS_PER_MS);
+    end(&b);
+}
+
 #define TEST(name)                                                                             \
     static void test_##name(void **state)                                                      \
     {                                                                                          \
@@ -269,6 +335,9 @@ TEST(atomic)
 TEST(shortcut)
 TEST(ahead)
 TEST(throttle)
+TEST(small)
+TEST(rewrite)
+TEST(crowd)
 TEST(flush)
 
 /* ---- power cuts -------------------------------------------------------------------------- */
@@ -343,10 +412,12 @@ static void quiet(void *arg, enum log_level level, const char *event, const stru
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_large),  cmocka_unit_test(test_again),
-        cmocka_unit_test(test_atomic), cmocka_unit_test(test_shortcut),
-        cmocka_unit_test(test_ahead),  cmocka_unit_test(test_throttle),
-        cmocka_unit_test(test_flush),  cmocka_unit_test(test_power_cut),
+        cmocka_unit_test(test_large),     cmocka_unit_test(test_again),
+        cmocka_unit_test(test_atomic),    cmocka_unit_test(test_shortcut),
+        cmocka_unit_test(test_ahead),     cmocka_unit_test(test_throttle),
+        cmocka_unit_test(test_small),     cmocka_unit_test(test_rewrite),
+        cmocka_unit_test(test_crowd),     cmocka_unit_test(test_flush),
+        cmocka_unit_test(test_power_cut),
     };
     log_set_sink(quiet, NULL);
     return cmocka_run_group_tests_name("pool_zvol", tests, NULL, NULL);
