@@ -29,7 +29,6 @@
 #define QUICK_FLUSH (1 * NS_PER_MS)
 
 struct block_write {
-    struct zil *z;
     struct group *g;
     struct block *b;
     struct iobuf *buf;
@@ -40,7 +39,7 @@ static void log_block_write(void *arg)
 {
     struct block_write *w = arg;
     struct dva dva = bp_dva(&w->b->bp, 0);
-    struct vdev *top = w->z->p->root->child[dva.vdev];
+    struct vdev *top = w->g->z->p->root->child[dva.vdev];
     /* A leaf that misses it lacks its birth, as for any block; its records may be of other txgs, or none be in it. */
     int r = vdev_write(top, dva.off, w->buf->p, w->len, bp_birth(&w->b->bp), IO_LOG);
     if (r)
@@ -62,9 +61,9 @@ static uint32_t bytes_to_write(const struct zil *z, const struct bp *bp, uint32_
 }
 
 /* Seals the tail, which buf holds, names the next block and starts the write. Takes over buf. */
-static int block_finish(struct zil *z, struct group *g, struct iobuf *buf, uint32_t used,
-                        uint32_t next_size)
+static int block_finish(struct group *g, struct iobuf *buf, uint32_t used, uint32_t next_size)
 {
+    struct zil *z = g->z;
     struct block *b = chain_tail(z);
     struct block_write *w = malloc(sizeof(*w));
     int r = w ? chain_append(z, next_size) : E(-ENOMEM);
@@ -75,7 +74,7 @@ static int block_finish(struct zil *z, struct group *g, struct iobuf *buf, uint3
     }
     zil_block_seal(buf->p, &b->bp, &chain_tail(z)->bp, used);
     b->last_txg = g->last_txg;
-    *w = (struct block_write){z, g, b, buf, bytes_to_write(z, &b->bp, used)};
+    *w = (struct block_write){g, b, buf, bytes_to_write(z, &b->bp, used)};
     waitgroup_add(&g->writes, 1);
     if (!fiber_start(log_block_write, w, "pool-log"))
         log_block_write(w);
@@ -126,8 +125,9 @@ static uint64_t bytes_from(const struct list *records, struct list *at)
     return bytes;
 }
 
-static int group_fill(struct zil *z, struct group *g)
+static int group_fill(struct group *g)
 {
+    struct zil *z = g->z;
     struct list *records = &g->records;
     struct iobuf *buf = NULL;
     uint32_t used = ZIL_BLOCK_HEADER;
@@ -138,8 +138,7 @@ static int group_fill(struct zil *z, struct group *g)
         while (!buf || used + record_bytes(rec) > bp_lsize(&chain_tail(z)->bp)) {
             int r = 0;
             if (buf)
-                r = block_finish(z, g, buf, used,
-                                 block_size_for(bytes_from(records, &rec->node)));
+                r = block_finish(g, buf, used, block_size_for(bytes_from(records, &rec->node)));
             if (r)
                 return r;
             used = ZIL_BLOCK_HEADER;
@@ -150,18 +149,19 @@ static int group_fill(struct zil *z, struct group *g)
         g->last_txg = MAX(g->last_txg, rec->txg);
         record_put(z, rec, buf->p, &used);
     }
-    return buf ? block_finish(z, g, buf, used, block_size_for(z->guess)) : 0;
+    return buf ? block_finish(g, buf, used, block_size_for(z->guess)) : 0;
 }
 
 /* Its blocks are written: 0, or why they are not. Parks. */
-static int group_write(struct zil *z, struct group *g)
+static int group_write(struct group *g)
 {
+    struct zil *z = g->z;
     if (z->broken)
         return E(-EIO);
     uint64_t bytes = bytes_from(&g->records, g->records.next);
     z->guess = (uint32_t)MIN((3ull * z->guess + bytes) / 4, BLOCK_MAX);
     step_begin(STEP_LOG_WRITE);
-    int r = group_fill(z, g);
+    int r = group_fill(g);
     waitgroup_wait(&g->writes);
     chain_let_go(z);
     step_end(STEP_LOG_WRITE, r);
@@ -179,8 +179,9 @@ static int group_wait_data(struct group *g)
     return r;
 }
 
-static int group_flush(struct zil *z, struct group *g)
+static int group_flush(struct group *g)
 {
+    struct zil *z = g->z;
     const struct vdev *root = z->p->root;
     uint64_t began = run_now_precise();
     for (unsigned i = 0; i < root->nchildren; i++) {
@@ -195,9 +196,9 @@ static int group_flush(struct zil *z, struct group *g)
 }
 
 /* A disk went and came back with the group, or with what it points to, before the flush. */
-static bool group_is_lost(const struct zil *z, struct group *g)
+static bool group_is_lost(struct group *g)
 {
-    uint64_t now = z->p->root->losses;
+    uint64_t now = g->z->p->root->losses;
     struct record *rec;
     bool lost = g->losses != now;
     list_for_each (rec, &g->records, node)
@@ -206,13 +207,13 @@ static bool group_is_lost(const struct zil *z, struct group *g)
 }
 
 /* All that its records need, and its blocks, are on stable storage: 0, or why they are not. Parks. */
-static int group_make_durable(struct zil *z, struct group *g)
+static int group_make_durable(struct group *g)
 {
     struct record *rec;
     int r = mutant_on(MUTANT_ACK_BEFORE_DATA) ? 0 : group_wait_data(g);
     if (r == 0)
-        r = IN_STEP(STEP_LOG_FLUSH, group_flush(z, g));
-    if (r == 0 && group_is_lost(z, g))
+        r = IN_STEP(STEP_LOG_FLUSH, group_flush(g));
+    if (r == 0 && group_is_lost(g))
         r = E(-EIO);
     list_for_each (rec, &g->records, node)
         if (rec->block && r == 0)
@@ -227,15 +228,16 @@ static void acknowledge(struct zil *z, uint64_t ticket)
 }
 
 /* Its writers may go on: the log has their records, or their txgs are written. Parks. */
-static void group_settle(struct zil *z, struct group *g)
+static void group_settle(struct group *g)
 {
+    struct zil *z = g->z;
     struct record *rec, *next;
     uint64_t last_ticket = 0, last_txg = 0;
     list_for_each (rec, &g->records, node) {
         last_ticket = rec->ticket;
         last_txg = MAX(last_txg, rec->txg);
     }
-    int r = g->result ? g->result : group_make_durable(z, g);
+    int r = g->result ? g->result : group_make_durable(g);
     if (r == 0 && mutant_on(MUTANT_ACK_OUT_OF_ORDER))
         acknowledge(z, last_ticket);
     while (z->settled + 1 < g->number)
@@ -255,8 +257,7 @@ static void group_settle(struct zil *z, struct group *g)
 
 static void settle_fiber(void *arg)
 {
-    struct group *g = arg;
-    group_settle(g->z, g);
+    group_settle(arg);
 }
 
 /* Writes all that is queued, and has it settled. */
@@ -271,10 +272,10 @@ static void lead(struct zil *z)
     waitgroup_init(&g->writes);
     list_splice(&g->records, &z->queue);
     z->taken = list_entry(g->records.prev, struct record, node)->ticket;
-    g->result = group_write(z, g);
+    g->result = group_write(g);
     z->written = number;
     if (!z->quick || !fiber_start(settle_fiber, g, "pool-log"))
-        group_settle(z, g);
+        group_settle(g);
 }
 
 static void log_fiber(void *arg)
