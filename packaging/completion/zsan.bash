@@ -35,7 +35,7 @@ _zsan_look() {
     'zpool remove' | 'pool remove') flags='' valued='' args='pool' ;;
     'zpool offline' | 'pool offline') flags='' valued='' args='pool' ;;
     'zpool online' | 'pool online') flags='' valued='' args='pool' ;;
-    'zpool clear' | 'pool clear') flags='' valued='' args='pool' ;;
+    'zpool clear' | 'pool clear') flags='-f --force' valued='' args='pool' ;;
     'zpool scrub' | 'pool scrub') flags='-p --pause -s --stop -w' valued='' args='pool' ;;
     'zpool wait' | 'pool wait') flags='' valued='' args='pool' ;;
     'zpool status' | 'pool status') flags='-P -v -x' valued='' args='pool' ;;

@@ -27,7 +27,7 @@
     X(REUSE_TOO_SOON)         /* or two txgs later instead of three */                         \
     X(ACK_BEFORE_LOG)         /* a durable write is acknowledged before the log has it */      \
     X(ACK_BEFORE_DATA)        /* or before the block that its record points to is there */     \
-    X(ACK_OUT_OF_ORDER)       /* or while the log block that names its own is being written */ \
+    X(ACK_OUT_OF_ORDER)       /* or when what it waits behind in the log is not there yet */   \
     X(JOIN_FLUSH)             /* a flush waits for the one under way instead of its own */     \
     X(UNCLAIMED_LOG)          /* the space of a log that is to be replayed is not claimed */   \
     X(LOG_PREFIX)             /* of a log block on raidz only what is used is written */       \
@@ -40,7 +40,8 @@
 /* Quirks: choices that are right but that the program makes seldom; a story may ask for them. */
 enum quirk {
     QUIRK_FIRST_FIT, /* space is taken where there is some first, so that what was freed is soon used again */
-    QUIRK_QUICK, /* every flush counts as a quick one, so that groups of a log overlap */
+    QUIRK_QUICK, /* every flush counts as a quick one, and data beside the log are late, so that groups of a log overlap */
+    QUIRK_TURNS, /* each block goes to the next top-level vdev */
     QUIRK_GANGS, /* now and then a block is made a gang though there is a run for it */
     QUIRK_COUNT
 };

@@ -18,6 +18,7 @@
     X(LABEL_HALF_1) /* labels 1 and 3 */                                                       \
     X(LOG_WRITE)    /* blocks of the intent log */                                             \
     X(LOG_FLUSH)                                                                               \
+    X(LOG_AHEAD) /* a group of a log is flushed, and one before it not yet */                  \
     X(CLAIM)        /* a log after an unclean stop */                                          \
     X(REPLAY)                                                                                  \
     X(RESILVER)                                                                                \

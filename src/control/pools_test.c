@@ -201,6 +201,7 @@ static const struct step disk_day[] = {
     {"pool.replace", "{\"name\":\"tank\",\"disk\":\"/d0\",\"new_disk\":\"/d2\",\"force\":true}",
      "\"result\":{}"                                                                                                                 },
     {"pool.clear",   "{\"name\":\"tank\"}",                                                      "\"result\":{}"                     },
+    {"pool.clear",   "{\"name\":\"tank\",\"force\":true}",                                       "\"result\":{}"                     },
     {"pool.clear",   "{\"name\":\"tank\",\"disk\":\"/d9\"}",                                     "\"ENOENT\""                        },
 };
 static const struct step disk_evening[] = {

@@ -167,22 +167,23 @@ int rpc_pool_remove(struct control *c, const struct args_pool_remove *a, json_t 
 static int clear(struct pool *p, const char *disk, const char *none, bool force,
                  struct err *reterr)
 {
-    (void)none, (void)force;
-    return pool_clear(p, disk, reterr);
+    (void)none;
+    return pool_clear(p, disk, force, reterr);
 }
 
 static int clear_all(struct pool *p, void *arg, struct err *reterr)
 {
-    (void)arg;
-    return pool_clear(p, NULL, reterr);
+    const bool *force = arg;
+    return pool_clear(p, NULL, *force, reterr);
 }
 
 int rpc_pool_clear(struct control *c, const struct args_pool_clear *a, json_t **ret_result,
                    struct err *reterr)
 {
-    const struct swap s = {a->disk, NULL, false, clear};
+    bool force = a->force;
+    const struct swap s = {a->disk, NULL, force, clear};
     if (a->disk)
         return swap(c, a->name, &s, ret_result, reterr);
-    int rc = pools_with(c->env.pools, a->name, clear_all, NULL, reterr);
+    int rc = pools_with(c->env.pools, a->name, clear_all, &force, reterr);
     return rc < 0 ? rc : changed(c, a->name, ret_result, reterr);
 }

@@ -197,22 +197,26 @@ static int clear_task(void *arg, uint64_t txg, struct err *reterr)
 }
 
 /* The disks are opened before a txg is asked for, which a suspended pool could not write. */
-int pool_clear(struct pool *p, const char *disk, struct err *reterr)
+int pool_clear(struct pool *p, const char *disk, bool give_up, struct err *reterr)
 {
     struct disk_change c = {.p = p};
     struct vdev *leaf, *only = NULL;
     int r = disk ? disk_find(p, disk, &only, reterr) : 0;
     if (r)
         return r;
+    uint64_t guid = only ? only->guid : 0; /* it may leave the pool meanwhile */
     for (unsigned i = 0; (leaf = vdev_leaf(p->root, i)); i++) {
-        if (only && leaf != only)
+        if (guid && leaf->guid != guid)
             continue;
         struct err why = {0};
-        if (leaf_clear(p, leaf, &why) && disk)
+        if (leaf_clear(p, leaf, &why) && disk && !give_up)
             r = err_set(reterr, E(-ENXIO), "pool %s: %s cannot be opened: %s", p->name, disk,
                         why.msg);
     }
-    disk_report(p, "clear", disk ? disk : "all", "");
+    for (unsigned i = 0; give_up && (leaf = vdev_leaf(p->root, i)); i++)
+        if (!guid || leaf->guid == guid)
+            vdev_give_up(leaf);
+    disk_report(p, give_up ? "give up" : "clear", disk ? disk : "all", "");
     if (p->read_only)
         return r;
     int w = txg_resume(p, r ? NULL : reterr);

@@ -569,7 +569,7 @@ static void read_errors_body(struct expect *e)
     export(&b);
     IMPORT(&b, false, "/d0", "/d1", "/d2", "/s0");
     expect_status(&b, "/d1", "FAULTED failed before the pool was imported");
-    EXPECT_EQ(e, pool_clear(b.p, "/d1", NULL), 0);
+    EXPECT_EQ(e, pool_clear(b.p, "/d1", false, NULL), 0);
     pool_scan_wait(b.p);
     EXPECT(e, !spare_in_use(&b, 0));
     expect_quiet(&b, s->n);
@@ -592,7 +592,7 @@ static void rot_body(struct expect *e)
     export(&b);
     IMPORT(&b, false, "/d0", "/d1", "/d2", "/s0");
     EXPECT_EQ(e, disk_of(b.p, "/d1")->state, VDEV_DEGRADED);
-    EXPECT_EQ(e, pool_clear(b.p, NULL, NULL), 0);
+    EXPECT_EQ(e, pool_clear(b.p, NULL, false, NULL), 0);
     pool_scan_wait(b.p);
     EXPECT(e, !spare_in_use(&b, 0));
     expect_quiet(&b, s->n);

@@ -249,6 +249,27 @@ void import_unload(struct pool *p)
     p->dedup_percent = 0;
 }
 
+/* Whether an error means that what is on disk is damaged, and not that it is elsewhere, in use or not for us. */
+static bool is_damage(int r)
+{
+    return r == -EBADMSG || r == -EIO || r == -ENOENT;
+}
+
+/* What cannot be read may be whole on a disk that is not there. */
+static void missing_add(const struct import *im, int r)
+{
+    const struct vdev *root = im->p->root, *leaf;
+    const struct err why = *im->err;
+    if (!root || !vdev_usable(root) || !(is_damage(r) || r == -ENXIO))
+        return;
+    for (unsigned i = 0; (leaf = vdev_leaf(root, i)); i++)
+        if (leaf->state < VDEV_DEGRADED && !leaf->offline) {
+            err_set(im->err, why.code, "%.150s; %.60s is missing: bring it back first", why.msg,
+                    leaf->path);
+            return;
+        }
+}
+
 int import_load(struct import *im)
 {
     struct pool *p = im->p;
@@ -264,6 +285,7 @@ int import_load(struct import *im)
     if (r == 0)
         r = rest_load(im);
     if (r) {
+        missing_add(im, r);
         import_unload(p);
         p->read_only = read_only;
         p->read_only_why[0] = 0;
@@ -282,19 +304,23 @@ static unsigned heads(struct pool *p)
     return n;
 }
 
-/* A log that nobody can follow must not be lost by the first txg. */
-static void logs_check(const struct import *im)
+/* A log that nobody can follow must not be lost by the first txg. For the disks that may hold more of it one can wait. */
+static int logs_check(const struct import *im)
 {
     struct pool *p = im->p;
     struct dsl_dir *dd = NULL;
     step_begin(im, POOL_IMPORT_LOGS, heads(p));
     while ((dd = dsl_next(&p->dsl, dd))) {
         struct err why = {0};
-        if (dd->head && zil_check(p, dd->head, &why))
+        int r = dd->head ? zil_check(p, dd->head, &why) : 0;
+        if (r == -ENXIO && !im->want->read_only)
+            return err_set(im->err, r, "pool %s: %s", p->name, why.msg);
+        if (r)
             import_force_read_only(p, "%s", why.msg);
         if (dd->head)
             step_done(im);
     }
+    return 0;
 }
 
 /*
@@ -393,12 +419,6 @@ static void say(const struct import *im)
                  KV("why", "%s", p->read_only_why));
 }
 
-/* Whether an error means that what is on disk is damaged, and not that it is elsewhere, in use or not for us. */
-static bool is_damage(int r)
-{
-    return r == -EBADMSG || r == -EIO || r == -ENOENT;
-}
-
 static int import_all(struct import *im)
 {
     int r = im->want->rewind || im->want->rewind_far ? E(-EBADMSG) : import_load(im);
@@ -406,7 +426,9 @@ static int import_all(struct import *im)
         r = import_rewind(im);
     if (r)
         return r;
-    logs_check(im);
+    r = logs_check(im);
+    if (r)
+        return r;
     report(im);
     if (im->want->dry_run)
         return 0;

@@ -205,6 +205,14 @@ static int lacks_expect(struct vdev *root)
     return r;
 }
 
+/* Who asked to lose what was written last does not wait for disks that have more of it. */
+static void give_up_missing(struct vdev *root)
+{
+    struct vdev *leaf;
+    for (unsigned i = 0; (leaf = vdev_leaf(root, i)); i++)
+        vdev_give_up(leaf);
+}
+
 int import_tree_open(struct import *im)
 {
     struct pool *p = im->p;
@@ -218,6 +226,8 @@ int import_tree_open(struct import *im)
         return err_set(im->err, r, "pool %s: no memory", p->name);
     for (unsigned i = 0; i < p->root->nchildren; i++)
         vdev_set_deflate(p->root->child[i]);
+    if (im->want->rewind || im->want->rewind_far)
+        give_up_missing(p->root);
     r = held_check(p, im->err);
     return r || vdev_usable(p->root) ? r : missing_say(p, im->f, &why, im->err);
 }

@@ -111,8 +111,9 @@ void pool_space(const struct pool *p, struct pool_space *ret);
 /* ---- trouble (txg/suspend.c) ------------------------------------------------------------------------ */
 
 /* Suspended: too few disks are left. Reads and writes wait (failmode=continue: new ones get -EIO), the operator's changes are
- * refused with -EAGAIN. It ends by pool_clear(), or by itself when the disks that went away are back. Failed: a txg
- * could not be written for another reason; every write gets an error until the pool was closed and imported again. */
+ * refused with -EAGAIN. Too few, too, is it when only a disk that is away has what somebody needs. It ends by pool_clear(), or by
+ * itself when the disks that went away are back. Failed: a txg could not be written for another reason; every write gets an error
+ * until the pool was closed and imported again. */
 struct pool_trouble {
     enum { POOL_FINE, POOL_SUSPENDED, POOL_FAILED } kind;
     uint64_t since; /* wall clock, seconds */
@@ -250,8 +251,10 @@ int pool_offline(struct pool *p, const char *disk, struct err *reterr);
 /* Brings one back that is offline, failed or was missing; what it lacks is copied to it in the background. -ENXIO: it cannot
  * be opened. */
 int pool_online(struct pool *p, const char *disk, struct err *reterr);
-/* Forgets the errors of a disk (NULL: of all) and opens those anew that had failed. */
-int pool_clear(struct pool *p, const char *disk, struct err *reterr);
+/* Forgets the errors of a disk (NULL: of all), opens those anew that had failed, and lets a suspended pool go on. give_up: disks
+ * that are away nevertheless are not waited for any more; what only they hold is damaged until they are back. -ENXIO: disks that
+ * are needed are not there. */
+int pool_clear(struct pool *p, const char *disk, bool give_up, struct err *reterr);
 
 /* More groups and hot spares for the pool. -EINVAL: a group is not as those that are there (force), or a disk is too small;
  * -EBUSY: a disk is in use, or has labels of some pool (force). Nothing was written to any disk then. */

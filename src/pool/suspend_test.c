@@ -74,13 +74,18 @@ static void make(struct bench *b)
     check(pool_volume_open(b->p, "v", &b->v, &err) == 0);
 }
 
-static int import(struct bench *b)
+static int import_by(struct bench *b, bool rewind, struct err *reterr)
 {
     const char *paths[DISKS + 1] = {NULL};
     for (unsigned i = 0; i < b->l->shape->disks; i++)
         paths[i] = disks[i];
-    const struct pool_import_want want = {.paths = paths, .name = "tank"};
-    int r = pool_import(&want, &b->p, NULL);
+    const struct pool_import_want want = {.paths = paths, .name = "tank", .rewind = rewind};
+    return pool_import(&want, &b->p, reterr);
+}
+
+static int import(struct bench *b)
+{
+    int r = import_by(b, false, NULL);
     return r ? r : pool_volume_open(b->p, "v", &b->v, NULL);
 }
 
@@ -321,12 +326,17 @@ static void test_disks_go_at_any_moment_and_return(void **state)
 
 /* ---- who only reads ------------------------------------------------------------------------------------ */
 
-/* A block that only the disks have. */
-static void settled(struct bench *b)
+static void written(struct bench *b)
 {
     for (unsigned i = 0; i < BLOCKS; i++)
         EXPECT_EQ(b->e, write_block(b, i, VOL_FUA), 0);
     EXPECT_EQ(b->e, pool_sync(b->p), 0);
+}
+
+/* Blocks that only the disks have. */
+static void settled(struct bench *b)
+{
+    written(b);
     cache_set_budget(b->p->blocks.cache, 4096);
 }
 
@@ -363,6 +373,155 @@ static void test_readers_wait(void **state)
     }
 }
 
+/* ---- one disk is enough, but not for all ---------------------------------------------------------------- */
+
+static void disk_goes(struct bench *b, unsigned i)
+{
+    sim_fail_reads(b->run, disks[i], 1, ENXIO);
+    sim_fail_writes(b->run, disks[i], 1, ENXIO);
+    sim_fail_flush(b->run, disks[i], 1, ENXIO);
+}
+
+/* The second one of a mirror was away, is back, and has not got yet what it missed, when the first one goes. */
+static void gap(struct bench *b)
+{
+    written(b);
+    disk_goes(b, 1);
+    written(b);
+    disks_return(b);
+    EXPECT_EQ(b->e, pool_online(b->p, disks[1], NULL), 0);
+    disk_goes(b, 0);
+}
+
+static void gap_body(struct expect *e)
+{
+    struct bench b = {.l = e->arg, .e = e};
+    struct pool_trouble t;
+    struct pool_scan_status s;
+    make(&b);
+    gap(&b);
+    cache_set_budget(b.p->blocks.cache, 4096);
+    b.writers++;
+    check(fiber_start(reader, &b, "reader"));
+    EXPECT(e, suspended_soon(&b));
+    EXPECT(e, vdev_usable(b.p->root));
+    pool_trouble(b.p, &t);
+    EXPECT(e, strstr(t.why, "/d0") && strstr(t.why, "no other disk") && !strstr(t.why, "/d1"));
+    pause_ms(12000);
+    EXPECT_EQ(e, b.writers, 1);
+    EXPECT_EQ(e, pool_clear(b.p, NULL, false, NULL), -ENXIO);
+    disks_return(&b);
+    EXPECT(e, resumed_soon(&b));
+    pool_scan_wait(b.p);
+    pause_ms(100);
+    EXPECT_EQ(e, b.writers, 0);
+    pool_scan_status(b.p, &s);
+    EXPECT_EQ(e, s.errors, 0);
+    EXPECT_EQ(e, pool_error_count(b.p), 0);
+    EXPECT_EQ(e, write_block(&b, 3, VOL_FUA), 0);
+    sim_power_cut(b.run, SIM_CUT_NONE);
+}
+
+static void test_who_needs_what_only_a_lost_disk_has_waits(void **state)
+{
+    (void)state;
+    struct ledger l = {.shape = &shapes[1]};
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        two_worlds(&l, seed, gap_body, after_body);
+}
+
+/* What the disk that was away, and is back, lacks is nobody's to read without the other one. */
+static void cut_body(struct expect *e)
+{
+    struct bench b = {.l = e->arg, .e = e};
+    make(&b);
+    gap(&b);
+    disks_return(&b);
+    sim_power_cut(b.run, SIM_CUT_ALL);
+}
+
+static void gap_import_body(struct expect *e)
+{
+    struct bench b = {.l = e->arg, .e = e, .run = reactor_run(reactor_self())};
+    struct err err = {0};
+    check(file_rename(disks[0], aways[0]) == 0);
+    EXPECT(e, import_by(&b, false, &err) != 0);
+    EXPECT(e, strstr(err.msg, "/d0 is missing") != NULL);
+    check(file_rename(aways[0], disks[0]) == 0);
+    after_body(e);
+}
+
+/* The log's last block was allocated in a txg that the disk lacks, as far as its own log knows. */
+static void log_body(struct expect *e)
+{
+    struct bench b = {.l = e->arg, .e = e};
+    make(&b);
+    struct vdev *leaf = vdev_leaf(b.p->root, 1);
+    check(txg_set_add(&leaf->dtl, b.p->txgs.open, b.p->txgs.open + 1) == 0);
+    leaf->dtl_dirty = true;
+    EXPECT_EQ(e, write_block(&b, 3, VOL_FUA), 0);
+    EXPECT_EQ(e, pool_sync(b.p), 0);
+    sim_power_cut(b.run, SIM_CUT_ALL);
+}
+
+static void log_import_body(struct expect *e)
+{
+    struct bench b = {.l = e->arg, .e = e, .run = reactor_run(reactor_self())};
+    struct err err = {0};
+    check(file_rename(disks[0], aways[0]) == 0);
+    EXPECT_EQ(e, import_by(&b, false, &err), -ENXIO);
+    EXPECT(e, strstr(err.msg, "--rewind") != NULL);
+    EXPECT_EQ(e, import_by(&b, true, NULL), 0);
+    EXPECT(e, !pool_read_only(b.p, NULL));
+    EXPECT_EQ(e, pool_volume_open(b.p, "v", &b.v, NULL), 0);
+    verify(&b);
+    volume_close(b.v);
+    EXPECT_EQ(e, pool_export(b.p, NULL), 0);
+}
+
+static void test_imports_do_without_a_disk_only_when_told(void **state)
+{
+    (void)state;
+    struct ledger l = {.shape = &shapes[1]};
+    two_worlds(&l, 1, cut_body, gap_import_body);
+    two_worlds(&l, 1, log_body, log_import_body);
+}
+
+/* The resilver had met what is not there. The operator goes on without it, and then it comes back. */
+static void given_up_body(struct expect *e)
+{
+    struct bench b = {.l = e->arg, .e = e};
+    struct pool_scan_status s;
+    make(&b);
+    gap(&b);
+    EXPECT(e, suspended_soon(&b));
+    EXPECT_EQ(e, pool_clear(b.p, NULL, true, NULL), 0);
+    pool_scan_wait(b.p);
+    pool_scan_status(b.p, &s);
+    EXPECT(e, s.resilver && s.errors > 0 && pool_error_count(b.p) > 0);
+    EXPECT(e, !pool_suspended(b.p));
+    EXPECT_EQ(e, write_block(&b, 3, VOL_FUA), 0);
+    disks_return(&b);
+    EXPECT_EQ(e, pool_online(b.p, disks[0], NULL), 0);
+    pool_scan_wait(b.p);
+    pool_scan_status(b.p, &s);
+    EXPECT(e, s.resilver && s.errors == 0);
+    EXPECT_EQ(e, pool_scrub(b.p, POOL_SCRUB_START, NULL), 0);
+    pool_scan_wait(b.p);
+    EXPECT_EQ(e, pool_error_count(b.p), 0);
+    cache_set_budget(b.p->blocks.cache, 4096);
+    verify(&b);
+    volume_close(b.v);
+    EXPECT_EQ(e, pool_export(b.p, NULL), 0);
+}
+
+static void test_the_operator_may_give_a_disk_up(void **state)
+{
+    (void)state;
+    struct ledger l = {.shape = &shapes[1]};
+    two_worlds(&l, 1, given_up_body, after_body);
+}
+
 /* ---- failmode=continue --------------------------------------------------------------------------------- */
 
 static void continue_body(struct expect *e)
@@ -376,7 +535,7 @@ static void continue_body(struct expect *e)
     int r = 0;
     for (unsigned i = 0; r == 0 && i < BLOCKS; i++) /* raidz has some of them yet */
         r = read_block(&b, i, bytes);
-    EXPECT_EQ(e, r, -EIO);
+    EXPECT_EQ(e, r, -ENXIO);
     EXPECT(e, pool_suspended(b.p));
     EXPECT_EQ(e, write_block(&b, 3, VOL_FUA), -EIO);
     EXPECT_EQ(e, b.v->ops->discard(b.v, 0, BLOCK, 0), -EIO);
@@ -556,6 +715,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_disks_go_at_any_moment_and_return),
         cmocka_unit_test(test_readers_wait),
+        cmocka_unit_test(test_who_needs_what_only_a_lost_disk_has_waits),
+        cmocka_unit_test(test_imports_do_without_a_disk_only_when_told),
+        cmocka_unit_test(test_the_operator_may_give_a_disk_up),
         cmocka_unit_test(test_new_requests_fail_with_failmode_continue),
         cmocka_unit_test(test_a_suspended_pool_can_be_stopped),
         cmocka_unit_test(test_a_disk_that_was_set_back_is_refused),

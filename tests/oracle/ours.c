@@ -417,7 +417,7 @@ static void do_unspare(struct ours *o, int ac, char **av)
 static void do_clear(struct ours *o, int ac, char **av)
 {
     struct err err = {0};
-    ok(pool_clear(o->pool, ac > 0 ? disk_path(o, av[0]) : NULL, &err), &err, "clear");
+    ok(pool_clear(o->pool, ac > 0 ? disk_path(o, av[0]) : NULL, false, &err), &err, "clear");
 }
 
 /* Until that many spares are in use, for a minute at most. */

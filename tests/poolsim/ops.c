@@ -58,7 +58,7 @@ static void range_draw(struct story *st, const struct slot *s, uint64_t *ret_fir
         n = 1 + draw(st, 3);
     else if (one_in(st, 2))
         first = first / block * block;
-    if (one_in(st, 16)) { /* whole blocks */
+    if (one_in(st, st->quick ? 5 : 16)) { /* whole blocks, past the log */
         first = first / block * block;
         n = LARGE / SECTOR * (2 + draw(st, 3));
     }
@@ -442,7 +442,8 @@ static unsigned op_weight(unsigned k)
 
 void op_draw(struct story *st)
 {
-    struct slot *s = &st->slot[draw(st, SLOTS)];
+    struct slot *s =
+        &st->slot[draw(st, st->quick ? SLOTS / 2 : SLOTS)]; /* logs that are busy */
     unsigned k = draw_weighted(st, op_weight, ARRAY_LEN(ops));
     if (s->taken)
         return;

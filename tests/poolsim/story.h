@@ -83,6 +83,7 @@ struct story {
     bool tight;         /* there is little room */
     bool first_fit;     /* what is freed is used again as soon as may be */
     bool quick;         /* a log's groups overlap */
+    bool turns;         /* each block goes to the next group */
     bool gangs; /* some blocks are made of parts though there is room for them in one piece */
     char paths[DISKS_MAX][16];
 
@@ -135,6 +136,8 @@ void story_cut(struct story *st);
 void trouble_start(struct story *st);
 /* As far as the pool knows, every disk has all that it ought to. */
 bool disks_whole(const struct story *st);
+/* All disks are there: waits until the pool has seen that. */
+void disks_await(struct story *st);
 /* A pool that is whole has nothing to repair. Parks. */
 void disks_prove(struct story *st);
 

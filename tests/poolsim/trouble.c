@@ -139,6 +139,15 @@ static void pull_too_many(struct story *st)
     st->n.suspensions += pool_suspended(st->pool);
 }
 
+void disks_await(struct story *st)
+{
+    for (unsigned i = 0; pool_suspended(st->pool); i++) {
+        if (i == 300)
+            story_fail("all disks are there, and the pool stays suspended");
+        fiber_sleep_until(run_deadline_ms(100), NULL);
+    }
+}
+
 /* By itself or because the operator says so. Disks that nobody missed yet fail later, and all that comes again. */
 static void come_back(struct story *st)
 {
@@ -148,16 +157,12 @@ static void come_back(struct story *st)
     for (unsigned i = 0; i < st->ndisks; i++)
         sim_plug(st->run, st->paths[i]);
     if (one_in(st, 2)) {
-        int r = pool_clear(st->pool, NULL, &err);
+        int r = pool_clear(st->pool, NULL, false, &err);
         if (r && r != -EAGAIN)
             story_fail("clear fails though all disks are there: %s", err.msg);
         st->n.clears++;
     }
-    for (unsigned i = 0; pool_suspended(st->pool); i++) {
-        if (i == 300)
-            story_fail("all disks are there, and the pool stays suspended");
-        fiber_sleep_until(run_deadline_ms(100), NULL);
-    }
+    disks_await(st);
 }
 
 static void losing(void *arg)

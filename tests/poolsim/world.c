@@ -170,19 +170,26 @@ static void aim_draw(struct story *st)
         [STEP_COMMIT_WRITE] = {12, 0}, [STEP_COMMIT_FLUSH] = {12, 0},
         [STEP_UBERBLOCK] = {12, 0},    [STEP_LABEL_HALF_0] = {2, 50},
         [STEP_LABEL_HALF_1] = {2, 50}, [STEP_LOG_WRITE] = {60, 0},
-        [STEP_LOG_FLUSH] = {60, 0},    [STEP_CLAIM] = {2, 50},
-        [STEP_REPLAY] = {2, 50},       [STEP_RESILVER] = {2, 50},
-        [STEP_ATTACH] = {1, 8000},     [STEP_REPLACE] = {1, 8000},
-        [STEP_SPARE_IN] = {1, 8000},   [STEP_LEAVE] = {1, 8000},
-        [STEP_ADD] = {1, 8000},        [STEP_SHRINK] = {1, 8000},
+        [STEP_LOG_FLUSH] = {60, 0},    [STEP_LOG_AHEAD] = {2, 50},
+        [STEP_CLAIM] = {2, 50},        [STEP_REPLAY] = {2, 50},
+        [STEP_RESILVER] = {2, 50},     [STEP_ATTACH] = {1, 8000},
+        [STEP_REPLACE] = {1, 8000},    [STEP_SPARE_IN] = {1, 8000},
+        [STEP_LEAVE] = {1, 8000},      [STEP_ADD] = {1, 8000},
+        [STEP_SHRINK] = {1, 8000},
     };
     /* clang-format on */
+    static const enum step any[] = {
+        STEP_COMMIT_WRITE, STEP_COMMIT_FLUSH, STEP_LABEL_HALF_0, STEP_UBERBLOCK,
+        STEP_LABEL_HALF_1, STEP_LABEL_HALF_1, STEP_LOG_WRITE,    STEP_LOG_FLUSH,
+    };
     static const enum step changes[] = {
         STEP_CLAIM,   STEP_RESILVER, STEP_ATTACH,   STEP_ATTACH,   STEP_ATTACH,
         STEP_REPLACE, STEP_REPLACE,  STEP_SPARE_IN, STEP_SPARE_IN, STEP_LEAVE,
         STEP_LEAVE,   STEP_ADD,      STEP_ADD,
     };
-    st->aim = one_in(st, 20) ? STEP_SHRINK : (enum step)draw(st, STEP_CLAIM);
+    st->aim = one_in(st, 20) ? STEP_SHRINK : any[draw(st, ARRAY_LEN(any))];
+    if (st->quick && one_in(st, 4))
+        st->aim = STEP_LOG_AHEAD;
     if (st->world > 0 && one_in(st, 2))
         st->aim = one_in(st, 3) ? STEP_CLAIM : STEP_REPLAY;
     if (st->trouble == TROUBLE_GOING && one_in(st, 3))
@@ -220,6 +227,7 @@ static void close_all(struct story *st)
             model_flushed(s->m, now);
         s->v = NULL;
     }
+    disks_await(st);
     if (one_in(st, 2)) {
         st->n.closes++;
         pool_close(st->pool);
@@ -308,6 +316,7 @@ static void world_play(struct story *st)
     step_watch(step_began, st);
     quirk_set(QUIRK_FIRST_FIT, st->first_fit);
     quirk_set(QUIRK_QUICK, st->quick);
+    quirk_set(QUIRK_TURNS, st->turns);
     quirk_set(QUIRK_GANGS, st->gangs);
     st->ops_left = (int64_t)(OPS / 2 + draw(st, OPS));
     if (run_sim_new(&cfg, &st->run, &err) < 0)
@@ -367,6 +376,7 @@ struct story *story_new(uint64_t seed, bool verbose)
     st->tight = one_in(st, 6);
     st->first_fit = !one_in(st, 3);
     st->quick = one_in(st, 2);
+    st->turns = one_in(st, 2);
     st->gangs = seed % 4 == 2;
     for (unsigned i = 0; i < st->ndisks; i++)
         snprintf(st->paths[i], sizeof(st->paths[i]), "/d%u", i);

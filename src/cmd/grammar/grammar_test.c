@@ -137,6 +137,7 @@ static const struct {
      "[{\"method\":\"pool.offline\",\"params\":{\"name\":\"tank\",\"disk\":\"/disks/c1\"}},"
      "{\"method\":\"pool.offline\",\"params\":{\"name\":\"tank\",\"disk\":\"1234\"}}]"},
     {"zpool clear tank", "[{\"method\":\"pool.clear\",\"params\":{\"name\":\"tank\"}}]"},
+    {"zpool clear -f tank c1", "[{\"method\":\"pool.clear\",\"params\":{\"name\":\"tank\",\"disk\":\"/disks/c1\",\"force\":true}}]"},
     {"zpool scrub -p tank pot",
      "[{\"method\":\"pool.scrub\",\"params\":{\"name\":\"tank\",\"pause\":true}},{\"method\":\"pool.scrub\",\"params\":{\"name\":\"pot\",\"pause\":true}}]"},
     {"zpool scrub -sw tank", "! zpool scrub: -w waits"},

@@ -225,10 +225,13 @@ EACH_DISK(online, "pool.online")
 static int clear(const struct gr_line *l, const json_t *facts, struct gr_plan *p,
                  struct err *reterr)
 {
+    json_t *params = pool_params(l);
     (void)facts, (void)reterr;
-    if (l->noperands == 1)
-        gr_step(p, "pool.clear", pool_params(l));
-    return each_disk(l, p, "pool.clear");
+    if (l->noperands > 1)
+        json_object_set_new(params, "disk", gr_disk_of_pool(l, l->operands[1]));
+    flag(l, "f", params, "force");
+    gr_step(p, "pool.clear", params);
+    return 0;
 }
 
 /* ---- the whole --------------------------------------------------------------------------- */
@@ -491,6 +494,9 @@ GR_OPTIONS(copy_options) = {
     {.letter = 'f', .word = "force", .doc = "although the new disk holds another pool's labels"},
     {.letter = 'w', .doc = "wait until everything is copied, with a bar; Ctrl-C leaves the copying going"},
 };
+GR_OPTIONS(clear_options) = {
+    {.letter = 'f', .word = "force", .doc = "go on without disks that are away: what only they hold is damaged until they are back"},
+};
 GR_OPTIONS(scrub_options) = {
     {.letter = 'p', .word = "pause", .doc = "pause the one that runs"},
     {.letter = 's', .word = "stop", .doc = "end the one that runs"},
@@ -513,7 +519,7 @@ GR_OPTIONS(import_options) = {
     {.letter = 'd', .word = "devices", .arg = "DEVICE|FOLDER", .many = true, .doc = "one of its disks, or a folder where they are (default: /dev/disk/by-id)"},
     {.letter = 'D', .word = "destroyed", .doc = "one that was destroyed"},
     {.letter = 'f', .word = "force", .doc = "although its labels say that another host uses it"},
-    {.letter = 'F', .word = "rewind", .doc = "when its newest state is damaged: the newest that is whole, up to two transaction groups back"},
+    {.letter = 'F', .word = "rewind", .doc = "when its newest state is damaged: the newest that is whole, up to two transaction groups back; what only missing disks hold is given up"},
     {.letter = 'X', .word = "rewind-far", .doc = "the same, and further back"},
     {.letter = 'n', .doc = "only look, with all checks, and say what it would come to; with -F how far it would go back"},
     {.letter = 'o', .arg = "readonly=on", .many = true, .doc = "write nothing"},
@@ -550,7 +556,7 @@ static const struct gr_verb verbs[] = {
     {"remove", "POOL SPARE...", "Take hot spares out of a pool.", .min = 2, .max = GR_MANY, .translate = take_out},
     {"offline", "POOL DISK...", "Take disks out of service until they are brought online again.", .min = 2, .max = GR_MANY, .translate = offline},
     {"online", "POOL DISK...", "Bring disks back that were offline, failed or missing; what they lack is copied to them in the background.", .min = 2, .max = GR_MANY, .translate = online},
-    {"clear", "POOL [DISK]", "Forget the errors of a pool's disks, open those anew that failed, and let a suspended pool go on.", .min = 1, .max = 2, .translate = clear},
+    {"clear", "POOL [DISK]", "Forget the errors of a pool's disks, open those anew that failed, and let a suspended pool go on.", GR_WITH(clear_options), .min = 1, .max = 2, .translate = clear},
     {"scrub", "POOL...", "Read and verify all that a pool holds, and repair what is bad, in the background; goes on with one that was paused.", GR_WITH(scrub_options), .min = 1, .max = GR_MANY, .translate = scrub},
     {"wait", "POOL", "Wait until no scrub or resilver of a pool runs, with a bar. Ctrl-C leaves it going.", .min = 1, .max = 1, .translate = wait_for},
     {"status", "[POOL...] [INTERVAL [COUNT]]", "Show the disks of pools, their errors, scrubs and resilvers, and what to do.", GR_WITH(status_options), POOLS_MANY, .translate = status, .view = VIEW_POOL_STATUS},

@@ -19,7 +19,7 @@ struct cache;
 /* What happened to a block that cannot be read: for the error log and events. */
 struct block_error {
     const struct bp *bp;
-    int err; /* -EBADMSG, -EIO */
+    int err; /* -EBADMSG, -EIO, -ENXIO */
 };
 
 struct blocks {
@@ -61,7 +61,8 @@ void blocks_reader_leave(struct blocks *b, uint64_t ticket);
 uint64_t blocks_oldest_reader(struct blocks *b);
 
 /* The block's lsize bytes in a buffer that is shared with the cache: not to be changed; the
- * caller puts it. Holes and embedded pointers work too. Waits for disks, but not for prefetch. -EBADMSG: no copy passes; -EIO;
+ * caller puts it. Holes and embedded pointers work too. Waits for disks, but not for prefetch.
+ * -EBADMSG: no copy passes; -EIO; -ENXIO: disks that are away may have it, and nobody waits;
  * -EOPNOTSUPP: a checksum or compression that we don't know. Parks. */
 enum block_hint { BLOCK_NORMAL, BLOCK_STREAM /* not worth keeping */, BLOCK_PREFETCH };
 int block_read(struct blocks *b, const struct bp *bp, enum block_hint hint,
@@ -69,7 +70,7 @@ int block_read(struct blocks *b, const struct bp *bp, enum block_hint hint,
 /* The block if it is cached, with a reference, else NULL; never parks. */
 struct iobuf *block_cached(struct blocks *b, const struct bp *bp);
 /* Verifies all copies and parity of a block and repairs what is bad, for scrub and resilver;
- * gangs too. *ret_repaired: bytes. Errors as block_read. Parks. */
+ * gangs too. *ret_repaired: bytes. Waits for disks, and errors, as block_read(). Parks. */
 int block_scrub(struct blocks *b, const struct bp *bp, uint64_t *ret_repaired);
 
 /* What compressing made of a block's content before it was written, and the checksum of that. */

@@ -101,6 +101,20 @@ static void copies_repair(struct blocks *b, const struct bp *bp, unsigned bad,
     }
 }
 
+static unsigned gravity(int err)
+{
+    static const int grave[] = {-EBADMSG, -ENXIO, -ENOMEM};
+    for (unsigned i = 0; i < ARRAY_LEN(grave); i++)
+        if (err == grave[i])
+            return i + 1;
+    return 0;
+}
+
+int graver(int a, int b)
+{
+    return a == 0 || gravity(b) > gravity(a) ? b : a;
+}
+
 /* A gang's headers are alike, so the first good one decides. Only of the outermost gang all are followed: with each within
  * it the ways through lying ones would be 3^depth. */
 int raw_read(struct blocks *b, const struct bp *bp, enum io_class class, unsigned depth,
@@ -122,8 +136,7 @@ int raw_read(struct blocks *b, const struct bp *bp, enum io_class class, unsigne
             return 0;
         }
         bad |= 1u << i;
-        if (err == 0 || rc == -EBADMSG)
-            err = rc;
+        err = graver(err, rc);
     }
     return err ? err : E(-EBADMSG);
 }
@@ -251,7 +264,7 @@ static int patient_read(struct blocks *b, const struct bp *bp, enum block_hint h
     do {
         changes = b->root->changes;
         rc = cached_read(b, bp, hint, ret_buf);
-    } while (rc == -EIO && hint != BLOCK_PREFETCH && blocks_wait(b, changes));
+    } while (rc == -ENXIO && hint != BLOCK_PREFETCH && blocks_wait(b, changes));
     return rc;
 }
 

@@ -52,7 +52,7 @@ static int scrub_copies(struct blocks *b, const struct bp *bp, unsigned depth,
                           : copy_scrub(b, bp, &dva, scratch->p, repaired);
         if (rc != 0) {
             *ret_bad |= 1u << i;
-            err = rc;
+            err = graver(err, rc);
         }
     }
     iobuf_put(scratch);
@@ -93,10 +93,15 @@ static int scrub_nested(struct blocks *b, const struct bp *bp, unsigned depth,
 int block_scrub(struct blocks *b, const struct bp *bp, uint64_t *ret_repaired)
 {
     struct bp own = *bp;
+    uint64_t changes;
+    int rc;
     *ret_repaired = 0;
     if (bp_is_hole(bp) || bp_is_embedded(bp))
         return 0;
-    int rc = scrub_nested(b, &own, 0, ret_repaired);
+    do {
+        changes = b->root->changes;
+        rc = scrub_nested(b, &own, 0, ret_repaired);
+    } while (rc == -ENXIO && blocks_wait(b, changes));
     if (rc != 0 && b->on_error && rc != -ENOMEM)
         b->on_error(b->on_error_arg, &(struct block_error){.bp = &own, .err = rc});
     return rc;

@@ -129,17 +129,30 @@ void block_put(struct blocks *b, const struct bp *placed, uint64_t fill, struct 
 
 static int free_nested(struct blocks *b, uint64_t txg, const struct bp *bp, unsigned depth);
 
+/* Of the first copy that has it. */
+static int free_gang_header(struct blocks *b, const struct bp *bp, unsigned depth,
+                            struct gang_header *ret)
+{
+    int rc = 0;
+    for (unsigned i = 0; depth <= GANG_DEPTH_MAX && i < bp_ndvas(bp); i++) {
+        int one = gang_header_read(b, bp, i, NULL, ret);
+        if (one == 0)
+            return 0;
+        rc = graver(rc, one);
+    }
+    return rc ? rc : E(-EBADMSG);
+}
+
 /* The parts first: afterwards the header may not be read any more. */
 static int free_gang(struct blocks *b, uint64_t txg, const struct bp *bp, unsigned depth)
 {
     struct gang_header h;
-    int rc = E(-EBADMSG);
+    int rc;
     uint64_t changes;
     do {
         changes = b->root->changes;
-        for (unsigned i = 0; rc != 0 && depth <= GANG_DEPTH_MAX && i < bp_ndvas(bp); i++)
-            rc = gang_header_read(b, bp, i, NULL, &h);
-    } while (rc == -EIO && blocks_wait(b, changes));
+        rc = free_gang_header(b, bp, depth, &h);
+    } while (rc == -ENXIO && blocks_wait(b, changes));
     for (unsigned c = 0; rc == 0 && c < GANG_CHILDREN; c++) {
         if (!bp_is_hole(&h.child[c]))
             rc = free_nested(b, txg, &h.child[c], depth + 1);

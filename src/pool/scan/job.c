@@ -4,29 +4,21 @@
 
 #include <errno.h>
 
-/* Disks that are away are no damage of the block's. */
-static int verify(struct scan *s, const struct bp *bp)
-{
-    uint64_t repaired;
-    int r;
-    do {
-        r = block_scrub(&s->p->blocks, bp, &repaired);
-        s->now.repaired += repaired;
-    } while (r == -EIO && !vdev_usable(s->p->root) && suspend_wait(s->p) == 0);
-    return r;
-}
-
 static void job_run(void *arg)
 {
     struct scan_job *j = arg;
     struct scan *s = j->scan;
-    int r = verify(s, &j->bp);
+    uint64_t repaired;
+    suspend_patience(s->p, NULL, fiber_self());
+    int r = block_scrub(&s->p->blocks, &j->bp, &repaired);
+    suspend_patience(s->p, fiber_self(), NULL);
+    s->now.repaired += repaired;
     if (r == -ENOMEM) {
         s->error = r;
     } else if (r) {
         s->now.errors++;
         s->bad = j->bp;
-        if (r == -EBADMSG || vdev_usable(s->p->root))
+        if (r != -ENXIO) /* disks that are away are no damage of the block's */
             errlog_add(s->p, &j->at);
     }
     j->busy = false;

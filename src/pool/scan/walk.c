@@ -148,7 +148,7 @@ static int failed(void *arg, const struct bp *bp, uint64_t object, unsigned leve
     if (memcmp(&s->bad, bp, sizeof(*bp)) == 0)
         return 0;
     s->now.errors++;
-    if (err == -EBADMSG || vdev_usable(s->p->root))
+    if (err != -ENXIO)
         errlog_add(s->p, &at);
     return 0;
 }

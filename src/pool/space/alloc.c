@@ -238,6 +238,8 @@ static void rotor_turn(const struct space *sp, struct rotor *r)
             continue;
         uint64_t share = MIN(top_free(t) / unit, 8ull * SHARE_UNIT);
         r->left = (uint64_t)ALIQUOT / SHARE_UNIT * MAX(t->vd->nchildren, 1u) * share;
+        if (quirk_on(QUIRK_TURNS))
+            r->left = MIN(r->left, 1u);
         if (share > 0)
             return;
     }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Pools that have lost too many disks (OpenZFS zio_suspend()). Who finds that an I/O cannot be done for want of disks waits
- * here: the sync fiber in the middle of a commit, a reader, and with them all who wait for a txg. Nothing is given up
- * and nothing is acknowledged; what is dirty stays in memory.
+ * here: the sync fiber in the middle of a commit, a reader, a scan, and with them all who wait for a txg. Nothing is given up
+ * and nothing is acknowledged; what is dirty stays in memory. Too few disks may be enough for most blocks: one is back and lacks
+ * what was written without it, and then the other one, which has that, goes. Such a pool is suspended by the first who needs it.
  *
- * It ends when the operator says so (txg_resume) or a fiber that looks every few seconds finds the disks back. Only a disk is taken
+ * It ends when the operator says so (txg_resume) or a fiber that looks every few seconds finds a disk back. Only a disk is taken
  * back that holds what the last good flush promised (vdev_open()); one that failed with an error rather than went away
  * waits for the operator. Then the sync fiber writes everything again that its txg had written (vbatch_finish()), and
  * readers read again. The intent log sees by root->losses that a group may be gone and leaves it to the txg.
@@ -53,16 +54,28 @@ static const struct vdev *top_without_disks(const struct vdev *root)
     return NULL;
 }
 
+/* It can be used, but its disks do not hold all. */
+static const struct vdev *top_with_gaps(const struct vdev *root)
+{
+    for (unsigned i = 0; i < root->nchildren; i++)
+        if (root->child[i]->type != VDEV_HOLE && !vdev_whole_without(root->child[i], NULL))
+            return root->child[i];
+    return NULL;
+}
+
 /* "/d0 is REMOVED, /d1 is FAULTED", as far as there is room. */
 static void say_why(const struct pool *p, char *ret, size_t cap)
 {
-    const struct vdev *top = top_without_disks(p->root), *leaf;
+    const struct vdev *gone = top_without_disks(p->root),
+                      *top = gone ? gone : top_with_gaps(p->root), *leaf;
     size_t at = 0;
     ret[0] = 0;
     for (unsigned i = 0; top && at < cap && (leaf = vdev_leaf(top, i)); i++)
-        if (leaf->state < VDEV_DEGRADED)
+        if (leaf->state < VDEV_DEGRADED && !leaf->given_up)
             at += (size_t)snprintf(ret + at, cap - at, "%s%s is %s", at ? ", " : "", leaf->path,
                                    vdev_state_name(leaf->state));
+    if (!gone && at < cap)
+        snprintf(ret + at, cap - at, "; no other disk has all that is needed");
 }
 
 /* ---- the end --------------------------------------------------------------------------------------- */
@@ -95,15 +108,14 @@ static int try_to_end(struct pool *p, bool faulted, struct err *reterr)
     int r = vdev_retry(p->root, p->guid, faulted, &why);
     if (r)
         return err_set(reterr, r, "pool %s: no memory to open its disks", p->name);
-    if (!vdev_usable(p->root)) {
-        say_why(p, p->suspended.why, sizeof(p->suspended.why));
-        refused(p, &why);
-        return err_set(reterr, E(-ENXIO), "pool %s: too few of its disks are there: %s",
-                       p->name, why.code ? why.msg : p->suspended.why);
-    }
-    if (p->suspended.on)
+    if (vdev_usable(p->root) && p->suspended.on && p->suspended.news != p->root->news)
         end(p);
-    return 0;
+    if (vdev_usable(p->root) && !p->suspended.on)
+        return 0;
+    say_why(p, p->suspended.why, sizeof(p->suspended.why));
+    refused(p, &why);
+    return err_set(reterr, E(-ENXIO), "pool %s: too few of its disks are there: %s", p->name,
+                   why.code ? why.msg : p->suspended.why);
 }
 
 int txg_resume(struct pool *p, struct err *reterr)
@@ -134,6 +146,7 @@ static void begin(struct pool *p)
 {
     struct suspension *s = &p->suspended;
     s->on = true;
+    s->news = p->root->news;
     s->since = run_wall() / NS_PER_SEC;
     s->refusal[0] = 0;
     say_why(p, s->why, sizeof(s->why));
@@ -196,8 +209,8 @@ int suspend_pass(struct pool *p)
 bool suspend_read(void *arg, uint64_t changes)
 {
     struct pool *p = arg;
-    if (vdev_usable(p->root))
-        return p->root->changes != changes;
+    if (p->root->changes != changes && !p->suspended.let_go)
+        return true;
     if (!p->suspended.on)
         begin(p);
     return waits(p) && suspend_wait(p) == 0;

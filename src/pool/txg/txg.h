@@ -50,6 +50,7 @@ struct suspension {
     bool let_go; /* nobody waits any more */
     bool watched;
     uint64_t failmode;         /* enum pool_failmode */
+    uint64_t news;             /* the root's, when it began */
     uint64_t since;            /* wall clock, seconds */
     char why[200];             /* the disks that are missed */
     char refusal[200];         /* why one that is back was not taken */

@@ -341,6 +341,34 @@ static void test_foreign_disks_are_refused(void **state)
     expect_in(expect_sim(7), refused_body, NULL);
 }
 
+/* Its mirror was dissolved in txg 6, so that it took over that one's guid, and another was to be put above it in txg 7: as of txg 5
+ * it is what it was. */
+static void names_body(struct expect *e)
+{
+    struct rig r;
+    struct maker m = {5, RIG_GUID};
+    rig_make(&r, &two);
+    for (; m.txg <= 6; m.txg++) {
+        r.leaf[1]->guid = m.txg == 5 ? RIG_LEAF + 1 : RIG_TOP;
+        for (unsigned half = 0; half < 2; half++)
+            EXPECT_EQ(e, label_write(r.top, half, make_label, &m), 0);
+    }
+    r.top->guid = RIG_TOP + 1;
+    EXPECT_EQ(e, label_write(r.top, 0, make_label, &m), 0);
+    r.top->guid = RIG_TOP;
+    r.leaf[1]->guid = RIG_LEAF + 1;
+    vdev_close(r.root);
+    EXPECT_EQ(e, vdev_open(r.root, RIG_GUID, false, NULL), 0);
+    EXPECT_EQ(e, r.top->state, VDEV_HEALTHY);
+    rig_free(&r);
+}
+
+static void test_a_disk_is_known_by_what_it_was(void **state)
+{
+    (void)state;
+    expect_in(expect_sim(9), names_body, NULL);
+}
+
 static void read_only_body(struct expect *e)
 {
     struct rig r;
@@ -369,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_an_erased_leaf_remembers_nothing),
         cmocka_unit_test(test_spares_have_a_label_without_txg),
         cmocka_unit_test(test_foreign_disks_are_refused),
+        cmocka_unit_test(test_a_disk_is_known_by_what_it_was),
         cmocka_unit_test(test_read_only_is_read_only),
     };
     log_set_sink(quiet, NULL);

@@ -181,6 +181,45 @@ static void test_a_leaf_that_lacks_a_block_is_asked_last(void **state)
     expect_in(expect_sim(5), last_resort_body, (void *)(uintptr_t)&two);
 }
 
+static void come_and_go(struct vdev *leaf, bool there)
+{
+    leaf->offline = !there;
+    vdev_close(leaf);
+    check(vdev_open(vdev_root_of(leaf), 0, false, NULL) == 0);
+}
+
+/* The other one is back without it: no damage as long as the first one may come back. */
+static void wanting_body(struct expect *e)
+{
+    struct rig r;
+    uint64_t repaired;
+    rig_make(&r, e->arg);
+    EXPECT_EQ(e, rig_write(&r, 0, BLOCK, 1, 10), 0);
+    come_and_go(r.leaf[1], false);
+    EXPECT_EQ(e, rig_write(&r, MIB, BLOCK, 2, 11), 0);
+    come_and_go(r.leaf[1], true);
+    come_and_go(r.leaf[0], false);
+    EXPECT(e, vdev_usable(r.root));
+    EXPECT_EQ(e, rig_read(&r, 0, BLOCK, 1, 10), 0);
+    EXPECT_EQ(e, rig_read(&r, MIB, BLOCK, 2, 11), -ENXIO);
+    EXPECT_EQ(e, rig_scrub(&r, MIB, BLOCK, 2, 11, &repaired), -ENXIO);
+    rig_rot(&r, 1, 0, 10);
+    EXPECT_EQ(e, rig_read(&r, 0, BLOCK, 1, 10), -EBADMSG); /* that had all it ought to */
+    uint64_t changes = r.root->changes;
+    vdev_give_up(r.leaf[0]);
+    EXPECT(e, r.root->changes > changes);
+    EXPECT_EQ(e, rig_read(&r, MIB, BLOCK, 2, 11), -EBADMSG);
+    come_and_go(r.leaf[0], true);
+    EXPECT_EQ(e, rig_read(&r, MIB, BLOCK, 2, 11), 0);
+    rig_free(&r);
+}
+
+static void test_what_a_leaf_that_is_away_holds_is_no_damage(void **state)
+{
+    (void)state;
+    expect_in(expect_sim(5), wanting_body, (void *)(uintptr_t)&two);
+}
+
 static void write_error_body(struct expect *e)
 {
     struct rig r;
@@ -293,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_unreadable_copies_are_rewritten),
         cmocka_unit_test(test_a_leaf_that_was_away_knows_what_it_missed),
         cmocka_unit_test(test_a_leaf_that_lacks_a_block_is_asked_last),
+        cmocka_unit_test(test_what_a_leaf_that_is_away_holds_is_no_damage),
         cmocka_unit_test(test_a_write_error_faults_the_leaf),
         cmocka_unit_test(test_a_failure_takes_all_writes_around_it),
         cmocka_unit_test(test_short_blocks_are_padded_with_zeros),

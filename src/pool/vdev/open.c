@@ -101,7 +101,7 @@ static bool was_leaf(const struct vdev *leaf, const struct nv *newest)
     if (!nv_get_u64(newest, "txg", &txg) || txg == 0 ||
         label_read(leaf->file, txg - 1, &older, NULL) < 0)
         return false;
-    bool named = names_leaf(older.config, leaf);
+    bool named = names_leaf(older.config, leaf) || became_top(leaf, older.config);
     nv_free(older.config);
     return named;
 }
@@ -181,6 +181,9 @@ static void open_one(void *arg, unsigned i)
         return;
     int rc = leaf_open(leaf, o, &err);
     o->no_memory |= rc == -ENOMEM || refused_note(leaf, rc, &err) < 0;
+    /* It comes back in the middle of a txg that it missed something of, which no dirty time log on disk will say. */
+    if (rc == 0 && leaf->dtl_dirty)
+        vdev_root_of(leaf)->losses++;
     if (rc == 0)
         leaf->removed = false;
     else if (o->err && o->err->code == 0)

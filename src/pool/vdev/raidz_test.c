@@ -203,7 +203,7 @@ static void degraded_body(struct expect *e)
     vdev_close(r.leaf[p]);
     EXPECT(e, !vdev_usable(r.root));
     EXPECT_EQ(e, rig_write(&r, 20 * MIB, 128 * KIB, 1, 40), -EIO);
-    EXPECT_EQ(e, rig_read(&r, 11 * MIB, 512 + 11 * 9216, 11, 31), -EIO);
+    EXPECT_EQ(e, rig_read(&r, 11 * MIB, 512 + 11 * 9216, 11, 31), -ENXIO);
     rig_free(&r);
 }
 
@@ -249,6 +249,37 @@ static void test_resilver_writes_what_was_missed(void **state)
 {
     (void)state;
     for_all_shapes(resilver_body, 0);
+}
+
+/* They come back and lack it, and one that has it goes: no damage as long as that one may come back. */
+static void wanting_body(struct expect *e)
+{
+    struct rig r;
+    rig_make(&r, e->arg);
+    unsigned p = r.top->nparity;
+    for (unsigned i = 0; i < p; i++) {
+        r.leaf[i]->offline = true;
+        vdev_close(r.leaf[i]);
+    }
+    EXPECT_EQ(e, rig_write(&r, 0, 128 * KIB, 1, 20), 0);
+    for (unsigned i = 0; i <= p; i++)
+        r.leaf[i]->offline = i == p;
+    vdev_close(r.leaf[p]);
+    EXPECT_EQ(e, vdev_open(r.root, 0, false, NULL), 0);
+    EXPECT(e, vdev_usable(r.root));
+    EXPECT_EQ(e, rig_read(&r, 0, 128 * KIB, 1, 20), -ENXIO);
+    vdev_give_up(r.leaf[p]);
+    EXPECT_EQ(e, rig_read(&r, 0, 128 * KIB, 1, 20), -EBADMSG);
+    r.leaf[p]->offline = false;
+    EXPECT_EQ(e, vdev_open(r.root, 0, false, NULL), 0);
+    EXPECT_EQ(e, rig_read(&r, 0, 128 * KIB, 1, 20), 0);
+    rig_free(&r);
+}
+
+static void test_what_a_leaf_that_is_away_holds_is_no_damage(void **state)
+{
+    (void)state;
+    for_all_shapes(wanting_body, 0);
 }
 
 /* One away, another one lies: with two parities that is still a block. */
@@ -403,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_one_lie_too_many_is_an_error),
         cmocka_unit_test(test_degraded_writes_are_readable_and_remembered),
         cmocka_unit_test(test_resilver_writes_what_was_missed),
+        cmocka_unit_test(test_what_a_leaf_that_is_away_holds_is_no_damage),
         cmocka_unit_test(test_losses_and_lies_together),
         cmocka_unit_test(test_a_leaf_that_lacks_a_block_is_asked_last),
         cmocka_unit_test(test_write_errors_up_to_parity_are_borne),

@@ -84,10 +84,15 @@ void vdev_set_state(struct vdev *leaf, enum vdev_state state)
 {
     if (leaf->state == state)
         return;
+    struct vdev *root = vdev_root_of(leaf);
+    if (leaf->state < VDEV_DEGRADED && state >= VDEV_DEGRADED) {
+        leaf->given_up = false;
+        root->news++;
+    }
     leaf->state = state;
     for (struct vdev *vd = leaf->parent; vd; vd = vd->parent)
         vd->state = state_above(vd);
-    vdev_root_of(leaf)->changes++;
+    root->changes++;
 }
 
 int leaf_missed(struct vdev *leaf, uint64_t start, uint64_t end)
@@ -101,15 +106,33 @@ int leaf_missed(struct vdev *leaf, uint64_t start, uint64_t end)
     return txg_set_add(&leaf->dtl, start, end);
 }
 
-/* Whether enough leaves are up and have all of [start, end). */
-static bool holds(const struct vdev *vd, uint64_t start, uint64_t end)
+/* Whether enough leaves have all of [start, end); away: counting those that may yet come back. */
+static bool holds(const struct vdev *vd, uint64_t start, uint64_t end, bool away)
 {
     unsigned without = 0;
     if (vd->nchildren == 0)
-        return leaf_up(vd) && !txg_set_overlaps(&vd->dtl, start, end);
+        return (leaf_up(vd) || (away && !vd->given_up)) &&
+               !txg_set_overlaps(&vd->dtl, start, end);
     for (unsigned i = 0; i < vd->nchildren; i++)
-        without += !holds(vd->child[i], start, end);
+        without += !holds(vd->child[i], start, end, away);
     return without <= vdev_tolerance(vd);
+}
+
+bool vdev_wants(const struct vdev *top, uint64_t birth)
+{
+    /* What they took and was not flushed when they went they may have, whatever their logs say. */
+    bool few = top->state < VDEV_DEGRADED;
+    return few || (!holds(top, birth, birth + 1, false) && holds(top, birth, birth + 1, true));
+}
+
+void vdev_give_up(struct vdev *leaf)
+{
+    if (leaf_up(leaf) || leaf->given_up)
+        return;
+    struct vdev *root = vdev_root_of(leaf);
+    leaf->given_up = true;
+    root->news++;
+    root->changes++;
 }
 
 /* What it took since its last good flush, it lacks. True: and so does its top-level vdev. */
@@ -118,7 +141,7 @@ static bool forget_unflushed(struct vdev *leaf)
     const struct unflushed_run *r;
     bool lost = leaf->top->state < VDEV_DEGRADED; /* labels have no txg that would tell */
     for (unsigned i = 0; (r = unflushed_next(&leaf->io->unflushed, &i)); i++)
-        lost |= leaf_missed(leaf, r->lo, r->hi) < 0 || !holds(leaf->top, r->lo, r->hi);
+        lost |= leaf_missed(leaf, r->lo, r->hi) < 0 || !holds(leaf->top, r->lo, r->hi, false);
     return lost;
 }
 

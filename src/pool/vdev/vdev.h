@@ -85,6 +85,8 @@ struct vdev {
      * leaves. Who promises that it is on stable storage looks before the first write and after
      * the flush. */
     uint64_t losses;
+    /* Root: goes up whenever waiting for leaves may be over: one came into use, or was given up. */
+    uint64_t news;
 
     /* top-level */
     uint32_t ashift;
@@ -106,6 +108,7 @@ struct vdev {
     struct txg_set dtl;  /* txgs that this leaf lacks */
     bool dtl_dirty;
     bool offline, faulted, removed, is_spare, unspare;
+    bool given_up; /* it is away, and nobody waits for what only it holds (vdev_give_up) */
     uint64_t resilver_txg;
     uint64_t
         promised;  /* txg of the newest uberblock that a flush of ours has covered; 0: none */
@@ -161,6 +164,8 @@ void vdev_propagate(struct vdev *root);
  * nothing (false) when the others don't hold everything. */
 bool vdev_fault(struct vdev *root, uint64_t guid, const char *doing);
 void vdev_degrade(struct vdev *leaf);
+/* The leaf, if it is away, is not waited for any more: what only it holds counts as damaged until it is back. */
+void vdev_give_up(struct vdev *leaf);
 /* Whether all that vd holds can be read without the leaf. */
 bool vdev_whole_without(const struct vdev *vd, const struct vdev *leaf);
 /* Whether every top-level vdev has enough children to be read and written. */
@@ -204,7 +209,8 @@ enum io_class { IO_LOG, IO_READ, IO_TXG, IO_PREFETCH, IO_SCAN, IO_CLASSES };
 /* Reads psize bytes at off; tries other copies or reconstructs until ok(arg, data) holds,
  * then rewrites the bad ones when repair is set. birth: physical; leaves that lack it come
  * last. -EBADMSG: no combination passes (dst then holds the last try); -EIO: not enough of
- * them can be read; -ENOMEM. dst has room for psize rounded up to sectors and is an iobuf's.
+ * them can be read; -ENXIO: neither, but leaves that are away may have it, or just came or went;
+ * -ENOMEM. dst has room for psize rounded up to sectors and is an iobuf's.
  * ok may be NULL (nothing to verify by). Parks. */
 struct vdev_read {
     uint64_t off, birth;

@@ -67,6 +67,9 @@ void vdev_set_state(struct vdev *leaf, enum vdev_state state); /* and those abov
 int leaf_missed(struct vdev *leaf, uint64_t start, uint64_t end);
 /* The leaf fails for good because of an error of doing: it lacks whatever was not flushed. */
 void leaf_fail(struct vdev *leaf, int err, const char *doing);
+/* Whether what was written to a top-level vdev in that txg cannot be read as its leaves are, and could be if some that are away
+ * came back. */
+bool vdev_wants(const struct vdev *top, uint64_t birth);
 /* How many of a vdev's children may be missing: nparity, all but one of a mirror's. */
 unsigned vdev_tolerance(const struct vdev *vd);
 

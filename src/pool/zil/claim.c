@@ -44,9 +44,8 @@ static bool seal_ok(void *arg, const uint8_t *data)
     return zil_block_parse((uint8_t *)(uintptr_t)data, c->bp, c->next, c->used);
 }
 
-/* 0, or -EBADMSG: nothing valid is there: the log's end. */
-static int log_block_read(const struct log_walk *w, const struct bp *bp, struct iobuf *buf,
-                          struct bp *ret_next, uint32_t *ret_used)
+static int log_block_try(const struct log_walk *w, const struct bp *bp, struct iobuf *buf,
+                         struct bp *ret_next, uint32_t *ret_used)
 {
     struct dva dva = bp_dva(bp, 0);
     struct seal_check check = {bp, ret_next, ret_used};
@@ -62,6 +61,20 @@ static int log_block_read(const struct log_walk *w, const struct bp *bp, struct 
         .arg = &check,
     };
     return w->repaired ? vdev_scrub(top, &r, buf->p, w->repaired) : vdev_read(top, &r, buf->p);
+}
+
+/* 0; -EBADMSG: nothing valid is there: the log's end; -ENXIO: disks that are away may have it. Waits for disks once the pool is up. */
+static int log_block_read(const struct log_walk *w, const struct bp *bp, struct iobuf *buf,
+                          struct bp *ret_next, uint32_t *ret_used)
+{
+    struct blocks *b = &w->p->blocks;
+    uint64_t changes;
+    int r;
+    do {
+        changes = b->root->changes;
+        r = log_block_try(w, bp, buf, ret_next, ret_used);
+    } while (r == -ENXIO && b->wait && b->wait(b->wait_arg, changes));
+    return r;
 }
 
 static int records_walk(const struct log_walk *w, const uint8_t *block, uint32_t used)
@@ -168,6 +181,14 @@ static int claim_record(void *arg, const struct zil_record *rec)
     return 0;
 }
 
+static int log_say(const struct dsl_dataset *ds, int r, struct err *reterr)
+{
+    return err_set(reterr, r, "dataset %s: %s", ds->dir->name,
+                   r == -ENXIO ? "disks that are away may hold more of its intent log: bring "
+                                 "them back, or use import --rewind to go on without them"
+                               : "its intent log cannot be followed");
+}
+
 int zil_check(struct pool *p, struct dsl_dataset *ds, struct err *reterr)
 {
     int r = dsl_dataset_open(ds, reterr);
@@ -180,7 +201,7 @@ int zil_check(struct pool *p, struct dsl_dataset *ds, struct err *reterr)
         w.last_blk_seq = le64_get(h->claim_blk_seq);
     r = bp_is_hole(&first) ? 0 : log_walk(&w, &first);
     if (r)
-        err_set(reterr, r, "dataset %s: its intent log cannot be followed", ds->dir->name);
+        log_say(ds, r, reterr);
     dsl_dataset_close(ds);
     return r;
 }
@@ -199,7 +220,7 @@ int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *
     if (unclaimed) {
         r = IN_STEP(STEP_CLAIM, log_walk(&w, &first));
         if (r)
-            err_set(reterr, r, "dataset %s: its intent log cannot be followed", ds->dir->name);
+            log_say(ds, r, reterr);
     }
     if (unclaimed && r == 0) {
         struct zil_header *mine = objset_zil(ds->os);

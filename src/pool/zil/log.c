@@ -227,6 +227,18 @@ static void acknowledge(struct zil *z, uint64_t ticket)
     waitq_wake_all(&z->done);
 }
 
+/* Who replays the log stops at the first group that is not there. Parks. */
+static void wait_for_earlier(const struct group *g)
+{
+    struct zil *z = g->z;
+    if (z->settled + 1 == g->number)
+        return;
+    step_begin(STEP_LOG_AHEAD);
+    while (z->settled + 1 < g->number)
+        waitq_wait(&z->done, NO_DEADLINE, NULL);
+    step_end(STEP_LOG_AHEAD, 0);
+}
+
 /* Its writers may go on: the log has their records, or their txgs are written. Parks. */
 static void group_settle(struct group *g)
 {
@@ -240,8 +252,7 @@ static void group_settle(struct group *g)
     int r = g->result ? g->result : group_make_durable(g);
     if (r == 0 && mutant_on(MUTANT_ACK_OUT_OF_ORDER))
         acknowledge(z, last_ticket);
-    while (z->settled + 1 < g->number)
-        waitq_wait(&z->done, NO_DEADLINE, NULL);
+    wait_for_earlier(g);
     if (r || z->broken) {
         z->broken = true;
         r = txg_wait(z->p, last_txg);

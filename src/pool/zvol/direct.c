@@ -7,10 +7,13 @@
  *
  * The txg is held until the blocks are on their way's end, so that what it adopts or frees is never still being written.
  */
+#include "base/mutant.h"
 #include "pool/zvol/zvol_int.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+#define LATE (2 * NS_PER_MS) /* of the quirk */
 
 struct vplace {
     struct bp bp;
@@ -62,6 +65,8 @@ static void direct_free(struct direct *d)
 static void direct_fiber(void *arg)
 {
     struct direct *d = arg;
+    if (quirk_on(QUIRK_QUICK))
+        fiber_sleep_until(run_now() + LATE, NULL);
     int r = vdev_write_blocks(d->pv->p->root, d->write, d->n, d->txg, IO_LOG);
     zil_data_written(d->data, r);
     txg_release(d->pv->p, d->txg);

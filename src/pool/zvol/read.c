@@ -30,7 +30,7 @@ bool pvol_find_dirty(const struct pvol *pv, uint64_t txg, uint64_t blkid,
 static void note_damage(struct pvol *pv, uint64_t blkid, int r)
 {
     const struct bookmark at = {.objset = pv->ds->id, .object = ZVOL_DATA, .blkid = blkid};
-    if (r == -EBADMSG || (r == -EIO && vdev_usable(pv->p->root)))
+    if (r == -EBADMSG || r == -EIO)
         errlog_add(pv->p, &at);
 }
 
