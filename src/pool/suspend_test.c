@@ -398,6 +398,7 @@ static void gap_body(struct expect *e)
     struct bench b = {.l = e->arg, .e = e};
     struct pool_trouble t;
     struct pool_scan_status s;
+    struct err err = {0};
     make(&b);
     gap(&b);
     cache_set_budget(b.p->blocks.cache, 4096);
@@ -409,7 +410,8 @@ static void gap_body(struct expect *e)
     EXPECT(e, strstr(t.why, "/d0") && strstr(t.why, "no other disk") && !strstr(t.why, "/d1"));
     pause_ms(12000);
     EXPECT_EQ(e, b.writers, 1);
-    EXPECT_EQ(e, pool_clear(b.p, NULL, false, NULL), -ENXIO);
+    EXPECT_EQ(e, pool_clear(b.p, NULL, false, &err), -ENXIO);
+    EXPECT(e, strstr(err.msg, "/d0") && strstr(err.msg, "--force"));
     disks_return(&b);
     EXPECT(e, resumed_soon(&b));
     pool_scan_wait(b.p);

@@ -114,6 +114,11 @@ static int try_to_end(struct pool *p, bool faulted, struct err *reterr)
         return 0;
     say_why(p, p->suspended.why, sizeof(p->suspended.why));
     refused(p, &why);
+    if (vdev_usable(p->root))
+        return err_set(reterr, E(-ENXIO),
+                       "pool %s: %s: bring it back, or use pool clear --force to go on without "
+                       "what only it holds",
+                       p->name, p->suspended.why);
     return err_set(reterr, E(-ENXIO), "pool %s: too few of its disks are there: %s", p->name,
                    why.code ? why.msg : p->suspended.why);
 }

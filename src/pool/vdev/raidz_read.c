@@ -4,7 +4,9 @@
  * caller's buffer. Otherwise parity is read too and the missing columns are computed. If the
  * result is not the block, some disk returned wrong bytes without saying so; which one is found
  * by trying: each set of columns, smaller sets first, is taken for lost as long as parity
- * suffices, until the block passes. Leaves that lack the block's birth are asked last of all.
+ * suffices, until the block passes. Leaves that lack the block's birth are asked last of all. Where a
+ * column is on several leaves, one of them being replaced, they need not hold the same (one may have
+ * missed it unseen): then all this is tried with each of them.
  * What was read (`was`) is kept beside what is being tried (`p`), so that in the end every
  * column can be compared with what it ought to hold.
  */
@@ -16,10 +18,11 @@
 
 struct column {
     struct raidz_col at;
-    struct vdev *from; /* the leaf it was read from; NULL: it wasn't */
-    uint8_t *was;      /* its bytes as read; NULL: known to be right, or not read */
-    bool failed;       /* a leaf that should have it could not be read */
-    bool suspect;      /* taken for lost in the current trial */
+    struct vdev *from;         /* the leaf it was read from; NULL: it wasn't */
+    struct vdev *first, *turn; /* while others are tried: it, and the one that was asked last */
+    uint8_t *was;              /* its bytes as read; NULL: known to be right, or not read */
+    bool failed;               /* a leaf that should have it could not be read */
+    bool suspect;              /* taken for lost in the current trial */
 };
 
 struct raidz_io {
@@ -190,6 +193,63 @@ static int solve(struct raidz_io *io)
     return E(-EBADMSG);
 }
 
+/* ---- other leaves ------------------------------------------------------------------------ */
+
+#define CHOICES_MAX 64u
+
+/* The one after it, around; itself: there is no other. */
+static struct vdev *leaf_after(const struct vdev *group, struct vdev *leaf)
+{
+    struct vdev *first = NULL, *other;
+    bool seen = false;
+    for (unsigned i = 0; (other = vdev_leaf(group, i)); i++) {
+        if (seen && leaf_up(other))
+            return other;
+        seen |= other == leaf;
+        if (!first && leaf_up(other))
+            first = other;
+    }
+    return first ? first : leaf;
+}
+
+/* True: the column is as another leaf has it, or could not be read from there. False: all have had their turn, or there is one only. */
+static bool turn_column(struct raidz_io *io, unsigned c)
+{
+    struct column *col = &io->col[c];
+    struct vdev *next = leaf_after(group_of(io, c), col->turn);
+    if (next == col->turn)
+        return false;
+    col->turn = next;
+    if (leaf_read(next, col->at.off, io->p[c], col->at.len, io->r->class) == 0) {
+        memcpy(col->was, io->p[c], col->at.len);
+        col->from = next;
+        col->failed = true; /* the others are looked at once it is known what is right */
+    } else {
+        memcpy(io->p[c], col->was, col->at.len);
+    }
+    return next != col->first;
+}
+
+/* The next choice of leaves, as an odometer counts; false: all were had. */
+static bool turn(struct raidz_io *io)
+{
+    for (unsigned c = 0; c < io->map.ncols; c++)
+        if (io->col[c].from && turn_column(io, c))
+            return true;
+    return false;
+}
+
+/* What was read of all columns does not make the block. */
+static int try_others(struct raidz_io *io)
+{
+    int rc = E(-EBADMSG);
+    for (unsigned c = 0; c < io->map.ncols; c++)
+        io->col[c].first = io->col[c].turn = io->col[c].from;
+    for (unsigned i = 0; rc == -EBADMSG && i < CHOICES_MAX && turn(io); i++)
+        rc = solve(io);
+    return rc;
+}
+
 /* The data columns alone didn't do. */
 static int recover(struct raidz_io *io)
 {
@@ -203,6 +263,8 @@ static int recover(struct raidz_io *io)
     io->lacking = true;
     read_columns(io, 0, io->map.ncols);
     int again = solve(io);
+    if (again == -EBADMSG)
+        again = try_others(io);
     return again == -EIO ? rc : again;
 }
 
