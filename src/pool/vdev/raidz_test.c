@@ -177,17 +177,23 @@ static void test_one_lie_too_many_is_an_error(void **state)
 
 /* ---- leaves that are away ---------------------------------------------------------------- */
 
+/* As many as there is parity; returns how many. */
+static unsigned first_go(struct rig *r)
+{
+    for (unsigned i = 0; i < r->top->nparity; i++) {
+        r->leaf[i]->offline = true;
+        vdev_close(r->leaf[i]);
+    }
+    return r->top->nparity;
+}
+
 /* nparity leaves are gone, one at a time, in turn: what is written then can be read with the
  * others gone. */
 static void degraded_body(struct expect *e)
 {
     struct rig r;
     rig_make(&r, e->arg);
-    unsigned p = r.top->nparity;
-    for (unsigned i = 0; i < p; i++) {
-        r.leaf[i]->offline = true;
-        vdev_close(r.leaf[i]);
-    }
+    unsigned p = first_go(&r);
     EXPECT_EQ(e, r.top->state, VDEV_DEGRADED);
     for (unsigned i = 0; i < 12; i++)
         EXPECT_EQ(e, rig_write(&r, i * MIB, 512 + i * 9216, i, 20 + i), 0);
@@ -218,11 +224,7 @@ static void resilver_body(struct expect *e)
 {
     struct rig r;
     rig_make(&r, e->arg);
-    unsigned p = r.top->nparity;
-    for (unsigned i = 0; i < p; i++) {
-        r.leaf[i]->offline = true;
-        vdev_close(r.leaf[i]);
-    }
+    unsigned p = first_go(&r);
     EXPECT_EQ(e, rig_write(&r, 0, 128 * KIB, 1, 20), 0);
     for (unsigned i = 0; i < p; i++)
         r.leaf[i]->offline = false;
@@ -256,11 +258,7 @@ static void wanting_body(struct expect *e)
 {
     struct rig r;
     rig_make(&r, e->arg);
-    unsigned p = r.top->nparity;
-    for (unsigned i = 0; i < p; i++) {
-        r.leaf[i]->offline = true;
-        vdev_close(r.leaf[i]);
-    }
+    unsigned p = first_go(&r);
     EXPECT_EQ(e, rig_write(&r, 0, 128 * KIB, 1, 20), 0);
     for (unsigned i = 0; i <= p; i++)
         r.leaf[i]->offline = i == p;
