@@ -214,9 +214,9 @@ int pool_clear(struct pool *p, const char *disk, bool give_up, struct err *reter
                         why.msg);
     }
     for (unsigned i = 0; give_up && (leaf = vdev_leaf(p->root, i)); i++)
-        if (!guid || leaf->guid == guid)
-            vdev_give_up(leaf);
-    disk_report(p, give_up ? "give up" : "clear", disk ? disk : "all", "");
+        if ((!guid || leaf->guid == guid) && vdev_give_up(leaf))
+            disk_report(p, "give up", disk_path(leaf), "");
+    disk_report(p, "clear", disk ? disk : "all", "");
     if (p->read_only)
         return r;
     int w = txg_resume(p, r ? NULL : reterr);

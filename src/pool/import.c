@@ -4,6 +4,7 @@
  * uberblock among a pool's leads to the MOS, whose configuration is the tree to trust. Nothing is written, not even by the
  * repair of a bad copy, before all of it has been read and found good.
  */
+#include "pool/disks.h"
 #include "pool/import_int.h"
 #include "pool/zil/log.h"
 
@@ -13,6 +14,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MISSING_SHOWN 40u /* characters of a missing disk's path */
 
 /* ---- which pool is meant ------------------------------------------------------------------------------ */
 
@@ -255,19 +258,26 @@ static bool is_damage(int r)
     return r == -EBADMSG || r == -EIO || r == -ENOENT;
 }
 
-/* What cannot be read may be whole on a disk that is not there. */
+/* The end of the path of the first disk that is missing, which tells more than its beginning; NULL: none is. */
+static const char *missing_disk(const struct vdev *root)
+{
+    const struct vdev *leaf;
+    for (unsigned i = 0; (leaf = vdev_leaf(root, i)); i++)
+        if (leaf->state < VDEV_DEGRADED && !leaf->offline && !leaf->given_up) {
+            size_t len = strlen(leaf->path);
+            return leaf->path + (len > MISSING_SHOWN ? len - MISSING_SHOWN : 0);
+        }
+    return NULL;
+}
+
+/* What cannot be read may be whole on a disk that is not there. Short enough for the advice that may follow (rewind.c). */
 static void missing_add(const struct import *im, int r)
 {
-    const struct vdev *root = im->p->root, *leaf;
+    const struct vdev *root = im->p->root;
     const struct err why = *im->err;
-    if (!root || !vdev_usable(root) || !(is_damage(r) || r == -ENXIO))
-        return;
-    for (unsigned i = 0; (leaf = vdev_leaf(root, i)); i++)
-        if (leaf->state < VDEV_DEGRADED && !leaf->offline) {
-            err_set(im->err, why.code, "%.150s; %.60s is missing: bring it back first", why.msg,
-                    leaf->path);
-            return;
-        }
+    const char *disk = root && vdev_usable(root) ? missing_disk(root) : NULL;
+    if (disk && (is_damage(r) || r == -ENXIO))
+        err_set(im->err, why.code, "%.80s; %s is missing: first bring it back", why.msg, disk);
 }
 
 int import_load(struct import *im)
@@ -313,8 +323,12 @@ static int logs_check(const struct import *im)
     while ((dd = dsl_next(&p->dsl, dd))) {
         struct err why = {0};
         int r = dd->head ? zil_check(p, dd->head, &why) : 0;
+        const char *disk = missing_disk(p->root);
         if (r == -ENXIO && !im->want->read_only)
-            return err_set(im->err, r, "pool %s: %s", p->name, why.msg);
+            return err_set(im->err, r,
+                           "pool %.40s: the intent log of %.60s may go on on %s, which is "
+                           "missing: bring it back, or import --rewind goes on without it",
+                           p->name, dd->name, disk ? disk : "a disk");
         if (r)
             import_force_read_only(p, "%s", why.msg);
         if (dd->head)
@@ -411,9 +425,13 @@ static void report(const struct import *im)
 static void say(const struct import *im)
 {
     const struct pool *p = im->p;
+    const struct vdev *leaf;
     log_info("pool.import", KV("pool", "%s", p->name), KV("guid", "%" PRIu64, p->guid),
              KV("txg", "%" PRIu64, p->ub.txg),
              KV("state", "%s", vdev_state_name(p->root->state)));
+    for (unsigned i = 0; (leaf = vdev_leaf(p->root, i)); i++)
+        if (leaf->given_up)
+            disk_report(p, "give up", disk_path(leaf), "");
     if (p->read_only_why[0])
         log_warn("pool.read_only", KV("pool", "%s", p->name),
                  KV("why", "%s", p->read_only_why));

@@ -71,7 +71,7 @@ struct pool_import_want {
     bool
         dry_run; /* only look: nothing is written, *ret_pool is NULL, report says what would be (-n) */
     bool
-        rewind; /* the newest state that is whole, if the newest isn't: back by up to two txgs (-F) */
+        rewind; /* the newest state that is whole, if the newest isn't: back by up to two txgs (-F); what only missing disks hold is given up */
     bool rewind_far; /* by more, though what it needs may have been written over (-FX) */
     struct pool_import_report *report; /* filled when it works, or would; NULL: nobody asks */
     struct pool_opts opts;
@@ -110,8 +110,8 @@ void pool_space(const struct pool *p, struct pool_space *ret);
 
 /* ---- trouble (txg/suspend.c) ------------------------------------------------------------------------ */
 
-/* Suspended: too few disks are left. Reads and writes wait (failmode=continue: new ones get -EIO), the operator's changes are
- * refused with -EAGAIN. Too few, too, is it when only a disk that is away has what somebody needs. It ends by pool_clear(), or by
+/* Suspended: too few disks are left. Reads and writes wait (failmode=continue: new ones fail), the operator's changes are
+ * refused with -EAGAIN. So it is when only a disk that is away has what somebody needs. It ends by pool_clear(), or by
  * itself when the disks that went away are back. Failed: a txg could not be written for another reason; every write gets an error
  * until the pool was closed and imported again. */
 struct pool_trouble {
@@ -121,7 +121,7 @@ struct pool_trouble {
 };
 void pool_trouble(const struct pool *p, struct pool_trouble *ret);
 bool pool_suspended(const struct pool *p);
-/* Before volumes are closed when the daemon stops: what waits for disks, now or later, gets -EIO instead. What was acknowledged is
+/* Before volumes are closed when the daemon stops: what waits for disks, now or later, fails instead. What was acknowledged is
  * in the log or in the tree. */
 void pool_let_go(struct pool *p);
 

@@ -175,7 +175,7 @@ static int nothing_found(struct import *im, const struct candidates *c, const st
 static int would_go_back(struct import *im, const struct uberblock *ub, const struct err *why)
 {
     return err_set(im->err, why->code,
-                   "%.240s; import %s would go back %" PRIu64 " seconds, to txg %" PRIu64,
+                   "%.150s; import %s would go back %" PRIu64 " seconds, to txg %" PRIu64,
                    why->msg, is_safe(im, ub) ? "--rewind" : "--rewind-far",
                    seconds_back(im, ub), ub->txg);
 }

@@ -60,6 +60,9 @@ uint64_t blocks_reader_enter(struct blocks *b);
 void blocks_reader_leave(struct blocks *b, uint64_t ticket);
 uint64_t blocks_oldest_reader(struct blocks *b);
 
+/* After -ENXIO of a read that began when the root's `changes` were so many: whether to try again. Parks. */
+bool blocks_wait(struct blocks *b, uint64_t changes);
+
 /* The block's lsize bytes in a buffer that is shared with the cache: not to be changed; the
  * caller puts it. Holes and embedded pointers work too. Waits for disks, but not for prefetch.
  * -EBADMSG: no copy passes; -EIO; -ENXIO: disks that are away may have it, and nobody waits;

@@ -71,8 +71,6 @@ int raw_read(struct blocks *b, const struct bp *bp, enum io_class class, unsigne
 /* How one copy is read and judged; bp is borrowed while that lasts. */
 struct vdev_read copy_access(const struct blocks *b, struct bp *bp, const struct dva *dva,
                              enum io_class class);
-/* After -ENXIO: whether to try again. Parks. */
-bool blocks_wait(struct blocks *b, uint64_t changes);
 /* Of the errors of two copies (a: 0, none yet) the one that decides: as long as one may yet be read the block is not damaged. */
 int graver(int a, int b);
 /* True: the pointer's DVA lies in a vdev that exists; *ret_top. */

@@ -10,7 +10,7 @@
  * waits for the operator. Then the sync fiber writes everything again that its txg had written (vbatch_finish()), and
  * readers read again. The intent log sees by root->losses that a group may be gone and leaves it to the txg.
  *
- * When the daemon stops it lets go (txg_let_go): who waits is told -EIO, the commit fails. What was acknowledged until then is
+ * When the daemon stops it lets go (txg_let_go): who waits gets an error, the commit fails. What was acknowledged until then is
  * in the log or in the tree.
  */
 #include "base/log.h"
@@ -115,10 +115,11 @@ static int try_to_end(struct pool *p, bool faulted, struct err *reterr)
     say_why(p, p->suspended.why, sizeof(p->suspended.why));
     refused(p, &why);
     if (vdev_usable(p->root))
-        return err_set(reterr, E(-ENXIO),
-                       "pool %s: %s: bring it back, or use pool clear --force to go on without "
-                       "what only it holds",
-                       p->name, p->suspended.why);
+        return err_set(
+            reterr, E(-ENXIO),
+            "pool %s: %.100s: bring it back, or use pool clear --force to go on without "
+            "what only it holds",
+            p->name, p->suspended.why);
     return err_set(reterr, E(-ENXIO), "pool %s: too few of its disks are there: %s", p->name,
                    why.code ? why.msg : p->suspended.why);
 }

@@ -182,7 +182,7 @@ bool suspend_read(void *arg, uint64_t changes);
 /* The operator has brought the disks back: opens them, those too that failed with errors, and goes on. Nothing to do when the pool is not
  * suspended. -ENXIO: too few are there; says why. Never waits for a txg. Parks. */
 int txg_resume(struct pool *p, struct err *reterr);
-/* From now on nothing waits for disks: what needs lost ones fails with -EIO, and the txg that could not be written ends all writing. */
+/* From now on nothing waits for disks: what needs lost ones fails, and the txg that could not be written ends all writing. */
 void txg_let_go(struct pool *p);
 
 /* ---- a commit (commit.c): also called by pool creation, without txgs ------------------------------- */

@@ -125,14 +125,15 @@ bool vdev_wants(const struct vdev *top, uint64_t birth)
     return few || (!holds(top, birth, birth + 1, false) && holds(top, birth, birth + 1, true));
 }
 
-void vdev_give_up(struct vdev *leaf)
+bool vdev_give_up(struct vdev *leaf)
 {
     if (leaf_up(leaf) || leaf->given_up)
-        return;
+        return false;
     struct vdev *root = vdev_root_of(leaf);
     leaf->given_up = true;
     root->news++;
     root->changes++;
+    return true;
 }
 
 /* What it took since its last good flush, it lacks. True: and so does its top-level vdev. */

@@ -164,8 +164,9 @@ void vdev_propagate(struct vdev *root);
  * nothing (false) when the others don't hold everything. */
 bool vdev_fault(struct vdev *root, uint64_t guid, const char *doing);
 void vdev_degrade(struct vdev *leaf);
-/* The leaf, if it is away, is not waited for any more: what only it holds counts as damaged until it is back. */
-void vdev_give_up(struct vdev *leaf);
+/* The leaf, if it is away, is not waited for any more: what only it holds counts as damaged until it is back. False: it
+ * is there, or was given up before. */
+bool vdev_give_up(struct vdev *leaf);
 /* Whether all that vd holds can be read without the leaf. */
 bool vdev_whole_without(const struct vdev *vd, const struct vdev *leaf);
 /* Whether every top-level vdev has enough children to be read and written. */

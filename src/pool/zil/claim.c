@@ -73,7 +73,7 @@ static int log_block_read(const struct log_walk *w, const struct bp *bp, struct 
     do {
         changes = b->root->changes;
         r = log_block_try(w, bp, buf, ret_next, ret_used);
-    } while (r == -ENXIO && b->wait && b->wait(b->wait_arg, changes));
+    } while (r == -ENXIO && blocks_wait(b, changes));
     return r;
 }
 
@@ -181,14 +181,6 @@ static int claim_record(void *arg, const struct zil_record *rec)
     return 0;
 }
 
-static int log_say(const struct dsl_dataset *ds, int r, struct err *reterr)
-{
-    return err_set(reterr, r, "dataset %s: %s", ds->dir->name,
-                   r == -ENXIO ? "disks that are away may hold more of its intent log: bring "
-                                 "them back, or use import --rewind to go on without them"
-                               : "its intent log cannot be followed");
-}
-
 int zil_check(struct pool *p, struct dsl_dataset *ds, struct err *reterr)
 {
     int r = dsl_dataset_open(ds, reterr);
@@ -201,7 +193,7 @@ int zil_check(struct pool *p, struct dsl_dataset *ds, struct err *reterr)
         w.last_blk_seq = le64_get(h->claim_blk_seq);
     r = bp_is_hole(&first) ? 0 : log_walk(&w, &first);
     if (r)
-        log_say(ds, r, reterr);
+        err_set(reterr, r, "dataset %s: its intent log cannot be followed", ds->dir->name);
     dsl_dataset_close(ds);
     return r;
 }
@@ -220,7 +212,7 @@ int zil_claim(struct pool *p, struct dsl_dataset *ds, uint64_t txg, struct err *
     if (unclaimed) {
         r = IN_STEP(STEP_CLAIM, log_walk(&w, &first));
         if (r)
-            log_say(ds, r, reterr);
+            err_set(reterr, r, "dataset %s: its intent log cannot be followed", ds->dir->name);
     }
     if (unclaimed && r == 0) {
         struct zil_header *mine = objset_zil(ds->os);
