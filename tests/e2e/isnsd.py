@@ -39,9 +39,16 @@ class Isnsd(child.Server):
         (self.work / name).write_text("".join(f"{k} = {v}\n" for k, v in settings.items()))
 
     def start(self):
+        # As under systemd, SIGPIPE is ignored: isnsd may answer an isnsadm that has gone, and would end by it.
         with open(self.work / "log", "ab") as log:
-            self.process = child.spawn([SBIN / "isnsd", "-f", "-c", self.work / "isnsd.conf", "-d", "message"], stdout=log, stderr=log)
-        child.wait_for("isnsd answers", lambda: self._adm("--local", "--list", "entities").returncode == 0)
+            self.process = child.spawn([SBIN / "isnsd", "-f", "-c", self.work / "isnsd.conf", "-d", "message"], stdout=log, stderr=log,
+                                       restore_signals=False)
+        child.wait_for("isnsd answers", self._answers)
+
+    def _answers(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"isnsd ended with {self.process.returncode}: {(self.work / 'log').read_text(errors='replace')[-500:]}")
+        return self._adm("--local", "--list", "entities").returncode == 0
 
     def _adm(self, *words):
         return child.run([SBIN / "isnsadm", "-c", self.work / "isnsadm.conf", *words])
