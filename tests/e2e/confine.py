@@ -66,6 +66,28 @@ def served(z):
         expect(s.read(0, 8).data == b"x" * 4096, "what was written cannot be read")
 
 
+def helpers():
+    """threads that compute stand behind those that serve, also below the filter, which allows no other class of scheduling"""
+    work = work_dir("e2e-confine")
+    with open(work / "disk", "xb") as f:
+        f.truncate(256 << 20)
+    with Zsand(work) as z:
+        z.zsan("pool", "create", "p", work / "disk")
+        z.portal()
+        z.volume("v", "64M", dataset="p/v")
+        z.target("t", ["v"])
+        z.initiator(NAME)
+        z.grant(NAME, "t")
+        with z.session("t", NAME) as s:
+            s.ready()
+            expect(s.write(0, b"x" * (64 << 10) + os.urandom(64 << 10)).status == 0, "a write failed")
+        tasks = [int(t.name) for t in pathlib.Path(f"/proc/{z.process.pid}/task").iterdir() if (t / "comm").read_text() == "offload\n"]
+        expect(tasks, "nothing was compressed by a helper")
+        for t in tasks:
+            expect(os.sched_getscheduler(t) == os.SCHED_BATCH, f"a helper's class is {os.sched_getscheduler(t)}")
+        expect(os.sched_getscheduler(z.process.pid) == os.SCHED_OTHER, "a reactor stands behind")
+
+
 def folders():
     """disks and volume files are opened in the folders that were named, and elsewhere not, by links neither"""
     if not has_landlock():
@@ -200,4 +222,4 @@ def existence():
             expect("FILE" not in str(told(there)), "a file is named")
 
 
-CASES = [filtered, unfiltered, folders, missing_folder, roles, existence]
+CASES = [filtered, unfiltered, helpers, folders, missing_folder, roles, existence]

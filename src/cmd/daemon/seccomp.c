@@ -75,6 +75,13 @@ static int allow_threads(scmp_filter_ctx f)
                                     SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACES, 0));
 }
 
+/* Helper threads stand behind the reactors; nobody gets before anybody else. */
+static int allow_standing_behind(scmp_filter_ctx f)
+{
+    return seccomp_rule_add(f, SCMP_ACT_ALLOW, S(sched_setscheduler), 2,
+                            SCMP_A0(SCMP_CMP_EQ, 0, 0), SCMP_A1(SCMP_CMP_EQ, SCHED_BATCH, 0));
+}
+
 static int load(scmp_filter_ctx f, int r, struct err *reterr)
 {
     if (r == 0)
@@ -97,6 +104,8 @@ int seccomp_enter(struct err *reterr)
 {
     scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int r = f ? allow_threads(f) : -ENOMEM;
+    if (r == 0)
+        r = allow_standing_behind(f);
     for (size_t i = 0; i < ARRAY_LEN(allowed) && r == 0; i++)
         if (allowed[i] >= 0) /* some architectures never had the old ones */
             r = seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0);

@@ -8,6 +8,7 @@
 #include "run/run_int.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -47,6 +48,8 @@ static void *helper_main(void *arg)
     struct pool *p = arg;
     struct job *j;
     pthread_setname_np(pthread_self(), p->name);
+    if (p->behind)
+        (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
     while ((j = next_job(p))) {
         j->fn(j->arg);
         j->done.fn = job_done;
@@ -107,9 +110,9 @@ void pool_run(struct pool *p, void (*fn)(void *arg), void *arg)
         fn(arg); /* no thread could be started: slow, but right */
 }
 
-int pool_init(struct pool *p, const char *name, unsigned max)
+int pool_init(struct pool *p, const char *name, unsigned max, bool behind)
 {
-    *p = (struct pool){.max = max, .name = name};
+    *p = (struct pool){.max = max, .behind = behind, .name = name};
     list_init(&p->jobs);
     p->threads = calloc(max, sizeof(*p->threads));
     if (!p->threads)

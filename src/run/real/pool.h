@@ -19,11 +19,13 @@ struct pool {
     pthread_t *threads;
     unsigned n, idle, max;
     bool stopping;
+    bool behind;
     const char *name;
 };
 
-/* -ENOMEM. name is borrowed, at most 15 characters. */
-int pool_init(struct pool *p, const char *name, unsigned max);
+/* behind: a thread that wakes up doesn't push aside who is running (where the system allows to say so), as is right for what
+ * computes: the reactors that wait for it are what everybody waits for. -ENOMEM. name is borrowed, at most 15 characters. */
+int pool_init(struct pool *p, const char *name, unsigned max, bool behind);
 /* Waits for the threads; jobs not yet begun are dropped. */
 void pool_fini(struct pool *p);
 /* Runs fn(arg) on a helper thread. Parks. */

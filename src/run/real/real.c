@@ -227,11 +227,11 @@ static int init_world(struct real_world *world, const struct run_config *cfg,
     world->run.world = world;
     rc = init_reactors(world);
     if (rc == 0)
-        rc = pool_init(&world->blocking, "blocking", BLOCKING_THREADS);
+        rc = pool_init(&world->blocking, "blocking", BLOCKING_THREADS, false);
     if (rc == 0)
-        rc = pool_init(&world->offload, "offload", cores);
+        rc = pool_init(&world->offload, "offload", cores, true);
     if (rc == 0)
-        rc = pool_init(&world->io, "io", IO_THREADS);
+        rc = pool_init(&world->io, "io", IO_THREADS, false);
     if (rc < 0)
         return err_set(reterr, rc, "cannot set up %u reactors: %s", n, strerror(-rc));
     return choose_io(world, reterr);
