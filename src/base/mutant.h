@@ -42,7 +42,8 @@ enum quirk {
     QUIRK_FIRST_FIT, /* space is taken where there is some first, so that what was freed is soon used again */
     QUIRK_QUICK, /* every flush counts as a quick one, and data beside the log are late, so that groups of a log overlap */
     QUIRK_TURNS, /* each block goes to the next top-level vdev */
-    QUIRK_GANGS, /* now and then a block is made a gang though there is a run for it */
+    QUIRK_YIELDS, /* who may let others run does so */
+    QUIRK_GANGS,  /* now and then a block is made a gang though there is a run for it */
     QUIRK_COUNT
 };
 

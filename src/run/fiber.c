@@ -12,6 +12,7 @@
 #include "run/fiber_int.h"
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -188,7 +189,7 @@ void fiber_yield(void)
 void fiber_maybe_yield(void)
 {
     struct reactor *r = reactor_self();
-    if (run_now_precise() - r->slice_start >
-        FIBER_SLICE_NS / 2) /* the rest is for one step more */
+    uint64_t ran = run_now_precise() - r->slice_start;
+    if (ran > FIBER_SLICE_NS / 2 || quirk_on(QUIRK_YIELDS)) /* the rest is for one step more */
         fiber_yield();
 }

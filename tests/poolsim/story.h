@@ -84,6 +84,7 @@ struct story {
     bool first_fit;     /* what is freed is used again as soon as may be */
     bool quick;         /* a log's groups overlap */
     bool turns;         /* each block goes to the next group */
+    bool yields;        /* loops let others run at every step */
     bool gangs; /* some blocks are made of parts though there is room for them in one piece */
     char paths[DISKS_MAX][16];
 

@@ -317,6 +317,7 @@ static void world_play(struct story *st)
     quirk_set(QUIRK_FIRST_FIT, st->first_fit);
     quirk_set(QUIRK_QUICK, st->quick);
     quirk_set(QUIRK_TURNS, st->turns);
+    quirk_set(QUIRK_YIELDS, st->yields);
     quirk_set(QUIRK_GANGS, st->gangs);
     st->ops_left = (int64_t)(OPS / 2 + draw(st, OPS));
     if (run_sim_new(&cfg, &st->run, &err) < 0)
@@ -377,6 +378,7 @@ struct story *story_new(uint64_t seed, bool verbose)
     st->first_fit = !one_in(st, 3);
     st->quick = one_in(st, 2);
     st->turns = one_in(st, 2);
+    st->yields = seed % 4 == 1;
     st->gangs = seed % 4 == 2;
     for (unsigned i = 0; i < st->ndisks; i++)
         snprintf(st->paths[i], sizeof(st->paths[i]), "/d%u", i);
