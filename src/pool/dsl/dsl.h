@@ -77,7 +77,7 @@ struct dsl_dataset {
     struct list dirty_node;
     /* Called in the sync fiber before the objset is written: hands over what is dirty. */
     int (*sync)(void *arg, uint64_t txg);
-    /* Called when the txg is on disk. */
+    /* Called when the txg is on disk. May park. */
     void (*committed)(void *arg, uint64_t txg);
     void *arg;
 };
@@ -136,6 +136,7 @@ void dsl_dataset_close(struct dsl_dataset *ds);
 void dsl_dataset_dirty(struct dsl_dataset *ds);
 /* Writes all dirty datasets; the txg's MOS changes are complete but for its own totals. Parks. */
 int dsl_sync(struct dsl *dsl);
+/* The txg is on disk: readers follow the new trees from here on. Parks. */
 void dsl_committed(struct dsl *dsl);
 /* How the dataset's blocks are to be written, by its properties. */
 void dsl_dataset_policy(struct dsl_dataset *ds, struct objset_policy *ret);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A hash table that doubles, and a list of runs; freed runs are few and merge where they touch. */
+/*
+ * A hash table that doubles, and a list of runs; freed runs are few and merge where they touch. Blocks come from chunks that go
+ * with the table: the allocator would have to sort out tens of thousands of them with every txg.
+ */
 #include "pool/zvol/dirty.h"
 
 #include "base/err.h"
@@ -8,26 +11,85 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHAINS_MIN 64u
+#define CHAINS_MIN   64u
+#define CHUNK_BLOCKS 127u /* of 4 KiB */
+
+struct vchunk {
+    struct vchunk *next;
+    size_t used;
+    struct vblock v[CHUNK_BLOCKS];
+};
 
 void vdirty_init(struct vdirty *d, void (*unplace)(void *arg, struct vplace *place), void *arg)
 {
     *d = (struct vdirty){.unplace = unplace, .arg = arg};
 }
 
+/* ---- memory ------------------------------------------------------------------------------ */
+
+static struct vblock *block_get(struct vdirty *d)
+{
+    struct vblock *b = d->spare;
+    if (b) {
+        d->spare = b->next;
+        return b;
+    }
+    if (!d->chunks || d->chunks->used == CHUNK_BLOCKS) {
+        struct vchunk *c = malloc(sizeof(*c));
+        if (!c)
+            return NULL;
+        c->next = d->chunks;
+        c->used = 0;
+        d->chunks = c;
+    }
+    return &d->chunks->v[d->chunks->used++];
+}
+
+static void block_put(struct vdirty *d, struct vblock *b)
+{
+    b->next = d->spare;
+    d->spare = b;
+    d->nblocks--;
+}
+
+bool vdirty_clear_next(struct vdirty *d, size_t *at, uint64_t *ret_blkid)
+{
+    while (*at < d->nchains && !d->chains[*at])
+        ++*at;
+    if (*at == d->nchains)
+        return false;
+    struct vblock *b = d->chains[*at];
+    d->chains[*at] = b->next;
+    *ret_blkid = b->blkid;
+    iobuf_unkeep(b->buf);
+    block_put(d, b);
+    return true;
+}
+
+void vdirty_clear_freed(struct vdirty *d)
+{
+    free(d->freed);
+    d->freed = NULL;
+    d->nfreed = d->freed_cap = 0;
+}
+
 void vdirty_clear(struct vdirty *d)
 {
-    for (size_t i = 0; i < d->nchains; i++)
-        while (d->chains[i]) {
-            struct vblock *b = d->chains[i];
-            d->chains[i] = b->next;
-            iobuf_unkeep(b->buf);
-            free(b);
-        }
+    size_t at = 0;
+    uint64_t blkid;
+    struct vchunk *c;
+    while (vdirty_clear_next(d, &at, &blkid))
+        ;
+    vdirty_clear_freed(d);
+    while ((c = d->chunks)) {
+        d->chunks = c->next;
+        free(c);
+    }
     free(d->chains);
-    free(d->freed);
     vdirty_init(d, d->unplace, d->arg);
 }
+
+/* ---- the table --------------------------------------------------------------------------- */
 
 /* Neighbours' chains share a line of the processor's cache. */
 static size_t chain_of(const struct vdirty *d, uint64_t blkid)
@@ -73,7 +135,7 @@ int vdirty_add(struct vdirty *d, uint64_t blkid, struct iobuf *buf)
         if (r)
             return r;
     }
-    struct vblock *b = malloc(sizeof(*b));
+    struct vblock *b = block_get(d);
     if (!b)
         return E(-ENOMEM);
     size_t at = chain_of(d, blkid);
@@ -103,8 +165,7 @@ static bool drop(struct vdirty *d, uint64_t blkid)
     if (b->place)
         d->unplace(d->arg, b->place);
     iobuf_unkeep(b->buf);
-    free(b);
-    d->nblocks--;
+    block_put(d, b);
     return true;
 }
 

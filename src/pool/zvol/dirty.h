@@ -19,9 +19,12 @@ struct vblock {
 struct vrun {
     uint64_t first, n;
 };
+struct vchunk; /* of blocks: tens of thousands come and go with a txg */
 struct vdirty {
     struct vblock **chains;
     size_t nchains, nblocks;
+    struct vchunk *chunks;
+    struct vblock *spare;
     struct vrun *
         freed; /* in order of arrival; runs of blocks that read as zeros unless they are among the blocks */
     size_t nfreed, freed_cap;
@@ -33,6 +36,10 @@ struct vdirty {
 void vdirty_init(struct vdirty *d, void (*unplace)(void *arg, struct vplace *place), void *arg);
 /* Drops everything; no block has a place any more. */
 void vdirty_clear(struct vdirty *d);
+/* The same in steps. First the runs, which a block that is gone may lie in: */
+void vdirty_clear_freed(struct vdirty *d);
+/* Then one block after the other: drops one and says which; false: there is none. *at is 0 before the first. */
+bool vdirty_clear_next(struct vdirty *d, size_t *at, uint64_t *ret_blkid);
 static inline bool vdirty_empty(const struct vdirty *d)
 {
     return d->nblocks == 0 && d->nfreed == 0;

@@ -48,14 +48,21 @@ int pvol_sync(void *arg, uint64_t txg)
     return r;
 }
 
-/* What the tables had is now in the tree that readers follow. */
-static void shortcuts_drop(const struct pvol *pv, const struct vdirty *d)
+/* What the table had is now in the tree that readers follow: block by block, with its shortcut. There may be a hundred thousand,
+ * so others run in between; the txg counts as written only afterwards, so they look here first. */
+static void table_clear(struct pvol *pv, struct vdirty *d)
 {
-    for (size_t i = 0; i < d->nchains; i++)
-        for (const struct vblock *b = d->chains[i]; b; b = b->next)
-            shortcut_drop(pv, b->blkid, 1);
+    size_t at = 0;
+    uint64_t blkid;
     for (size_t i = 0; i < d->nfreed; i++)
         shortcut_drop(pv, d->freed[i].first, d->freed[i].n);
+    vdirty_clear_freed(d);
+    while (vdirty_clear_next(d, &at, &blkid)) {
+        shortcut_drop(pv, blkid, 1);
+        pvol_count_dirty(pv, -1);
+        fiber_maybe_yield();
+    }
+    vdirty_clear(d);
 }
 
 void pvol_committed(void *arg, uint64_t txg)
@@ -63,9 +70,7 @@ void pvol_committed(void *arg, uint64_t txg)
     struct pvol *pv = arg;
     struct vdirty *d = &pv->dirty[txg % TXG_SLOTS];
     pv->commits++;
-    shortcuts_drop(pv, d);
-    pvol_count_dirty(pv, -(int64_t)d->nblocks);
-    vdirty_clear(d);
+    table_clear(pv, d);
     if (pv->zil)
         zil_committed(pv->zil, txg);
     pvol_watch(pv);
