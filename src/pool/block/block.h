@@ -59,6 +59,8 @@ void blocks_fini(struct blocks *b);
 uint64_t blocks_reader_enter(struct blocks *b);
 void blocks_reader_leave(struct blocks *b, uint64_t ticket);
 uint64_t blocks_oldest_reader(struct blocks *b);
+/* The txg is on disk, and whoever begins to read follows its tree. Parks. */
+void blocks_committed(struct blocks *b, uint64_t txg);
 
 /* After -ENXIO of a read that began when the root's `changes` were so many: whether to try again. Parks. */
 bool blocks_wait(struct blocks *b, uint64_t changes);

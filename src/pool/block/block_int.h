@@ -25,6 +25,10 @@ void cache_loaded(struct cache *c, struct cache_entry *e, struct iobuf *buf,
 void cache_insert(struct cache *c, const struct bp *bp, struct iobuf *buf);
 /* A block that nobody will ask for again. One that is being read just now stays. */
 void cache_forget(struct cache *c, const struct bp *bp);
+/* One that is asked for until the syncing txg is committed, and not afterwards. */
+void cache_leave(struct cache *c, const struct bp *bp);
+/* Then: forgets one of these; false: there is none. */
+bool cache_left(struct cache *c);
 
 /* ---- gang.c ------------------------------------------------------------------------------ */
 

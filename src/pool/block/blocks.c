@@ -102,6 +102,13 @@ uint64_t blocks_oldest_reader(struct blocks *b)
     return b->read_epoch_min;
 }
 
+void blocks_committed(struct blocks *b, uint64_t txg)
+{
+    b->committed_txg = txg;
+    while (cache_left(b->cache))
+        fiber_maybe_yield();
+}
+
 int block_check(const struct blocks *b, const struct bp *bp)
 {
     int r = bp_check(bp, b->sizes, b->nvdevs, NULL);

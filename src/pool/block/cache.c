@@ -13,9 +13,9 @@
  * (properties, a word of the checksum) that a forged pointer to the same place is another name.
  * Blocks never change, so there is nothing to invalidate.
  *
- * An entry is in one of four states: being read by a fiber (others that want it wait on it), in
- * the small or the main queue (it has a buffer), or a ghost. The cache itself never parks but
- * for cache_wait().
+ * An entry is in one of five states: being read by a fiber (others that want it wait on it), in
+ * the small or the main queue or leaving with the txg (it has a buffer), or a ghost. The cache
+ * itself never parks but for cache_wait().
  */
 #include "pool/block/block_int.h"
 
@@ -24,7 +24,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum place { PLACE_READING, PLACE_SMALL, PLACE_MAIN, PLACE_GHOST, PLACES };
+enum place { PLACE_READING, PLACE_SMALL, PLACE_MAIN, PLACE_LEAVING, PLACE_GHOST, PLACES };
 
 #define SMALL_SHARE     10u /* the small queue's part of the budget is 1 / this */
 #define STEPS_IDLE      8u
@@ -206,8 +206,8 @@ static bool step_main(struct cache *c)
 static void make_room(struct cache *c)
 {
     unsigned idle = 0;
-    while (c->bytes[PLACE_SMALL] + c->bytes[PLACE_MAIN] > c->stats.budget &&
-           idle < STEPS_IDLE) {
+    uint64_t room = c->stats.budget - MIN(c->bytes[PLACE_LEAVING], c->stats.budget);
+    while (c->bytes[PLACE_SMALL] + c->bytes[PLACE_MAIN] > room && idle < STEPS_IDLE) {
         bool small = !list_empty(&c->queue[PLACE_SMALL]) &&
                      (c->bytes[PLACE_SMALL] > c->stats.budget / SMALL_SHARE ||
                       list_empty(&c->queue[PLACE_MAIN]));
@@ -324,6 +324,25 @@ void cache_forget(struct cache *c, const struct bp *bp)
         entry_free(c, e);
 }
 
+void cache_leave(struct cache *c, const struct bp *bp)
+{
+    struct name n = name_of(bp);
+    struct cache_entry *e = find(c, &n);
+    if (!e || (e->place != PLACE_SMALL && e->place != PLACE_MAIN))
+        return;
+    dequeue(c, e);
+    enqueue(c, e, PLACE_LEAVING);
+}
+
+bool cache_left(struct cache *c)
+{
+    struct list *q = &c->queue[PLACE_LEAVING];
+    if (list_empty(q))
+        return false;
+    entry_free(c, list_entry(q->next, struct cache_entry, node));
+    return true;
+}
+
 /* ---- links ------------------------------------------------------------------------------- */
 
 void cache_link_cut(struct cache_link *l)
@@ -392,7 +411,7 @@ void cache_free(struct cache *c)
 void cache_stats(const struct cache *c, struct cache_stats *ret)
 {
     *ret = c->stats;
-    ret->bytes = c->bytes[PLACE_SMALL] + c->bytes[PLACE_MAIN];
+    ret->bytes = c->bytes[PLACE_SMALL] + c->bytes[PLACE_MAIN] + c->bytes[PLACE_LEAVING];
 }
 
 /* The chains stay as many as the first budget asked for: longer ones are slower, not wrong. */

@@ -147,6 +147,35 @@ static void body_forget(struct expect *e)
     cache_free(c);
 }
 
+/* What a txg replaces is found until it is committed, makes no room for others before, and is gone then. */
+static void body_leave(struct expect *e)
+{
+    struct cache *c = cache_new(100 * BLOCK);
+    struct bp bp;
+    for (uint64_t i = 0; i < 100; i++)
+        use(c, i, BLOCK_NORMAL);
+    for (uint64_t i = 0; i < 60; i++) {
+        bp = name(i);
+        cache_leave(c, &bp);
+    }
+    for (uint64_t i = 100; i < 1000; i++)
+        use(c, i, BLOCK_NORMAL);
+    EXPECT(e, stats_of(c).bytes <= 100 * BLOCK);
+    for (uint64_t i = 0; i < 60; i++)
+        EXPECT(e, use(c, i, BLOCK_NORMAL));
+    bp = name(7);
+    cache_forget(c, &bp);
+    EXPECT_EQ(e, stats_of(c).bytes, 99 * BLOCK);
+    while (cache_left(c))
+        ;
+    EXPECT_EQ(e, stats_of(c).bytes, 40 * BLOCK);
+    EXPECT(e, !use(c, 0, BLOCK_NORMAL));
+    bp = name(2000);
+    cache_leave(c, &bp); /* nobody knows it */
+    EXPECT(e, !cache_left(c));
+    cache_free(c);
+}
+
 /* The same place with another size, birth or checksum is another block. */
 static void body_forged(struct expect *e)
 {
@@ -177,6 +206,7 @@ TEST(in_use)
 TEST(hints)
 TEST(forged)
 TEST(forget)
+TEST(leave)
 
 int main(void)
 {
@@ -184,7 +214,7 @@ int main(void)
         cmocka_unit_test(test_budget), cmocka_unit_test(test_scan),
         cmocka_unit_test(test_ghost),  cmocka_unit_test(test_in_use),
         cmocka_unit_test(test_hints),  cmocka_unit_test(test_forged),
-        cmocka_unit_test(test_forget),
+        cmocka_unit_test(test_forget), cmocka_unit_test(test_leave),
     };
     return cmocka_run_group_tests_name("pool_cache", tests, NULL, NULL);
 }

@@ -177,7 +177,8 @@ static int free_nested(struct blocks *b, uint64_t txg, const struct bp *bp, unsi
 }
 
 /* What a volume holds is found in its tables until the txg that frees it is on disk, so nobody needs it in the cache. Metadata is
- * read through the old tree until then. */
+ * read through the old tree until then; a volume's would fill the cache with what nobody reads: a txg writes an indirect block of
+ * 128 KiB for each that it touches. */
 static bool is_data(const struct bp *bp)
 {
     return bp_type(bp) == DMU_ZVOL && bp_level(bp) == 0;
@@ -190,5 +191,7 @@ int block_free(struct blocks *b, uint64_t txg, const struct bp *bp)
         return 0;
     if (is_data(bp))
         cache_forget(b->cache, bp);
+    else
+        cache_leave(b->cache, bp);
     return free_nested(b, txg, &own, 0);
 }

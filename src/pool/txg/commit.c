@@ -183,7 +183,7 @@ static void committed(struct pool *p, uint64_t txg)
     objset_committed(p->mos);
     dsl_committed(&p->dsl);
     /* Last: until every tree is the new one, a reader who begins may follow an old one. */
-    p->blocks.committed_txg = txg;
+    blocks_committed(&p->blocks, txg);
     if (!mutant_on(MUTANT_REUSE_BEFORE_DURABLE))
         space_settle(p, txg);
     p->commit_stats.commits++;
