@@ -2,8 +2,9 @@
 /*
  * Reading ahead. A read that goes on where another one ended, or close to it (several may be in flight and arrive in any order),
  * belongs to a stream. From its second step on a stream has a window that doubles up to a limit; when half of it is used up, a
- * few fibers fetch what is missing. They go into the cache as prefetched blocks, which a first use doesn't make precious, and at
- * the disk they stand behind whatever somebody waits for, so random readers neither start streams nor suffer from them.
+ * few fibers fetch what is missing. It goes into the cache as prefetched blocks, which a first use doesn't make precious, and at
+ * the disk it stands behind whatever somebody waits for, so random readers neither start streams nor suffer from them. Who reads
+ * what is in memory begins no stream and takes nobody else's.
  */
 #include "pool/zvol/zvol_int.h"
 
@@ -15,11 +16,12 @@
 #define WINDOW_MAX (16u << 20)
 #define FIBERS     64u
 
+/* One comparison, whose outcome a random reader's CPU can guess. */
 static struct ahead_stream *stream_of(struct ahead *a, uint64_t first)
 {
     for (unsigned i = 0; i < ARRAY_LEN(a->stream); i++) {
         struct ahead_stream *s = &a->stream[i];
-        if (s->used && first + NEAR >= s->next && first <= s->next + NEAR)
+        if (first + NEAR - s->next <= 2 * NEAR && s->used)
             return s;
     }
     return NULL;
@@ -80,12 +82,13 @@ static void fetch(struct pvol *pv, uint64_t blocks)
         pv->ahead.fibers++;
 }
 
-void ahead_note(struct pvol *pv, uint64_t first, uint64_t last)
+void ahead_note(struct pvol *pv, uint64_t first, uint64_t last, bool missed)
 {
     struct ahead *a = &pv->ahead;
     struct ahead_stream *s = stream_of(a, first);
     if (!s) {
-        stream_begin(a, last + 1);
+        if (missed)
+            stream_begin(a, last + 1);
         return;
     }
     s->used = ++a->clock;

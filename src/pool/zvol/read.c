@@ -182,10 +182,10 @@ static int read_rest(struct pvol *pv, uint64_t txg, uint64_t off, uint64_t end, 
 int pvol_read(struct volume *v, uint64_t off, uint64_t len, struct sgl *out)
 {
     struct pvol *pv = pvol_of(v);
-    uint64_t end = off + len, txg = pv->p->txgs.open;
-    if (len)
-        ahead_note(pv, off / pv->bs, (end - 1) / pv->bs);
+    uint64_t first = off / pv->bs, end = off + len, txg = pv->p->txgs.open;
     int r = read_at_hand(pv, txg, off, end, out, &off);
+    if (len)
+        ahead_note(pv, first, (end - 1) / pv->bs, off < end);
     return r || off == end ? r : read_rest(pv, txg, off, end, out);
 }
 

@@ -112,8 +112,8 @@ void shortcut_drop(const struct pvol *pv, uint64_t first, uint64_t n);
 
 /* ---- ahead.c ----------------------------------------------------------------------------- */
 
-/* Blocks [first, last] are being read: what a sequential reader wants next is read ahead. */
-void ahead_note(struct pvol *pv, uint64_t first, uint64_t last);
+/* Blocks [first, last] are being read: what a sequential reader wants next is read ahead. missed: not all are in memory. */
+void ahead_note(struct pvol *pv, uint64_t first, uint64_t last, bool missed);
 /* Until nothing is read ahead any more. Parks. */
 void ahead_stop(struct pvol *pv);
 
