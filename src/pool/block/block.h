@@ -98,9 +98,10 @@ struct block_want {
     const struct squeezed *squeezed; /* NULL: not done before */
 };
 /* Compresses n blocks, and computes their checksums, as want says, on a helper thread; of each only `from` is set (NULL: nothing to
- * do), and what it refers to may not change. Parks. */
-void block_squeeze(struct blocks *b, const struct block_want *want, struct squeezed *v,
-                   unsigned n);
+ * do), and what it refers to may not change. What becomes of a block is expected to take `room` bytes at most (lsize: nobody knows).
+ * Returns how many it took at most: where that is more than room, some blocks are not done. Parks. */
+uint32_t block_squeeze(struct blocks *b, const struct block_want *want, struct squeezed *v,
+                       unsigned n, uint32_t room);
 void squeezed_free(struct squeezed *s);
 /* Whether that is worth the trip for so many bytes. */
 bool block_squeeze_pays(const struct block_want *want, uint64_t bytes);

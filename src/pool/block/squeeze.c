@@ -5,6 +5,8 @@
 
 #include "base/check.h"
 
+#include <string.h>
+
 /* What a trip is worth: to be compressed, or summed up by SHA-256; and only to be summed up by fletcher4. */
 #define WORTH_BYTES (32u << 10)
 #define WORTH_SUM   (256u << 10)
@@ -12,15 +14,30 @@
 struct trip {
     struct squeezed *v;
     unsigned n, ashift;
+    uint32_t took; /* at most, of one block */
     const struct block_want *want;
+    struct iobuf *scratch; /* NULL: there is room enough in the blocks' own */
 };
 
-static void squeeze_one(const struct trip *t, struct compress_state *st, struct squeezed *s)
+/* Into its own buffer, which is rarely larger than what becomes of it: that is how it is written. */
+static void compress_one(struct trip *t, struct compress_state *st, struct squeezed *s)
+{
+    const struct block_want *w = t->want;
+    uint8_t *to = t->scratch ? t->scratch->p : s->buf->p;
+    s->psize = compress_block(st, w->compress, s->from->p, w->lsize, to, t->ashift);
+    t->took = MAX(t->took, s->psize ? s->psize : w->lsize);
+    if (t->scratch && s->psize <= s->buf->cap)
+        memcpy(s->buf->p, to, s->psize);
+}
+
+static void squeeze_one(struct trip *t, struct compress_state *st, struct squeezed *s)
 {
     const struct block_want *w = t->want;
     s->zero = w->compress > ZCOMP_OFF && block_is_zero(s->from->p, w->lsize);
     if (!s->zero && st)
-        s->psize = compress_block(st, w->compress, s->from->p, w->lsize, s->buf->p, t->ashift);
+        compress_one(t, st, s);
+    if (s->buf && s->psize > s->buf->cap)
+        return;
     if (!s->zero)
         check(cksum_compute(w->checksum, s->psize ? s->buf->p : s->from->p,
                             s->psize ? s->psize : w->lsize, &s->sum));
@@ -41,13 +58,18 @@ static void squeeze_there(void *arg)
     compress_state_free(st);
 }
 
-void block_squeeze(struct blocks *b, const struct block_want *want, struct squeezed *v,
-                   unsigned n)
+uint32_t block_squeeze(struct blocks *b, const struct block_want *want, struct squeezed *v,
+                       unsigned n, uint32_t room)
 {
-    struct trip t = {v, n, b->min_ashift, want};
-    for (unsigned i = 0; i < n; i++)
-        v[i].buf = v[i].from && want->compress > ZCOMP_OFF ? iobuf_get(want->lsize) : NULL;
+    bool compress = want->compress > ZCOMP_OFF;
+    struct trip t = {.v = v, .n = n, .ashift = b->min_ashift, .want = want};
+    if (compress && room < want->lsize)
+        t.scratch = iobuf_get(want->lsize);
+    for (unsigned i = 0; compress && i < n; i++)
+        v[i].buf = v[i].from ? iobuf_get(t.scratch ? room : want->lsize) : NULL;
     run_offload(squeeze_there, &t);
+    iobuf_put(t.scratch);
+    return t.took;
 }
 
 void squeezed_free(struct squeezed *s)

@@ -28,21 +28,33 @@ static int make_plain(struct blocks *b, uint64_t txg, const struct block_want *w
     return 0;
 }
 
-/* src: its psize bytes, copied before anything can park. */
+/* What squeezed left in a buffer that is not much too large is written from there. src: psize bytes, copied before anything can
+ * park. */
+static struct iobuf *small_buf(const struct block_want *w, const struct squeezed *s,
+                               const uint8_t *src, struct cksum *sum)
+{
+    if (w->squeezed && s->psize > s->buf->cap / 2) {
+        iobuf_ref(s->buf);
+        return s->buf;
+    }
+    struct iobuf *buf = iobuf_get(s->psize);
+    if (buf && !w->squeezed && w->checksum == ZCHECK_FLETCHER4) {
+        *sum = cksum_fletcher4_copy(buf->p, src, s->psize);
+    } else if (buf) {
+        memcpy(buf->p, src, s->psize);
+        check(w->squeezed || cksum_compute(w->checksum, buf->p, s->psize, sum));
+    }
+    return buf;
+}
+
 static int make_compressed(struct blocks *b, uint64_t txg, const struct block_want *w,
                            unsigned depth, const struct squeezed *s, const uint8_t *src,
                            struct bp *ret_bp, struct iobuf **ret_raw)
 {
     struct cksum sum = s->sum;
-    struct iobuf *buf = iobuf_get(s->psize);
+    struct iobuf *buf = small_buf(w, s, src, &sum);
     if (!buf)
         return -ENOMEM;
-    if (!w->squeezed && w->checksum == ZCHECK_FLETCHER4) {
-        sum = cksum_fletcher4_copy(buf->p, src, s->psize);
-    } else {
-        memcpy(buf->p, src, s->psize);
-        check(w->squeezed || cksum_compute(w->checksum, buf->p, s->psize, &sum));
-    }
     int rc = block_alloc(b, txg, w, s->psize, w->compress, depth, ret_bp);
     if (rc != 0) {
         iobuf_put(buf);

@@ -37,7 +37,10 @@ static void batch_free(struct squeeze_batch *q)
 static void batch_main(void *arg)
 {
     struct squeeze_batch *q = arg;
-    block_squeeze(q->s->b, &q->s->want, q->out, q->n);
+    struct squeeze *s = q->s;
+    uint32_t room = s->took ? s->took : s->want.lsize;
+    uint32_t took = block_squeeze(s->b, &s->want, q->out, q->n, room);
+    s->took = MAX(s->took, took);
     q->over = true;
     waitq_wake_all(&q->s->over);
 }
@@ -101,8 +104,9 @@ static bool batch_begin(struct squeeze *s, const struct object *obj, uint64_t en
     return false;
 }
 
-void squeeze_ahead(struct squeeze *s, const struct object *obj, uint64_t from, uint64_t end)
+void squeeze_ahead(struct squeeze *s, const struct object *obj, uint64_t from)
 {
+    uint64_t end = object_max_block(obj) + 1;
     s->seen = MAX(s->seen, from);
     while (s->seen < end && s->batches < BATCHES && !fiber_scarce())
         if (!batch_begin(s, obj, end))

@@ -185,14 +185,15 @@ struct squeeze {
     struct block_want want;
     struct list list;
     unsigned batches;
+    uint32_t took; /* what became of a block so far, at most; 0: not known */
     uint64_t seen; /* blocks below are compressed, or not dirty */
     struct waitq over;
 };
 void squeeze_begin(struct squeeze *s, struct blocks *b, const struct block_want *want);
 /* Waits, and drops what nobody took. Parks. */
 void squeeze_end(struct squeeze *s);
-/* The walk is at block `from` of an indirect block that ends before `end`. */
-void squeeze_ahead(struct squeeze *s, const struct object *obj, uint64_t from, uint64_t end);
+/* The walk is at block `from`. */
+void squeeze_ahead(struct squeeze *s, const struct object *obj, uint64_t from);
 /* What became of the block, for the caller to free. False: it wasn't compressed ahead. Parks. */
 bool squeeze_take(struct dirty *rec, struct squeezed *ret);
 

@@ -224,7 +224,7 @@ static int children_walk(struct walk *w, unsigned level, uint64_t blkid, struct 
     ahead_begin(&ahead, obj->os->blocks);
     while (rc == 0 && child < end) {
         if (level == 1 && w->squeeze)
-            squeeze_ahead(w->squeeze, obj, child, end);
+            squeeze_ahead(w->squeeze, obj, child);
         if (level > 1)
             seen = look_ahead(&ahead, obj, level - 1, buf, MAX(seen, child + 1), end);
         rc = node_walk(w, level - 1, child, slot_of(obj, buf, child));

@@ -48,6 +48,7 @@ int commit_begin(struct pool *p, uint64_t txg)
     p->blocks.batch = vbatch_new(p->root, txg);
     if (!p->blocks.batch)
         return E(-ENOMEM);
+    vbatch_may_keep(p->blocks.batch, p->dirty_max / 4);
     objset_begin(p->mos, txg);
     return 0;
 }

@@ -26,7 +26,7 @@
 #define LANE_WIDTH    8u
 #define EXTENT_BYTES  (1u << 20)
 #define EXTENT_PIECES 64u /* as many as one system call takes */
-#define KEEP_BYTES    (32u << 20)
+#define KEEP_LEAST    (32u << 20)
 
 struct block {
     struct vdev *top;
@@ -58,7 +58,7 @@ struct vbatch {
     bool unfinished; /* writing and flushing all failed */
     struct block *kept;
     size_t nkept, kept_cap, seen;
-    uint64_t ours; /* bytes of buffers among the seen ones that nobody else holds */
+    uint64_t ours, ours_max; /* bytes of buffers among the seen ones that nobody else holds */
     struct wave wave[2];
     unsigned gathering; /* which one; the other one may be in flight */
     struct waitgroup flight;
@@ -342,7 +342,7 @@ void vbatch_add(struct vbatch *b, struct vdev *top, uint64_t off, struct iobuf *
         return;
     }
     send(b, &block);
-    if (own_bytes(b) >= KEEP_BYTES)
+    if (own_bytes(b) >= b->ours_max)
         relieve(b);
 }
 
@@ -399,6 +399,7 @@ struct vbatch *vbatch_new(struct vdev *root, uint64_t txg)
     b->root = root;
     b->txg = txg;
     b->losses = root->losses;
+    b->ours_max = KEEP_LEAST;
     b->class = IO_TXG;
     waitgroup_init(&b->flight);
     for (; (leaf = vdev_leaf(root, b->nlanes)); b->nlanes++)
@@ -408,6 +409,11 @@ struct vbatch *vbatch_new(struct vdev *root, uint64_t txg)
     free(b->wave[0].lanes);
     free(b);
     return NULL;
+}
+
+void vbatch_may_keep(struct vbatch *b, uint64_t bytes)
+{
+    b->ours_max = MAX(bytes, KEEP_LEAST);
 }
 
 void vbatch_free(struct vbatch *b)

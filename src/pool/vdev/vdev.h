@@ -239,6 +239,9 @@ int vdev_write(struct vdev *top, uint64_t off, const uint8_t *src, uint32_t size
 /* A txg's writes: sorted and merged into large extents per leaf. */
 struct vbatch;
 struct vbatch *vbatch_new(struct vdev *root, uint64_t txg); /* NULL: no memory */
+/* It flushes on its way when it holds more than that of buffers that nobody else has, compressed blocks' above all; 32 MiB may
+ * always be. */
+void vbatch_may_keep(struct vbatch *b, uint64_t bytes);
 /* Adds one block. Takes over the reference to buf, whose first size bytes are the block and don't
  * change any more; what is behind them in its last sector becomes zero. Issues what has gathered
  * and parks when more than 16 MiB wait. Errors come from vbatch_wait(). */

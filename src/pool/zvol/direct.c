@@ -102,7 +102,7 @@ static void squeeze_first(struct direct *d, uint64_t first, unsigned n)
             d->small[i].from = b->buf;
         }
     }
-    block_squeeze(&d->pv->p->blocks, &want, d->small, n);
+    block_squeeze(&d->pv->p->blocks, &want, d->small, n, want.lsize);
 }
 
 static void small_free(struct direct *d, unsigned n)
