@@ -37,7 +37,8 @@ struct pool *pool_new(const char *name, const struct pool_opts *opts)
     p->dsl.name_over = (unsigned)strlen(p->name) + 1;
     p->hostid = opts->hostid;
     strncpy(p->hostname, opts->hostname ? opts->hostname : "", sizeof(p->hostname) - 1);
-    p->dirty_max = opts->dirty_bytes ? opts->dirty_bytes : POOL_DIRTY_DEFAULT;
+    p->dirty_limit = opts->dirty_bytes ? opts->dirty_bytes : POOL_DIRTY_DEFAULT;
+    p->dirty_max = p->dirty_limit;
     p->free_step = opts->free_step ? opts->free_step : POOL_FREE_STEP;
     p->scan_keep_ms = opts->scan_keep_ms ? opts->scan_keep_ms : POOL_SCAN_KEEP_MS;
     if (opts->progress) {
@@ -146,7 +147,8 @@ void pool_cache(const struct pool *p, struct pool_cache *ret)
 void pool_set_memory(struct pool *p, uint64_t cache_bytes, uint64_t dirty_bytes)
 {
     cache_set_budget(p->blocks.cache, cache_bytes);
-    p->dirty_max = dirty_bytes;
+    p->dirty_limit = dirty_bytes;
+    throttle_follow_room(p);
     waitq_wake_all(&p->dirty_less);
 }
 

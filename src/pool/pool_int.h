@@ -30,6 +30,8 @@ uint64_t pool_block_cost(const struct pool *p, uint64_t psize);
 uint64_t pool_capacity(const struct pool *p);
 /* Bytes, as the books count them, that can still be allocated without touching the slop, or all but so much of it. */
 uint64_t pool_disks_left(const struct pool *p, unsigned slop_shift);
+/* The same with what is held back and the slop untouched: what txgs under way share. */
+uint64_t pool_disks_room(const struct pool *p);
 /* Something was freed that may not be used again yet. */
 bool pool_held_back(const struct pool *p);
 /* A user property of the root dataset: percent, or "off". */
@@ -55,6 +57,8 @@ int pool_dataset_name_check(const struct pool *p, const char *name, struct err *
 int volumes_before_sync(struct pool *p, uint64_t txg);
 /* The txg is on disk: how fast that was. */
 void throttle_sync_ended(struct pool *p);
+/* What may be dirty, by the limit and the room there is. */
+void throttle_follow_room(struct pool *p);
 /* Shortcuts for a cache of so many bytes (zvol/shortcut.c). NULL: no memory. */
 struct shortcuts *shortcuts_new(uint64_t cache_bytes);
 void shortcuts_free(struct shortcuts *s);           /* NULL is fine */

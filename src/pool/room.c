@@ -80,12 +80,22 @@ uint64_t pool_block_cost(const struct pool *p, uint64_t psize)
     return most;
 }
 
+static uint64_t left_beside(const struct pool *p, uint64_t taken, unsigned shift)
+{
+    uint64_t size = space_totals(p->space).size;
+    taken += MAX(size >> SLOP_SHIFT, MIN(SLOP_MIN, size / 2)) >> shift;
+    return taken < size ? deflated(p, size - taken) : 0;
+}
+
 uint64_t pool_disks_left(const struct pool *p, unsigned shift)
 {
     struct space_totals t = space_totals(p->space);
-    uint64_t kept = MAX(t.size >> SLOP_SHIFT, MIN(SLOP_MIN, t.size / 2)) >> shift;
-    uint64_t taken = t.allocated + t.deferred + kept;
-    return taken < t.size ? deflated(p, t.size - taken) : 0;
+    return left_beside(p, t.allocated + t.deferred, shift);
+}
+
+uint64_t pool_disks_room(const struct pool *p)
+{
+    return left_beside(p, space_totals(p->space).allocated, 0);
 }
 
 bool pool_held_back(const struct pool *p)

@@ -110,8 +110,9 @@ struct pool {
     /* guids of active features that the MOS cannot be read without */
     const char *label_features[POOL_LABEL_FEATURES];
     unsigned nlabel_features;
-    /* Written by users and not yet on disk; writers wait above the most. */
-    uint64_t dirty_bytes, dirty_max;
+    /* Written by users and not yet on disk; writers wait above the most, which is less than the limit where there is little room
+     * (throttle.c). */
+    uint64_t dirty_bytes, dirty_max, dirty_limit;
     uint64_t dirty_cost;    /* what they may take on disk at most, as the books count it */
     uint64_t promised_cost; /* and what was promised to writers on their way */
     bool filling;           /* above its threshold */

@@ -9,6 +9,9 @@
  * do: a quarter of what may be dirty will do. What the log holds is durable, and a txg's writes stand in the way of the log's: the
  * longer it gathers, the more writes meet blocks that it writes anyway. So it gathers while what is going to arrive during its
  * writing still fits.
+ *
+ * What may be dirty follows the room there is: two txgs are under way, and what three more have freed is held back, so txgs that
+ * are large beside that end in a wait for all of them.
  */
 #include "pool/zvol/zvol_int.h"
 
@@ -19,6 +22,8 @@
 #define GROWTH_SPAN  (100 * NS_PER_MS)
 #define CALM(max)    ((max) / 2)
 #define FULL(max)    ((max) / 4 * 3)
+#define ROOM_SHARE   4u
+#define ROOM_LEAST   (16ull << 20)
 
 static uint64_t pause_of(const struct pool *p, uint64_t added)
 {
@@ -109,8 +114,15 @@ void throttle_sync_begins(struct pool *p, uint64_t bytes)
     p->pace.bytes = bytes;
 }
 
+void throttle_follow_room(struct pool *p)
+{
+    uint64_t share = MAX(pool_disks_room(p) / ROOM_SHARE, ROOM_LEAST);
+    p->dirty_max = MIN(p->dirty_limit, share);
+}
+
 void throttle_sync_ended(struct pool *p)
 {
+    throttle_follow_room(p);
     uint64_t took = run_now_precise() - p->pace.began, bytes = p->pace.bytes;
     p->pace.bytes = 0;
     if (bytes < MEASURED_MIN || took == 0)

@@ -277,6 +277,32 @@ static void small_body(struct expect *e)
     end(&b);
 }
 
+/* Where there is little room txgs are small enough for what they hold back to come back in time: nobody waits for several of
+ * them. */
+static void little_room_body(struct expect *e)
+{
+    const uint64_t size = 80 * MIB;
+    const struct pool_volume_want want = {
+        .name = "w", .size = size, .block_size = BLOCK, .compression = "off"};
+    struct bench b;
+    uint64_t longest = 0;
+    make(&b, e, "off");
+    struct volume *small = b.v;
+    EXPECT_EQ(e, pool_volume_create(b.p, &want, NULL), 0);
+    EXPECT_EQ(e, pool_volume_open(b.p, "w", &b.v, NULL), 0);
+    pool_set_memory(b.p, 32 * MIB, DISK);
+    for (unsigned i = 0; i < 4 * size / MIB; i++) {
+        uint64_t before = run_now();
+        EXPECT_EQ(e, write_flags(&b, i * MIB % size, MIB, (uint8_t)(i + 1), 0), 0);
+        longest = MAX(longest, run_now() - before);
+    }
+    EXPECT(e, longest < 30 * NS_PER_MS);
+    volume_close(b.v);
+    EXPECT_EQ(e, pool_volume_destroy(b.p, "w", NULL), 0);
+    b.v = small;
+    end(&b);
+}
+
 /* Blocks that are dirty already take no more room. */
 static void rewrite_body(struct expect *e)
 {
@@ -340,6 +366,7 @@ TEST(shortcut)
 TEST(ahead)
 TEST(throttle)
 TEST(small)
+TEST(little_room)
 TEST(rewrite)
 TEST(crowd)
 TEST(flush)
@@ -416,12 +443,12 @@ static void quiet(void *arg, enum log_level level, const char *event, const stru
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_large),     cmocka_unit_test(test_again),
-        cmocka_unit_test(test_atomic),    cmocka_unit_test(test_shortcut),
-        cmocka_unit_test(test_ahead),     cmocka_unit_test(test_throttle),
-        cmocka_unit_test(test_small),     cmocka_unit_test(test_rewrite),
-        cmocka_unit_test(test_crowd),     cmocka_unit_test(test_flush),
-        cmocka_unit_test(test_power_cut),
+        cmocka_unit_test(test_large),       cmocka_unit_test(test_again),
+        cmocka_unit_test(test_atomic),      cmocka_unit_test(test_shortcut),
+        cmocka_unit_test(test_ahead),       cmocka_unit_test(test_throttle),
+        cmocka_unit_test(test_small),       cmocka_unit_test(test_rewrite),
+        cmocka_unit_test(test_little_room), cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_flush),       cmocka_unit_test(test_power_cut),
     };
     log_set_sink(quiet, NULL);
     return cmocka_run_group_tests_name("pool_zvol", tests, NULL, NULL);
