@@ -27,8 +27,8 @@ void cache_insert(struct cache *c, const struct bp *bp, struct iobuf *buf);
 void cache_forget(struct cache *c, const struct bp *bp);
 /* One that is asked for until the syncing txg is committed, and not afterwards. */
 void cache_leave(struct cache *c, const struct bp *bp);
-/* Then: forgets one of these; false: there is none. */
-bool cache_left(struct cache *c);
+/* When it is: forgets one of these; false: there is none. */
+bool cache_forget_leaving(struct cache *c);
 
 /* ---- gang.c ------------------------------------------------------------------------------ */
 

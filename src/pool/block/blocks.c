@@ -105,7 +105,7 @@ uint64_t blocks_oldest_reader(struct blocks *b)
 void blocks_committed(struct blocks *b, uint64_t txg)
 {
     b->committed_txg = txg;
-    while (cache_left(b->cache))
+    while (cache_forget_leaving(b->cache))
         fiber_maybe_yield();
 }
 

@@ -334,7 +334,7 @@ void cache_leave(struct cache *c, const struct bp *bp)
     enqueue(c, e, PLACE_LEAVING);
 }
 
-bool cache_left(struct cache *c)
+bool cache_forget_leaving(struct cache *c)
 {
     struct list *q = &c->queue[PLACE_LEAVING];
     if (list_empty(q))

@@ -166,13 +166,13 @@ static void body_leave(struct expect *e)
     bp = name(7);
     cache_forget(c, &bp);
     EXPECT_EQ(e, stats_of(c).bytes, 99 * BLOCK);
-    while (cache_left(c))
+    while (cache_forget_leaving(c))
         ;
     EXPECT_EQ(e, stats_of(c).bytes, 40 * BLOCK);
     EXPECT(e, !use(c, 0, BLOCK_NORMAL));
     bp = name(2000);
     cache_leave(c, &bp); /* nobody knows it */
-    EXPECT(e, !cache_left(c));
+    EXPECT(e, !cache_forget_leaving(c));
     cache_free(c);
 }
 

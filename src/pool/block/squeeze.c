@@ -37,7 +37,7 @@ static void squeeze_one(struct trip *t, struct compress_state *st, struct squeez
     if (!s->zero && st)
         compress_one(t, st, s);
     if (s->buf && s->psize > s->buf->cap)
-        return;
+        return; /* its buffer was expected to do: whoever writes it compresses it once more */
     if (!s->zero)
         check(cksum_compute(w->checksum, s->psize ? s->buf->p : s->from->p,
                             s->psize ? s->psize : w->lsize, &s->sum));
